@@ -1,0 +1,54 @@
+# Two commands do everything from a fresh clone: `make demo` and `make test`.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV ?= .venv
+DEMO ?= demo.run
+INSTALLED := $(VENV)/.installed
+BIN := $(VENV)/bin
+
+.PHONY: demo test quick lint types format browser clean
+
+demo: $(INSTALLED)
+	@start=$$(date +%s); \
+	$(BIN)/cellwise demo --out $(DEMO); code=$$?; \
+	echo "installation $$(cat $(INSTALLED)) s · demo $$(( $$(date +%s) - start )) s"; \
+	exit $$code
+
+test: $(INSTALLED) browser
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+quick: $(INSTALLED)
+	$(BIN)/python -m pytest -n 2 -m "not long and not browser"
+
+lint: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+format: $(INSTALLED)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# uv resolves the pinned torch together with torchvision; no lock file is kept.
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("cellwise needs Python 3.11 or newer; set PYTHON=...") if sys.version_info < (3, 11) else None'
+	@echo "installing into $(VENV) (about 6 GB with the usual torch) ..."
+	@start=$$(date +%s); set -e; \
+	$(PYTHON) -m venv $(VENV); \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.5"; \
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -c constraints.txt -e ".[dev]"; \
+	echo $$(( $$(date +%s) - start )) > $(INSTALLED)
+
+# The browser tests say that they were skipped where this cannot install a browser.
+browser:
+	@if command -v chromium >/dev/null 2>&1; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	  echo "installing chromium for the browser tests ..."; \
+	  (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium) >/dev/null \
+	    || echo "chromium could not be installed: the browser tests will be skipped"; \
+	else echo "no chromium and no way to install it: the browser tests will be skipped"; fi
+
+clean:
+	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""What a person touches: recipes, the pipeline, the command, the page."""

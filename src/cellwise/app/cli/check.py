@@ -1,0 +1,133 @@
+"""`cellwise check`: a read-only look at a folder, on one screen."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cellwise.app.cli.options import AsJson, Labels, Layout, Pattern, Settings
+
+_SHOWN = 8
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("check", help="Read-only look: what is understood, what is wrong, the cost.")(check)
+
+
+def check(
+    folder: Annotated[Path, typer.Argument(help="Folder of images.")],
+    labels: Labels = None,
+    full: Annotated[bool, typer.Option("--full", help="Decode every image.")] = False,
+    as_json: AsJson = False,
+    layout: Layout = "",
+    pattern: Pattern = "",
+    settings: Settings = None,
+) -> None:
+    """A read-only look at a folder."""
+    from cellwise.app.check import check_folder
+    from cellwise.app.recipe.resolve import parse_setting
+
+    given = dict(parse_setting(text) for text in settings or ())
+    options = {k.removeprefix("read."): v for k, v in given.items() if k.startswith("read.")}
+    options |= {k: v for k, v in (("layout", layout), ("pattern", pattern)) if v}
+    facts = check_folder(folder, labels=labels, settings=options, full=full)
+    if as_json:
+        print(json.dumps(facts, indent=1, ensure_ascii=False, sort_keys=True))
+    else:
+        for name, text in screen(facts):
+            print(f"{name:<12}{text}")
+    raise typer.Exit(facts["exit_code"])
+
+
+def screen(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """The lines of the screen as heading and text."""
+    counts, images = facts["counts"], facts["images"]
+    channels = "   ".join(f"{c['name']} → {c['role'] or '?'}" for c in facts["channels"])
+    lines = [
+        ("Layout", _layout(facts)),
+        ("Channels", channels),
+        (
+            "Images",
+            f"{counts['sites']:,} sites × {len(facts['channels'])} channels, "
+            f"{_list(images['dtypes'])}, {_list(images['sizes'])} px, {_pixel_size(images)}",
+        ),
+    ]
+    lines += _problem_lines(facts)
+    lines += _label_lines(facts)
+    lines += [("Note", note) for note in facts["notes"]]
+    lines += _cost_lines(facts)
+    command = f"cellwise run {facts['folder']} --out {Path(facts['folder']).name}.run"
+    if facts["labels"] and facts["labels"]["file"]:
+        command += f" --labels {facts['labels']['file']}"
+    lines.append(("Next", f"{command}   (recipe {facts['recipe']})"))
+    return lines
+
+
+def _layout(facts: dict[str, Any]) -> str:
+    counts = facts["counts"]
+    text = facts["layout"]
+    if counts.get("wells"):
+        text += f", {counts['wells']} wells"
+    if counts.get("plates"):
+        text += f" on {counts['plates']} plate{'s' if counts['plates'] > 1 else ''}"
+    ignored = sum(counts.get("ignored_files", {}).values())
+    return text + (f", {ignored} files in mask or label folders passed over" if ignored else "")
+
+
+def _problem_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    problems = facts["problems"] + facts["decoded"]["faults"]
+    decoded = facts["decoded"]
+    what = "all" if decoded["all"] else f"{decoded['sites']} sample"
+    if not problems:
+        return [("Problems", f"none (headers of all files, pixels of {what} sites)")]
+    codes = Counter(problem["code"] for problem in problems)
+    lines = [("Problems", ", ".join(f"{n} {code}" for code, n in sorted(codes.items())))]
+    for problem in problems[:_SHOWN]:
+        aside = "set aside" if problem.get("set_aside", True) else "noted"
+        lines.append(("", f"{aside}: {problem['path']}: {problem['reason']} {problem['remedy']}"))
+    if len(problems) > _SHOWN:
+        lines.append(("", f"... and {len(problems) - _SHOWN} more (--json lists all)"))
+    return lines
+
+
+def _label_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    labels = facts["labels"]
+    if labels is None:
+        return [("Labels", "none: give them with --labels CSV, or segment only")]
+    classes = ", ".join(f"{name} {count}" for name, count in list(labels["classes"].items())[:8])
+    more = f" ... {len(labels['classes'])} classes" if len(labels["classes"]) > 8 else ""
+    return [
+        (
+            "Labels",
+            f"{labels['labelled']} sites labelled, {labels['unlabelled']} not; {classes}{more}",
+        )
+    ]
+
+
+def _cost_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    cost = facts["cost"]
+    if cost is None:
+        return []
+    if "refused" in cost:
+        return [("Cost", f"unknown: {cost['refused']} {cost['remedy']}")]
+    seconds, disk = cost["segmentation_cpu_seconds"], cost["disk_bytes"] / 1e9
+    return [
+        (
+            "Cost",
+            f"about {cost['cells']:,} cells; segmentation {seconds:,.0f} s of one core; "
+            f"{disk:.2f} GB of {cost['free_bytes'] / 1e9:.0f} GB free "
+            f"(from site {cost['sampled_site']})",
+        )
+    ]
+
+
+def _list(counts: dict[str, int]) -> str:
+    return ", ".join(counts) or "unknown"
+
+
+def _pixel_size(images: dict[str, Any]) -> str:
+    sizes = images["pixel_sizes"]
+    return f"{', '.join(f'{s:.3g}' for s in sizes)} µm/px" if sizes else "pixel size unknown"

@@ -1,0 +1,25 @@
+"""`cellwise export`: a run as files that other programs read."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cellwise.app.cli.options import RunPath
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("export", help="A run as files that other programs read.")(export)
+
+
+def export(
+    run: RunPath,
+    to: Annotated[str, typer.Option("--to", help="cells-csv, anndata or hpa-csv.")],
+    out: Annotated[Path, typer.Option("--out", help="The file to write.")],
+) -> None:
+    """A run as files that other programs read."""
+    from cellwise.app.window import open_run
+
+    open_run(run).export(to, out)
+    print(f"wrote {out}")

@@ -1,0 +1,28 @@
+"""Options that several verbs share, declared once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Folder = Annotated[Path, typer.Argument(help="Folder of images.")]
+RunPath = Annotated[Path, typer.Argument(help="A run folder, as made by `cellwise run`.")]
+Out = Annotated[Path, typer.Option("--out", help="Run folder to make or to resume.")]
+Labels = Annotated[
+    Path | None, typer.Option("--labels", help="CSV with one row per field or well.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="step.option=value, such as train.epochs=3; may be repeated."),
+]
+Layout = Annotated[
+    str, typer.Option("--layout", help="How the folder is laid out; else recognised.")
+]
+Pattern = Annotated[
+    str, typer.Option("--pattern", help="File names such as {plate}_{well}_s{site}_w{channel}.")
+]
+Workers = Annotated[int, typer.Option("--workers", help="Processes; 0 = one per core.", min=0)]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+Masks = Annotated[Path | None, typer.Option("--masks", help="Folder of label images to use.")]
+Seed = Annotated[int, typer.Option("--seed", help="Root of all randomness.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print data instead of a screen.")]

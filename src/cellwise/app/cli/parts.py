@@ -1,0 +1,50 @@
+"""`cellwise parts`: everything that a recipe can name, with its options."""
+
+from typing import Annotated
+
+import typer
+
+SHELVES = {
+    "layout": "cellwise.stages.read",
+    "splitter": "cellwise.stages.split",
+    "segmenter": "cellwise.stages.segment",
+    "net": "cellwise.parts.nets",
+    "task": "cellwise.parts.tasks",
+    "loss": "cellwise.parts.losses",
+    "augmentation": "cellwise.parts.augment",
+    "scorer": "cellwise.stages.score",
+    "labeller": "cellwise.stages.label",
+    "calibration": "cellwise.stages.decide",
+    "export": "cellwise.stages.export",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("parts", help="Everything that a recipe can name, with its options.")(parts)
+
+
+def parts(
+    kind: Annotated[str, typer.Argument(help="Only this kind, such as loss.")] = "",
+) -> None:
+    """Everything that a recipe can name, with its options."""
+    from cellwise.errors import UnknownName
+    from cellwise.registry import Registry, did_you_mean
+
+    if kind and kind not in SHELVES:
+        raise UnknownName(
+            f"No kind of part is called {kind!r}.{did_you_mean(kind, list(SHELVES))} There is: "
+            f"{', '.join(SHELVES)}."
+        )
+    for shelf, package in SHELVES.items():
+        if kind and shelf != kind:
+            continue
+        registry = Registry(shelf, package)
+        print(f"\n{shelf}")
+        for name in registry.part_names():
+            page = registry.page(name)
+            options = ", ".join(
+                option.name if option.required else f"{option.name}={option.default}"
+                for option in page.options
+            )
+            print(f"  {name}({options})\n      {page.summary}")

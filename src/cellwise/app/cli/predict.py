@@ -1,0 +1,64 @@
+"""`cellwise predict`: a finished run's models and decisions on new images."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cellwise.app.cli.ending import print_ending
+from cellwise.app.cli.options import (
+    Device,
+    Folder,
+    Layout,
+    Masks,
+    Out,
+    Pattern,
+    RunPath,
+    Settings,
+    Workers,
+)
+from cellwise.app.cli.run import command_words
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("predict", help="Apply a finished run's models to new images.")(predict)
+
+
+def predict(
+    run: RunPath,
+    folder: Folder,
+    out: Out,
+    settings: Settings = None,
+    masks: Masks = None,
+    layout: Layout = "",
+    pattern: Pattern = "",
+    workers: Workers = 0,
+    device: Device = "auto",
+    labels: Annotated[
+        Path | None, typer.Option("--labels", help="CSV with metadata, or labels to compare with.")
+    ] = None,
+) -> None:
+    """A finished run's models and decisions on new images."""
+    from cellwise.app.cli.screen import make_listener
+    from cellwise.app.pipeline.run import run_pipeline
+    from cellwise.app.request import fitted_request
+
+    given = list(settings or ())
+    if labels is not None:
+        given.append(f"read.labels={labels}")
+    request = fitted_request(
+        run,
+        folder,
+        out,
+        settings=given,
+        masks=masks,
+        layout=layout,
+        pattern=pattern,
+        device=device,
+        workers=workers,
+        command=command_words(),
+    )
+    outcome = run_pipeline(request, make_listener())
+    print_ending(outcome)
+    raise typer.Exit(outcome.exit_code)

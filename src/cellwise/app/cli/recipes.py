@@ -1,0 +1,46 @@
+"""`cellwise recipes`: which there are, and every setting of one with its origin."""
+
+from typing import Annotated, Any
+
+import typer
+
+from cellwise.app.cli.options import Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    group = typer.Typer(help="The recipes that come with cellwise.", no_args_is_help=False)
+    group.callback(invoke_without_command=True)(_listing)
+    group.command("show", help="Every setting of a recipe with its origin.")(show)
+    app.add_typer(group, name="recipes")
+
+
+def _listing(context: typer.Context) -> None:
+    if context.invoked_subcommand is not None:
+        return
+    from cellwise.app.recipe.load import load_recipe, recipe_names
+
+    for name in recipe_names():
+        head = load_recipe(name).comment.split("\n")[0]
+        print(f"{name:<16} {head}")
+
+
+def show(
+    name: Annotated[str, typer.Argument(help="Recipe name or YAML file.")],
+    settings: Settings = None,
+) -> None:
+    """Every setting of a recipe with its origin."""
+    from cellwise.app.recipe.load import load_recipe
+    from cellwise.app.recipe.resolve import parse_setting, resolve
+
+    recipe = resolve(load_recipe(name), dict(parse_setting(text) for text in settings or ()))
+    print(recipe.comment)
+    for step in recipe.steps:
+        print(f"\n{step.kind}" + (f" (as {step.name})" if step.name != step.kind else ""))
+        for option, value in sorted(step.options.items()):
+            print(f"  {option:<16} {_short(value):<44} {step.origins[option]}")
+
+
+def _short(value: Any) -> str:
+    text = "-" if value in ("", None) else str(value)
+    return text if len(text) <= 44 else text[:43] + "…"

@@ -1,0 +1,68 @@
+"""`cellwise run`: all steps of a recipe on a folder; the same command resumes."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cellwise.app.cli.ending import print_ending
+from cellwise.app.cli.options import (
+    Device,
+    Folder,
+    Labels,
+    Layout,
+    Masks,
+    Out,
+    Pattern,
+    Seed,
+    Settings,
+    Workers,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("run", help="All steps of a recipe; the same command again resumes.")(run)
+
+
+def run(
+    folder: Folder,
+    out: Out,
+    labels: Labels = None,
+    recipe: Annotated[str, typer.Option("--recipe", help="Name or YAML file.")] = "",
+    settings: Settings = None,
+    masks: Masks = None,
+    layout: Layout = "",
+    pattern: Pattern = "",
+    workers: Workers = 0,
+    device: Device = "auto",
+    seed: Seed = 0,
+) -> None:
+    """All steps of a recipe on a folder."""
+    from cellwise.app.cli.screen import make_listener
+    from cellwise.app.pipeline.run import run_pipeline
+    from cellwise.app.request import make_request
+
+    request = make_request(
+        folder,
+        out,
+        labels=labels,
+        recipe=recipe or None,
+        settings=settings or (),
+        masks=masks,
+        layout=layout,
+        pattern=pattern,
+        seed=seed,
+        device=device,
+        workers=workers,
+        command=command_words(),
+    )
+    outcome = run_pipeline(request, make_listener())
+    print_ending(outcome)
+    raise typer.Exit(outcome.exit_code)
+
+
+def command_words() -> list[str]:
+    """The command as the user typed it."""
+    return [Path(sys.argv[0]).name, *sys.argv[1:]]

@@ -1,0 +1,92 @@
+"""`cellwise status`: what is done, running and set aside; safe while the run is under way."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from cellwise.app.cli.options import AsJson, RunPath
+from cellwise.errors import PreflightError
+from cellwise.store.run_folder import RunFolder, read_json
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("status", help="What is done, running and set aside.")(status)
+
+
+def status(run: RunPath, as_json: AsJson = False) -> None:
+    """What is done, running and set aside."""
+    facts = run_status(run)
+    if as_json:
+        print(json.dumps(facts, indent=1, sort_keys=True))
+        return
+    print(f"{run}: {facts['status']}, recipe {facts['recipe']}, started {facts['started']}")
+    for step in facts["steps"]:
+        print(f"  {step['name']:<12} {step['state']:<8} {step['sites']:>8,} sites on record")
+    print(f"  set aside: {facts['quarantined']} (quarantine.csv)")
+
+
+def run_status(run: Path) -> dict[str, Any]:
+    """The facts behind `status`; only reads.
+
+    Raises:
+        PreflightError: Not a run folder.
+    """
+    folder = RunFolder(run)
+    if not folder.record.is_file():
+        raise PreflightError(f"{run} is not a run folder: it holds no run.json.")
+    record = read_json(folder.record)
+    finished = {(step["kind"], step["name"]): step["state"] for step in record["steps"]}
+    steps = []
+    for step in record["recipe"]["steps"]:
+        kind, name = step["kind"], step["name"]
+        log = folder.done / f"{kind if name == kind else f'{kind}-{name}'}.jsonl"
+        steps.append(
+            {
+                "kind": kind,
+                "name": name,
+                "state": finished.get((kind, name), "waiting"),
+                "sites": _recorded_sites(log),
+            }
+        )
+    running = record["status"] == "running"
+    return {
+        "status": _liveness(run, record) if running else record["status"],
+        "recipe": record["recipe"]["name"],
+        "started": record["started"],
+        "finished": record["finished"],
+        "steps": steps,
+        "counts": record["counts"],
+        "quarantined": _lines(folder.quarantine) - 1 if folder.quarantine.is_file() else 0,
+    }
+
+
+def _liveness(run: Path, record: dict[str, Any]) -> str:
+    """A run that says `running` without a holder of its lock was killed."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(run / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except (Timeout, OSError):
+        return str(record["status"])
+    lock.release()
+    return "killed (the same command resumes)"
+
+
+def _recorded_sites(log: Path) -> int:
+    if not log.is_file():
+        return 0
+    sites = set()
+    for line in log.read_text(encoding="utf-8").splitlines():
+        try:
+            sites.add(json.loads(line)["site"])
+        except (json.JSONDecodeError, KeyError):
+            continue
+    return len(sites - {""})
+
+
+def _lines(path: Path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines())

@@ -1,0 +1,24 @@
+"""`cellwise view`: the report and a gallery of cells on the loopback address."""
+
+from typing import Annotated
+
+import typer
+
+from cellwise.app.cli.options import RunPath
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("view", help="Serve the report and a gallery of cells on this machine.")(view)
+
+
+def view(
+    run: RunPath,
+    port: Annotated[int, typer.Option("--port", help="0 takes a free one.", min=0)] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
+) -> None:
+    """The report and a gallery of cells on the loopback address."""
+    from cellwise.app.view.server import serve
+    from cellwise.app.window import open_run
+
+    serve(open_run(run).path, port=port, open_browser=browser)

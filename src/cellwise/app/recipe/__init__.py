@@ -1,0 +1,1 @@
+"""Recipes: what a run does, checked against the parts before any work."""

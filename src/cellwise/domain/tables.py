@@ -1,0 +1,130 @@
+"""The columns of every stored table: names and types, in one place.
+
+`Metadata_*`, measurement and `Prob_*` columns come on top where a table says `open`.
+"""
+
+from dataclasses import dataclass
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TableKind:
+    """A kind of table: fixed columns (name to type), sort order, and whether more may follow."""
+
+    name: str
+    columns: dict[str, str]
+    sort: tuple[str, ...]
+    open: bool = False
+
+
+SITES = TableKind(
+    "sites",
+    {
+        "site_id": "string",
+        "raw_id": "string",
+        "part": "string",
+        "channel": "string",
+        "role": "string",
+        "paths": "list<string>",
+        "plane": "int32",
+        "colour": "bool",
+        "size": "int64",
+        "mtime_ns": "int64",
+        "height": "int32",
+        "width": "int32",
+        "dtype": "string",
+        "pixel_size": "float64",
+        "labels": "list<string>",
+        "status": "string",
+    },
+    sort=("site_id", "channel"),
+    open=True,
+)
+PIXELS = TableKind(
+    "pixels",
+    {
+        "site_id": "string",
+        "channel": "string",
+        "sha256": "string",
+        "minimum": "float32",
+        "maximum": "float32",
+        "mean": "float32",
+        "saturated": "float32",
+        "focus": "float32",
+        "flags": "list<string>",
+    },
+    sort=("site_id", "channel"),
+)
+FOLDS = TableKind(
+    "folds",
+    {"site_id": "string", "fold": "int32", "group": "string"},
+    sort=("site_id",),
+)
+CELLS = TableKind(
+    "cells",
+    {
+        "site_id": "string",
+        "cell_id": "int32",
+        "y0": "int32",
+        "x0": "int32",
+        "y1": "int32",
+        "x1": "int32",
+        "x": "float32",
+        "y": "float32",
+        "area": "int32",
+        "border": "bool",
+        "flags": "list<string>",
+    },
+    sort=("site_id", "cell_id"),
+    open=True,
+)
+SCORES = TableKind(
+    "scores",
+    {
+        "unit": "string",
+        "site_id": "string",
+        "cell_id": "int32",
+        "fold": "int32",
+        "model": "string",
+        "score": "vector",
+        "spread": "vector",
+    },
+    sort=("site_id", "cell_id"),
+)
+LABELS = TableKind(
+    "labels",
+    {
+        "site_id": "string",
+        "cell_id": "int32",
+        "label": "vector",
+        "weight": "float32",
+        "reason": "string",
+    },
+    sort=("site_id", "cell_id"),
+)
+PREDICTIONS = TableKind(
+    "predictions",
+    {
+        "unit": "string",
+        "part": "string",
+        "fold": "int32",
+        "site_id": "string",
+        "cell_id": "int32",
+        "x": "float32",
+        "y": "float32",
+        "area": "int32",
+        "border": "bool",
+        "Labels": "list<string>",
+        "Weak_labels": "list<string>",
+        "Uncertainty": "float32",
+    },
+    sort=("site_id", "cell_id"),
+    open=True,
+)
+WELLS = TableKind(
+    "wells",
+    {"Metadata_Plate": "string", "Metadata_Well": "string", "n_cells": "int32"},
+    sort=("Metadata_Plate", "Metadata_Well"),
+    open=True,
+)

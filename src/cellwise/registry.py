@@ -1,0 +1,227 @@
+"""Parts are found by file name: `losses/focal.py` is what a recipe calls `focal`.
+
+A folder of parts becomes a shelf with `Registry("loss", "cellwise.parts.losses")`. Names and
+options are read from the files' syntax trees, so a recipe is checked without importing torch; the
+file itself is imported only when the part is built. Other packages add parts through entry points
+of the group named after the folder; a name that is taken is refused.
+"""
+
+import ast
+import difflib
+import importlib
+import importlib.metadata
+import importlib.util
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cellwise.errors import BadOption, UnknownName
+
+_RESERVED = {"step"}
+_NO_DEFAULT = "(required)"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of a part: its name, the text of its type and its default as source text."""
+
+    name: str
+    type: str
+    default: str
+
+    @property
+    def required(self) -> bool:
+        """Whether a recipe must give it."""
+        return self.default == _NO_DEFAULT
+
+
+@dataclass(frozen=True, slots=True)
+class PartPage:
+    """What a part says of itself without being imported."""
+
+    name: str
+    summary: str
+    doc: str
+    options: tuple[Option, ...]
+    needs: tuple[str, ...]
+    shelves: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The parts in one folder; `kind` is the noun used in messages, `package` the dotted folder."""
+
+    kind: str
+    package: str
+
+    def names(self) -> list[str]:
+        """All part names, sorted; nothing is imported."""
+        return sorted({*_own_files(self.package), *self._foreign()})
+
+    def part_names(self) -> list[str]:
+        """The names that have a `build`: a stage's folder also holds files that are no parts."""
+        return [name for name in self.names() if _has_build(self._source(name))]
+
+    def page(self, name: str) -> PartPage:
+        """The part's docstring and options, read from its source.
+
+        Raises:
+            UnknownName: No such part; the message names the nearest.
+        """
+        return read_page(name, self._source(name))
+
+    def build(self, spec: "str | dict[str, Any]") -> Any:
+        """Import the part and call its `build` with the options of `spec`.
+
+        Args:
+            spec: A name, or `{"name": ..., option: value}`.
+
+        Raises:
+            UnknownName: No part of this name.
+            BadOption: An unknown option, or a value of the wrong type.
+        """
+        name, options = split_spec(spec)
+        self.check(spec)
+        module = importlib.import_module(self._module(name))
+        from pydantic import ConfigDict, ValidationError, validate_call
+
+        strict = validate_call(config=ConfigDict(arbitrary_types_allowed=True))
+        try:
+            return strict(module.build)(**options)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise BadOption(f"{self.kind} {name!r}, option {where!r}: {first['msg']}.") from error
+
+    def check(self, spec: "str | dict[str, Any]") -> None:
+        """Refuse unknown names and options without importing the part."""
+        name, options = split_spec(spec)
+        check_options(f"{self.kind} {name!r}", self.page(name), options)
+
+    def _module(self, name: str) -> str:
+        if name in _own_files(self.package):
+            return f"{self.package}.{name}"
+        foreign = self._foreign()
+        if name in foreign:
+            return foreign[name]
+        known = self.names()
+        raise UnknownName(
+            f"No {self.kind} is called {name!r}.{did_you_mean(name, known)} "
+            f"There is: {', '.join(known)}."
+        )
+
+    def _source(self, name: str) -> Path:
+        found = importlib.util.find_spec(self._module(name))
+        if found is None or found.origin is None:
+            raise UnknownName(f"The file of {self.kind} {name!r} cannot be found.")
+        return Path(found.origin)
+
+    def _foreign(self) -> dict[str, str]:
+        points = importlib.metadata.entry_points(group=self.package)
+        own = _own_files(self.package)
+        for point in points:
+            if point.name in own:
+                raise BadOption(
+                    f"A package offers a {self.kind} called {point.name!r}, a name already taken."
+                )
+        return {point.name: point.value for point in points}
+
+
+def read_page(name: str, source: Path) -> PartPage:
+    """What the file at `source` says of itself: docstring, options of its `build`, its needs."""
+    return _read_page(name, source)
+
+
+def check_options(what: str, page: PartPage, options: "dict[str, Any]") -> None:
+    """Refuse options that `page` does not list, and the absence of required ones.
+
+    Raises:
+        BadOption: With `what` as the subject of the message.
+    """
+    known = [option.name for option in page.options]
+    for option in options:
+        if option not in known:
+            raise BadOption(f"{what} has no option {option!r}.{did_you_mean(option, known)}")
+    missing = [o.name for o in page.options if o.required and o.name not in options]
+    if missing:
+        raise BadOption(f"{what} needs the option {missing[0]!r}.")
+
+
+def split_spec(spec: "str | dict[str, Any]") -> tuple[str, dict[str, Any]]:
+    """Name and options of a spec written as a name or as a mapping with `name`."""
+    if isinstance(spec, str):
+        return spec, {}
+    if "name" not in spec:
+        raise BadOption(f"A part is written as a name or as {{name: ..., option: value}}: {spec!r}")
+    options = dict(spec)
+    return str(options.pop("name")), options
+
+
+def did_you_mean(word: str, known: list[str]) -> str:
+    """` Did you mean 'x'?` for the nearest known word, else an empty text."""
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+@cache
+def _own_files(package: str) -> tuple[str, ...]:
+    found = importlib.util.find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        raise UnknownName(f"No package is called {package!r}.")
+    files = (f for folder in found.submodule_search_locations for f in Path(folder).glob("*.py"))
+    return tuple(
+        sorted(f.stem for f in files if not f.stem.startswith("_") and f.stem not in _RESERVED)
+    )
+
+
+@cache
+def _has_build(source: Path) -> bool:
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    return any(isinstance(node, ast.FunctionDef) and node.name == "build" for node in tree.body)
+
+
+@cache
+def _read_page(name: str, source: Path) -> PartPage:
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    doc = ast.get_docstring(tree) or ""
+    build = next(
+        (n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "build"), None
+    )
+    if build is None:
+        raise UnknownName(f"{source.name} has no function 'build', so it is not a part.")
+    needs = _constant(tree, "NEEDS", ())
+    shelves = _constant(tree, "SHELVES", {})
+    return PartPage(name, doc.split("\n")[0], doc, _options(build), tuple(needs), dict(shelves))
+
+
+def _options(build: ast.FunctionDef) -> tuple[Option, ...]:
+    arguments = build.args
+    plain = [*arguments.posonlyargs, *arguments.args]
+    padding: list[ast.expr | None] = [None] * (len(plain) - len(arguments.defaults))
+    pairs = [
+        *zip(plain, [*padding, *arguments.defaults], strict=True),
+        *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
+    ]
+    return tuple(
+        Option(
+            argument.arg,
+            ast.unparse(argument.annotation) if argument.annotation else "Any",
+            ast.unparse(default) if default is not None else _NO_DEFAULT,
+        )
+        for argument, default in pairs
+    )
+
+
+def _constant(tree: ast.Module, name: str, absent: Any) -> Any:
+    """The literal that a module constant is set to.
+
+    `NEEDS` is what a part asks of its neighbours; `SHELVES` maps an option to the package whose
+    parts it names.
+    """
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and any(
+            isinstance(target, ast.Name) and target.id == name for target in node.targets
+        ):
+            return ast.literal_eval(node.value)
+    return absent

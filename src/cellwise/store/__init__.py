@@ -1,0 +1,1 @@
+"""The only floor that knows files: tables, masks, images, models, run folders."""

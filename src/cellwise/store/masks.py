@@ -1,0 +1,63 @@
+"""Label images of cells and nuclei, one pair of zlib TIFF files per site."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tifffile
+
+from cellwise.domain.records import Masks
+from cellwise.errors import FormatError
+from cellwise.store.atomic import writing
+
+
+def mask_path(folder: Path, site_id: str, what: str) -> Path:
+    """The file of a site's `cells` or `nuclei`; the only way to a mask's path."""
+    return folder / f"{site_id}_{what}.tif"
+
+
+def write_masks(folder: Path, site_id: str, masks: Masks) -> None:
+    """Write both label images; nuclei first, so that a cells file means that both are there."""
+    for what, labels in (("nuclei", masks.nuclei), ("cells", masks.cells)):
+        write_labels(mask_path(folder, site_id, what), labels)
+
+
+def read_masks(folder: Path, site_id: str) -> Masks:
+    """Read both label images of a site."""
+    return Masks(
+        read_labels(mask_path(folder, site_id, "cells")),
+        read_labels(mask_path(folder, site_id, "nuclei")),
+    )
+
+
+def write_labels(path: Path, labels: npt.NDArray[Any]) -> None:
+    """Write one label image, narrowed to uint16 where the numbers fit and else to uint32."""
+    with writing(path) as partial:
+        tifffile.imwrite(partial, narrow(labels), compression="zlib")
+
+
+def read_labels(path: Path) -> npt.NDArray[Any]:
+    """Read one label image.
+
+    Raises:
+        FormatError: The file is torn or no two-dimensional picture of whole numbers.
+    """
+    try:
+        labels = tifffile.imread(path)
+    except (ValueError, OSError, RuntimeError) as error:
+        if not path.exists():
+            raise
+        raise FormatError(f"{path} cannot be read as a label image: {error}") from error
+    if labels.ndim != 2 or labels.dtype.kind not in "ui":
+        raise FormatError(f"{path}: a label image is 2-D and of whole numbers, not {labels.dtype}.")
+    return np.asarray(labels)
+
+
+def narrow(labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The same labels as uint16 where they fit, else as uint32.
+
+    Ids need at least uint16: fields with more than 255 cells exist, and uint8 wraps silently.
+    """
+    top = int(labels.max(initial=0))
+    return labels.astype(np.uint16 if top <= np.iinfo(np.uint16).max else np.uint32, copy=False)

@@ -1,0 +1,123 @@
+"""The run folder: where each noun lies, and how sites are read back."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cellwise.errors import FormatError
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Paths inside one run folder; nothing is read or made by asking for a path."""
+
+    path: Path
+
+    @property
+    def sites(self) -> Path:
+        """`sites.parquet`: one row per site and channel."""
+        return self.path / "sites.parquet"
+
+    @property
+    def reading(self) -> Path:
+        """`reading.json`: how the folder was understood, and all that was noticed."""
+        return self.path / "reading.json"
+
+    @property
+    def pixels(self) -> Path:
+        """`pixels.parquet`: what decoding showed, one row per site and channel."""
+        return self.path / "pixels.parquet"
+
+    @property
+    def folds(self) -> Path:
+        """`folds.parquet`: fold and group per site."""
+        return self.path / "folds.parquet"
+
+    @property
+    def masks(self) -> Path:
+        """Folder of label images; ask `store.masks` for the files in it."""
+        return self.path / "masks"
+
+    @property
+    def cells(self) -> Path:
+        """`cells.parquet`: one row per cell."""
+        return self.path / "cells.parquet"
+
+    @property
+    def crops(self) -> Path:
+        """Folder of single-cell pictures; ask `store.crops` for what is in it."""
+        return self.path / "crops"
+
+    def model(self, name: str, fold: int | None) -> Path:
+        """Folder of the model that left `fold` out, or that of all sites for None."""
+        return self.path / "models" / name / ("all" if fold is None else f"fold{fold}")
+
+    def scores(self, name: str) -> Path:
+        """`scores/<name>.parquet`: merged scores."""
+        return self.path / "scores" / f"{name}.parquet"
+
+    def labels(self, name: str) -> Path:
+        """`labels/<name>.parquet`: labels of cells."""
+        return self.path / "labels" / f"{name}.parquet"
+
+    def decision(self, name: str) -> Path:
+        """`decisions/<name>.json`: what was fitted."""
+        return self.path / "decisions" / f"{name}.json"
+
+    @property
+    def predictions(self) -> Path:
+        """`predictions.parquet`."""
+        return self.path / "predictions.parquet"
+
+    @property
+    def wells(self) -> Path:
+        """`wells.parquet`."""
+        return self.path / "wells.parquet"
+
+    @property
+    def metrics(self) -> Path:
+        """`metrics.json`."""
+        return self.path / "metrics.json"
+
+    @property
+    def record(self) -> Path:
+        """`run.json`."""
+        return self.path / "run.json"
+
+    @property
+    def quarantine(self) -> Path:
+        """`quarantine.csv`."""
+        return self.path / "quarantine.csv"
+
+    @property
+    def report(self) -> Path:
+        """`report.html`."""
+        return self.path / "report.html"
+
+    @property
+    def done(self) -> Path:
+        """Folder of completion records."""
+        return self.path / "done"
+
+    @property
+    def temporary(self) -> Path:
+        """Folder for checkpoints and shards of steps under way."""
+        return self.path / "work"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        FormatError: The file is torn or holds something else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise FormatError(f"{path} is not readable as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise FormatError(f"{path}: a JSON object was expected.")
+    return content

@@ -1,0 +1,113 @@
+"""Versioned Parquet tables: written whole, sorted, with the format version in the file.
+
+Vector columns (`fixed_size_list<float32>[classes]`) carry their class names in the schema metadata.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cellwise.domain.tables import FORMAT, TableKind
+from cellwise.errors import FormatError
+from cellwise.store.atomic import writing
+
+_ARROW = {
+    "string": pa.string(),
+    "int32": pa.int32(),
+    "int64": pa.int64(),
+    "float32": pa.float32(),
+    "float64": pa.float64(),
+    "bool": pa.bool_(),
+    "list<string>": pa.list_(pa.string()),
+}
+
+
+def write_table(
+    path: Path, kind: TableKind, frame: pl.DataFrame, *, classes: Sequence[str] = ()
+) -> None:
+    """Write `frame` as a table of this kind: columns cast and ordered, rows sorted.
+
+    Args:
+        path: The Parquet file.
+        kind: Fixes names, types and sort order; missing columns are an error.
+        frame: The rows; columns beyond the kind's must be allowed by it and follow in given order.
+        classes: Names along the vector columns, where the kind has any.
+
+    Raises:
+        FormatError: A column is missing or not part of this kind.
+    """
+    missing = [name for name in kind.columns if name not in frame.columns]
+    extra = [name for name in frame.columns if name not in kind.columns]
+    if missing or (extra and not kind.open):
+        raise FormatError(f"{path.name}: table {kind.name} misses {missing}, has unknown {extra}.")
+    ordered = frame.select([*kind.columns, *extra]).sort(kind.sort, nulls_last=False)
+    table = ordered.to_arrow()
+    fixed = [pa.field(n, arrow_type(t, len(classes))) for n, t in kind.columns.items()]
+    rest = [_plain(table.schema.field(name)) for name in extra]
+    marks = {"cellwise_format": str(FORMAT), "cellwise_table": kind.name}
+    if classes:
+        marks["cellwise_classes"] = json.dumps(list(classes))
+    schema = pa.schema([*fixed, *rest], metadata=marks)
+    with writing(path) as partial:
+        pq.write_table(table.cast(schema), partial, compression="zstd")
+
+
+def read_table(path: Path, kind: TableKind) -> pl.DataFrame:
+    """Read a table, refusing files of another kind or a newer format.
+
+    Raises:
+        FormatError: The file is torn, of another kind, or written by a newer cellwise.
+    """
+    frame = pl.from_arrow(_open(path, kind).read())
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def read_classes(path: Path, kind: TableKind) -> tuple[str, ...]:
+    """The class names along the vector columns of a table."""
+    marks = _open(path, kind).schema_arrow.metadata or {}
+    return tuple(json.loads(marks.get(b"cellwise_classes", b"[]")))
+
+
+def empty_frame(kind: TableKind, *, n_classes: int = 0) -> pl.DataFrame:
+    """A frame without rows that has the kind's columns."""
+    schema = pa.schema([pa.field(n, arrow_type(t, n_classes)) for n, t in kind.columns.items()])
+    frame = pl.from_arrow(schema.empty_table())
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def arrow_type(text: str, n_classes: int) -> pa.DataType:
+    """The Arrow type for a type of `domain.tables`; vectors are as long as the class list."""
+    return pa.list_(pa.float32(), n_classes) if text == "vector" else _ARROW[text]
+
+
+def _plain(column: pa.Field) -> pa.Field:
+    """The column with Arrow's 32-bit text and list types, which every reader knows."""
+    kind = column.type
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        kind = pa.string()
+    elif pa.types.is_large_list(kind):
+        kind = pa.list_(_plain(kind.value_field).type)
+    return pa.field(column.name, kind)
+
+
+def _open(path: Path, kind: TableKind) -> pq.ParquetFile:
+    try:
+        file = pq.ParquetFile(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        if not path.exists():
+            raise
+        raise FormatError(f"{path} cannot be read as a table: {error}") from error
+    marks = file.schema_arrow.metadata or {}
+    name = marks.get(b"cellwise_table", b"").decode()
+    version = int(marks.get(b"cellwise_format", b"0"))
+    if name != kind.name:
+        raise FormatError(f"{path} holds a table of kind {name or 'unknown'!r}, not {kind.name!r}.")
+    if version > FORMAT:
+        raise FormatError(f"{path} was written by a newer cellwise (format {version} > {FORMAT}).")
+    return file

@@ -1,0 +1,15 @@
+"""Fixtures that every test folder may use."""
+
+from pathlib import Path
+
+import pytest
+
+_SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real image sets that lie beside a developer's checkout; users do not have them."""
+    if not _SHARED.is_dir():
+        pytest.skip("the real image sets (../shared/data) are not here")
+    return _SHARED
