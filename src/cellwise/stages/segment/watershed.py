@@ -1,0 +1,94 @@
+"""Nuclei from the nucleus channel, cells grown around them; no weights, no size to set.
+
+Every length is measured in the picture's own nuclear diameters, so 10 to 120 px nuclei and 8-bit,
+16-bit or float pictures need no setting. Sources: see `_nuclei` and `_cells` (Otsu 1979;
+Vincent and Soille 1991; Malpica et al. 1997; Jones, Carpenter and Golland 2005).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+from pydantic import Field as Limits
+
+from cellwise.domain.records import Field, Masks
+from cellwise.errors import InputError
+from cellwise.stages.segment._cells import grow_cells
+from cellwise.stages.segment._foreground import Plane
+from cellwise.stages.segment._nuclei import find_nuclei
+from cellwise.store.masks import narrow
+
+# Stains that fill the cell whatever the experiment; averaged where there are several.
+_BODY = ("microtubule", "er", "actin", "rna", "membrane")
+# The protein under study may leave the cytoplasm, so it is asked only where nothing else is.
+_LAST_RESORT = ("protein", "mitochondria", "golgi")
+
+
+def build(
+    split: Annotated[float, Limits(ge=0, le=1)] = 0.87,
+    debris: Annotated[float, Limits(ge=0)] = 0.2,
+    reach: Annotated[float, Limits(ge=0)] = 1.5,
+    ring: Annotated[float, Limits(ge=0)] = 0.5,
+    body: Sequence[str] | None = None,
+) -> Callable[[Field], Masks]:
+    """Make the segmenter.
+
+    Args:
+        split: Two peaks are two nuclei where the pass between them lies below this share of the
+            lower peak: higher splits more.
+        debris: What is smaller than this share of the picture's median nuclear area is dropped.
+        reach: How far a cell may extend from its nucleus, in nuclear diameters.
+        ring: The same where no channel shows the cell body.
+        body: Roles or names of the channels that show the cell body; None takes what is there: the
+            mean of microtubule, er, actin, rna and membrane, else protein, mitochondria or golgi.
+
+    Returns:
+        A function from a field to its masks, ids 1..n, each nucleus inside its cell. It raises
+        `InputError` with code `channel_missing` where the field has no nucleus channel.
+    """
+
+    def watershed(field: Field) -> Masks:
+        nucleus = _nucleus_index(field)
+        stains = _body_planes(field, nucleus, body)
+        nuclei = find_nuclei(field.pixels[nucleus], split=split, debris=debris)
+        cells = grow_cells(nuclei.labels, nuclei.diameter, stains, reach=reach, ring=ring)
+        return Masks(narrow(cells), narrow(nuclei.labels))
+
+    return watershed
+
+
+def _nucleus_index(field: Field) -> int:
+    found = field.index("nucleus")
+    if found is not None:
+        return found
+    if len(field.channels) == 1:
+        return 0
+    names = [channel.name for channel in field.channels]
+    raise InputError(
+        f"{field.site_id}: no channel shows the nucleus (found: {', '.join(names)}).",
+        code="channel_missing",
+        remedy="Say which one does: --set read.roles.<name>=nucleus",
+        path=field.site_id,
+    )
+
+
+def _body_planes(field: Field, nucleus: int, body: Sequence[str] | None) -> list[Plane]:
+    if body is not None:
+        return [field.pixels[_asked(field, role)] for role in body]
+    chosen = [index for role in _BODY if (index := field.index(role)) not in (None, nucleus)]
+    if not chosen:
+        others = (field.index(role) for role in _LAST_RESORT)
+        chosen = [index for index in others if index not in (None, nucleus)][:1]
+    return [field.pixels[index] for index in chosen]
+
+
+def _asked(field: Field, role: str) -> int:
+    found = field.index(role)
+    if found is None:
+        names = [channel.name for channel in field.channels]
+        raise InputError(
+            f"{field.site_id}: no channel {role!r} for the cell body (found: {', '.join(names)}).",
+            code="channel_missing",
+            remedy=f"Name it with --set read.roles.<name>={role}, or leave segment.body out.",
+            path=field.site_id,
+        )
+    return found
