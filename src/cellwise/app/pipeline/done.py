@@ -6,14 +6,16 @@ so a record means a whole result. A torn last line (a crash while appending) is 
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cellwise.domain.steps import SiteRecord
-from cellwise.errors import InputError, StorageError
+from cellwise.errors import StorageError
 
 TABLE = ""
+_ERROR = ("path", "code", "reason", "remedy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +30,21 @@ class Done:
 
 
 class DoneLog:
-    """The records of one step; the latest record of a site counts."""
+    """The records of one step; the latest record of a site counts.
+
+    Raises:
+        StorageError: The records are there and cannot be read or mended.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.latest: dict[str, Done] = {}
-        self._mend_and_load()
+        try:
+            self._mend_and_load()
+        except OSError as error:
+            raise StorageError(
+                error.errno, f"Cannot read or mend {path}: {error.strerror}."
+            ) from error
 
     def append(self, records: list[Done]) -> None:
         """Add records and sync them to disk.
@@ -49,8 +60,26 @@ class DoneLog:
                 handle.flush()
                 os.fsync(handle.fileno())
         except OSError as error:
-            raise StorageError(error.errno, f"Cannot write {self._path}: {error}") from error
+            raise StorageError(
+                error.errno,
+                f"Cannot write {self._path}: {error.strerror}. Make room there, or allow writing, "
+                "and give the same command again.",
+            ) from error
         self.latest.update({record.site: record for record in records})
+
+    def void(self, keys: Mapping[str, str]) -> None:
+        """Withdraw records of other keys before their results are overwritten.
+
+        Else a run that is killed halfway and then goes back to its earlier settings would take
+        the new files for the old ones.
+        """
+        stale = [
+            Done(site, "")
+            for site, key in keys.items()
+            if site in self.latest and self.latest[site].key not in ("", key)
+        ]
+        if stale:
+            self.append(stale)
 
     def _mend_and_load(self) -> None:
         if not self._path.exists():
@@ -58,13 +87,28 @@ class DoneLog:
         content = self._path.read_bytes()
         whole = content[: content.rfind(b"\n") + 1]
         for line in whole.splitlines():
-            try:
-                record = Done(**json.loads(line))
-            except (json.JSONDecodeError, TypeError):
-                continue
-            self.latest[record.site] = record
+            record = parse_line(line)
+            if record is not None:
+                self.latest[record.site] = record
         if len(whole) < len(content):
             os.truncate(self._path, len(whole))
+
+
+def parse_line(line: bytes) -> Done | None:
+    """The record on one line; None where the line is torn or no record."""
+    try:
+        content = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(content, dict):
+        return None
+    site, key, shard = (content.get(name) for name in ("site", "key", "shard"))
+    counts, error = content.get("counts"), content.get("error")
+    if not (isinstance(site, str) and isinstance(key, str) and isinstance(shard, str)):
+        return None
+    if not isinstance(counts, dict) or not (error is None or _is_error(error)):
+        return None
+    return Done(site, key, counts, shard, error)
 
 
 def from_site(record: SiteRecord, key: str, shard: str) -> Done:
@@ -80,11 +124,8 @@ def from_site(record: SiteRecord, key: str, shard: str) -> Done:
     return Done(record.site_id, key, dict(record.counts), shard, error)
 
 
-def as_input_error(error: dict[str, str]) -> InputError:
-    """The error that a record describes."""
-    return InputError(
-        error["reason"], code=error["code"], remedy=error["remedy"], path=error["path"]
-    )
+def _is_error(error: Any) -> bool:
+    return isinstance(error, dict) and all(isinstance(error.get(name), str) for name in _ERROR)
 
 
 def _as_dict(record: Done) -> dict[str, Any]:

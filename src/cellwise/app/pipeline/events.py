@@ -1,8 +1,11 @@
 """What the pipeline tells whoever watches: a listener draws it, a log keeps it."""
 
 import json
+import os
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
+
+from cellwise.errors import StorageError
 
 
 class Listener(Protocol):
@@ -50,7 +53,26 @@ class EventLog:
         self._path = path
 
     def write(self, **event: Any) -> None:
-        """Append one event as a line of JSON."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a", encoding="utf-8") as handle:
-            handle.write(json.dumps(event, sort_keys=True, default=str) + "\n")
+        """Append one event as a line of JSON.
+
+        Raises:
+            StorageError: The disk is full or read-only.
+        """
+        line = json.dumps(event, sort_keys=True, default=str) + "\n"
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a+b") as handle:
+                handle.write((b"" if _ends_a_line(handle) else b"\n") + line.encode())
+        except OSError as error:
+            raise StorageError(
+                error.errno,
+                f"Cannot write {self._path}: {error.strerror}. Make room there, or allow writing, "
+                "and give the same command again.",
+            ) from error
+
+
+def _ends_a_line(handle: BinaryIO) -> bool:
+    if handle.seek(0, os.SEEK_END) == 0:
+        return True
+    handle.seek(-1, os.SEEK_END)
+    return handle.read(1) == b"\n"

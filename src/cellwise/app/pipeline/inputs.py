@@ -16,19 +16,25 @@ from cellwise.app.pipeline.keys import (
 from cellwise.app.pipeline.state import State, log_name, step_module
 from cellwise.app.recipe.resolve import Step
 from cellwise.domain.tables import FOLDS
-from cellwise.store.run_folder import RunFolder
+from cellwise.store.run_folder import RunFolder, read_json
 from cellwise.store.tables import read_table
+
+# The other steps draw nothing at random and run on the CPU: another seed leaves them as they are.
+_DRAWING = ("split", "label", "train", "score", "decide", "evaluate", "report")
+_ON_DEVICE = ("train", "score")
 
 
 def base_key(step: Step, *, state: State) -> str:
-    """Options, version, seed and device of a step; paths replaced by what lies there."""
+    """Options and version of a step, seed and device where they matter; paths replaced by what lies there."""
     options = dict(step.options)
     if step.kind == "read" and options.get("labels"):
         options["labels"] = file_digest(Path(options["labels"]))
     if step.kind == "segment" and options.get("masks"):
         options["masks"] = listing_digest(Path(options["masks"]))
     version = step_module(step.kind).VERSION
-    return digest(step.kind, version, options, state.request.seed, state.request.device)
+    seed = state.request.seed if step.kind in _DRAWING else None
+    device = state.request.device if step.kind in _ON_DEVICE else None
+    return digest(step.kind, version, options, seed, device)
 
 
 def site_keys(step: Step, *, state: State) -> dict[str, str]:
@@ -46,7 +52,8 @@ def table_key(step: Step, *, state: State) -> str:
     base = base_key(step, state=state)
     run = state.run
     if step.kind == "read":
-        return digest(base, listing_digest(state.request.folder))
+        return digest(base, state.listing)
+    base = digest(base, _classes(state))
     if step.kind == "split":
         return digest(base, _site_facts(state), file_digest(run.pixels))
     if step.kind == "label":
@@ -64,6 +71,13 @@ def table_key(step: Step, *, state: State) -> str:
         models = _models(home, str(step.options.get("model")))
         return digest(base, _cells(state, labelled=False), models, file_digest(run.folds))
     return digest(base, _all_tables(step, state=state))
+
+
+def _classes(state: State) -> str:
+    """The class list of the folder: the order of every vector of labels and scores."""
+    if not state.run.reading.is_file():
+        return ""
+    return digest(read_json(state.run.reading).get("classes"))
 
 
 def _site_facts(state: State) -> str:
@@ -115,10 +129,13 @@ def _all_tables(step: Step, *, state: State) -> dict[str, Any]:
         tables["scores"] = [file_digest(run.scores(name)) for name in names]
         return tables
     tables["predictions"] = [file_digest(p) for p in sorted(run.path.glob("predictions*.parquet"))]
-    tables["wells"] = file_digest(run.wells)
-    tables["metrics"] = file_digest(run.metrics) if step.kind == "report" else ""
+    tables["wells"] = [file_digest(p) for p in sorted(run.path.glob("wells*.parquet"))]
+    tables["decisions"] = [file_digest(p) for p in sorted(run.path.glob("decisions/*.json"))]
     if step.kind == "report":
-        tables["read"] = file_digest(run.reading)
+        beside = (run.reading, run.pixels, run.metrics)
+        named = [run.path / name for name in ("split.json", "evaluation.json")]
+        tables["beside"] = [file_digest(path) for path in (*beside, *named)]
+        tables["recipe"] = state.request.recipe.digest
         tables["errors"] = state.errors()
     return tables
 

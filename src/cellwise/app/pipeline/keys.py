@@ -29,12 +29,17 @@ def file_digest(path: Path) -> str:
 
 
 def listing_digest(folder: Path) -> str:
-    """Hash of path, size and time of change of every file below a folder; empty for no folder."""
+    """Hash of path, size and time of change of every file below a folder; empty for no folder.
+
+    Links to folders are followed, each folder once.
+    """
     seen = hashlib.sha256()
     if not folder.is_dir():
         return ""
-    for base, folders, files in os.walk(folder):
-        folders.sort()
+    visited = {_place(folder)}
+    for base, folders, files in os.walk(folder, followlinks=True):
+        # The walk goes on with what is left in this list.
+        folders[:] = [name for name in sorted(folders) if _is_new(Path(base) / name, visited)]
         for name in sorted(files):
             path = Path(base) / name
             try:
@@ -66,3 +71,19 @@ def combine(keys: Iterable[str]) -> str:
     for key in keys:
         seen.update(key.encode() + b"\n")
     return seen.hexdigest()[:24]
+
+
+def _place(folder: Path) -> tuple[int, int] | None:
+    try:
+        facts = folder.stat()
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino
+
+
+def _is_new(folder: Path, visited: set[tuple[int, int] | None]) -> bool:
+    place = _place(folder)
+    if place is None or place in visited:
+        return False
+    visited.add(place)
+    return True

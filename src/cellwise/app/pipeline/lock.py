@@ -8,12 +8,15 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from cellwise.errors import RunLocked, StorageError
+
+
+_PATIENCE = 0.5
 
 
 @contextmanager
@@ -27,22 +30,25 @@ def locked(run: Path) -> Iterator[None]:
     try:
         run.mkdir(parents=True, exist_ok=True)
         lock = FileLock(run / ".lock")
-        lock.acquire(timeout=0)
+        # `status` holds the lock for a moment to see whether a run is alive.
+        lock.acquire(timeout=_PATIENCE, poll_interval=0.05)
     except Timeout as error:
         raise RunLocked(
             f"{run} is locked by {_holder(run)}. Wait for it, or choose another --out."
         ) from error
-    except OSError as error:
+    except (OSError, NotImplementedError) as error:
+        number, words = _why(error)
         raise StorageError(
-            error.errno,
-            f"Cannot write the run folder {run}: {error.strerror}. Choose another --out.",
+            number,
+            f"Cannot write the run folder {run}: {words}. Choose another --out.",
         ) from error
     try:
         holder = {"pid": os.getpid(), "host": socket.gethostname()}
         _write_holder(run / ".lock.json", json.dumps(holder))
         yield
     finally:
-        (run / ".lock.json").unlink(missing_ok=True)
+        with suppress(OSError):
+            (run / ".lock.json").unlink(missing_ok=True)
         lock.release()
 
 
@@ -56,6 +62,15 @@ def _write_holder(path: Path, text: str) -> None:
 def _holder(run: Path) -> str:
     try:
         holder = json.loads((run / ".lock.json").read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
+    except (OSError, ValueError):
+        return "another process"
+    if not isinstance(holder, dict):
         return "another process"
     return f"process {holder.get('pid')} on {holder.get('host')}"
+
+
+def _why(error: OSError | NotImplementedError) -> tuple[int | None, str]:
+    """Number and words of what went wrong; some network disks know no locks."""
+    if isinstance(error, OSError):
+        return error.errno, error.strerror or str(error)
+    return None, f"it cannot be locked ({error})"

@@ -5,13 +5,14 @@ import io
 import json
 import platform
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from cellwise import __version__
-from cellwise.app.pipeline.keys import file_digest, listing_digest
+from cellwise.app.pipeline.keys import file_digest
 from cellwise.app.pipeline.state import Request, State
 from cellwise.store.atomic import write_text
 from cellwise.store.run_folder import FORMAT_VERSION, RunFolder, read_json
@@ -25,8 +26,8 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def opening_record(request: Request) -> dict[str, Any]:
-    """The part of `run.json` that is known before any work."""
+def opening_record(request: Request, listing: str) -> dict[str, Any]:
+    """The part of `run.json` that is known before any work; `listing` is the folder's digest."""
     first = {step.kind: step.options for step in reversed(request.recipe.steps)}
     labels = first.get("read", {}).get("labels") or None
     masks = first.get("segment", {}).get("masks") or None
@@ -40,7 +41,7 @@ def opening_record(request: Request) -> dict[str, Any]:
         "command": list(request.command),
         "inputs": {
             "folder": str(request.folder),
-            "listing_sha256": listing_digest(request.folder),
+            "listing_sha256": listing,
             "labels": labels,
             "labels_sha256": file_digest(Path(labels)) if labels else None,
             "masks": masks,
@@ -69,11 +70,9 @@ def write_record(run: RunFolder, record: dict[str, Any]) -> None:
     write_text(run.record, json.dumps(record, indent=1, sort_keys=True, default=str) + "\n")
 
 
-def earlier_options(run: RunFolder) -> dict[str, dict[str, Any]]:
-    """Options per step of the run that was here before; empty for a new folder."""
-    if not run.record.is_file():
-        return {}
-    steps = read_json(run.record).get("recipe", {}).get("steps", [])
+def earlier_options(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Options per step in the record of an earlier run; empty for a new folder."""
+    steps = record.get("recipe", {}).get("steps", [])
     return {f"{step['kind']}-{step['name']}": step["options"] for step in steps}
 
 
@@ -98,7 +97,11 @@ def quarantine_rows(state: State) -> list[dict[str, str]]:
         for problem in reading.get("problems", [])
         if problem.get("set_aside")
     ]
-    rows += [{"stage": stage, **error} for stage, error in state.errors()]
+    folder = f"{state.request.folder}/"
+    rows += [
+        {"stage": stage, **error, "path": error["path"].removeprefix(folder)}
+        for stage, error in state.errors()
+    ]
     return sorted(rows, key=lambda row: (row["path"], row["stage"], row["code"]))
 
 
@@ -116,4 +119,12 @@ def _problem_keys() -> tuple[str, ...]:
 
 
 def _library_versions() -> dict[str, str]:
-    return {name: metadata.version(name) for name in _LIBRARIES}
+    return {name: _version(name) for name in _LIBRARIES}
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        # The same library under another name, such as OpenCV with windows.
+        return "unknown"

@@ -7,7 +7,8 @@ from typing import Any, Protocol, cast
 
 import polars as pl
 
-from cellwise.app.pipeline.done import TABLE, Done, DoneLog
+from cellwise.app.pipeline.done import Done, DoneLog
+from cellwise.app.pipeline.engine import Workers
 from cellwise.app.pipeline.events import Listener
 from cellwise.app.recipe.resolve import Recipe, Step
 from cellwise.domain.steps import Job, Report, SiteRecord
@@ -82,11 +83,13 @@ def step_module(kind: str) -> Any:
 
 @dataclass(slots=True)
 class State:
-    """The coordinator's knowledge while a run is under way."""
+    """The coordinator's knowledge while a run is under way; `listing` digests the image folder."""
 
     request: Request
     listener: Listener
     run: RunFolder
+    workers: Workers
+    listing: str = ""
     logs: dict[str, DoneLog] = field(default_factory=dict)
     site_keys: dict[str, dict[str, str]] = field(default_factory=dict)
     facts: list[dict[str, Any]] = field(default_factory=list)
@@ -134,10 +137,6 @@ class State:
                 if record and record.key == keys[site] and record.error is not None:
                     found.append((step.kind, record.error))
         return found
-
-    def table_record(self, name: str) -> Done | None:
-        """The record of a table step (or of the merge of a site step)."""
-        return self.log(name).latest.get(TABLE)
 
 
 def log_name(step: Step) -> str:

@@ -1,0 +1,116 @@
+"""What is checked before any work: folders, an earlier run's record, the values of all settings."""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+from cellwise.app.pipeline.leftovers import own_folders
+from cellwise.app.pipeline.state import Request, step_module
+from cellwise.app.recipe.resolve import Recipe, Step
+from cellwise.errors import BadOption, FormatError, PreflightError
+from cellwise.registry import Registry
+from cellwise.store.run_folder import FORMAT_VERSION, RunFolder, read_json
+
+
+def check_request(request: Request) -> dict[str, Any]:
+    """Refuse what cannot work, and return the record of the run that was here before.
+
+    Returns:
+        The content of `run.json`; empty for a new folder or a torn record.
+
+    Raises:
+        PreflightError: The folders cannot be used as asked.
+        BadOption: A setting cannot take its value.
+        FormatError: A newer cellwise wrote the run folder.
+    """
+    try:
+        _check_folders(request)
+        earlier = _earlier_record(RunFolder(request.out))
+    except PermissionError as error:
+        raise PreflightError(
+            f"No permission to look at {error.filename}. Choose another folder, or allow it."
+        ) from error
+    check_values(request.recipe)
+    return earlier
+
+
+def check_values(recipe: Recipe) -> None:
+    """Build the options of every step once, so that a wrong value stops the run before any work.
+
+    Raises:
+        BadOption: The message names the step and the option.
+    """
+    for step in recipe.steps:
+        module = step_module(step.kind)
+        own = set(inspect.signature(module.build).parameters)
+        options = {f"{key}_" if f"{key}_" in own else key: v for key, v in step.options.items()}
+        _build(step, module.build, {key: v for key, v in options.items() if key in own})
+        whole = getattr(module, "SHELVES", {}).get("*")
+        # The part `given` is built with what lies in the folder of masks.
+        if whole and options.get("name") not in (None, "", "given"):
+            rest = {key: v for key, v in options.items() if key not in own or key == "name"}
+            Registry(step.kind, whole).build(rest)
+
+
+def _build(step: Step, build: Any, options: dict[str, Any]) -> None:
+    from pydantic import ConfigDict, ValidationError, validate_call
+
+    strict = validate_call(config=ConfigDict(arbitrary_types_allowed=True))
+    try:
+        strict(build)(**options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = str(first["loc"][0]).rstrip("_") if first["loc"] else "?"
+        raise BadOption(f"Step {step.name!r}, option {where!r}: {first['msg']}.") from error
+
+
+def _check_folders(request: Request) -> None:
+    if not request.folder.is_dir():
+        what = "is a file" if request.folder.exists() else "does not exist"
+        raise PreflightError(f"{request.folder} {what}. Give the folder that holds the images.")
+    out, folder = request.out.resolve(), request.folder.resolve()
+    if out == folder or folder in out.parents:
+        raise PreflightError(
+            f"The run folder {request.out} lies inside the image folder {request.folder}, where "
+            "its own pictures would be read as input. Choose an --out beside it."
+        )
+    if request.out.exists() and not request.out.is_dir():
+        raise PreflightError(f"{request.out} is a file, not a folder. Choose another --out.")
+
+
+def _earlier_record(run: RunFolder) -> dict[str, Any]:
+    """The record of the run in this folder; a folder of another program's results is refused.
+
+    A run deletes pictures in `crops/` that it does not know.
+    """
+    ours = _is_file(run.done / "read.jsonl")
+    if not run.record.is_file():
+        found = own_folders(run.path)
+        if found and not ours:
+            raise PreflightError(
+                f"{run.path} holds a folder {found[0]!r}, but no run of cellwise. "
+                "Choose another --out."
+            )
+        return {}
+    try:
+        record = read_json(run.record)
+    except FormatError:
+        # Only a failing disk tears it; the completion records decide what is done.
+        if ours:
+            return {}
+        raise
+    version = record.get("format_version")
+    if not isinstance(version, int) or not isinstance(record.get("recipe"), dict):
+        raise PreflightError(
+            f"{run.record} was not written by cellwise. Choose another --out."
+        )
+    if version > FORMAT_VERSION:
+        raise FormatError(
+            f"{run.path} was written by a newer cellwise (format {version} > {FORMAT_VERSION}). "
+            "Update, or choose another --out."
+        )
+    return record
+
+
+def _is_file(path: Path) -> bool:
+    return path.is_file()

@@ -1,0 +1,1 @@
+"""Fast array loops in numpy and numba: no torch, no disk."""

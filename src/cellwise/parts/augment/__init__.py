@@ -1,0 +1,5 @@
+"""Augmentations: random changes that leave the label true."""
+
+from cellwise.registry import Registry
+
+augmentations = Registry("augmentation", __name__)

@@ -1,0 +1,24 @@
+"""The eight ways to turn and mirror a square picture, and how to undo each."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# (batch [item, channel, y, x], one generator per item) -> batch of the same shape.
+Augment = Callable[[Tensor, Sequence[np.random.Generator]], Tensor]
+
+VIEWS = tuple(range(8))
+
+
+def turn(pixels: Tensor, view: int) -> Tensor:
+    """View 0 is the picture itself; 1 to 3 are quarter turns; 4 to 7 the same, then mirrored."""
+    turned = torch.rot90(pixels, view % 4, dims=(-2, -1))
+    return turned.flip(-1) if view >= 4 else turned
+
+
+def turn_back(pixels: Tensor, view: int) -> Tensor:
+    """Undo `turn`."""
+    straight = pixels.flip(-1) if view >= 4 else pixels
+    return torch.rot90(straight, -(view % 4), dims=(-2, -1))

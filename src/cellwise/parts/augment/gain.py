@@ -1,0 +1,30 @@
+"""Make each channel brighter or darker by chance: exposure is not the answer.
+
+Source: the per-channel factors of the HPA 2021 system AllDataAreExt & Galixir (0.6 to 1.1).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cellwise.errors import BadOption
+from cellwise.parts.augment._views import Augment
+
+
+def build(spread: float = 0.3) -> Augment:
+    """Make the augmentation; each channel of each item draws its own factor.
+
+    Args:
+        spread: Largest change as a natural logarithm, either way: 0.3 is a factor 0.74 to 1.35.
+    """
+    if spread < 0:
+        raise BadOption(f"augment gain: spread is not negative, as {spread} is.")
+
+    def gain(batch: Tensor, rngs: Sequence[np.random.Generator]) -> Tensor:
+        draws = np.stack([rng.uniform(-spread, spread, size=batch.shape[1]) for rng in rngs])
+        factors = torch.from_numpy(np.exp(draws)).to(batch.device, batch.dtype)
+        return batch * factors[:, :, None, None]
+
+    return gain

@@ -1,0 +1,47 @@
+"""What batches are drawn from, and how an order is drawn."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Positions = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The items of one training, in table order; `site[item]` numbers the field of each."""
+
+    site: npt.NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.site)
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """Where a training stands: all that an order may depend on."""
+
+    seed: int
+    epoch: int
+
+
+# (pool, items or bags per batch, when) -> batches of positions [item] or [bag, cell]; their number
+# is the same in every epoch.
+Sampler = Callable[[Pool, int, When], list[Positions]]
+
+
+def generator(when: When) -> np.random.Generator:
+    """The generator of one epoch's order."""
+    return np.random.default_rng((when.seed, when.epoch))
+
+
+def even_batches(order: Positions, size: int) -> list[Positions]:
+    """Cut into the fewest batches of at most `size`, as equal as can be.
+
+    A small last batch would make one step noisier than the others.
+    """
+    count = -(-len(order) // size)
+    return list(np.array_split(order, count)) if count else []

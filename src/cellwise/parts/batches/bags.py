@@ -1,0 +1,36 @@
+"""Bags: so many cells of one field together, fields in random order.
+
+Source: the bags of 16 cells of the HPA 2021 system AllDataAreExt & Galixir ("pseudo-3D"): drawn
+without replacement, and with it only where a field has fewer cells.
+"""
+
+import numpy as np
+
+from cellwise.errors import BadOption
+from cellwise.parts.batches._pool import Pool, Positions, Sampler, When, even_batches, generator
+
+
+def build(cells: int = 16, per_site: int = 1) -> Sampler:
+    """Make the sampler; batches are positions `[bag, cell]`.
+
+    Args:
+        cells: Cells in a bag.
+        per_site: Bags of each field in one epoch.
+    """
+    if cells < 1 or per_site < 1:
+        raise BadOption("batch bags: cells and per_site are at least 1.")
+
+    def bags(pool: Pool, batch: int, when: When) -> list[Positions]:
+        rng = generator(when)
+        _, count = np.unique(pool.site, return_counts=True)
+        by_site = np.argsort(pool.site, kind="stable")
+        start = np.r_[0, np.cumsum(count)[:-1]]
+        drawn = []
+        for field in rng.permutation(np.repeat(np.arange(len(count)), per_site)):
+            own = by_site[start[field] : start[field] + count[field]]
+            drawn.append(rng.choice(own, cells, replace=len(own) < cells))
+        if not drawn:
+            return []
+        return even_batches(np.stack(drawn).astype(np.int64), batch)
+
+    return bags

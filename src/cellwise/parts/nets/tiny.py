@@ -1,0 +1,54 @@
+"""A small network for processors without a GPU: four 3 x 3 convolutions, some 75,000 weights.
+
+Normalised by groups of channels, never over the batch: what a cell is given does not depend on
+the cells it travels with.
+
+Source: group normalisation of Wu and He 2018 (arXiv 1803.08494); the class map head of the HPA 2021
+system of Riedel (a 1 x 1 convolution, then pooling).
+"""
+
+from torch import Tensor, nn
+
+from cellwise.errors import BadOption
+from cellwise.parts.nets._output import MakeNet, Output, check_pool, pool_map
+
+_GROUPS = 4
+
+
+def build(width: int = 24, pool: str = "avg") -> MakeNet:
+    """Make the network; its map is 8 times coarser than the pixels.
+
+    Args:
+        width: Channels after the first layer, a multiple of 4; the last layers have 8/3 of it.
+        pool: `avg`, `max` or `avg+max`.
+    """
+    check_pool(pool)
+    if width < _GROUPS or width % _GROUPS:
+        raise BadOption(f"net tiny: width is a multiple of {_GROUPS}, not {width}.")
+
+    def make(channels: int, classes: int) -> nn.Module:
+        return _Tiny(channels, classes, width=width, pool=pool)
+
+    return make
+
+
+class _Tiny(nn.Module):
+    def __init__(self, channels: int, classes: int, *, width: int, pool: str) -> None:
+        super().__init__()
+        top = 8 * width // 3 // _GROUPS * _GROUPS
+        layers: list[nn.Module] = []
+        before = channels
+        for after, stride in ((width, 2), (2 * width, 2), (top, 2), (top, 1)):
+            layers += [
+                nn.Conv2d(before, after, 3, stride, padding=1, bias=False),
+                nn.GroupNorm(_GROUPS, after),
+                nn.ReLU(),
+            ]
+            before = after
+        self.features = nn.Sequential(*layers)
+        self.head = nn.Conv2d(top, classes, 1)
+        self.pool = pool
+
+    def forward(self, pixels: Tensor) -> Output:
+        class_map = self.head(self.features(pixels))
+        return Output(pool_map(class_map, self.pool), class_map)

@@ -1,0 +1,69 @@
+"""Brightness of pixels brought to one scale, with statistics that travel with the model.
+
+Two ways: `standard` takes each channel as it is; `crop_mean` first divides each channel of each
+picture by its own mean, so that how strongly a stain is expressed or lit is not the answer, only
+where it lies. Both then shift and scale each channel by the training set's mean and deviation.
+
+Source: per-channel standardisation as usual; division by the cell's own mean as in plain
+translocation assays (a ratio of compartments).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cellwise.errors import BadOption
+
+MODES = ("standard", "crop_mean")
+# A single hot pixel would otherwise be tens of deviations away.
+_CEILING = 8.0
+_LEAST_MEAN = 1e-4
+_LEAST_DEVIATION = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Normalisation:
+    """How a model wants its pixels; `mean` and `std` are per channel, after the mode's own step."""
+
+    mode: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def standardise(self, pixels: Tensor) -> Tensor:
+        """Shift and scale `[item, channel, y, x]` that `relative` has treated."""
+        mean = pixels.new_tensor(self.mean)[:, None, None]
+        return (pixels - mean) / pixels.new_tensor(self.std)[:, None, None]
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """All of it: pixels in 0..1 become what the network sees."""
+        return self.standardise(relative(pixels, self.mode))
+
+
+def relative(pixels: Tensor, mode: str) -> Tensor:
+    """The mode's own step on `[item, channel, y, x]`; zero stays zero.
+
+    `crop_mean` divides by the mean over the pixels where any channel is above zero, which leaves
+    out what a crop policy blanked.
+    """
+    check_mode(mode)
+    if mode == "standard":
+        return pixels
+    inside = (pixels != 0).any(1, keepdim=True)
+    count = inside.sum((2, 3), keepdim=True).clamp_min(1)
+    mean = pixels.sum((2, 3), keepdim=True) / count
+    return (pixels / mean.clamp_min(_LEAST_MEAN)).clamp_max(_CEILING)
+
+
+def fit(pixels: Tensor, mode: str) -> Normalisation:
+    """Statistics of a sample of the training set, pixels in 0..1 `[item, channel, y, x]`."""
+    # Sums over millions of pixels lose digits in single precision.
+    values = relative(pixels, mode).transpose(0, 1).flatten(1).to(torch.float64)
+    deviation = values.std(1, correction=0).clamp_min(_LEAST_DEVIATION)
+    return Normalisation(mode, tuple(values.mean(1).tolist()), tuple(deviation.tolist()))
+
+
+def check_mode(mode: str) -> None:
+    """Refuse a mode that does not exist."""
+    if mode not in MODES:
+        raise BadOption(f"No normalisation is called {mode!r}. One of: {', '.join(MODES)}.")

@@ -1,0 +1,49 @@
+"""Learn from bags of cells: one field's cells together against the field's label.
+
+The largest logit over the bag answers "does any cell show it?", the mean "do most?". A small term
+against labels of cells, where there are any, keeps single cells honest.
+
+Source: the bags ("pseudo-3D") of the HPA 2021 system AllDataAreExt & Galixir: 16 cells, max and
+mean pooling 4:1. The cell term is what its description promises and its code leaves out.
+"""
+
+from torch import Tensor
+
+from cellwise.errors import BadOption
+from cellwise.parts.batches import bags
+from cellwise.parts.losses._checks import Loss
+from cellwise.parts.tasks._task import Task, Truth, balanced, item_cost, weighted_mean
+
+_MAX, _MEAN = 4, 1
+
+
+def build(cells: int = 16, per_site: int = 1, cell_weight: float = 0.1) -> Task:
+    """Make the task.
+
+    Args:
+        cells: Cells in a bag; a field with fewer gives some of them twice.
+        per_site: Bags of each field in one epoch.
+        cell_weight: Weight of the term against labels of cells; 0 leaves it out.
+    """
+    if cell_weight < 0:
+        raise BadOption(f"task bag: cell_weight is not negative, as {cell_weight} is.")
+
+    def cost(logits: Tensor, truth: Truth, loss: Loss) -> Tensor:
+        field = bag_cost(logits, truth, loss)
+        if not cell_weight:
+            return field
+        return field + cell_weight * item_cost(logits, truth, loss)
+
+    return Task(
+        "cell", None, "used" if cell_weight else "unused", bags.build(cells, per_site), cost
+    )
+
+
+def bag_cost(logits: Tensor, truth: Truth, loss: Loss) -> Tensor:
+    """`(4 loss(max over cells) + loss(mean over cells)) / 5`, the mean over bags and classes."""
+    bagged = logits.view(len(truth.fields), -1, logits.shape[-1])
+    per_label = _MAX * loss(bagged.amax(1), truth.fields) + _MEAN * loss(
+        bagged.mean(1), truth.fields
+    )
+    weights = balanced(truth.fields, truth.balance)
+    return weighted_mean(per_label / (_MAX + _MEAN), weights)

@@ -1,0 +1,19 @@
+"""Learn from single cells: each crop against its row of a labels table.
+
+Soft labels and weights are taken as they are, so a field's label, a relabelling and a person's
+annotation all enter the same way.
+
+Source: the cell networks of the HPA 2021 systems "Raman" (soft labels) and AiRLab (hard labels).
+"""
+
+from cellwise.parts.batches import crops
+from cellwise.parts.tasks._task import Task, item_cost
+
+
+def build(per_site: int = 0) -> Task:
+    """Make the task.
+
+    Args:
+        per_site: At most this many cells of one field in one epoch; 0 for all.
+    """
+    return Task("cell", None, "needed", crops.build(per_site), item_cost)

@@ -1,0 +1,5 @@
+"""Decide: scores become probabilities."""
+
+from cellwise.registry import Registry
+
+deciders = Registry("decider", __name__)

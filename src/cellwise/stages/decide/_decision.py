@@ -1,0 +1,101 @@
+"""A decision: everything that turns scores into probabilities and labels, as one JSON file."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit
+
+from cellwise.domain.classes import ClassList
+from cellwise.errors import FormatError
+
+FORMAT = 1
+ONE_MINUS_MAX = "one_minus_max"
+CALIBRATIONS = ("weak", "audited", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was fitted, and on how much.
+
+    Args:
+        classes: All class names, in order of the outputs.
+        negative: The class whose probability is one minus the largest of the others, or None.
+        temperatures: Per positive class, in their order.
+        biases: Per positive class.
+        thresholds: Per class of `classes`; a probability at or above it gives the label.
+        calibration: `weak`, `audited` or `none`.
+        pooling: How cells were pooled to fields while fitting.
+        by: Name of the decider.
+        scores: Names of the score sets whose logits are averaged.
+        n_fields: Labelled fields used.
+        n_cells: Their cells.
+        positives: Fields that carry each positive class.
+        negative_rule: How the negative class is decided.
+    """
+
+    classes: tuple[str, ...]
+    negative: str | None
+    temperatures: tuple[float, ...]
+    biases: tuple[float, ...]
+    thresholds: tuple[float, ...]
+    calibration: str
+    pooling: str
+    by: str
+    scores: tuple[str, ...]
+    n_fields: int
+    n_cells: int
+    positives: tuple[int, ...]
+    negative_rule: str = ONE_MINUS_MAX
+
+    def __post_init__(self) -> None:
+        count = len(self.class_list.positive)
+        for name in ("temperatures", "biases", "positives"):
+            if len(getattr(self, name)) != count:
+                raise ValueError(f"A decision over {count} positive classes needs {count} {name}.")
+        if len(self.thresholds) != len(self.classes):
+            raise ValueError("A decision needs one threshold per class.")
+        if any(not value > 0 for value in self.temperatures):
+            raise ValueError("Temperatures are above 0.")
+        if self.calibration not in CALIBRATIONS or self.negative_rule != ONE_MINUS_MAX:
+            raise ValueError(f"Unknown {self.calibration!r} or {self.negative_rule!r}.")
+
+    @property
+    def class_list(self) -> ClassList:
+        """The classes with their negative."""
+        return ClassList(self.classes, self.negative)
+
+    def probabilities(self, logits: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
+        """`[cell, class]` over all classes for `[cell, positive class]` logits."""
+        scaled = logits.astype(np.float64) / np.array(self.temperatures) + np.array(self.biases)
+        chance = expit(scaled).astype(np.float32)
+        if self.negative is None:
+            return np.asarray(chance)
+        # Taken from the stored float32 values, so that anyone can recompute it from the table.
+        rest = 1 - chance.max(axis=1, initial=0)
+        return np.insert(chance, self.classes.index(self.negative), rest, axis=1)
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of the file."""
+        return {"format": FORMAT, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "Decision":
+        """Read back what `to_json` gave.
+
+        Raises:
+            FormatError: A newer format, or fields that do not fit.
+        """
+        version = int(content.get("format", 0))
+        if version > FORMAT:
+            raise FormatError(f"The decision was written by a newer cellwise (format {version}).")
+        try:
+            fields: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value
+                for name, value in content.items()
+                if name != "format"
+            }
+            return cls(**fields)
+        except (TypeError, ValueError) as error:
+            raise FormatError(f"The decision cannot be read: {error}") from error

@@ -1,0 +1,86 @@
+"""The predictions table: one row per cell, probabilities, labels, uncertainty."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cellwise.stages.decide._decision import Decision
+
+Probabilities = npt.NDArray[np.float32]
+
+PREFIX = "Prob_"
+# Wider tables are slow to write and read; above this the array beside the table has them all.
+MOST_COLUMNS = 64
+_TOP = 10
+_INTERNAL = ("shard", "row")
+
+
+def uncertainty(chance: Probabilities) -> npt.NDArray[np.float32]:
+    """`[cell]`: mean binary entropy over all classes in bits, 0 (sure) to 1 (a coin each)."""
+    p = chance.astype(np.float64)
+    safe, rest = np.where(p > 0, p, 1), np.where(p < 1, 1 - p, 1)
+    bits = -(p * np.log2(safe) + (1 - p) * np.log2(rest))
+    mean: npt.NDArray[np.float32] = np.clip(bits.mean(axis=1), 0, 1).astype(np.float32)
+    return mean
+
+
+def labels_of(chance: Probabilities, decision: Decision) -> list[list[str]]:
+    """Names of the classes at or above their threshold, per cell, in class order."""
+    above = chance >= np.array(decision.thresholds, np.float32)
+    cells, classes = np.nonzero(above)
+    found: list[list[str]] = [[] for _ in range(len(chance))]
+    for cell, c in zip(cells.tolist(), classes.tolist(), strict=True):
+        found[cell].append(decision.classes[c])
+    return found
+
+
+def predictions_frame(
+    cells: pl.DataFrame, sites: pl.DataFrame, chance: Probabilities, decision: Decision
+) -> pl.DataFrame:
+    """Rows in the order of `cells`.
+
+    Args:
+        cells: Rows of the cells table.
+        sites: One row per site: `site_id`, `part`, `fold`, `labels` and `Metadata_*`.
+        chance: `[cell, class]`.
+        decision: Gives class names and thresholds.
+    """
+    metadata = [name for name in sites.columns if name.startswith("Metadata_")]
+    joined = cells.drop([name for name in _INTERNAL if name in cells.columns]).join(
+        sites.select(
+            "site_id",
+            "part",
+            "fold",
+            pl.col("labels").alias("Weak_labels"),
+            *(pl.col(name).cast(pl.String) for name in metadata),
+        ),
+        on="site_id",
+        how="left",
+        maintain_order="left",
+    )
+    measured = [name for name in joined.columns if name not in metadata]
+    return joined.select(
+        pl.lit("cell").alias("unit"),
+        *metadata,
+        *measured,
+        pl.Series("Labels", labels_of(chance, decision), dtype=pl.List(pl.String)),
+        pl.Series("Uncertainty", uncertainty(chance), dtype=pl.Float32),
+        *_probability_columns(chance, decision.classes),
+    )
+
+
+def _probability_columns(chance: Probabilities, classes: Sequence[str]) -> list[pl.Series]:
+    if len(classes) <= MOST_COLUMNS:
+        return [
+            pl.Series(PREFIX + name, np.ascontiguousarray(chance[:, c]), dtype=pl.Float32)
+            for c, name in enumerate(classes)
+        ]
+    order = np.argsort(-chance, axis=1, kind="stable")[:, :_TOP]
+    names = np.array(classes, dtype=object)[order].tolist()
+    top = np.take_along_axis(chance, order, axis=1)
+    return [
+        pl.Series("top_classes", names, dtype=pl.List(pl.String)),
+        pl.Series("top_probs", top.tolist(), dtype=pl.List(pl.Float32)),
+    ]

@@ -1,0 +1,160 @@
+"""The wells table: what share of a well's cells carries each class, and the background of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cellwise.stages.decide._conditions import is_negative_control, replicate_key
+from cellwise.stages.decide._decision import Decision
+from cellwise.stages.decide._interval import bootstrap_interval, wilson_interval
+from cellwise.stages.decide._predictions import MOST_COLUMNS, Probabilities
+
+Floats = npt.NDArray[np.float64]
+
+OVER_FIELDS, OVER_CELLS = "bootstrap over fields", "Wilson over cells"
+_WELL = "Metadata_Well"
+_PLATE = ("Metadata_Experiment", "Metadata_Plate")
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """Per site: cells, cells at or above the threshold, and summed probability per class."""
+
+    n: npt.NDArray[np.int64]
+    above: Floats
+    total: Floats
+
+
+def wells_frame(
+    cells: pl.DataFrame,
+    sites: pl.DataFrame,
+    chance: Probabilities,
+    decision: Decision,
+    *,
+    seed: int,
+) -> pl.DataFrame | None:
+    """One row per plate and well, None where no site names its well.
+
+    Columns: the metadata that all sites of the well share, `n_sites`, `n_cells`, `Weak_labels`,
+    `negative_control`, `Condition` (equal in replicates; null where nothing tells what was done),
+    `Interval` (how `Low_` and `High_` were made) and per class
+    `Fraction_` (share of cells at or above the threshold), `Low_`, `High_` (95 % interval of it),
+    `Mean_` (mean probability), `Delta_` (fraction minus the mean fraction of the plate's negative
+    controls; null without any) and `ReplicateSd_` (sample standard deviation of the fraction over
+    wells of the same condition; null for a single well). Above 64 classes those columns are left
+    out. Wells without cells stay, with nulls.
+    """
+    if _WELL not in sites.columns or sites[_WELL].null_count() == len(sites):
+        return None
+    placed = sites.filter(pl.col(_WELL).is_not_null())
+    if "Metadata_Plate" not in placed.columns:
+        placed = placed.with_columns(pl.lit(None, dtype=pl.String).alias("Metadata_Plate"))
+    keys = [name for name in (*_PLATE, _WELL) if name in placed.columns]
+    placed = placed.with_columns(negative_control=is_negative_control(placed, decision.negative))
+    wells = placed.group_by(keys, maintain_order=True).agg(*_facts(placed, keys))
+    well = placed.join(
+        wells.select(keys).with_row_index("well"), on=keys, nulls_equal=True, maintain_order="left"
+    )
+    counts = _count(cells, placed, chance, np.array(decision.thresholds, np.float32))
+    number = well["well"].to_numpy().astype(np.int64)
+    n = np.bincount(number, weights=counts.n, minlength=len(wells)).astype(np.int32)
+    wells = wells.with_columns(pl.Series("n_cells", n, dtype=pl.Int32))
+    condition = pl.Series("Condition", replicate_key(wells), dtype=pl.String)
+    wells = wells.with_columns(condition)
+    if len(decision.classes) > MOST_COLUMNS:
+        return wells
+    return _with_classes(wells, number, counts, decision.classes, seed)
+
+
+def _facts(placed: pl.DataFrame, keys: Sequence[str]) -> list[pl.Expr]:
+    """Metadata that all sites of a well share (null where they differ), and the number of sites."""
+    names = [n for n in placed.columns if n.startswith("Metadata_") and n not in keys]
+    return [
+        *(
+            pl.when(pl.col(name).n_unique() == 1).then(pl.col(name).first()).alias(name)
+            for name in names
+        ),
+        pl.len().cast(pl.Int32).alias("n_sites"),
+        pl.when(pl.col("labels").n_unique() == 1)
+        .then(pl.col("labels").first())
+        .alias("Weak_labels"),
+        pl.col("negative_control").all().alias("negative_control"),
+    ]
+
+
+def _count(
+    cells: pl.DataFrame, placed: pl.DataFrame, chance: Probabilities, thresholds: Probabilities
+) -> _Counts:
+    index = {site: row for row, site in enumerate(placed["site_id"])}
+    site = np.array([index.get(name, -1) for name in cells["site_id"]], np.int64)
+    inside = site >= 0
+    above = np.zeros((len(placed), chance.shape[1]))
+    total = np.zeros_like(above)
+    np.add.at(above, site[inside], chance[inside] >= thresholds)
+    np.add.at(total, site[inside], chance[inside])
+    return _Counts(np.bincount(site[inside], minlength=len(placed)), above, total)
+
+
+def _with_classes(
+    wells: pl.DataFrame,
+    number: npt.NDArray[np.int64],
+    counts: _Counts,
+    classes: Sequence[str],
+    seed: int,
+) -> pl.DataFrame:
+    shape = (len(wells), len(classes))
+    low, high = np.full(shape, np.nan), np.full(shape, np.nan)
+    share, mean = np.full(shape, np.nan), np.full(shape, np.nan)
+    ways: list[str | None] = [None] * len(wells)
+    seen = np.flatnonzero(counts.n > 0)
+    seen = seen[np.argsort(number[seen], kind="stable")]
+    for fields in np.split(seen, np.flatnonzero(np.diff(number[seen])) + 1) if len(seen) else ():
+        row = int(number[fields[0]])
+        n, above = counts.n[fields], counts.above[fields]
+        share[row] = above.sum(axis=0) / n.sum()
+        mean[row] = counts.total[fields].sum(axis=0) / n.sum()
+        if len(fields) > 1:
+            random = np.random.default_rng([seed, row])
+            low[row], high[row] = bootstrap_interval(above, n, random)
+            ways[row] = OVER_FIELDS
+        else:
+            low[row], high[row] = wilson_interval(above[0], int(n[0]))
+            ways[row] = OVER_CELLS
+    delta = share - _background(wells, share)
+    spread = _replicate_sd(wells, share)
+    columns = [pl.Series("Interval", ways, dtype=pl.String)]
+    for c, name in enumerate(classes):
+        parts = {"Fraction": share, "Low": low, "High": high, "Mean": mean}
+        parts |= {"Delta": delta, "ReplicateSd": spread}
+        columns += [
+            pl.Series(f"{word}_{name}", values[:, c], dtype=pl.Float64).fill_nan(None)
+            for word, values in parts.items()
+        ]
+    return wells.with_columns(columns)
+
+
+def _background(wells: pl.DataFrame, share: Floats) -> Floats:
+    """`[well, class]`: mean fraction over the negative control wells of the well's plate."""
+    plate = wells.select(pl.struct([n for n in _PLATE if n in wells.columns]).rank("dense"))
+    plates = plate.to_series().to_numpy()
+    control = wells["negative_control"].to_numpy() & np.isfinite(share).all(axis=1)
+    found = np.full_like(share, np.nan)
+    for name in np.unique(plates[control]):
+        found[plates == name] = share[control & (plates == name)].mean(axis=0)
+    return found
+
+
+def _replicate_sd(wells: pl.DataFrame, share: Floats) -> Floats:
+    """`[well, class]`: sample standard deviation over the wells of the same condition."""
+    spread = np.full_like(share, np.nan)
+    rows: dict[str, list[int]] = {}
+    for row, key in enumerate(wells["Condition"]):
+        if key is not None and np.isfinite(share[row]).all():
+            rows.setdefault(key, []).append(row)
+    for same in rows.values():
+        if len(same) > 1:
+            spread[same] = share[same].std(axis=0, ddof=1)
+    return spread

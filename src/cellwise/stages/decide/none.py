@@ -1,0 +1,13 @@
+"""Scores become probabilities as they are: the sigmoid of the logit, nothing fitted."""
+
+from cellwise.stages.decide._fitting import Decider, Evidence, Fitted
+
+
+def build() -> Decider:
+    """Make the decider; its probabilities say of themselves that they are not calibrated."""
+
+    def none(evidence: Evidence) -> Fitted:
+        count = evidence.logits.shape[1]
+        return Fitted((1.0,) * count, (0.0,) * count, "none", "noisy_or")
+
+    return none

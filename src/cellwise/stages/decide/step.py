@@ -1,0 +1,225 @@
+"""Decide: scores become probabilities and labels of cells, and shares of wells.
+
+Reads cells, sites, folds and scores; fits on labelled out-of-fold cells (or takes the decision of a
+finished run) and writes `decisions/<step>.json`, `predictions.parquet` and, where wells exist,
+`wells.parquet`. A step with another name than `decide` writes `predictions_<step>.parquet` and
+`wells_<step>.parquet`, so that a control model stands beside the main one.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cellwise.domain.classes import ClassList
+from cellwise.domain.steps import Job, Report
+from cellwise.domain.tables import CELLS, FOLDS, PREDICTIONS, SCORES, SITES, WELLS
+from cellwise.errors import BadOption, FormatError
+from cellwise.registry import did_you_mean, split_spec
+from cellwise.stages.decide import deciders
+from cellwise.stages.decide._decision import Decision
+from cellwise.stages.decide._fitting import Evidence, Fitted
+from cellwise.stages.decide._predictions import MOST_COLUMNS, predictions_frame
+from cellwise.stages.decide._wells import wells_frame
+from cellwise.store.atomic import write_text, writing
+from cellwise.store.run_folder import RunFolder, read_json
+from cellwise.store.tables import read_classes, read_table, write_table
+
+VERSION = 1
+UNIT = "table"
+SHELVES = {"by": "cellwise.stages.decide"}
+
+_KEY = ["site_id", "cell_id"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Resolved options of the step."""
+
+    scores: tuple[str, ...]
+    by: str | dict[str, Any]
+    threshold: float | dict[str, float]
+
+
+def build(
+    from_: str | list[str],
+    by: str | dict[str, Any] = "temperature",
+    threshold: float | dict[str, float] = 0.5,
+) -> Options:
+    """Options of the step; a recipe writes `from_` as `from`.
+
+    Args:
+        from_: Names of the score steps; the mean of their logits is decided on.
+        by: The decider, a part of this stage.
+        threshold: Probability in 0..1 from which a cell gets a label, one for all classes or a
+            mapping from class to value (others 0.5).
+    """
+    names = [from_] if isinstance(from_, str) else from_
+    if not isinstance(names, list) or not names or not all(n and isinstance(n, str) for n in names):
+        raise BadOption(f"decide: from names score steps, not {from_!r}.")
+    values = threshold.values() if isinstance(threshold, dict) else [threshold]
+    if any(
+        isinstance(v, bool) or not isinstance(v, int | float) or not 0 <= v <= 1 for v in values
+    ):
+        raise BadOption(f"decide: a threshold lies in 0..1: {threshold!r}.")
+    deciders.check(by)
+    return Options(tuple(names), by, threshold)
+
+
+def work(job: Job, report: Report) -> dict[str, Any]:
+    """Write decision, predictions and wells; returns counts.
+
+    Raises:
+        FormatError: Scores over other classes than the run's.
+        BadOption: A threshold for a class that does not exist.
+    """
+    options = build(**{"from_" if k == "from" else k: v for k, v in job.options.items()})
+    run = RunFolder(job.run)
+    fitted = None if job.fitted is None else _stored(RunFolder(job.fitted), job.name)
+    classes = _classes(run) if fitted is None else fitted.class_list
+    sites = _sites(run)
+    cells = read_table(run.cells, CELLS).sort(_KEY)
+    report(0, 2, f"{len(cells)} cells")
+    cells = cells.join(sites.select("site_id", "fold"), on="site_id", how="left").sort(_KEY)
+    logits, unseen = _mean_logits(run, options.scores, cells, classes.positive)
+    scored = np.isfinite(logits).all(axis=1)
+    decision = fitted or _fit(options, classes, sites, cells, logits, scored & unseen)
+    cells, logits = cells.drop("fold").filter(pl.Series(scored)), logits[scored]
+    report(1, 2, "probabilities")
+    chance = decision.probabilities(logits)
+    _write(run, job.name, decision, predictions_frame(cells, sites, chance, decision), chance)
+    wells = wells_frame(cells, sites, chance, decision, seed=job.seed)
+    if wells is not None:
+        write_table(_beside(run.wells, job.name), WELLS, wells)
+    report(2, 2, "done")
+    return {
+        "cells": len(cells),
+        "unscored": int((~scored).sum()),
+        "wells": 0 if wells is None else len(wells),
+        "fields_used": decision.n_fields,
+    }
+
+
+def _classes(run: RunFolder) -> ClassList:
+    listed = read_json(run.reading)["classes"]
+    return ClassList(tuple(listed["names"]), listed["negative"])
+
+
+def _stored(run: RunFolder, name: str) -> Decision:
+    path = run.decision(name)
+    if not path.is_file():
+        raise FormatError(f"{path} is missing: the finished run has no decision {name!r} to apply.")
+    return Decision.from_json(read_json(path))
+
+
+def _sites(run: RunFolder) -> pl.DataFrame:
+    """One row per site: `site_id`, `part`, `labels`, `fold`, `Metadata_*`."""
+    frame = read_table(run.sites, SITES).unique("site_id", keep="first", maintain_order=True)
+    metadata = [name for name in frame.columns if name.startswith("Metadata_")]
+    frame = frame.select("site_id", "part", "labels", *metadata).sort("site_id")
+    if not run.folds.exists():
+        return frame.with_columns(fold=pl.lit(None, dtype=pl.Int32))
+    folds = read_table(run.folds, FOLDS).select("site_id", "fold")
+    return frame.join(folds, on="site_id", how="left", maintain_order="left")
+
+
+def _mean_logits(
+    run: RunFolder, names: tuple[str, ...], cells: pl.DataFrame, classes: tuple[str, ...]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """Mean logits `[cell, class]`, NaN where no set holds the cell; and which are out of fold.
+
+    A cell is out of fold when every set scored it with the model that left its site's fold out.
+    """
+    total = np.zeros((len(cells), len(classes)), np.float64)
+    count = np.zeros(len(cells), np.int64)
+    unseen = np.ones(len(cells), dtype=bool)
+    place = cells.select(*_KEY, left_out="fold").with_row_index("place")
+    for name in names:
+        path = run.scores(name)
+        given = read_classes(path, SCORES)
+        if given != classes:
+            raise FormatError(f"{path.name}: scores over {given}, the run's are {classes}.")
+        frame = read_table(path, SCORES).filter(pl.col("unit") == "cell")
+        found = place.join(frame.select(*_KEY, "fold", "score"), on=_KEY, how="inner")
+        if len(found):
+            rows = found["place"].to_numpy()
+            np.add.at(total, rows, found["score"].to_numpy().reshape(len(rows), -1))
+            np.add.at(count, rows, 1)
+            same = (found["fold"] == found["left_out"]).fill_null(value=False)
+            unseen[rows] &= same.to_numpy().astype(bool)
+    mean = total / np.maximum(count, 1)[:, None]
+    return np.where(count[:, None] > 0, mean, np.nan).astype(np.float32), unseen
+
+
+def _fit(
+    options: Options,
+    classes: ClassList,
+    sites: pl.DataFrame,
+    cells: pl.DataFrame,
+    logits: npt.NDArray[np.float32],
+    clean: npt.NDArray[np.bool_],
+) -> Decision:
+    known = sites.filter((pl.col("labels").list.len() > 0) & pl.col("fold").is_not_null())
+    held = cells.filter(pl.Series(clean)).select("site_id")
+    known = known.join(held, on="site_id", how="semi", maintain_order="left")
+    index = {site: row for row, site in enumerate(known["site_id"])}
+    field = np.array([index.get(site, -1) for site in cells["site_id"]], np.int64)
+    words = known["labels"].to_list()
+    labels = np.array([[name in w for name in classes.positive] for w in words], dtype=bool)
+    labels = labels.reshape(len(words), len(classes.positive))
+    used = (field >= 0) & clean
+    none = (0.0,) * len(classes.positive)
+    fitted = Fitted((1.0,) * len(none), none, "none", "noisy_or")
+    if len(words):
+        fitted = deciders.build(options.by)(Evidence(logits[used], field[used], labels))
+    return Decision(
+        classes=classes.names,
+        negative=classes.negative,
+        temperatures=fitted.temperatures,
+        biases=fitted.biases,
+        thresholds=_thresholds(options.threshold, classes.names),
+        calibration=fitted.calibration,
+        pooling=fitted.pooling,
+        by=split_spec(options.by)[0],
+        scores=options.scores,
+        n_fields=len(words),
+        n_cells=int(used.sum()),
+        positives=tuple(int(n) for n in labels.sum(axis=0)),
+    )
+
+
+def _thresholds(threshold: float | dict[str, float], names: tuple[str, ...]) -> tuple[float, ...]:
+    if not isinstance(threshold, dict):
+        return (float(threshold),) * len(names)
+    for name in threshold:
+        if name not in names:
+            raise BadOption(
+                f"decide: a threshold for {name!r}, which is no class."
+                f"{did_you_mean(name, list(names))}"
+            )
+    return tuple(float(threshold.get(name, 0.5)) for name in names)
+
+
+def _beside(path: Path, name: str) -> Path:
+    return path if name == "decide" else path.with_name(f"{path.stem}_{name}{path.suffix}")
+
+
+def _write(
+    run: RunFolder,
+    name: str,
+    decision: Decision,
+    frame: pl.DataFrame,
+    chance: npt.NDArray[np.float32],
+) -> None:
+    content = json.dumps(decision.to_json(), indent=1, ensure_ascii=False)
+    write_text(run.decision(name), content)
+    path = _beside(run.predictions, name)
+    if len(decision.classes) > MOST_COLUMNS:
+        # Before the table: whoever sees the table finds the array of the same rows.
+        with writing(path.with_suffix(".npy")) as partial:
+            np.save(partial, chance)
+    write_table(path, PREDICTIONS, frame, classes=decision.classes)

@@ -1,0 +1,183 @@
+"""What a weak run can be tested on: labelled fields and wells, their cells pooled, out of fold."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cellwise.domain.classes import ClassList
+from cellwise.stages.evaluate import accuracy, average_precision, calibration, field_agreement
+from cellwise.stages.evaluate._bootstrap import Floats, Groups, numbered
+from cellwise.store.metrics import Metric
+
+# With fewer groups their bootstrap says little about groups not seen; units are drawn instead.
+LEAST_GROUPS = 10
+_PLACE = ("Metadata_Experiment", "Metadata_Plate", "Metadata_Well")
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Figures for `metrics.json`, tables for `evaluation.json`, sentences for the reader."""
+
+    metrics: dict[str, Metric] = field(default_factory=dict)
+    detail: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How cells are pooled for ranking, how they were when calibrated; draws and seed."""
+
+    pooling: str
+    fitted_pooling: str
+    draws: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Units:
+    """Fields or wells: pooled probabilities, truth, and what the bootstrap draws."""
+
+    chance: Floats
+    stated: Floats
+    truth: npt.NDArray[np.bool_]
+    groups: Groups
+    drawn: str
+
+
+def weak_results(
+    predictions: pl.DataFrame,
+    chance: npt.NDArray[np.float32],
+    group_of: dict[str, str],
+    *,
+    classes: ClassList,
+    settings: Settings,
+) -> Results:
+    """Macro AP, calibration and accuracy of fields, and macro AP of wells.
+
+    Args:
+        predictions: Rows of the predictions table.
+        chance: `[row, class]`.
+        group_of: Site id to the group that the split kept together.
+        classes: All classes.
+        settings: Pooling, draws, seed.
+    """
+    # In a run with folds, a labelled field without one was trained on: it proves nothing.
+    clean = (pl.col("Weak_labels").list.len() > 0) & pl.col("fold").is_not_null()
+    kept = predictions.select(clean.fill_null(value=False)).to_series().to_numpy()
+    frame, values = predictions.filter(pl.Series(kept)), chance[kept].astype(np.float64)
+    if not len(frame):
+        return Results(warnings=("No labelled field was scored out of fold: nothing is tested.",))
+    frame = frame.with_columns(
+        pl.col("site_id").replace_strict(group_of, default=None).alias("group")
+    )
+    sites = _units(frame, values, ["site_id"], classes, settings)
+    assert sites is not None
+    found = _site_results(sites, classes, settings)
+    keys = [name for name in _PLACE if name in frame.columns]
+    wells = None
+    if "Metadata_Well" in keys:
+        wells = _units(frame, values, keys, classes, settings)
+    if wells is None:
+        return found
+    macro = _precision(wells, classes, settings)
+    found.metrics.update(_macro_metrics("well", macro))
+    found.detail["wells"] = _precision_table(macro, wells.drawn)
+    return found
+
+
+def _units(
+    frame: pl.DataFrame, values: Floats, keys: list[str], classes: ClassList, settings: Settings
+) -> _Units | None:
+    """Cells pooled by `keys`; units whose fields have different labels are left out."""
+    units = frame.group_by(keys, maintain_order=True).agg(
+        pl.col("Weak_labels").first(),
+        pl.col("group").first(),
+        (pl.col("Weak_labels").n_unique() == 1).alias("agreed"),
+        pl.len().alias("cells"),
+    )
+    named = units.select(*keys, "agreed").with_row_index("unit")
+    member = frame.select(keys).join(
+        named, on=keys, how="left", nulls_equal=True, maintain_order="left"
+    )
+    agreed = units["agreed"].to_numpy()
+    if not agreed.any():
+        return None
+    number = member["unit"].to_numpy().astype(np.int64)
+    column = None if classes.negative is None else classes.names.index(classes.negative)
+
+    def pool(way: str) -> Floats:
+        pooled = field_agreement.build(way)(values, number, count=len(units), negative=column)
+        return np.asarray(pooled[agreed])
+
+    labels = [set(words) for words in units.filter(pl.Series(agreed))["Weak_labels"].to_list()]
+    truth = np.array([[name in words for name in classes.names] for words in labels], dtype=bool)
+    groups, drawn = _groups(units.filter(pl.Series(agreed)), keys)
+    return _Units(pool(settings.pooling), pool(settings.fitted_pooling), truth, groups, drawn)
+
+
+def _groups(units: pl.DataFrame, keys: list[str]) -> tuple[Groups, str]:
+    """What the bootstrap draws: the split's groups where there are enough, else wells or fields."""
+    if units["group"].null_count() == 0 and units["group"].n_unique() >= LEAST_GROUPS:
+        return numbered(units["group"].to_numpy()), "groups of the split"
+    return np.arange(len(units), dtype=np.int64), "wells" if len(keys) > 1 else "fields"
+
+
+def _precision(
+    units: _Units, classes: ClassList, settings: Settings
+) -> average_precision.MacroPrecision:
+    return average_precision.build(draws=settings.draws)(
+        units.truth,
+        units.chance,
+        names=classes.names,
+        negative=classes.negative,
+        groups=units.groups,
+        seed=settings.seed,
+    )
+
+
+def _macro_metrics(unit: str, macro: average_precision.MacroPrecision) -> dict[str, Metric]:
+    n = macro.n
+    positive = (macro.positive_value, macro.positive_low, macro.positive_high)
+    return {
+        f"{unit}_macro_ap": Metric(macro.value, macro.low, macro.high, n, unit),
+        f"{unit}_macro_ap_positive": Metric(*positive, n, unit),
+    }
+
+
+def _precision_table(macro: average_precision.MacroPrecision, drawn: str) -> dict[str, Any]:
+    return {
+        "n": macro.n,
+        "resampled": drawn,
+        "classes": [asdict(row) for row in macro.classes],
+        "apart": {row.name: row.apart for row in macro.classes if row.apart},
+    }
+
+
+def _site_results(sites: _Units, classes: ClassList, settings: Settings) -> Results:
+    macro = _precision(sites, classes, settings)
+    metrics = _macro_metrics("site", macro)
+    positive = [c for c, name in enumerate(classes.names) if name != classes.negative]
+    figures = calibration.build(draws=settings.draws)(
+        sites.truth[:, positive],
+        sites.stated[:, positive],
+        groups=sites.groups,
+        seed=settings.seed,
+    )
+    n = figures.n
+    metrics["site_ece"] = Metric(figures.ece, figures.ece_low, figures.ece_high, n, "site")
+    metrics["site_brier"] = Metric(figures.brier, figures.brier_low, figures.brier_high, n, "site")
+    if len(classes.names) > 1 and (sites.truth.sum(axis=1) == 1).all():
+        hits = accuracy.build(draws=settings.draws)(
+            sites.truth.argmax(axis=1), sites.chance, groups=sites.groups, seed=settings.seed
+        )
+        metrics["site_accuracy"] = Metric(hits.value, hits.low, hits.high, hits.n, "site")
+    detail = {
+        "sites": _precision_table(macro, sites.drawn),
+        "calibration": {"pooling": settings.fitted_pooling, "curve": figures.curve, "n": n},
+    }
+    apart = detail["sites"]["apart"]
+    notes = [f"Class {name!r} is not in the macro mean: {why}." for name, why in apart.items()]
+    return Results(metrics, detail, tuple(notes))

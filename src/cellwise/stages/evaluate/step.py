@@ -1,0 +1,142 @@
+"""Evaluate: figures with intervals from predictions and wells, and the tables behind them.
+
+Writes `metrics.json` (name to value, low, high, n, unit; `unit` is what n counts) and
+`evaluation.json`. In a weak run cells have no truth: fields and wells are tested, out of fold.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cellwise.domain.classes import ClassList
+from cellwise.domain.steps import Job, Report
+from cellwise.domain.tables import FOLDS, PREDICTIONS, WELLS
+from cellwise.errors import BadOption, PreflightError
+from cellwise.stages.evaluate._plates import plate_results
+from cellwise.stages.evaluate._weak import Results, Settings, weak_results
+from cellwise.stages.evaluate.field_agreement import POOLINGS
+from cellwise.store.atomic import write_text
+from cellwise.store.metrics import write_metrics
+from cellwise.store.run_folder import RunFolder, read_json
+from cellwise.store.tables import read_table
+
+VERSION = 1
+UNIT = "table"
+
+MAIN = "decide"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Resolved options of the step."""
+
+    pooling: str
+    draws: int
+    negative_control: str
+
+
+def build(pooling: str = "mean", draws: int = 500, negative_control: str = "") -> Options:
+    """Options of the step.
+
+    Args:
+        pooling: How the cells of a field are pooled for ranking: `mean`, `noisy_or` or `max`.
+        draws: Bootstrap draws of every interval.
+        negative_control: Name of the decide step of a control model (without the protein channel);
+            its well figures get the prefix `negative_control_`.
+    """
+    if pooling not in POOLINGS:
+        raise BadOption(f"evaluate: pooling is one of {POOLINGS}, not {pooling!r}.")
+    if isinstance(draws, bool) or not isinstance(draws, int) or draws < 1:
+        raise BadOption(f"evaluate: draws is a whole number of at least 1, not {draws!r}.")
+    return Options(pooling, draws, negative_control or "")
+
+
+def work(job: Job, report: Report) -> dict[str, Any]:
+    """Write `metrics.json` and `evaluation.json`; returns counts.
+
+    Raises:
+        PreflightError: Nothing was decided yet, or the control's tables are missing.
+    """
+    options, run = build(**job.options), RunFolder(job.run)
+    decision = _decision(run, MAIN)
+    classes = ClassList(tuple(decision["classes"]), decision["negative"])
+    report(0, 3, "fields")
+    settings = Settings(options.pooling, str(decision["pooling"]), options.draws, job.seed)
+    predictions = read_table(run.predictions, PREDICTIONS)
+    chance = _chance(run.predictions, predictions, classes)
+    found = [weak_results(predictions, chance, _groups(run), classes=classes, settings=settings)]
+    report(1, 3, "wells")
+    if run.wells.exists():
+        found.append(_wells(run.wells, classes, options, job.seed))
+    report(2, 3, "negative control")
+    if options.negative_control:
+        found.append(_control(run, options, job.seed))
+    metrics = {name: metric for part in found for name, metric in part.metrics.items()}
+    detail: dict[str, Any] = {"pooling": options.pooling, "draws": options.draws}
+    for part in found:
+        detail.update(part.detail)
+    detail["warnings"] = [text for part in found for text in part.warnings]
+    content = json.dumps(_without_nan(detail), indent=1, ensure_ascii=False, allow_nan=False)
+    write_text(run.path / "evaluation.json", content)
+    write_metrics(run.metrics, metrics)
+    report(3, 3, "done")
+    return {"metrics": len(metrics), "warnings": len(detail["warnings"])}
+
+
+def _decision(run: RunFolder, name: str) -> dict[str, Any]:
+    path = run.decision(name)
+    if not path.is_file():
+        raise PreflightError(
+            f"evaluate: {path} is missing. Put a 'decide' step (as: {name}) before 'evaluate'."
+        )
+    return read_json(path)
+
+
+def _groups(run: RunFolder) -> dict[str, str]:
+    if not run.folds.exists():
+        return {}
+    rows = read_table(run.folds, FOLDS).select("site_id", "group").drop_nulls().rows()
+    return {str(site): str(group) for site, group in rows}
+
+
+def _chance(path: Path, predictions: pl.DataFrame, classes: ClassList) -> npt.NDArray[np.float32]:
+    """`[row, class]`, from the columns or, for many classes, from the array beside the table."""
+    columns = [f"Prob_{name}" for name in classes.names]
+    if all(name in predictions.columns for name in columns):
+        return predictions.select(columns).to_numpy().astype(np.float32).reshape(-1, len(columns))
+    stored: npt.NDArray[np.float32] = np.load(path.with_suffix(".npy"), allow_pickle=False)
+    return stored
+
+
+def _wells(path: Path, classes: ClassList, options: Options, seed: int) -> Results:
+    wells = read_table(path, WELLS)
+    return plate_results(wells, classes=classes, draws=options.draws, seed=seed)
+
+
+def _control(run: RunFolder, options: Options, seed: int) -> Results:
+    """The well figures of the control model, under their own names."""
+    name = options.negative_control
+    decision = _decision(run, name)
+    path = run.wells.with_name(f"{run.wells.stem}_{name}{run.wells.suffix}")
+    if not path.exists():
+        return Results({}, {"negative_control": {}}, ("The negative control has no wells.",))
+    classes = ClassList(tuple(decision["classes"]), decision["negative"])
+    found = _wells(path, classes, options, seed)
+    metrics = {f"negative_control_{key}": metric for key, metric in found.metrics.items()}
+    return Results(metrics, {"negative_control": found.detail})
+
+
+def _without_nan(value: Any) -> Any:
+    """The same content with null for every number that JSON cannot hold."""
+    if isinstance(value, Mapping):
+        return {key: _without_nan(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,137 @@
+"""AnnData (`.h5ad`): measurements in `X`, probabilities in `obsm`, places as SpatialData has them.
+
+Written through anndata only. Source: the AnnData and SpatialData table conventions of scverse,
+Virshup et al., Nat Biotechnol 41, 604 (2023) and Marconato et al., Nat Methods 22, 58 (2025).
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cellwise.domain.classes import SEPARATOR
+from cellwise.domain.tables import PREDICTIONS
+from cellwise.errors import PreflightError
+from cellwise.stages.export._predictions import PREFIX, class_names, prediction_columns
+from cellwise.store.atomic import writing
+from cellwise.store.run_folder import RunFolder
+from cellwise.store.tables import read_classes, read_table
+
+if TYPE_CHECKING:
+    import anndata
+
+_MEASURED = ("Cells_", "Nuclei_", "Cytoplasm_", "Ring_")
+
+
+def build() -> Callable[[RunFolder, Path], None]:
+    """Make the writer `(run, file)`.
+
+    The file holds: `obs_names` `{site_id}_{cell_id}`; `obs` with `Metadata_*`, `region` (the label
+    image `<site_id>_cells`), `instance_id` (the value in it) and the predictions; `X` the plain
+    measurements, NaN where null; `obsm["probabilities"]` in the order of `uns["classes"]`;
+    `obsm["spatial"]` as x, y in pixels of the site; `obsm["weak_labels"]` as truth per class.
+    """
+
+    def write(run: RunFolder, path: Path) -> None:
+        columns = prediction_columns(run)
+        classes = read_classes(run.predictions, PREDICTIONS) or tuple(class_names(columns))
+        frame = read_table(run.predictions, PREDICTIONS)
+        table = _to_anndata(frame, classes, _probabilities(run, frame, classes))
+        with writing(path) as partial:
+            table.write_h5ad(partial)
+
+    return write
+
+
+def _probabilities(
+    run: RunFolder, frame: pl.DataFrame, classes: tuple[str, ...]
+) -> npt.NDArray[np.float32]:
+    """`[row, class]` of all rows of the table; many classes lie in the array beside it."""
+    if all(PREFIX + name in frame.columns for name in classes):
+        return _matrix(frame, [PREFIX + name for name in classes])
+    path = run.predictions.with_suffix(".npy")
+    if not path.is_file():
+        raise PreflightError(f"{path} is missing: it holds the probabilities. Run again.")
+    return np.asarray(np.load(path, allow_pickle=False), np.float32)
+
+
+def _to_anndata(
+    frame: pl.DataFrame, classes: tuple[str, ...], chances: npt.NDArray[np.float32]
+) -> "anndata.AnnData":
+    """The rows that are cells, as AnnData."""
+    import anndata
+    import pandas as pd
+
+    is_cell = (frame["unit"] == "cell").to_numpy()
+    cells = frame.filter(pl.Series(is_cell, dtype=pl.Boolean))
+    measured = [name for name in cells.columns if name.startswith(_MEASURED)]
+    columns = [*measured, *(n for n in cells.columns if n.startswith(PREFIX))]
+    names = cells.select(pl.format("{}_{}", "site_id", "cell_id")).to_series().to_list()
+    return anndata.AnnData(
+        X=_matrix(cells, measured),
+        obs=pd.DataFrame(_observations(cells, columns), index=pd.Index(names, dtype=object)),
+        var=pd.DataFrame(index=pd.Index(measured, dtype=object)),
+        obsm={
+            "probabilities": chances[is_cell],
+            "spatial": cells.select("x", "y").to_numpy().astype(np.float32),
+            "weak_labels": _truth(cells["Weak_labels"], classes),
+        },
+        uns={
+            "classes": np.array(classes, dtype=object),
+            "spatialdata_attrs": {
+                "region": sorted(f"{site}_cells" for site in cells["site_id"].unique()),
+                "region_key": "region",
+                "instance_key": "instance_id",
+            },
+        },
+    )
+
+
+def _observations(cells: pl.DataFrame, in_matrices: list[str]) -> dict[str, Any]:
+    """Columns of `obs`: numbers as numpy arrays, texts as categories."""
+    import pandas as pd
+
+    columns: dict[str, Any] = {
+        "region": pd.Categorical(f"{site}_cells" for site in cells["site_id"]),
+        "instance_id": cells["cell_id"].to_numpy(),
+    }
+    kept = [name for name in cells.columns if name not in in_matrices]
+    # Probabilities stand here too, so that a cell browser can colour by them.
+    kept += [name for name in in_matrices if name.startswith(PREFIX)]
+    for name in kept:
+        # A key with a slash would be a folder inside the file.
+        columns[name.replace("/", "_")] = _column(cells[name])
+    return columns
+
+
+def _column(values: pl.Series) -> Any:
+    import pandas as pd
+
+    kind = values.dtype.base_type()
+    if kind == pl.List:
+        values = values.cast(pl.List(pl.String)).list.join(SEPARATOR).fill_null("")
+        kind = values.dtype.base_type()
+    if kind in (pl.String, pl.Null):
+        return pd.Categorical(values.cast(pl.String).to_list())
+    if values.null_count() and values.dtype.is_integer():
+        return pd.array(values.to_list(), dtype="Int32")
+    if values.null_count() and kind == pl.Boolean:
+        return pd.array(values.to_list(), dtype="boolean")
+    return values.to_numpy()
+
+
+def _matrix(cells: pl.DataFrame, columns: list[str]) -> npt.NDArray[np.float32]:
+    result = np.empty((cells.height, len(columns)), np.float32)
+    for place, name in enumerate(columns):
+        result[:, place] = cells[name].cast(pl.Float32).fill_null(float("nan")).to_numpy()
+    return result
+
+
+def _truth(labels: pl.Series, classes: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    result = np.zeros((len(labels), len(classes)), np.bool_)
+    for place, name in enumerate(classes):
+        result[:, place] = labels.list.contains(name).fill_null(value=False).to_numpy()
+    return result

@@ -1,0 +1,96 @@
+"""The submission file of the HPA 2021 challenge: one row per field, every cell once per class.
+
+`PredictionString` holds `class confidence mask` triples; confidences have five decimals; masks are
+run lengths at the image's own size. Source: the organisers' submission format and the habit of all
+published solutions to list each cell with every class; see `kernels.runs` for the mask text.
+"""
+
+import csv
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TextIO
+
+import polars as pl
+
+from cellwise.domain.tables import SITES
+from cellwise.errors import FormatError, PreflightError
+from cellwise.kernels.runs import encode_masks
+from cellwise.stages.export._predictions import (
+    PREFIX,
+    by_site,
+    class_names,
+    prediction_columns,
+)
+from cellwise.store.atomic import writing
+from cellwise.store.masks import mask_path, read_labels
+from cellwise.store.run_folder import RunFolder
+from cellwise.store.tables import read_table
+
+HEADER = ("ID", "ImageWidth", "ImageHeight", "PredictionString")
+
+
+def build() -> Callable[[RunFolder, Path], None]:
+    """Make the writer `(run, file)`.
+
+    Fields of the test part are written, all fields where there is none; `ID` is the id as the
+    folder wrote it. A field without cells, or one that was set aside, has an empty string: the
+    challenge wants a row for every test field.
+    """
+
+    def write(run: RunFolder, path: Path) -> None:
+        classes = class_names(prediction_columns(run))
+        if not classes:
+            raise PreflightError(
+                f"{run.path}: the predictions have no column per class. "
+                "This format is for runs of up to 64 classes."
+            )
+        with writing(path) as partial, partial.open("w", encoding="utf-8", newline="") as handle:
+            _write_rows(handle, run, classes)
+
+    return write
+
+
+def _write_rows(handle: TextIO, run: RunFolder, classes: list[str]) -> None:
+    writer = csv.writer(handle, lineterminator="\n")
+    writer.writerow(HEADER)
+    columns = ["unit", "site_id", "cell_id", *(PREFIX + name for name in classes)]
+    scored = by_site(run.predictions, columns)
+    waiting = next(scored, None)
+    for site in _sites(run).iter_rows(named=True):
+        # Both tables are sorted by site, so they are walked side by side.
+        while waiting is not None and waiting[0] < site["site_id"]:
+            waiting = next(scored, None)
+        text, height, width = "", site["height"], site["width"]
+        if waiting is not None and waiting[0] == site["site_id"]:
+            labels = read_labels(mask_path(run.masks, site["site_id"], "cells"))
+            height, width = labels.shape
+            text = _prediction_string(waiting[1], encode_masks(labels), len(classes))
+        writer.writerow((site["raw_id"], _known(width), _known(height), text))
+
+
+def _sites(run: RunFolder) -> pl.DataFrame:
+    """One row per field to be written, sorted by `site_id`."""
+    table = read_table(run.sites, SITES)
+    sites = table.group_by("site_id").agg(
+        pl.col("raw_id", "part").first(), pl.col("height", "width").drop_nulls().first()
+    )
+    test = sites.filter(pl.col("part") == "test")
+    return (test if test.height else sites).sort("site_id")
+
+
+def _prediction_string(rows: pl.DataFrame, masks: dict[int, str], classes: int) -> str:
+    return " ".join(_triples(rows.filter(pl.col("unit") == "cell"), masks, classes))
+
+
+def _triples(rows: pl.DataFrame, masks: dict[int, str], classes: int) -> Iterator[str]:
+    for _, site_id, cell_id, *chances in rows.iter_rows():
+        if cell_id not in masks:
+            raise FormatError(
+                f"{site_id}: cell {cell_id} is not in the masks of this run. Run it again."
+            )
+        for number in range(classes):
+            yield f"{number} {chances[number]:.5f} {masks[cell_id]}"
+
+
+def _known(size: int | None) -> str:
+    return "" if size is None else str(size)

@@ -1,0 +1,5 @@
+"""Label: scores and field labels become labels of cells."""
+
+from cellwise.registry import Registry
+
+labellers = Registry("labeller", __name__)

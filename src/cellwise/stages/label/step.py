@@ -1,0 +1,153 @@
+"""Label: cells of labelled fields get soft labels from the field's labels and, if asked, scores.
+
+Reads `sites.parquet`, `cells.parquet` and, for labellers that need them, out-of-fold scores; writes
+`labels/<step>.parquet` over the positive classes. Cells of unlabelled and of test fields are not in
+it.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cellwise.domain.classes import ClassList
+from cellwise.domain.steps import Job, Report
+from cellwise.domain.tables import CELLS, FOLDS, LABELS, SCORES, SITES
+from cellwise.errors import BadOption, FormatError, PreflightError
+from cellwise.registry import split_spec
+from cellwise.stages.label import labellers
+from cellwise.stages.label._bags import Bags, CellLabels
+from cellwise.store.run_folder import RunFolder, read_json
+from cellwise.store.tables import read_classes, read_table, write_table
+
+VERSION = 1
+UNIT = "table"
+SHELVES = {"by": "cellwise.stages.label"}
+
+_KEY = ["site_id", "cell_id"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Resolved options of the step."""
+
+    by: str | dict[str, Any]
+    scores: str | None
+
+
+def build(by: str | dict[str, Any] = "inherit", from_: str | None = None) -> Options:
+    """Options of the step; a recipe writes `from_` as `from`.
+
+    Args:
+        by: The labeller, a part of this stage.
+        from_: Name of the score step whose out-of-fold scores the labeller reads.
+    """
+    labellers.check(by)
+    name, _ = split_spec(by)
+    needs = "scores" in labellers.page(name).needs
+    if needs and not from_:
+        raise BadOption(f"label: {name!r} needs scores; name them with 'from: <score step>'.")
+    if from_ and not needs:
+        raise BadOption(f"label: {name!r} reads no scores; leave out 'from: {from_}'.")
+    return Options(by, from_)
+
+
+def work(job: Job, report: Report) -> dict[str, Any]:
+    """Write the labels; returns counts.
+
+    Raises:
+        PreflightError: The scores of labelled fields are not out of fold.
+        FormatError: The scores are over other classes.
+    """
+    options = build(**{"from_" if k == "from" else k: v for k, v in job.options.items()})
+    run = RunFolder(job.run)
+    listed = read_json(run.reading)["classes"]
+    classes = ClassList(tuple(listed["names"]), listed["negative"]).positive
+    sites = _labelled_sites(run)
+    cells = read_table(run.cells, CELLS).join(sites.select("site_id"), on="site_id", how="semi")
+    cells = cells.sort(_KEY)
+    report(0, 1, f"{len(cells)} cells of {len(sites)} labelled fields")
+    scores = None if options.scores is None else _scores(run, options.scores, cells, classes)
+    found = labellers.build(options.by)(_bags(sites, cells, classes, scores))
+    _write(run, job.name, cells, classes, found)
+    report(1, 1, "done")
+    reasons, counts = np.unique(np.array(found.reason, dtype=object), return_counts=True)
+    return {
+        "fields": len(sites),
+        "cells": len(cells),
+        **{str(r): int(n) for r, n in zip(reasons, counts, strict=True)},
+    }
+
+
+def _labelled_sites(run: RunFolder) -> pl.DataFrame:
+    frame = read_table(run.sites, SITES).select("site_id", "part", "labels")
+    frame = frame.unique("site_id", keep="first", maintain_order=True).sort("site_id")
+    return frame.filter((pl.col("part") != "test") & (pl.col("labels").list.len() > 0))
+
+
+def _bags(
+    sites: pl.DataFrame,
+    cells: pl.DataFrame,
+    classes: tuple[str, ...],
+    scores: npt.NDArray[np.float32] | None,
+) -> Bags:
+    index = {site: row for row, site in enumerate(sites["site_id"])}
+    words = sites["labels"].to_list()
+    labels = [[name in w for name in classes] for w in words]
+    flags = cells["flags"].list
+    at_border = cells["border"].fill_null(value=False) | flags.contains("border").fill_null(
+        value=False
+    )
+    return Bags(
+        np.array([index[site] for site in cells["site_id"]], np.int64),
+        np.array(labels, dtype=bool).reshape(len(words), len(classes)),
+        scores,
+        at_border.to_numpy().astype(bool),
+        flags.contains("tiny").fill_null(value=False).to_numpy().astype(bool),
+    )
+
+
+def _scores(
+    run: RunFolder, name: str, cells: pl.DataFrame, classes: tuple[str, ...]
+) -> npt.NDArray[np.float32]:
+    """`[cell, class]` logits in the order of `cells`, NaN where a cell has none out of fold."""
+    path = run.scores(name)
+    given = read_classes(path, SCORES)
+    if given != classes:
+        raise FormatError(f"{path.name}: scores over {given}, the run's classes are {classes}.")
+    frame = read_table(path, SCORES).filter(pl.col("unit") == "cell")
+    frame = frame.join(cells.select(_KEY), on=_KEY, how="semi")
+    folds = read_table(run.folds, FOLDS).select("site_id", left_out=pl.col("fold"))
+    clean = frame.join(folds, on="site_id", how="inner").filter(
+        pl.col("fold") == pl.col("left_out")
+    )
+    if len(frame) and not len(clean):
+        raise PreflightError(
+            f"label: scores {name!r} of labelled fields were made by models that saw these fields. "
+            "Train one model per fold (a 'split' step before 'train')."
+        )
+    if clean.select(_KEY).is_duplicated().any():
+        raise FormatError(f"{path.name} holds a cell twice.")
+    result = np.full((len(cells), len(classes)), np.nan, np.float32)
+    place = (
+        cells.select(_KEY)
+        .with_row_index("row")
+        .join(clean.select(*_KEY, "score"), on=_KEY, how="inner")
+    )
+    if len(place):
+        result[place["row"].to_numpy()] = place["score"].to_numpy().reshape(len(place), -1)
+    return result
+
+
+def _write(
+    run: RunFolder, name: str, cells: pl.DataFrame, classes: tuple[str, ...], found: CellLabels
+) -> None:
+    vector = pl.Array(pl.Float32, len(classes))
+    frame = cells.select(_KEY).with_columns(
+        pl.Series("label", found.label, dtype=vector),
+        pl.Series("weight", found.weight, dtype=pl.Float32),
+        pl.Series("reason", list(found.reason), dtype=pl.String),
+    )
+    write_table(run.labels(name), LABELS, frame, classes=classes)

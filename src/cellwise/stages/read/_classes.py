@@ -1,0 +1,109 @@
+"""Which classes there are, and the labels of each site in terms of them."""
+
+import dataclasses
+
+from cellwise.domain.classes import NEGATIVE, ClassList, classes_from_labels, split_labels
+from cellwise.domain.records import Site
+from cellwise.errors import PreflightError
+from cellwise.stages.read._assemble import Assembly
+from cellwise.stages.read._labels import Joined
+from cellwise.stages.read._layout import Arrangement
+from cellwise.stages.read._listing import Problem
+from cellwise.stages.read._reading import ReadOptions
+from cellwise.store.class_lists import class_list, named_lists
+
+_FIRST = 5
+
+
+def choose_classes(
+    joined: Joined | None, arrangement: Arrangement, options: ReadOptions
+) -> tuple[ClassList | None, str]:
+    """The class list and its name; the labels are checked against it.
+
+    Raises:
+        PreflightError: A label is not in the declared list.
+    """
+    texts: list[str | None] = list(joined.labels.values()) if joined else []
+    words = {word for text in texts for word in (split_labels(text) or ())}
+    wanted = options.classes if options.classes != "auto" else arrangement.classes
+    if options.labels and options.classes == "auto" and not _any_class(words, wanted):
+        # The user's own labels need not speak of the classes the layout stands for.
+        wanted = ""
+    if not wanted:
+        return _own_classes(texts), ""
+    if "|" in wanted:
+        declared, name = _own_classes([wanted]), ""
+    else:
+        declared, name = class_list(wanted), wanted
+    assert declared is not None
+    unknown = sorted(word for word in words if not _is_class(word, declared))
+    if unknown:
+        shown = ", ".join(map(repr, unknown[:_FIRST]))
+        raise PreflightError(
+            f"{len(unknown)} labels are not among the {len(declared)} classes"
+            f"{f' of {name}' if name else ''}: {shown}. Correct the labels, or give the right list "
+            f"with --set read.classes=NAME ({', '.join(named_lists())}, or a|b|c). Labels "
+            "that the folder itself declares are left out with --set read.declared=ignore."
+        )
+    return declared, name
+
+
+def _any_class(words: set[str], name: str) -> bool:
+    return bool(name) and any(_is_class(word, class_list(name)) for word in words)
+
+
+def _is_class(word: str, declared: ClassList) -> bool:
+    return word in declared.names or (word.isdecimal() and int(word) < len(declared))
+
+
+def _own_classes(texts: list[str | None]) -> ClassList | None:
+    """The classes that the labels themselves name; whole numbers in the order of numbers."""
+    try:
+        found = classes_from_labels(texts)
+    except ValueError as error:
+        raise PreflightError(str(error)) from error
+    if not found.names:
+        return None
+    if all(name.isdecimal() for name in found.names):
+        return ClassList(tuple(sorted(found.names, key=int)))
+    return found
+
+
+def label_sites(
+    assembly: Assembly,
+    arrangement: Arrangement,
+    joined: Joined | None,
+    classes: ClassList | None,
+) -> tuple[tuple[Site, ...], list[Problem]]:
+    problems: list[Problem] = []
+    result = []
+    for site in assembly.sites:
+        wish = assembly.wished[site.id]
+        labels = None
+        if joined is not None and classes is not None:
+            try:
+                labels = classes.parse(joined.labels.get(site.id))
+            except ValueError as error:
+                problems.append(_contradiction(site, error))
+        part = arrangement.parts.get(wish, site.part)
+        if part == "unlabelled" and labels:
+            part = "train"
+        elif part == "train" and not labels:
+            part = "unlabelled"
+        extra = dict(arrangement.metadata.get(wish, {}))
+        extra |= joined.metadata.get(site.id, {}) if joined else {}
+        # What the file names say of plate, well and site wins over the table.
+        metadata = {**extra, **site.metadata}
+        result.append(dataclasses.replace(site, labels=labels, part=part, metadata=metadata))
+    return tuple(result), problems
+
+
+def _contradiction(site: Site, error: ValueError) -> Problem:
+    return Problem(
+        "label_contradiction",
+        site.raw_id,
+        f"{error} The field is taken as unlabelled.",
+        f"Correct the label; {NEGATIVE} stands alone.",
+        site.id,
+        set_aside=False,
+    )

@@ -1,0 +1,53 @@
+"""Pictures stored as colours: used where the three colours are equal, set aside where not.
+
+Only decoding tells the two apart, so a handful of files is decoded while the folder is read; the
+others meet the same rule when they are processed.
+"""
+
+import dataclasses
+
+from cellwise.errors import InputError
+from cellwise.stages.read._assemble import OK, Assembly
+from cellwise.stages.read._listing import Listing, Problem
+from cellwise.store.images import read_pixels
+
+_SAMPLE = 24
+
+
+def refuse_colours(assembly: Assembly, listing: Listing) -> Assembly:
+    """Set aside the sampled sites whose pictures hold colours where grey is expected."""
+    suspects = [
+        (site, entry)
+        for site in assembly.sites
+        for entry in site.files
+        if assembly.status[site.id] == OK
+        and not entry.colour
+        and entry.plane is None
+        and any(_is_colour(listing, path) for path in entry.paths)
+    ]
+    status = dict(assembly.status)
+    headers = dict(assembly.headers)
+    problems = list(assembly.problems)
+    for site, entry in suspects[:_SAMPLE]:
+        try:
+            read_pixels(entry, listing.folder)
+        except InputError as error:
+            path = entry.paths[0].split("#z=")[0]
+            problems.append(Problem(error.code, path, error.reason, error.remedy, site.id))
+            if status[site.id] == OK:
+                status[site.id] = error.code
+                for other in site.files:
+                    facts = headers[site.id, other.channel.name]
+                    headers[site.id, other.channel.name] = {**facts, "status": error.code}
+    notes = assembly.notes
+    if suspects:
+        note = f"{len(suspects)} files are stored as colours; grey ones among them are used."
+        notes = (*notes, note)
+    return dataclasses.replace(
+        assembly, status=status, headers=headers, problems=tuple(problems), notes=notes
+    )
+
+
+def _is_colour(listing: Listing, path: str) -> bool:
+    header = listing.header(path.split("#z=")[0])
+    return header is not None and header.colour

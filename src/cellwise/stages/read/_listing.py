@@ -1,0 +1,215 @@
+"""What lies in a folder: images, tables, other files, and what was passed over, all counted."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cellwise.domain.steps import Report
+from cellwise.errors import InputError, PreflightError
+from cellwise.store.images import Header, read_header
+
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
+TABLE_ENDINGS = (".csv", ".tsv", ".txt")
+# Label pictures lie in folders of these names; they are no fields.
+_PASSED_OVER = {
+    *("mask", "masks", "label", "labels", "truth", "segmentation", "segmentations", "outlines"),
+    *("groundtruth", "ground_truth", "annotations", "__macosx", "thumbnails"),
+}
+# A finished run inside the image folder holds masks and crops, not fields.
+_RUN_FILES = {"sites.parquet", "run.json"}
+_REPORT_EVERY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that was noticed.
+
+    Args:
+        code: A short fixed word.
+        path: The file or folder it is about, relative to the image folder where it lies in it.
+        reason: What is wrong, in words.
+        remedy: What the user can do about it.
+        site_id: The site it is about, empty if none.
+        set_aside: Whether an image or site is not processed because of it.
+    """
+
+    code: str
+    path: str
+    reason: str
+    remedy: str = ""
+    site_id: str = ""
+    set_aside: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The files of one folder, by paths relative to it, with forward slashes, sorted.
+
+    Args:
+        folder: The folder itself.
+        images: Files with the ending of a picture.
+        tables: Files with the ending of a table.
+        stats: Size in bytes and time of change in ns for each image.
+        others: Count of all other files by ending.
+        ignored: Count of files passed over, by what they lie in.
+        problems: Folders and links that could not be followed.
+        headers: What each image says of itself, or why it says nothing.
+    """
+
+    folder: Path
+    images: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    stats: dict[str, tuple[int, int]] = field(default_factory=dict)
+    others: dict[str, int] = field(default_factory=dict)
+    ignored: dict[str, int] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    headers: dict[str, Header | InputError] = field(default_factory=dict)
+
+    def header(self, path: str) -> Header | None:
+        """What the file says of itself; None where it could not be read."""
+        found = self.headers.get(path)
+        return found if isinstance(found, Header) else None
+
+    def table(self, *names: str) -> Path | None:
+        """The table of one of these names nearest to the top of the folder, ignoring case."""
+        wanted = {name.lower() for name in names}
+        found = [path for path in self.tables if path.rsplit("/", 1)[-1].lower() in wanted]
+        found.sort(key=lambda path: (path.count("/"), path))
+        return self.folder / found[0] if found else None
+
+
+def list_folder(folder: Path) -> Listing:
+    """List a folder and all below it; nothing is decoded and no image is opened.
+
+    Raises:
+        PreflightError: The folder is not there, is a file, cannot be read, or holds no image.
+    """
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not exist"
+        raise PreflightError(f"{folder} {what}. Give the folder that holds the images.")
+    walk = _Walk()
+    walk.enter(folder, "")
+    listing = Listing(
+        folder=folder,
+        images=tuple(sorted(walk.images)),
+        tables=tuple(sorted(walk.tables)),
+        stats=walk.images,
+        others=dict(sorted(walk.others.items())),
+        ignored=dict(sorted(walk.ignored.items())),
+        problems=tuple(walk.problems),
+    )
+    if not listing.images:
+        raise PreflightError(_nothing(listing))
+    return listing
+
+
+def read_headers(
+    folder: Path, paths: Iterable[str], *, workers: int = 4, report: Report | None = None
+) -> dict[str, Header | InputError]:
+    """The header of each file, or the error that stands for it; read by `workers` threads."""
+    todo = list(paths)
+    found: dict[str, Header | InputError] = {}
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        results = pool.map(lambda path: _try_header(folder / path), todo)
+        for number, (path, result) in enumerate(zip(todo, results, strict=True), start=1):
+            found[path] = result
+            if report is not None and (number % _REPORT_EVERY == 0 or number == len(todo)):
+                report(number, len(todo), "image headers")
+    return found
+
+
+def _try_header(path: Path) -> Header | InputError:
+    try:
+        return read_header(path)
+    except InputError as error:
+        return error
+
+
+@dataclass(slots=True)
+class _Walk:
+    """The state of one walk; folders are told apart by device and inode, so that loops end."""
+
+    images: dict[str, tuple[int, int]] = field(default_factory=dict)
+    tables: list[str] = field(default_factory=list)
+    others: Counter[str] = field(default_factory=Counter)
+    ignored: Counter[str] = field(default_factory=Counter)
+    problems: list[Problem] = field(default_factory=list)
+    seen: set[tuple[int, int]] = field(default_factory=set)
+
+    def enter(self, folder: Path, prefix: str, ignored_as: str = "") -> None:
+        """Walk one folder; `ignored_as` names the reason why its files are only counted."""
+        try:
+            status = folder.stat()
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as error:
+            reason = f"The folder cannot be read: {error.strerror or error}."
+            self._note("unreadable_folder", prefix or ".", reason, "Check its permissions.")
+            return
+        if (status.st_dev, status.st_ino) in self.seen:
+            self._note("folder_twice", prefix, "A link leads back to a folder already listed.", "")
+            return
+        self.seen.add((status.st_dev, status.st_ino))
+        if prefix and not ignored_as and _RUN_FILES & {entry.name for entry in entries}:
+            ignored_as = "run folders"
+        for entry in entries:
+            self._take(entry, prefix, ignored_as)
+
+    def _take(self, entry: "os.DirEntry[str]", prefix: str, ignored_as: str) -> None:
+        path = f"{prefix}{entry.name}"
+        if not _is_text(path):
+            shown = path.encode("utf-8", "backslashreplace").decode()
+            self._note("name_not_text", shown, "The name is not UTF-8.", "Rename the file.")
+            return
+        hidden = entry.name.startswith((".", "~$")) or entry.name.lower() in (
+            "thumbs.db",
+            "desktop.ini",
+        )
+        reason = ignored_as or ("hidden files" if hidden else "")
+        try:
+            if entry.is_dir():
+                passed = entry.name.lower() in _PASSED_OVER
+                reason = reason or (f"{entry.name}/" if passed else "")
+                self.enter(Path(entry.path), f"{path}/", reason)
+            else:
+                self._file(entry, path, reason)
+        except OSError as error:
+            self._note(
+                "not_found", path, f"The file cannot be reached: {error.strerror or error}.", ""
+            )
+
+    def _file(self, entry: "os.DirEntry[str]", path: str, reason: str) -> None:
+        ending = Path(entry.name).suffix.lower()
+        if reason:
+            self.ignored[reason] += 1
+        elif ending in IMAGE_ENDINGS:
+            status = entry.stat()
+            self.images[path] = (status.st_size, status.st_mtime_ns)
+        else:
+            self.others[ending or "(no ending)"] += 1
+            if ending in TABLE_ENDINGS:
+                self.tables.append(path)
+
+    def _note(self, code: str, path: str, reason: str, remedy: str) -> None:
+        self.problems.append(Problem(code, path, reason, remedy))
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _nothing(listing: Listing) -> str:
+    parts = [f"{count} {ending}" for ending, count in listing.others.items()]
+    parts += [f"{count} in {what}" for what, count in listing.ignored.items()]
+    parts += [f"{problem.path}: {problem.reason}" for problem in listing.problems[:3]]
+    inside = f" It holds: {', '.join(parts)}." if parts else " It is empty."
+    return (
+        f"{listing.folder} holds no image ({', '.join(IMAGE_ENDINGS)}).{inside} "
+        "Give the folder that holds the images."
+    )

@@ -1,0 +1,230 @@
+"""How a folder is understood: layout, sites, channels, labels, classes, and what is wrong with it.
+
+Only reads. `cellwise check` shows what comes out of here; the read step writes it down.
+"""
+
+import dataclasses
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from cellwise.domain.classes import ClassList
+from cellwise.domain.records import Site
+from cellwise.domain.steps import Report
+from cellwise.errors import BadOption, InputError
+from cellwise.stages.read import layouts
+from cellwise.stages.read._assemble import OK, Assembly, assemble
+from cellwise.stages.read._classes import choose_classes, label_sites
+from cellwise.stages.read._colour import refuse_colours
+from cellwise.stages.read._crops import refuse_crops, refuse_stacks_of_crops
+from cellwise.stages.read._labels import Joined, join_labels, key_column, label_column
+from cellwise.stages.read._layout import Arrangement, Layout
+from cellwise.stages.read._listing import Listing, Problem, list_folder, read_headers
+from cellwise.stages.read._reading import Reading, ReadOptions
+from cellwise.stages.read._tables import read_label_table
+
+_FIRST = 5
+
+
+def understand(
+    folder: Path, options: ReadOptions, *, workers: int = 4, report: Report | None = None
+) -> Reading:
+    """Look at a folder of images; nothing is written.
+
+    Args:
+        folder: The folder that holds the images, at any depth.
+        options: Settings; the defaults recognise the known layouts.
+        workers: Threads that read headers.
+        report: Called while headers are read.
+
+    Raises:
+        PreflightError: No image, single-cell crops, labels that cannot be used.
+        UnknownName: No layout or class list of that name.
+        BadOption: A setting that does not fit the folder or its labels.
+    """
+    name = _named_layout(options)
+    listing = list_folder(folder)
+    headers = read_headers(folder, listing.images, workers=workers, report=report)
+    listing = dataclasses.replace(listing, headers=headers)
+    refuse_stacks_of_crops(listing)
+    if name == "auto":
+        refuse_crops(listing)
+        name, layout, notes = _choose(listing, options)
+    else:
+        layout, notes = _build(name, options), []
+    arrangement = layout.arrange(listing)
+    assembly = _assemble(arrangement, listing, options)
+    joined = _labels(assembly, arrangement, options)
+    classes, list_name = choose_classes(joined, arrangement, options)
+    sites, contradictions = label_sites(assembly, arrangement, joined, classes)
+    strays = (_unmatched(path, name) for path in arrangement.unmatched)
+    found = (listing.problems, arrangement.problems, strays, assembly.problems, contradictions)
+    problems = (*chain(*found), *(joined.problems if joined else ()))
+    remarks = (*notes, *arrangement.notes, *assembly.notes, *(joined.notes if joined else ()))
+    return Reading(
+        layout=name,
+        sites=sites,
+        status=assembly.status,
+        headers=assembly.headers,
+        channels=assembly.channels,
+        classes=classes,
+        class_list=list_name,
+        problems=problems,
+        counts=_counts(listing, sites, assembly, joined, problems),
+        notes=(*remarks, *_table_hint(listing, options, arrangement)),
+        labels_file=options.labels or (arrangement.labels_file if joined else ""),
+        unlabelled=joined.without_row if joined else (),
+        again=_again(name, options, assembly, classes, list_name),
+    )
+
+
+def _assemble(arrangement: Arrangement, listing: Listing, options: ReadOptions) -> Assembly:
+    assembly = assemble(
+        arrangement,
+        listing,
+        roles=options.roles,
+        stack=options.stack,
+        pixel_size=options.pixel_size,
+    )
+    return refuse_colours(assembly, listing)
+
+
+def _named_layout(options: ReadOptions) -> str:
+    """The layout the user names, `pattern` where only a pattern is given, else `auto`."""
+    if options.pattern and options.layout not in ("auto", "pattern"):
+        raise BadOption(
+            f"--pattern describes a layout of its own: leave out --layout {options.layout}."
+        )
+    name = "pattern" if options.pattern else options.layout
+    if name != "auto":
+        layouts.page(name)
+    if name == "pattern" and not options.pattern:
+        raise BadOption("--layout pattern needs --pattern, such as '{well}_{channel}'.")
+    return name
+
+
+def _build(name: str, options: ReadOptions) -> Layout:
+    spec: str | dict[str, Any] = name
+    if name == "pattern":
+        spec = {"name": name, "pattern": options.pattern}
+    built = layouts.build(spec)
+    assert isinstance(built, Layout)
+    return built
+
+
+def _choose(listing: Listing, options: ReadOptions) -> tuple[str, Layout, list[str]]:
+    """The most specific layout that fits, and a note where another would fit too."""
+    fitting: list[tuple[float, str, Layout]] = []
+    for name in layouts.part_names():
+        # Folders that carry a labels file are not themselves the labels.
+        if name == "pattern" or (name == "class_folders" and options.labels):
+            continue
+        layout = _build(name, options)
+        confidence = layout.recognise(listing)
+        if confidence is not None:
+            fitting.append((confidence, name, layout))
+    fitting.sort(key=lambda item: (-item[0], item[1]))
+    others = [name for confidence, name, _ in fitting[1:] if confidence >= 0.4]
+    note = f"The folder could also be read as {', '.join(others)}: --layout NAME takes another."
+    return fitting[0][1], fitting[0][2], [note] if others else []
+
+
+def _labels(assembly: Assembly, arrangement: Arrangement, options: ReadOptions) -> Joined | None:
+    """Labels from the user's file, else those the layout declares, else None."""
+    if options.labels:
+        table = read_label_table(Path(options.labels))
+        key, label = key_column(table, options.key), label_column(table, options.label)
+        if key == label:
+            raise BadOption(f"Column {key!r} cannot be both read.key and read.label.")
+        return join_labels(assembly.sites, assembly.wished, table, key=key, label=label)
+    if options.key or options.label:
+        raise BadOption("read.key and read.label speak of a labels file: give it with --labels.")
+    if arrangement.labels is None or options.declared == "ignore":
+        return None
+    declared = {
+        site_id: arrangement.labels[wish]
+        for site_id, wish in assembly.wished.items()
+        if wish in arrangement.labels
+    }
+    without = tuple(site.id for site in assembly.sites if site.id not in declared)
+    absent = sum(problem.code == "label_without_image" for problem in arrangement.problems)
+    counts = {
+        "label_rows": len(arrangement.labels) + absent,
+        "label_rows_doubled": 0,
+        "labels_without_image": absent,
+        "images_without_label": len(without),
+    }
+    return Joined(declared, {}, (), counts, without)
+
+
+def _unmatched(path: str, layout: str) -> Problem:
+    return Problem(
+        "name_unmatched",
+        path,
+        f"The name does not fit the layout {layout}; the file is not used.",
+        "Rename it, or say how files are named: --pattern.",
+    )
+
+
+def _counts(
+    listing: Listing,
+    sites: tuple[Site, ...],
+    assembly: Assembly,
+    joined: Joined | None,
+    problems: tuple[Problem, ...],
+) -> dict[str, Any]:
+    codes = [problem.code for problem in problems]
+    usable = sum(status == OK for status in assembly.status.values())
+    return {
+        "images": len(listing.images),
+        "unreadable_images": sum(isinstance(h, InputError) for h in listing.headers.values()),
+        "sites": len(sites),
+        "sites_usable": usable,
+        "sites_set_aside": len(sites) - usable,
+        "sites_labelled": sum(bool(site.labels) for site in sites),
+        "sites_unlabelled": sum(not site.labels for site in sites),
+        "channels": len(assembly.channels),
+        "plates": len({s.metadata["Plate"] for s in sites if "Plate" in s.metadata}),
+        "wells": len(
+            {(s.metadata.get("Plate"), s.metadata["Well"]) for s in sites if "Well" in s.metadata}
+        ),
+        **(joined.counts if joined else {}),
+        "problems": {code: codes.count(code) for code in sorted(set(codes))},
+        "other_files": dict(listing.others),
+        "ignored_files": dict(listing.ignored),
+    }
+
+
+def _table_hint(
+    listing: Listing, options: ReadOptions, arrangement: Arrangement
+) -> tuple[str, ...]:
+    tables = [path for path in listing.tables if path.lower().endswith((".csv", ".tsv"))]
+    if options.labels or arrangement.labels is not None or not tables:
+        return ()
+    shown = ", ".join(tables[:_FIRST])
+    return (f"There is {shown}; if it holds the labels, give it with --labels.",)
+
+
+def _again(
+    name: str,
+    options: ReadOptions,
+    assembly: Assembly,
+    classes: ClassList | None,
+    list_name: str,
+) -> dict[str, Any]:
+    return {
+        "layout": name,
+        "pattern": options.pattern,
+        "roles": {c.name: c.role for c in assembly.channels if c.role is not None},
+        "classes": list_name or _inline(classes),
+        "pixel_size": options.pixel_size,
+        "stack": options.stack,
+        "declared": options.declared,
+    }
+
+
+def _inline(classes: ClassList | None) -> str:
+    """The classes as an option; the bar at the end of a single one tells it from a list's name."""
+    if classes is None:
+        return "auto"
+    return "|".join(classes.names) + ("|" if len(classes) == 1 else "")

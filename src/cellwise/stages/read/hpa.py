@@ -1,0 +1,96 @@
+"""The folder of the Kaggle HPA single-cell challenge 2021: `train.csv`, `train/`, `test/`.
+
+Source: Human Protein Atlas, Single Cell Classification (Kaggle 2021). Each `{id}_{colour}.png` is
+one grey channel, 8 or 16 bit: red = microtubules, green = the protein, blue = nucleus, yellow =
+endoplasmic reticulum. Labels are integers 0 to 18 of the class list `hpa19`, joined by `|`. The
+test part has no labels; `sample_submission.csv` names its fields.
+"""
+
+import re
+from pathlib import Path
+
+from cellwise.errors import PreflightError
+from cellwise.stages.read._layout import Arrangement, Layout, Named, Plane, match_names, share
+from cellwise.stages.read._listing import Listing, Problem
+from cellwise.stages.read._tables import read_first_column, read_label_table
+
+ROLES = {"red": "microtubule", "green": "protein", "blue": "nucleus", "yellow": "er"}
+_NAME = re.compile(r"(?P<id>.+)_(?P<channel>red|green|blue|yellow)", re.IGNORECASE)
+_ENDINGS = (".png", ".tif", ".tiff", ".webp")
+_DECLARED = 0.98
+# Without train.csv the names alone say less than a well in them would.
+_UNDECLARED = 0.7
+
+
+def build() -> Layout:
+    """Make the layout."""
+    return Layout(_recognise, _arrange)
+
+
+def _recognise(listing: Listing) -> float | None:
+    named, _ = match_names(listing, _NAME, endings=_ENDINGS)
+    declared = _labels(listing.table("train.csv")) is not None
+    return share(len(named), listing, specific=_DECLARED if declared else _UNDECLARED)
+
+
+def _arrange(listing: Listing) -> Arrangement:
+    named, rest = match_names(listing, _NAME, endings=_ENDINGS)
+    table = listing.table("train.csv")
+    labels = _labels(table)
+    planes = tuple(_plane(name) for name in named)
+    present = {plane.site_id for plane in planes}
+    problems = [
+        _absent("label_without_image", "train.csv", site_id)
+        for site_id in labels or {}
+        if site_id not in present
+    ]
+    submission = listing.table("sample_submission.csv")
+    tests = set(read_first_column(submission)) if submission is not None else set()
+    problems += [
+        _absent("declared_without_image", "sample_submission.csv", site_id)
+        for site_id in sorted(tests - present)
+    ]
+    parts = {p.site_id: p.part or ("test" if p.site_id in tests else "train") for p in planes}
+    return Arrangement(
+        planes,
+        tuple(rest),
+        roles=ROLES,
+        labels={i: text for i, text in labels.items() if i in present} if labels else None,
+        parts=parts if labels or tests else {},
+        classes="hpa19",
+        labels_file=str(table) if labels else "",
+        problems=tuple(problems),
+    )
+
+
+def _plane(name: Named) -> Plane:
+    part = next((f.lower() for f in name.folders if f.lower() in ("train", "test")), "")
+    folders = [f for f in name.folders if f.lower() != part]
+    raw = "/".join((*folders, name.get("id")))
+    return Plane(raw, raw, name.get("channel").lower(), name.path, part=part)
+
+
+def _labels(table: Path | None) -> dict[str, str] | None:
+    """Label text by id; None where the file is missing or is not the challenge's."""
+    if table is None:
+        return None
+    read = read_label_table(table)
+    names = {column.lower(): column for column in read.columns}
+    if "id" not in names or "label" not in names:
+        return None
+    labels: dict[str, str] = {}
+    for row in read.rows:
+        site_id, text = row[names["id"]], row[names["label"]]
+        if labels.setdefault(site_id, text) != text:
+            raise PreflightError(f"{table} labels {site_id!r} twice and differently. Keep one row.")
+    return labels
+
+
+def _absent(code: str, file: str, site_id: str) -> Problem:
+    return Problem(
+        code,
+        file,
+        f"{site_id!r} has no image in the folder.",
+        "Add the image, or remove the row.",
+        set_aside=False,
+    )

@@ -1,0 +1,67 @@
+"""Names of ImageXpress (MetaXpress): `{plate}_{A01}_s{1}_w{1}{GUID}.tif`.
+
+Source: Molecular Devices MetaXpress exports as CellProfiler reads them (CellProfiler issue 505),
+such as BBBC021 and BBBC039. Folders `TimePoint_1` and `ZStep_1` are one stack; thumbnails are not
+used.
+"""
+
+import re
+
+from cellwise.stages.read._layout import (
+    Arrangement,
+    Layout,
+    Named,
+    Plane,
+    match_names,
+    plain_number,
+    share,
+    well_place,
+)
+from cellwise.stages.read._listing import Listing
+
+_GUID = r"[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{12}"
+_NAME = re.compile(
+    r"(?P<raw>(?:(?P<plate>.+?)_)?(?P<well>[A-Z]{1,2}\d{2})(?:_s(?P<site>\d+?))?)"
+    rf"(?:_w(?P<channel>\d))?(?P<thumb>_?thumb)?{_GUID}",
+    re.IGNORECASE,
+)
+_STACK_FOLDER = re.compile(r"(TimePoint|ZStep)_(\d+)", re.IGNORECASE)
+_SPECIFIC = 0.95
+_MOST_PLANES = 10_000
+
+
+def build() -> Layout:
+    """Make the layout."""
+    return Layout(
+        lambda listing: share(len(match_names(listing, _NAME)[0]), listing, specific=_SPECIFIC),
+        _arrange,
+    )
+
+
+def _arrange(listing: Listing) -> Arrangement:
+    named, rest = match_names(listing, _NAME)
+    planes = tuple(_plane(name) for name in named if not name.get("thumb"))
+    thumbs = len(named) - len(planes)
+    notes = (f"{thumbs} thumbnails are not used.",) if thumbs else ()
+    return Arrangement(planes, tuple(rest), notes=notes)
+
+
+def _plane(name: Named) -> Plane:
+    steps = {"timepoint": 0, "zstep": 0}
+    folders = []
+    for folder in name.folders:
+        match = _STACK_FOLDER.fullmatch(folder)
+        if match is None:
+            folders.append(folder)
+        else:
+            steps[match[1].lower()] = int(match[2])
+    plate = "_".join(folders) or name.get("plate")
+    site_id, metadata = well_place(plate, name.get("well"), plain_number(name.get("site")))
+    return Plane(
+        site_id=site_id,
+        raw_id="/".join((*folders, name.get("raw"))),
+        channel=f"w{name.get('channel') or 1}",
+        path=name.path,
+        z=steps["timepoint"] * _MOST_PLANES + steps["zstep"],
+        metadata=metadata,
+    )

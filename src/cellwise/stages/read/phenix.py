@@ -1,0 +1,58 @@
+"""Names of Harmony, the software of Opera Phenix and Operetta: `r01c02f03p04-ch5sk1fk1fl1.tiff`.
+
+Source: PerkinElmer/Revvity Harmony exports (row, column, field, plane, channel, time), as listed by
+CellProfiler and Cell Painting Gallery. Planes and times of one field are one stack.
+"""
+
+import re
+
+from cellwise.stages.read._layout import (
+    Arrangement,
+    Layout,
+    Named,
+    Plane,
+    match_names,
+    plain_number,
+    share,
+    well_place,
+)
+from cellwise.stages.read._listing import Listing
+
+_NAME = re.compile(
+    r"(?P<raw>r(?P<row>\d{2})c(?P<column>\d{2})f(?P<site>\d{2,4}))p(?P<z>\d{2,3})"
+    r"-ch(?P<channel>\d{1,2})(?:sk(?P<time>\d+))?(?:fk\d+)?(?:fl\d+)?",
+    re.IGNORECASE,
+)
+_SPECIFIC = 0.96
+_MOST_PLANES = 10_000
+
+
+def build() -> Layout:
+    """Make the layout."""
+    return Layout(
+        lambda listing: share(len(match_names(listing, _NAME)[0]), listing, specific=_SPECIFIC),
+        _arrange,
+    )
+
+
+def row_letters(row: int) -> str:
+    """`A` for 1, `Z` for 26, `AA` for 27: the rows of plates with up to 1536 wells."""
+    return chr(64 + row) if row <= 26 else "A" + chr(64 + row - 26)
+
+
+def _arrange(listing: Listing) -> Arrangement:
+    named, rest = match_names(listing, _NAME)
+    return Arrangement(tuple(_plane(name) for name in named), tuple(rest))
+
+
+def _plane(name: Named) -> Plane:
+    well = f"{row_letters(int(name.get('row')))}{int(name.get('column')):02d}"
+    site_id, metadata = well_place("_".join(name.folders), well, plain_number(name.get("site")))
+    return Plane(
+        site_id=site_id,
+        raw_id="/".join((*name.folders, name.get("raw"))),
+        channel=f"ch{int(name.get('channel'))}",
+        path=name.path,
+        z=int(name.get("time") or 0) * _MOST_PLANES + int(name.get("z")),
+        metadata=metadata,
+    )

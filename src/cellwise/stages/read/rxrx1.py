@@ -1,0 +1,136 @@
+"""The RxRx1 folders: `{experiment}/Plate{p}/{well}_s{site}_w{channel}.png`.
+
+Source: Recursion's RxRx1 (Kaggle 2019, `train/` and `test/` with `train.csv`, `train_controls.csv`,
+`test.csv`, `test_controls.csv`) and its later public release (`images/` with `metadata.csv`). w1 to
+w6 are nuclei, endoplasmic reticulum, actin, nucleoli and RNA, mitochondria, Golgi. The label is the
+siRNA. A plate's number counts only within its experiment, so `Plate` is `{experiment}_{p}`.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+
+from cellwise.stages.read._layout import Arrangement, Layout, Named, Plane, match_names, share
+from cellwise.stages.read._listing import Listing, Problem
+from cellwise.stages.read._tables import LabelTable, read_label_table
+
+_NAME = re.compile(r"(?P<well>[A-P]\d{2})_s(?P<site>\d+)_w(?P<channel>[1-6])", re.IGNORECASE)
+_PLATE = re.compile(r"Plate(?P<plate>\d+)", re.IGNORECASE)
+_SPECIFIC = 0.99
+_ROLES = {
+    "w1": "nucleus",
+    "w2": "er",
+    "w3": "actin",
+    "w4": "rna",
+    "w5": "mitochondria",
+    "w6": "golgi",
+}
+_TABLES = ("train.csv", "train_controls.csv", "test.csv", "test_controls.csv")
+_IN_NAMES = ("site_id", "well_id", "id_code", "experiment", "plate", "well", "site", "dataset")
+_RENAMED = {"well_type": "WellType", "cell_type": "CellType", "sirna": "Sirna"}
+
+
+def build() -> Layout:
+    """Make the layout."""
+    return Layout(
+        lambda listing: share(len(_named(listing)[0]), listing, specific=_SPECIFIC), _arrange
+    )
+
+
+def _arrange(listing: Listing) -> Arrangement:
+    named, rest = _named(listing)
+    planes = tuple(_plane(name) for name in named)
+    sites: dict[str, list[str]] = defaultdict(list)
+    for plane in planes:
+        for key in {plane.site_id.lower(), plane.site_id.rsplit("_", 1)[0].lower()}:
+            if plane.site_id not in sites[key]:
+                sites[key].append(plane.site_id)
+    labels: dict[str, str] = {}
+    metadata: dict[str, Mapping[str, str]] = {}
+    parts: dict[str, str] = {}
+    problems: list[Problem] = []
+    tables = _tables(listing)
+    for table in tables:
+        problems += table.problems
+        for row in table.rows:
+            found = sites.get(_row_key(row).lower(), [])
+            if not found:
+                problems.append(_absent(table, _row_key(row)))
+            for site_id in found:
+                labels[site_id] = row.get("sirna_id") or row.get("sirna") or ""
+                metadata[site_id] = _columns(row)
+                part = row.get("dataset") or table.path.name.split(".")[0].split("_")[0]
+                if part.lower() in ("train", "test"):
+                    parts[site_id] = part.lower()
+    return Arrangement(
+        planes,
+        tuple(rest),
+        roles=_ROLES,
+        labels=labels if tables else None,
+        metadata=metadata,
+        parts=parts,
+        labels_file=", ".join(str(table.path) for table in tables),
+        problems=tuple(problems),
+    )
+
+
+def _named(listing: Listing) -> tuple[list[Named], list[str]]:
+    named, rest = match_names(listing, _NAME)
+    fitting = [n for n in named if len(n.folders) > 1 and _PLATE.fullmatch(n.folders[-1])]
+    kept = {name.path for name in fitting}
+    return fitting, sorted([*rest, *(name.path for name in named if name.path not in kept)])
+
+
+def _plane(name: Named) -> Plane:
+    experiment, folder = name.folders[-2:]
+    match = _PLATE.fullmatch(folder)
+    assert match is not None
+    number, well, site = match["plate"], name.get("well").upper(), name.get("site")
+    above = [folder.lower() for folder in name.folders[:-2]]
+    metadata = {
+        "Plate": f"{experiment}_{number}",
+        "Well": well,
+        "Site": site,
+        "Experiment": experiment,
+        "PlateNumber": number,
+        "CellType": experiment.rsplit("-", 1)[0],
+    }
+    site_id = f"{experiment}_{number}_{well}_{site}"
+    part = next((folder for folder in above if folder in ("train", "test")), "")
+    return Plane(
+        site_id, site_id, f"w{name.get('channel')}", name.path, part=part, metadata=metadata
+    )
+
+
+def _tables(listing: Listing) -> list[LabelTable]:
+    """The tables of either release that name experiments, with column names in lower case."""
+    files = [listing.table("metadata.csv")] if listing.table("metadata.csv") else []
+    files = files or [listing.table(name) for name in _TABLES]
+    tables = []
+    for file in files:
+        if file is None:
+            continue
+        read = read_label_table(file)
+        columns = tuple(column.lower() for column in read.columns)
+        if {"site_id", "id_code"} & set(columns):
+            rows = tuple({n.lower(): v for n, v in row.items()} for row in read.rows)
+            tables.append(LabelTable(file, columns, rows, read.notes, read.problems))
+    return tables
+
+
+def _row_key(row: Mapping[str, str]) -> str:
+    return row.get("site_id") or row["id_code"]
+
+
+def _columns(row: Mapping[str, str]) -> dict[str, str]:
+    return {_RENAMED.get(n, n): v for n, v in row.items() if n not in _IN_NAMES and v}
+
+
+def _absent(table: LabelTable, text: str) -> Problem:
+    return Problem(
+        "label_without_image",
+        table.path.name,
+        f"{text!r} has no image in the folder.",
+        "Add the image, or remove the row.",
+        set_aside=False,
+    )

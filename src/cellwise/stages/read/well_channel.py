@@ -1,0 +1,67 @@
+"""Well and channel in the file name: `A01_dna.png`, `B7_f3_DAPI.tif`, `plate1_C03_s2_w1.tif`.
+
+Source: the re-encoded BBBC013 plate (Ljosa et al. 2012, one file per well and stain) and Cell
+Painting exports (Bray et al. 2016) with a site between well and channel. Folders above the file,
+other than `images`, name the plate where the file does not.
+"""
+
+import re
+
+from cellwise.domain.records import normalise_well
+from cellwise.stages.read._layout import (
+    Arrangement,
+    Layout,
+    Named,
+    Plane,
+    match_names,
+    one_channel_set,
+    plain_number,
+    share,
+    well_place,
+)
+from cellwise.stages.read._listing import Listing
+
+_NAME = re.compile(
+    r"(?P<raw>(?:(?P<plate>.+?)_)?(?P<well>(?-i:[A-Z]{1,2}|[a-eg-or])-?\d{1,2})"
+    r"(?:_(?:field|site|fld|f|s)?[-_]?(?P<site>\d{1,4}))?)"
+    r"(?:_z(?P<z>\d+))?_(?P<channel>(?![sfzt]\d+(?:_|$))[A-Za-z][A-Za-z0-9+.-]*)(?:_z(?P<z_last>\d+))?",
+    re.IGNORECASE,
+)
+_SPECIFIC = 0.8
+
+
+def build() -> Layout:
+    """Make the layout."""
+    return Layout(_recognise, _arrange)
+
+
+def _recognise(listing: Listing) -> float | None:
+    named, _ = _named(listing)
+    if not one_channel_set(_plane(name) for name in named):
+        return None
+    return share(len(named), listing, specific=_SPECIFIC)
+
+
+def _arrange(listing: Listing) -> Arrangement:
+    named, rest = _named(listing)
+    return Arrangement(tuple(_plane(name) for name in named), tuple(rest))
+
+
+def _named(listing: Listing) -> tuple[list[Named], list[str]]:
+    named, rest = match_names(listing, _NAME)
+    fitting = [name for name in named if normalise_well(name.get("well")) is not None]
+    no_well = [name.path for name in named if normalise_well(name.get("well")) is None]
+    return fitting, sorted([*rest, *no_well])
+
+
+def _plane(name: Named) -> Plane:
+    plate = name.get("plate") or "_".join(name.folders)
+    site_id, metadata = well_place(plate, name.get("well"), plain_number(name.get("site")))
+    return Plane(
+        site_id=site_id,
+        raw_id="/".join((*name.folders, name.get("raw"))),
+        channel=name.get("channel"),
+        path=name.path,
+        z=int(name.get("z") or name.get("z_last") or 0),
+        metadata=metadata,
+    )

@@ -1,0 +1,121 @@
+"""All that a report is made from, read once; what a run does not have is None or empty."""
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cellwise.domain.channels import Channel
+from cellwise.domain.records import Field, Masks
+
+PLATE, WELL = "Metadata_Plate", "Metadata_Well"
+PREFIX = "Prob_"
+
+
+class Pictures(Protocol):
+    """Where pixels come from; each answer is None where the files are gone."""
+
+    def field(self, site_id: str) -> Field | None:
+        """The decoded field of a site."""
+
+    def masks(self, site_id: str) -> Masks | None:
+        """The label images of a site."""
+
+    def crops(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.float32] | None:
+        """Single-cell pictures `[cell, channel, y, x]` for rows of the cells table."""
+
+    @property
+    def crop_channels(self) -> tuple[Channel, ...]:
+        """The channels of the single-cell pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The report's own options: sites shown, cells per gallery row, the control's name, seed."""
+
+    sites: int = 24
+    gallery: int = 12
+    negative_control: str = ""
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """The contents of one run folder.
+
+    Args:
+        pictures: Source of pixels.
+        choices: The report's own options.
+        sites: One row per site: `site_id`, `part`, `labels`, `Metadata_*`; None where unread.
+        channels: The channels of the first site.
+        cells: `cells.parquet` with its row number as `position`.
+        predictions: One row per cell with `Prob_*`, `Metadata_*` and `position`.
+        units: What one row of the predictions is: `cell`, `site` or `well`.
+        control: Predictions of the model without the protein channel.
+        record, reading, split, evaluation: The JSON files of the same names.
+        metrics: Name to value, low, high, n, unit.
+        decisions: What was fitted, by name.
+        quarantine: Rows of `quarantine.csv`.
+    """
+
+    pictures: Pictures
+    choices: Choices
+    sites: pl.DataFrame | None = None
+    channels: tuple[Channel, ...] = ()
+    pixels: pl.DataFrame | None = None
+    cells: pl.DataFrame | None = None
+    folds: pl.DataFrame | None = None
+    predictions: pl.DataFrame | None = None
+    units: str = "cell"
+    wells: pl.DataFrame | None = None
+    control: pl.DataFrame | None = None
+    record: dict[str, Any] = field(default_factory=dict)
+    reading: dict[str, Any] = field(default_factory=dict)
+    split: dict[str, Any] = field(default_factory=dict)
+    evaluation: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
+    decisions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    quarantine: tuple[dict[str, str], ...] = ()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that predictions give a probability for, in their order."""
+        columns = () if self.predictions is None else self.predictions.columns
+        return tuple(name.removeprefix(PREFIX) for name in columns if name.startswith(PREFIX))
+
+    @property
+    def n_sites(self) -> int:
+        """Sites that were read."""
+        return 0 if self.sites is None else self.sites.height
+
+    @property
+    def n_cells(self) -> int:
+        """Cells that were found."""
+        return 0 if self.cells is None else self.cells.height
+
+    @property
+    def labelled(self) -> pl.DataFrame:
+        """Cells of labelled fields with `field_labels`, as predicted; empty where there are none.
+
+        Cells that the model was trained on without being left out (no fold in a run that has
+        folds) are not among them: their probabilities would flatter.
+        """
+        if self.predictions is None or self.sites is None:
+            return pl.DataFrame(schema={"site_id": pl.String, "field_labels": pl.List(pl.String)})
+        known = self.sites.filter(pl.col("labels").is_not_null())
+        labels = known.select("site_id", pl.col("labels").alias("field_labels"))
+        joined = self.predictions.join(labels, on="site_id", how="inner")
+        if joined["fold"].null_count() < joined.height:
+            joined = joined.filter(pl.col("fold").is_not_null() | (pl.col("part") == "test"))
+        return joined
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether any field has a label."""
+        return self.sites is not None and self.sites["labels"].null_count() < self.sites.height
+
+    def column(self, name: str) -> str:
+        """The predictions' column of a class."""
+        return PREFIX + name

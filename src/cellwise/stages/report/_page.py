@@ -1,0 +1,97 @@
+"""The page: sections in their order, filled into templates that escape every name."""
+
+from collections.abc import Callable
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from cellwise.stages.report._material import Material
+from cellwise.stages.report._svg import short
+from cellwise.stages.report.sections import (
+    audit,
+    classes,
+    control,
+    doses,
+    galleries,
+    inputs,
+    plates,
+    provenance,
+    replicates,
+    segmentation,
+    splits,
+    variability,
+    verdict,
+)
+
+Section = Callable[[Material], dict[str, Any]]
+
+SECTIONS: tuple[tuple[str, str, Section], ...] = (
+    ("verdict", "What may be trusted", verdict.context),
+    ("inputs", "What went in, what was set aside", inputs.context),
+    ("segmentation", "Outlines of cells", segmentation.context),
+    ("plates", "Plate maps", plates.context),
+    ("doses", "Dose-response", doses.context),
+    ("classes", "Results per class", classes.context),
+    ("galleries", "Cells to look at", galleries.context),
+    ("audit", "Labels to doubt", audit.context),
+    ("variability", "Variability between cells", variability.context),
+    ("replicates", "Replicates and position on the plate", replicates.context),
+    ("control", "Negative control", control.context),
+    ("splits", "Split and leaks", splits.context),
+    ("provenance", "How this was made", provenance.context),
+)
+
+
+def render(material: Material, report: Callable[[int, int, str], None]) -> str:
+    """The whole page as HTML; `report(done, total, note)` is called before each section."""
+    environment = Environment(
+        loader=PackageLoader("cellwise.stages.report", "template"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"short": short, "percent": _percent, "count": _count, "time": _time}
+    filled = []
+    for number, (name, title, section) in enumerate(SECTIONS):
+        report(number, len(SECTIONS), title.lower())
+        context = section(material)
+        body = ""
+        if "empty" not in context:
+            body = environment.get_template(f"{name}.html").render(**context)
+        filled.append(
+            {
+                "id": name,
+                "title": title,
+                "empty": context.get("empty", ""),
+                # The body was escaped where it was made.
+                "body": Markup(body),
+            }
+        )
+    report(len(SECTIONS), len(SECTIONS), "done")
+    page = environment.get_template("page.html")
+    return page.render(sections=filled, name=_name(material), material=material)
+
+
+def _name(material: Material) -> str:
+    folder = str((material.record.get("inputs") or {}).get("folder") or "")
+    words = folder.replace("\\", "/").rstrip("/").split("/")[-1]
+    return words or "this run"
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.0f} %"
+
+
+def _count(number: float) -> str:
+    return f"{int(number):,}"
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return "–"
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 120 else f"{minutes} min {rest} s"

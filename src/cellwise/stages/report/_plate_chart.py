@@ -1,0 +1,61 @@
+"""The map of a plate: one circle per well, darker means more."""
+
+from markupsafe import Markup
+
+from cellwise.stages.report._svg import Scale, box, dot, drawing, shade, short, text
+
+
+def plate(
+    wells: dict[tuple[int, int], float],
+    shape: tuple[int, int],
+    *,
+    title: str,
+    bounds: tuple[float, float],
+    tips: dict[tuple[int, int], str],
+) -> Markup:
+    """Wells of one plate shaded by amount; rows are letters, empty wells stay open circles."""
+    rows, columns = shape
+    size = min(21.0, max(7.0, 300.0 / columns))
+    left, top = 22.0, 38.0
+    wide, high = max(left + columns * size + 6, 205.0), top + rows * size + 30
+    scale = Scale(*bounds, 0.0, 1.0)
+    marks = [text(left, 14, title, css="head")]
+    skip = 1 if size >= 15 else 2 if size >= 9 else 4
+    for c in range(0, columns, skip):
+        marks.append(
+            text(left + (c + 0.5) * size, top - 5, c + 1, anchor="middle", css="tick small")
+        )
+    for r in range(0, rows, skip):
+        marks.append(
+            text(
+                left - 6, top + (r + 0.5) * size + 3.5, row_name(r), anchor="end", css="tick small"
+            )
+        )
+    for r in range(rows):
+        for c in range(columns):
+            x, y = left + (c + 0.5) * size, top + (r + 0.5) * size
+            if (r, c) in wells:
+                tint = shade(scale(wells[r, c]))
+                marks.append(dot(x, y, size * 0.44, colour=tint, css="well", tip=tips[r, c]))
+            else:
+                marks.append(dot(x, y, size * 0.44, colour="none", css="well empty"))
+    marks.extend(_legend(bounds, left, high - 16))
+    return drawing(wide, high, marks, says=f"Plate map: {title}, {len(wells)} wells")
+
+
+def _legend(bounds: tuple[float, float], left: float, top: float) -> list[Markup]:
+    width = 5.0
+    bars = [
+        box(left + 30 + width * i, top, width + 0.3, 8, colour=shade(i / 19)) for i in range(20)
+    ]
+    right = left + 30 + width * 20
+    return [
+        text(left + 25, top + 8, short(bounds[0]), anchor="end", css="tick small"),
+        *bars,
+        text(right + 5, top + 8, short(bounds[1]), css="tick small"),
+    ]
+
+
+def row_name(row: int) -> str:
+    """`A` for row 0, `AA` for row 26."""
+    return chr(65 + row) if row < 26 else row_name(row // 26 - 1) + chr(65 + row % 26)

@@ -1,0 +1,70 @@
+"""Weak-label audit: fields whose label few of their cells support, and labels that seem missing.
+
+The idea of ranking given labels by out-of-sample predictions is that of confident learning
+(Northcutt et al. 2021, arXiv 1911.00068), applied here to bags of cells.
+"""
+
+from typing import Any
+
+import polars as pl
+
+from cellwise.stages.report._charts import bar
+from cellwise.stages.report._material import PLATE, WELL, Material
+from cellwise.stages.report._svg import GREY, ORANGE, VERMILION
+
+_SHOWN, _FEWEST_SHOWN = 15, 6
+_FEW, _MANY = 0.25, 0.6
+
+
+def context(material: Material) -> dict[str, Any]:
+    """Two ranked lists; both name a field, a class, and how many of its cells say so."""
+    if not material.has_labels:
+        return {"empty": "No field has a label, so there is no label to doubt."}
+    table = support(material)
+    if table is None or not table.height:
+        return {"empty": "No labelled field has predicted cells, so its label cannot be checked."}
+    given = table.filter(pl.col("given")).sort("share", "mean", "site_id", "class")
+    absent = table.filter(~pl.col("given") & (pl.col("share") >= _MANY))
+    absent = absent.sort("share", "mean", "site_id", descending=[True, True, False])
+    doubtful = given.filter(pl.col("share") < _FEW)
+    return {
+        "doubtful": [
+            _line(row, VERMILION if row["share"] < _FEW else GREY)
+            for row in given.head(max(_FEWEST_SHOWN, min(_SHOWN, doubtful.height))).to_dicts()
+        ],
+        "n_doubtful": doubtful.height,
+        "n_given": given.height,
+        "absent": [_line(row, ORANGE) for row in absent.head(_SHOWN).to_dicts()],
+        "n_absent": absent.height,
+        "few": _FEW,
+        "many": _MANY,
+    }
+
+
+def support(material: Material) -> pl.DataFrame | None:
+    """One row per labelled field and class.
+
+    Columns: `site_id`, `class`, `given` (whether the field's label names it), `n` (cells), `share`
+    (of cells to which the class was assigned, 0..1), `mean` (probability), plate and well.
+    """
+    labelled = material.labelled
+    if material.units != "cell" or not labelled.height or not material.classes:
+        return None
+    places = [name for name in (PLATE, WELL) if name in labelled.columns]
+    tables = [
+        labelled.group_by("site_id", maintain_order=True).agg(
+            pl.lit(name).alias("class"),
+            pl.col("field_labels").first().list.contains(name).alias("given"),
+            pl.len().alias("n"),
+            pl.col("Labels").list.contains(name).mean().alias("share"),
+            pl.col(material.column(name)).mean().alias("mean"),
+            *(pl.col(place).first() for place in places),
+        )
+        for name in material.classes
+    ]
+    return pl.concat(tables)
+
+
+def _line(row: dict[str, Any], colour: str) -> dict[str, Any]:
+    place = " ".join(str(row[name]) for name in (PLATE, WELL) if row.get(name))
+    return {**row, "name": row["class"], "place": place, "bar": bar(row["share"], colour=colour)}

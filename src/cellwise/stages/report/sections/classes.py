@@ -1,0 +1,93 @@
+"""Results per class: average precision with its interval, reliability, and all other figures."""
+
+from typing import Any
+
+from cellwise.stages.report._charts import Row, intervals, reliability
+from cellwise.stages.report._material import Material
+from cellwise.stages.report._results import ClassResult, class_results, reliability_points
+from cellwise.stages.report._svg import BLUE, GREY, ORANGE, VERMILION, short
+from cellwise.stages.report.sections.provenance import calibration
+
+_COLOUR = {"good": BLUE, "care": ORANGE, "bad": VERMILION, "few": GREY}
+WORDS = {
+    "good": "may be trusted",
+    "care": "with care",
+    "bad": "do not use",
+    "few": "too few examples",
+}
+_DIAGRAMS = 24
+_CONTROL = "negative control"
+
+
+def context(material: Material) -> dict[str, Any]:
+    """The table, the chart of intervals, reliability diagrams and the list of other figures."""
+    results = class_results(material)
+    figures = _figures(material.metrics)
+    if not results and not figures:
+        return {"empty": _why_empty(material)}
+    return {
+        "rows": [{"result": result, "words": WORDS[result.judgement]} for result in results],
+        "chart": _chart(results),
+        "diagrams": _diagrams(material, results),
+        "hidden": max(0, len(results) - _DIAGRAMS),
+        "figures": [row for row in figures if not row["name"].startswith(_CONTROL)],
+        "control_figures": [row for row in figures if row["name"].startswith(_CONTROL)],
+        "calibration": calibration(material),
+        "resampled": (material.evaluation.get("sites") or {}).get("resampled", ""),
+        "pooling": material.evaluation.get("pooling", ""),
+        "n_cells": results[0].cells if results else 0,
+        "n_fields": results[0].fields + results[0].others if results else 0,
+    }
+
+
+def _why_empty(material: Material) -> str:
+    if material.predictions is None or not material.classes:
+        return "No classes were predicted in this run, so there are no results per class."
+    if not material.has_labels:
+        return "No field has a label, so predictions cannot be compared with anything."
+    return "No labelled field has cells that were scored by a model which had not seen it."
+
+
+def _chart(results: list[ClassResult]) -> Any:
+    rows = [
+        Row(
+            result.name,
+            result.value,
+            result.low,
+            result.high,
+            f"n = {result.fields} + {result.others} fields",
+            _COLOUR[result.judgement],
+            result.chance,
+        )
+        for result in results
+        if result.value is not None
+    ]
+    return intervals(rows, x_title="average precision over labelled fields") if rows else ""
+
+
+def _diagrams(material: Material, results: list[ClassResult]) -> list[dict[str, Any]]:
+    labelled = material.labelled
+    drawn = []
+    for result in results[:_DIAGRAMS]:
+        truth = labelled["field_labels"].list.contains(result.name).to_numpy().astype(bool)
+        points = reliability_points(labelled[material.column(result.name)].to_numpy(), truth)
+        drawn.append({"name": result.name, "chart": reliability(points), "n": len(truth)})
+    return drawn
+
+
+def _figures(metrics: dict[str, dict[str, Any]]) -> list[dict[str, str]]:
+    shown = []
+    for name, row in sorted(metrics.items()):
+        low, high = row.get("low"), row.get("high")
+        interval = "" if low is None or high is None else f"{short(low)} to {short(high)}"
+        n = row.get("n")
+        shown.append(
+            {
+                "name": name.replace("_", " "),
+                "value": short(row.get("value")),
+                "interval": interval,
+                "n": "" if n is None else short(n),
+                "unit": str(row.get("unit") or ""),
+            }
+        )
+    return shown

@@ -1,0 +1,170 @@
+"""Plate heat maps: number of cells, share of cells per class, brightness of the protein."""
+
+import re
+from typing import Any
+
+import numpy as np
+import polars as pl
+from markupsafe import Markup
+
+from cellwise.domain.records import normalise_well
+from cellwise.stages.report._material import PLATE, WELL, Material
+from cellwise.stages.report._plate_chart import plate, row_name
+from cellwise.stages.report._svg import short
+
+_FORMATS = ((4, 6), (6, 8), (8, 12), (16, 24), (32, 48))
+_PLATES, _CLASSES = 8, 8
+
+
+def context(material: Material) -> dict[str, Any]:
+    """One row of maps per plate; every map of one kind shares one scale over all plates."""
+    table = well_table(material)
+    if table is None or not table.height:
+        return {"empty": "The images name no wells, so there is no plate to draw."}
+    names = sorted(table[PLATE].unique().to_list())
+    kinds = _kinds(material, table)
+    bounds = {column: _bounds(table[column], unit) for column, _, unit in kinds}
+    plates = [
+        {
+            "name": name,
+            "n": table.filter(pl.col(PLATE) == name).height,
+            "maps": [
+                _map(table.filter(pl.col(PLATE) == name), column, title, bounds[column])
+                for column, title, _ in kinds
+            ],
+        }
+        for name in names[:_PLATES]
+    ]
+    return {
+        "plates": plates,
+        "hidden_plates": len(names) - len(plates),
+        "hidden_classes": max(0, len(material.classes) - _CLASSES),
+        "protein": any(column == "intensity" for column, _, _ in kinds),
+        "edge": [note for name in names[:_PLATES] for note in _edge_notes(table, name, kinds)],
+    }
+
+
+def well_table(material: Material) -> pl.DataFrame | None:
+    """One row per plate and well: `row`, `column`, `n_cells`, `intensity`, share per class."""
+    if material.sites is None or WELL not in material.sites.columns:
+        return None
+    sites = _with_plate(material.sites).filter(pl.col(WELL).is_not_null())
+    if material.cells is None or not sites.height:
+        return None
+    cells = material.cells.join(sites.select("site_id", PLATE, WELL), on="site_id", how="inner")
+    measured = [pl.len().alias("n_cells")]
+    protein = protein_column(material)
+    if protein is not None:
+        measured.append(pl.col(protein).cast(pl.Float64).mean().alias("intensity"))
+    table = cells.group_by(PLATE, WELL).agg(measured)
+    empty = sites.select(PLATE, WELL).unique().join(table, on=[PLATE, WELL], how="left")
+    shares = _shares(material, sites)
+    if shares is not None:
+        empty = empty.join(shares, on=[PLATE, WELL], how="left")
+    return _placed(empty.with_columns(pl.col("n_cells").fill_null(0))).sort(PLATE, "row", "column")
+
+
+def protein_column(material: Material) -> str | None:
+    """The measurement column of the protein channel's mean brightness, if there is one."""
+    if material.cells is None:
+        return None
+    for channel in material.channels:
+        name = f"Cells_Intensity_Mean_{channel.name}"
+        if channel.role == "protein" and name in material.cells.columns:
+            return name
+    return None
+
+
+def _with_plate(sites: pl.DataFrame) -> pl.DataFrame:
+    plates = pl.col(PLATE).fill_null("") if PLATE in sites.columns else pl.lit("")
+    return sites.with_columns(plates.alias(PLATE))
+
+
+def _shares(material: Material, sites: pl.DataFrame) -> pl.DataFrame | None:
+    if material.predictions is None or material.units != "cell" or not material.classes:
+        return None
+    found = material.predictions.select("site_id", "Labels").join(
+        sites.select("site_id", PLATE, WELL), on="site_id", how="inner"
+    )
+    shares = [
+        pl.col("Labels").list.contains(name).mean().alias(f"share_{i}")
+        for i, name in enumerate(material.classes[:_CLASSES])
+    ]
+    return found.group_by(PLATE, WELL).agg(shares)
+
+
+def _placed(table: pl.DataFrame) -> pl.DataFrame:
+    places = [_place(well) for well in table[WELL].to_list()]
+    return table.with_columns(
+        pl.Series("row", [p[0] if p else None for p in places], dtype=pl.Int32),
+        pl.Series("column", [p[1] if p else None for p in places], dtype=pl.Int32),
+    ).filter(pl.col("row").is_not_null())
+
+
+def _place(well: str) -> tuple[int, int] | None:
+    match = re.fullmatch(r"([A-Z]{1,2})(\d{2})", normalise_well(well) or "")
+    if match is None:
+        return None
+    row = 0
+    for letter in match[1]:
+        row = row * 26 + ord(letter) - 64
+    return row - 1, int(match[2]) - 1
+
+
+def _kinds(material: Material, table: pl.DataFrame) -> list[tuple[str, str, str]]:
+    kinds = [("n_cells", "cells per well", "count")]
+    for i, name in enumerate(material.classes[:_CLASSES]):
+        if f"share_{i}" in table.columns:
+            kinds.append((f"share_{i}", f"share of cells: {name}", "share"))
+    if "intensity" in table.columns:
+        kinds.append(("intensity", "protein, mean brightness", "value"))
+    return kinds
+
+
+def _bounds(values: pl.Series, unit: str) -> tuple[float, float]:
+    known = values.drop_nulls().to_numpy()
+    if unit == "share" or not known.size:
+        return 0.0, 1.0
+    if unit == "count":
+        return 0.0, float(max(known.max(), 1))
+    low, high = float(known.min()), float(known.max())
+    return (low, high) if high > low else (low, low + 1e-6)
+
+
+def _map(table: pl.DataFrame, column: str, title: str, bounds: tuple[float, float]) -> Markup:
+    wells, tips = {}, {}
+    for row in table.to_dicts():
+        if row[column] is None:
+            continue
+        place = (row["row"], row["column"])
+        wells[place] = float(row[column])
+        name = f"{row_name(place[0])}{place[1] + 1:02d}"
+        tips[place] = f"{name}: {title} {short(row[column])}, n = {row['n_cells']} cells"
+    rows, columns = int(table["row"].max() or 0) + 1, int(table["column"].max() or 0) + 1  # type: ignore[arg-type]
+    shape = next((f for f in _FORMATS if f[0] >= rows and f[1] >= columns), (rows, columns))
+    return plate(wells, shape, title=title, bounds=bounds, tips=tips)
+
+
+def _edge_notes(table: pl.DataFrame, name: str, kinds: list[tuple[str, str, str]]) -> list[str]:
+    """Sentences where outer wells differ from inner ones by more than chance would give."""
+    wells = table.filter(pl.col(PLATE) == name)
+    rows, columns = wells["row"].to_numpy(), wells["column"].to_numpy()
+    outer = (rows == rows.min()) | (rows == rows.max())
+    outer |= (columns == columns.min()) | (columns == columns.max())
+    notes = []
+    for column, title, unit in kinds:
+        if unit == "share":
+            continue
+        values = wells[column].to_numpy().astype(float)
+        a, b = values[outer & np.isfinite(values)], values[~outer & np.isfinite(values)]
+        if min(len(a), len(b)) < 4:
+            continue
+        error = np.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b))
+        if error > 0 and abs(a.mean() - b.mean()) > 3 * error:
+            where = f"Plate {name}: " if name else ""
+            notes.append(
+                f"{where}{title} is {short(float(a.mean()))} on average in the outer wells "
+                f"(n = {len(a)}) and {short(float(b.mean()))} in the inner wells "
+                f"(n = {len(b)}): more than three standard errors apart."
+            )
+    return notes

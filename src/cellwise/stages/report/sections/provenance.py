@@ -1,0 +1,146 @@
+"""Provenance: the exact command, versions, seed, hashes, times, recipe, words for a paper."""
+
+import shlex
+from typing import Any
+
+from cellwise.stages.report._material import Material
+
+_CALIBRATION = {
+    "audited": "Probabilities were calibrated against cells judged by a person.",
+    "weak": "Probabilities were fitted against field labels, not against cells judged by a person.",
+    "none": "Probabilities are the network's own; they were not fitted to any labels.",
+}
+
+
+def context(material: Material) -> dict[str, Any]:
+    """Everything needed to run this again and to write about it."""
+    record = material.record
+    if not record:
+        return {
+            "empty": "The run has not written its record (run.json) yet; "
+            "`cellwise report RUN` draws this section once it has."
+        }
+    steps = [step for step in record.get("steps") or [] if isinstance(step, dict)]
+    return {
+        "command": shlex.join(str(word) for word in record.get("command") or []),
+        "facts": _facts(record),
+        "steps": [_step(step) for step in steps],
+        "seconds": record.get("seconds"),
+        "versions": sorted((record.get("versions") or {}).items()),
+        "recipe": _recipe(record),
+        "methods": methods(material),
+        "citation": _citation(record),
+    }
+
+
+def _facts(record: dict[str, Any]) -> list[tuple[str, str]]:
+    inputs = record.get("inputs") or {}
+    recipe = record.get("recipe") or {}
+    facts = [
+        ("State", _state(record)),
+        ("cellwise", record.get("cellwise")),
+        ("Started", record.get("started")),
+        ("Finished", record.get("finished")),
+        ("Images", inputs.get("folder")),
+        ("Labels", inputs.get("labels")),
+        ("Masks", inputs.get("masks")),
+        ("Hash of the file list (SHA-256)", inputs.get("listing_sha256")),
+        ("Hash of the labels (SHA-256)", inputs.get("labels_sha256")),
+        ("Recipe", recipe.get("name")),
+        ("Hash of the resolved recipe", recipe.get("digest")),
+        ("Seed", record.get("seed")),
+        ("Device", record.get("device")),
+        ("Workers", record.get("workers")),
+        ("Platform", record.get("platform")),
+    ]
+    return [(name, str(value)) for name, value in facts if value not in (None, "")]
+
+
+def _state(record: dict[str, Any]) -> str:
+    status = str(record.get("status") or "")
+    # The page is the last step, so it is written while the run still stands as running.
+    return "done up to this page" if status == "running" else status
+
+
+def _step(step: dict[str, Any]) -> dict[str, Any]:
+    counts = step.get("counts") or {}
+    words = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in counts.items())
+    return {
+        "name": step.get("name") or step.get("kind") or "",
+        "kind": step.get("kind") or "",
+        "key": str(step.get("key") or "")[:12],
+        "seconds": step.get("seconds"),
+        "state": step.get("state") or "",
+        "counts": words if len(words) < 160 else words[:159] + "…",
+    }
+
+
+def _recipe(record: dict[str, Any]) -> list[dict[str, Any]]:
+    steps = (record.get("recipe") or {}).get("steps") or []
+    return [
+        {
+            "number": i + 1,
+            "name": step.get("name") or step.get("kind") or "",
+            "kind": step.get("kind") or "",
+            "lines": [(str(k), str(v)) for k, v in (step.get("options") or {}).items()],
+        }
+        for i, step in enumerate(steps)
+        if isinstance(step, dict)
+    ]
+
+
+def methods(material: Material) -> str:
+    """A paragraph that can be pasted into a paper; it states only what the record holds."""
+    record = material.record
+    recipe = record.get("recipe") or {}
+    steps = [step for step in recipe.get("steps") or [] if isinstance(step, dict)]
+    segmenter = _segmenter(steps)
+    words = [
+        f"Images were analysed with cellwise {record.get('cellwise', '')} (recipe "
+        f"{recipe.get('name', 'unnamed')}, seed {record.get('seed', 'not recorded')}).",
+        f"{material.n_sites:,} fields of view were read and {len(material.quarantine):,} files "
+        "were set aside.",
+    ]
+    if material.cells is not None:
+        how = f" with the method '{segmenter}'" if segmenter else ""
+        words.append(f"{material.n_cells:,} cells were outlined{how}.")
+    if material.has_labels and material.classes:
+        n = sum(labels is not None for labels in material.sites["labels"])  # type: ignore[index]
+        words.append(
+            f"A network was trained on the labels of {n:,} fields and gave every cell a "
+            f"probability for each of {len(material.classes)} classes; labelled fields were "
+            "scored only by networks that had not seen them."
+        )
+        words.append(_CALIBRATION[calibration(material)])
+    return " ".join(words)
+
+
+def calibration(material: Material) -> str:
+    """`audited`, `weak` or `none`: against what the shown probabilities were fitted.
+
+    Only probabilities fitted against cells that a person looked at are `audited`; a run whose
+    decision is unknown is `weak`.
+    """
+    control = material.choices.negative_control
+    main = [decision for name, decision in material.decisions.items() if name != control]
+    decision = material.decisions.get("decide") or (main[0] if main else {})
+    kind = decision.get("calibration")
+    return str(kind) if kind in ("audited", "none") else "weak"
+
+
+def _segmenter(steps: list[dict[str, Any]]) -> str:
+    for step in steps:
+        if step.get("kind") == "segment":
+            return str((step.get("options") or {}).get("name") or "watershed")
+    return ""
+
+
+def _citation(record: dict[str, Any]) -> str:
+    recipe = (record.get("recipe") or {}).get("name", "unnamed")
+    versions = record.get("versions") or {}
+    torch = f", torch {versions['torch']}" if "torch" in versions else ""
+    return (
+        f"cellwise, version {record.get('cellwise', 'unknown')} (recipe {recipe}{torch}): "
+        "field-level labels in, per-cell labels with stated probabilities out. "
+        "The cellwise developers."
+    )

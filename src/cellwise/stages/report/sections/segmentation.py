@@ -1,0 +1,130 @@
+"""Segmentation sheet: random fields with the outlines that were found, counts and flags."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from cellwise.domain.records import Field, Masks
+from cellwise.stages.report._charts import histogram
+from cellwise.stages.report._draw import (
+    composite,
+    data_link,
+    encode,
+    limits,
+    outlines,
+    shrink,
+    shrink_labels,
+    tints,
+)
+from cellwise.stages.report._material import PLATE, WELL, Material
+from cellwise.stages.report._svg import BLUE
+
+_SIDE = 640
+_FLAG_WORDS = {
+    "border": "touch the edge of the field",
+    "tiny": "are unusually small for their field",
+    "giant": "are unusually large for their field",
+    "no_nucleus": "have no nucleus",
+    "saturated": "hold many saturated pixels",
+    "dark": "are hardly brighter than the background",
+    "out_of_focus": "have a blurred nucleus",
+}
+
+
+def context(material: Material) -> dict[str, Any]:
+    """Up to `sites` pictures with outlines, cells per site, and how many cells are flagged."""
+    if material.sites is None or material.cells is None:
+        return {"empty": "No cells were looked for in this run, so there are no outlines to show."}
+    counts = _cells_per_site(material.sites, material.cells)
+    return {
+        "pictures": _pictures(material, counts),
+        "chart": _counts_chart(list(counts.values())),
+        "flags": _flags(material.cells),
+        "n_cells": material.n_cells,
+        "n_sites": material.n_sites,
+        "empty_sites": sorted(site for site, n in counts.items() if n == 0)[:20],
+        "n_empty": sum(n == 0 for n in counts.values()),
+        "median": float(np.median(list(counts.values()))) if counts else 0.0,
+        "key": _colour_key(material),
+    }
+
+
+def _cells_per_site(sites: pl.DataFrame, cells: pl.DataFrame) -> dict[str, int]:
+    found = dict(cells.group_by("site_id").len().iter_rows())
+    return {site: int(found.get(site, 0)) for site in sites["site_id"].to_list()}
+
+
+def choose(sites: list[str], most: int, seed: int) -> list[str]:
+    """At most `most` of the sites, drawn by the seed, in their own order."""
+    if len(sites) <= most:
+        return sites
+    picked = np.random.default_rng(seed).choice(len(sites), most, replace=False)
+    return [sites[i] for i in sorted(picked)]
+
+
+def _pictures(material: Material, counts: dict[str, int]) -> list[dict[str, Any]]:
+    assert material.sites is not None
+    names = choose(
+        material.sites["site_id"].to_list(), material.choices.sites, material.choices.seed
+    )
+    places = {row["site_id"]: row for row in material.sites.to_dicts()}
+    sheet = []
+    for name in names:
+        row = places[name]
+        shown = {
+            "site": name,
+            "n": counts[name],
+            "place": " ".join(str(row[c]) for c in (PLATE, WELL) if row.get(c)),
+            "labels": " + ".join(row["labels"] or []),
+        }
+        sheet.append({**shown, **_picture(material.pictures.field(name), material, name)})
+    return sheet
+
+
+def _picture(field: Field | None, material: Material, name: str) -> dict[str, str]:
+    masks = material.pictures.masks(name)
+    links = {}
+    if field is not None:
+        shown = shrink(composite(field.pixels, field.channels, limits(field.pixels)), _SIDE)
+        links["image"] = data_link(encode(shown, quality=72))
+    if masks is not None:
+        links["lines"] = data_link(_lines(masks), "png")
+    return links
+
+
+def _lines(masks: Masks) -> bytes:
+    return outlines(shrink_labels(masks.cells, _SIDE), shrink_labels(masks.nuclei, _SIDE))
+
+
+def _colour_key(material: Material) -> list[dict[str, str]]:
+    key = []
+    for channel, tint in zip(material.channels, tints(material.channels), strict=True):
+        shade = "#" + "".join(f"{round(255 * part):02x}" for part in tint)
+        role = channel.role if channel.role and channel.role != channel.name else ""
+        key.append({"name": channel.name, "role": role, "colour": shade})
+    return key
+
+
+def _counts_chart(counts: list[int]) -> Any:
+    top = max([*counts, 1])
+    bins = min(24, top + 1)
+    heights, edges = np.histogram(counts, bins=bins, range=(0, top + 1))
+    series = [("", BLUE, [int(h) for h in heights])]
+    return histogram(
+        series, [float(e) for e in edges], x_title="cells in a field", y_title="fields"
+    )
+
+
+def _flags(cells: pl.DataFrame) -> list[dict[str, Any]]:
+    words: Counter[str] = Counter()
+    for flags in cells["flags"].drop_nulls().to_list():
+        words.update(flags)
+    touching = int(cells["border"].sum())
+    if touching and "border" not in words:
+        words["border"] = touching
+    return [
+        {"name": name, "words": _FLAG_WORDS.get(name, name.replace("_", " ")), "n": n}
+        for name, n in sorted(words.items(), key=lambda item: (-item[1], item[0]))
+    ]

@@ -1,0 +1,156 @@
+"""The verdict: what may be trusted, what not, and why, in words and with its n."""
+
+from typing import Any
+
+from cellwise.stages.report._material import Material
+from cellwise.stages.report._results import ClassResult, class_results
+from cellwise.stages.report._svg import short
+from cellwise.stages.report.sections import control, replicates
+from cellwise.stages.report.sections.provenance import calibration
+
+_SHOWN = 12
+
+
+def context(material: Material) -> dict[str, Any]:
+    """One opening sentence, the classes by judgement, and the points to bear in mind."""
+    results = class_results(material)
+    groups = []
+    for key, title in (
+        ("good", "May be trusted"),
+        ("care", "With care"),
+        ("bad", "Do not use"),
+        ("few", "Too few examples"),
+    ):
+        chosen = [result for result in results if result.judgement == key]
+        if chosen:
+            groups.append(
+                {
+                    "css": "bad" if key == "few" else key,
+                    "title": title,
+                    "classes": chosen[:_SHOWN],
+                    "hidden": len(chosen) - len(chosen[:_SHOWN]),
+                }
+            )
+    return {
+        "opening": _opening(material, results),
+        "groups": groups,
+        "about_fields": bool(results) and calibration(material) != "audited",
+        "points": _points(material),
+    }
+
+
+def _opening(material: Material, results: list[ClassResult]) -> str:
+    if material.sites is None:
+        return "This run has read no images yet, so there is nothing to judge."
+    if material.n_cells == 0:
+        return (
+            f"No cell was found in {material.n_sites:,} fields. Look at the outlines below and at "
+            "what was set aside before you use anything from this run."
+        )
+    counted = f"{material.n_cells:,} cells in {material.n_sites:,} fields"
+    if not material.classes:
+        return (
+            f"This run outlined {counted}; it gave no classes. The cells and their measurements "
+            "may be used as far as the outlines below convince you."
+        )
+    if not results:
+        return (
+            f"This run gave {counted} a probability for each of {len(material.classes)} classes. "
+            "Nothing in this run can test them: there are no labels here to compare with."
+        )
+    good = [result.name for result in results if result.judgement == "good"]
+    doubt = len(results) - len(good)
+    if not good:
+        return f"None of the {len(results)} classes may be trusted as it stands ({counted})."
+    names = _listed(good)
+    rest = "" if not doubt else f" Be careful with the other {doubt}; the reasons stand below."
+    return (
+        f"The classes {names} may be trusted ({counted}).{rest}"
+        if len(good) > 1
+        else f"The class {names} may be trusted ({counted}).{rest}"
+    )
+
+
+def _listed(names: list[str]) -> str:
+    if len(names) > _SHOWN:
+        return f"{', '.join(names[:_SHOWN])} and {len(names) - _SHOWN} more"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _points(material: Material) -> list[tuple[str, str]]:
+    points = []
+    if material.classes:
+        points.append(_calibration(material))
+    points.append(_set_aside(material))
+    if material.cells is not None and material.n_cells:
+        points.append(_outlines(material))
+    points.extend(_leaks(material))
+    points.extend(("care", str(words)) for words in material.evaluation.get("warnings") or [])
+    points.extend(_controls_apart(material))
+    told = control.verdict(material)
+    return [*points, told] if told else points
+
+
+def _calibration(material: Material) -> tuple[str, str]:
+    kind = calibration(material)
+    if kind == "audited":
+        return "good", "Probabilities are audited: calibrated against cells a person looked at."
+    if kind == "none":
+        return "care", (
+            "Probabilities have no calibration (none): they are the network's own numbers. Use "
+            "them to rank cells, and for nothing else."
+        )
+    return "care", (
+        "Probabilities are weak: they were fitted against field labels, and no person has judged "
+        "single cells. Use them to rank and compare, not as the exact share of cells."
+    )
+
+
+def _set_aside(material: Material) -> tuple[str, str]:
+    n = len(material.quarantine)
+    if not n:
+        return "good", "Every file that was found could be read."
+    word = "input was" if n == 1 else "inputs were"
+    return "care", f"{n:,} {word} set aside and {'is' if n == 1 else 'are'} part of no number."
+
+
+def _outlines(material: Material) -> tuple[str, str]:
+    assert material.cells is not None
+    touching, n = int(material.cells["border"].sum()), material.n_cells
+    empty = material.n_sites - material.cells["site_id"].n_unique()
+    words = f"{touching:,} of {n:,} cells touch the edge of their field and are seen in part."
+    if empty:
+        return "care", f"{words} {empty:,} of {material.n_sites:,} fields have no cell."
+    return ("care" if touching > 0.4 * n else "good"), words
+
+
+def _controls_apart(material: Material) -> list[tuple[str, str]]:
+    points = []
+    for row in material.evaluation.get("screen_quality") or []:
+        value = row.get("z_prime")
+        if value is None:
+            continue
+        n = f"n = {row['n_positive']} positive and {row['n_negative']} negative wells"
+        if value >= replicates.GOOD_Z:
+            points.append(("good", f"Control wells stand well apart: Z′ {short(value)} ({n})."))
+        else:
+            css = "care" if value > 0 else "bad"
+            points.append((css, f"Control wells do not stand well apart: Z′ {short(value)} ({n})."))
+    return points
+
+
+def _leaks(material: Material) -> list[tuple[str, str]]:
+    account = material.split
+    points = [("care", str(warning)) for warning in account.get("warnings") or []]
+    leaking = [
+        row for row in account.get("leaks") or [] if row.get("used") and row.get("straddling")
+    ]
+    for row in leaking:
+        points.append(
+            (
+                "bad",
+                f"{row['straddling']} of {row['values']} values of {row['column']} were both "
+                "learned from and tested on: the results are too good to be true.",
+            )
+        )
+    return points

@@ -1,0 +1,216 @@
+"""Report: the run folder becomes one page, `report.html`, that opens without a network.
+
+Reads whatever the other steps left (missing files are ordinary) and the images, if they are still
+where they were; writes `report.html`.
+"""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cellwise.domain.channels import Channel
+from cellwise.domain.records import Field, Masks, Site
+from cellwise.domain.steps import Job, Report
+from cellwise.domain.tables import (
+    CELLS,
+    FOLDS,
+    PIXELS,
+    PREDICTIONS,
+    SITES,
+    WELLS,
+    TableKind,
+)
+from cellwise.errors import BadOption, FormatError, InputError
+from cellwise.stages.report._material import Choices, Material
+from cellwise.stages.report._page import render
+from cellwise.store.atomic import write_text
+from cellwise.store.crops import CropStore, read_channels
+from cellwise.store.images import read_field
+from cellwise.store.masks import mask_path, read_masks
+from cellwise.store.run_folder import RunFolder, read_json
+from cellwise.store.site_table import read_sites
+from cellwise.store.tables import read_table
+
+VERSION = 1
+UNIT = "table"
+
+LARGEST = 15_000_000
+
+
+def build(sites: int = 24, gallery: int = 12, negative_control: str = "") -> Choices:
+    """Options of the step.
+
+    Args:
+        sites: Fields shown with their outlines, at most 60.
+        gallery: Cells per row of a gallery, at most 40.
+        negative_control: Name of the decision of the model without the protein channel, whose
+            predictions lie in `predictions_<name>.parquet`; empty for none.
+    """
+    if not 0 <= sites <= 60:
+        raise BadOption(f"report: sites lies between 0 and 60, not {sites}.")
+    if not 0 <= gallery <= 40:
+        raise BadOption(f"report: gallery lies between 0 and 40, not {gallery}.")
+    return Choices(sites, gallery, negative_control)
+
+
+def work(job: Job, report: Report) -> dict[str, Any]:
+    """Write `report.html`; returns its size in bytes.
+
+    A page above 15 MB is made again with fewer and fewer pictures, until it can be sent on.
+    """
+    wanted = build(**job.options)
+    share = 1.0
+    while True:
+        choices = Choices(
+            int(wanted.sites * share),
+            int(wanted.gallery * share),
+            wanted.negative_control,
+            job.seed,
+        )
+        page = render(gather(job, choices), report)
+        size = len(page.encode())
+        if size < LARGEST or share < 0.05:
+            break
+        share /= 2
+    write_text(RunFolder(job.run).report, page)
+    return {"bytes": size, "sites_shown": choices.sites}
+
+
+def gather(job: Job, choices: Choices) -> Material:
+    """Read everything the page is made from."""
+    run = RunFolder(job.run)
+    sites = read_sites(run.sites) if run.sites.exists() else []
+    frame = _site_rows(run)
+    cells = _table(run.cells, CELLS)
+    cells = None if cells is None else cells.with_row_index("position")
+    predictions = _predictions(run.predictions, cells, frame)
+    pictures = RunPictures(run, job.images, {site.id: site for site in sites}, cells)
+    control = run.path / f"predictions_{choices.negative_control}.parquet"
+    return Material(
+        pictures=pictures,
+        choices=choices,
+        sites=frame,
+        channels=sites[0].channels if sites else (),
+        pixels=_table(run.pixels, PIXELS),
+        cells=cells,
+        folds=_table(run.folds, FOLDS),
+        predictions=predictions,
+        units=_units(predictions),
+        wells=_table(run.wells, WELLS),
+        control=_predictions(control, cells, frame) if choices.negative_control else None,
+        record=_json(run.record),
+        reading=_json(run.reading),
+        split=_json(run.path / "split.json"),
+        evaluation=_json(run.path / "evaluation.json"),
+        metrics=_json(run.metrics).get("metrics") or {},
+        decisions={path.stem: _json(path) for path in sorted(run.path.glob("decisions/*.json"))},
+        quarantine=_quarantine(run.quarantine),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RunPictures:
+    """Pixels of a run: fields from the image folder, masks and crops from the run folder."""
+
+    run: RunFolder
+    images: Path
+    sites: dict[str, Site]
+    cells: pl.DataFrame | None
+
+    def field(self, site_id: str) -> Field | None:
+        """The decoded field, or None where its files are gone or no longer readable."""
+        try:
+            return read_field(self.sites[site_id], self.images)
+        except (InputError, OSError):
+            return None
+
+    def masks(self, site_id: str) -> Masks | None:
+        """The label images, or None where the site has none."""
+        if not mask_path(self.run.masks, site_id, "cells").exists():
+            return None
+        try:
+            return read_masks(self.run.masks, site_id)
+        except (FormatError, OSError):
+            return None
+
+    def crops(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.float32] | None:
+        """Single-cell pictures for rows of the cells table, or None where they were deleted."""
+        if self.cells is None or not self.run.crops.is_dir() or not self.crop_channels:
+            return None
+        try:
+            return CropStore(self.run.crops, self.cells).read(positions)
+        except (FormatError, OSError):
+            return None
+
+    @property
+    def crop_channels(self) -> tuple[Channel, ...]:
+        """The channels of the single-cell pictures; empty where there are no pictures."""
+        try:
+            return tuple(read_channels(self.run.crops))
+        except FormatError:
+            return ()
+
+
+def _table(path: Path, kind: TableKind) -> pl.DataFrame | None:
+    return read_table(path, kind) if path.exists() else None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    return read_json(path) if path.exists() else {}
+
+
+def _site_rows(run: RunFolder) -> pl.DataFrame | None:
+    """One row per site, with what all its channels share."""
+    frame = _table(run.sites, SITES)
+    if frame is None:
+        return None
+    metadata = [name for name in frame.columns if name.startswith("Metadata_")]
+    shared = ["site_id", "raw_id", "part", "labels", "status", *metadata]
+    rows = frame.select(shared).unique("site_id", keep="first", maintain_order=True)
+    usable = rows.filter(pl.col("status") == "ok")
+    pixels = _table(run.pixels, PIXELS)
+    # Sites that could not be decoded are counted where inputs were set aside, and nowhere else.
+    return usable if pixels is None else usable.join(pixels, on="site_id", how="semi")
+
+
+def _predictions(
+    path: Path, cells: pl.DataFrame | None, sites: pl.DataFrame | None
+) -> pl.DataFrame | None:
+    """Predictions with the cells' row numbers and, where they lack them, the sites' metadata."""
+    frame = _table(path, PREDICTIONS)
+    if frame is None:
+        return None
+    if cells is not None:
+        places = cells.select("site_id", "cell_id", "position")
+        frame = frame.join(places, on=["site_id", "cell_id"], how="left", maintain_order="left")
+    if sites is not None:
+        absent = [
+            name
+            for name in sites.columns
+            if name.startswith("Metadata_") and name not in frame.columns
+        ]
+        if absent:
+            named = sites.select("site_id", *absent)
+            frame = frame.join(named, on="site_id", how="left", maintain_order="left")
+    return frame
+
+
+def _units(predictions: pl.DataFrame | None) -> str:
+    if predictions is None or not predictions.height:
+        return "cell"
+    return str(predictions["unit"][0])
+
+
+def _quarantine(path: Path) -> tuple[dict[str, str], ...]:
+    if not path.exists():
+        return ()
+    with path.open(encoding="utf-8", newline="") as handle:
+        return tuple(
+            {str(name): value or "" for name, value in row.items()}
+            for row in csv.DictReader(handle)
+        )

@@ -1,0 +1,58 @@
+"use strict";
+const links = new Map(
+  [...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]),
+);
+const seen = new Set();
+const watcher = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    if (isIntersecting) seen.add(target.id);
+    else seen.delete(target.id);
+  }
+  let current = true;
+  for (const [id, link] of links) {
+    const here = current && seen.has(id);
+    if (here) {
+      link.setAttribute("aria-current", "true");
+      current = false;
+    } else link.removeAttribute("aria-current");
+  }
+}, { rootMargin: "-10% 0px -60% 0px" });
+for (const section of document.querySelectorAll("main > section")) watcher.observe(section);
+
+for (const button of document.querySelectorAll("button[data-copies]")) {
+  button.addEventListener("click", () => {
+    const source = document.getElementById(button.dataset.copies);
+    const range = document.createRange();
+    range.selectNodeContents(source);
+    const selection = window.getSelection();
+    selection.removeAllRanges();
+    selection.addRange(range);
+    // Pages opened by double-click may not use the clipboard interface in every browser.
+    const copied = document.execCommand("copy");
+    button.textContent = copied ? "Copied" : "Selected: press Ctrl+C";
+  });
+}
+
+const viewer = document.createElement("dialog");
+viewer.className = "viewer";
+document.body.append(viewer);
+viewer.addEventListener("click", () => viewer.close());
+for (const button of document.querySelectorAll("button.enlarge")) {
+  button.addEventListener("click", () => {
+    viewer.replaceChildren(button.querySelector(".stack").cloneNode(true));
+    const words = document.createElement("p");
+    words.textContent = button.getAttribute("aria-label");
+    viewer.append(words);
+    viewer.showModal();
+  });
+}
+
+// The same file is also served by `cellwise view`, where every cell can be looked at.
+if (location.protocol.startsWith("http")) {
+  const entry = document.createElement("li");
+  const link = document.createElement("a");
+  link.href = "/cells";
+  link.textContent = "All cells →";
+  entry.append(link);
+  document.querySelector("nav ol").prepend(entry);
+}

@@ -1,0 +1,80 @@
+"""What scorers look at, site by site: crops from the store, or the field with its masks."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import polars as pl
+import torch
+
+from cellwise.domain.channels import Channel
+from cellwise.domain.records import Site
+from cellwise.domain.steps import Job
+from cellwise.errors import PreflightError
+from cellwise.parts.resize import resize
+from cellwise.stages.score._models import Model
+from cellwise.stages.score._scorer import SitePixels
+from cellwise.store.crops import CropStore
+from cellwise.store.images import read_field
+from cellwise.store.masks import read_masks
+from cellwise.store.models import ModelCard
+from cellwise.store.run_folder import RunFolder
+from cellwise.store.site_table import read_sites
+
+# (site id, positions of its cells in the cell table) -> a function of the model.
+ForModel = Callable[[Model], SitePixels]
+Look = Callable[[str, slice], ForModel]
+
+_NONE = torch.empty(0)
+
+
+def look_at_crops(run: RunFolder, cells: pl.DataFrame, card: ModelCard) -> Look:
+    """Crops of the cells of a site.
+
+    Raises:
+        PreflightError: The crops are of another size than the model was trained on.
+    """
+    store = CropStore(run.crops, cells)
+    size = card.crop["size"]
+    if len(store) and store.size != size:
+        raise PreflightError(
+            f"Model {card.step!r} was trained on crops of {size} pixels, here they have "
+            f"{store.size}. Give --set cells.size={size}."
+        )
+    numbers = torch.from_numpy(cells["cell_id"].to_numpy().astype(np.int64))
+
+    def look(_: str, rows: slice) -> ForModel:
+        crops = torch.from_numpy(store.read(np.arange(rows.start, rows.stop)))
+
+        def of(model: Model) -> SitePixels:
+            taken = crops[:, model.channels_in(store.channels)]
+            return SitePixels(taken, _NONE, _NONE, numbers[rows])
+
+        return of
+
+    return look
+
+
+def look_at_fields(job: Job, cells: pl.DataFrame, card: ModelCard) -> Look:
+    """The whole field at the model's size, with the masks at its own."""
+    run = RunFolder(job.run)
+    sites = {site.id: site for site in read_sites(run.sites)}
+    numbers = torch.from_numpy(cells["cell_id"].to_numpy().astype(np.int64))
+    size = card.crop["size"]
+
+    def look(site_id: str, rows: slice) -> ForModel:
+        pixels, channels = _field(sites[site_id], job, size=size)
+        labels = read_masks(run.masks, site_id).cells.astype(np.int64)
+        masks = torch.from_numpy(labels)
+
+        def of(model: Model) -> SitePixels:
+            taken = pixels[model.channels_in(channels)]
+            return SitePixels(_NONE, taken, masks, numbers[rows])
+
+        return of
+
+    return look
+
+
+def _field(site: Site, job: Job, *, size: int) -> tuple[torch.Tensor, Sequence[Channel]]:
+    field = read_field(site, job.images)
+    return resize(torch.from_numpy(field.pixels)[None], size, size)[0], field.channels

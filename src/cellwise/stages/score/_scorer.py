@@ -1,0 +1,84 @@
+"""What a scorer is given and gives, and a loaded model as scorers see it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from cellwise.errors import BadOption
+from cellwise.parts.augment._views import VIEWS
+from cellwise.parts.nets._output import Output
+from cellwise.parts.normalise import Normalisation
+
+# [view, cell, class] logits.
+CellViews = Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class SitePixels:
+    """One site, in the channels of the model that is asked.
+
+    Args:
+        crops: `[cell, channel, y, x]` in 0..1; empty for scorers of fields.
+        field: `[channel, y, x]` in 0..1 at the size the model was trained at; empty for crops.
+        masks: int64 `[y, x]`, cell numbers at the field's own size; empty for crops.
+        numbers: int64 `[cell]`, the cell numbers wanted, rising.
+    """
+
+    crops: Tensor
+    field: Tensor
+    masks: Tensor
+    numbers: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """A network in evaluation mode with its normalisation: pixels in 0..1 to its output."""
+
+    net: nn.Module
+    normalisation: Normalisation
+    device: str
+
+    def __call__(self, pixels: Tensor) -> Output:
+        """Answer for `[item, channel, y, x]`; results lie in ordinary memory, single precision."""
+        ready = self.normalisation(pixels.to(self.device))
+        found: Output = self.net(ready.contiguous(memory_format=torch.channels_last))
+        return Output(found.logits.float().cpu(), found.class_map.float().cpu())
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """One way to score cells; `unit` is what its models were trained on."""
+
+    unit: Literal["cell", "site"]
+    score: Callable[[Predictor, SitePixels], CellViews]
+
+
+@dataclass(frozen=True, slots=True)
+class CellScores:
+    """Logits and the spread of the probability, both `[cell, class]`."""
+
+    logits: Tensor
+    spread: Tensor
+
+
+def combine(views: Sequence[CellViews]) -> CellScores:
+    """Mean over all models and views of the logits, and the deviation of their probabilities."""
+    every = torch.cat(list(views)).to(torch.float64)
+    return CellScores(every.mean(0).float(), every.sigmoid().std(0, correction=0).float())
+
+
+def views_of(views: str, batch: int) -> tuple[int, ...]:
+    """The views that a word stands for.
+
+    Raises:
+        BadOption: Another word, or a batch of no crops.
+    """
+    known = {"none": VIEWS[:1], "dihedral": VIEWS}
+    if views not in known:
+        raise BadOption(f"score: views is 'none' or 'dihedral', not {views!r}.")
+    if batch < 1:
+        raise BadOption(f"score: batch is at least 1, not {batch}.")
+    return known[views]

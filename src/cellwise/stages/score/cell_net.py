@@ -1,0 +1,38 @@
+"""Each cell's crop through the network, in one or eight views.
+
+Source: the cell networks of the HPA 2021 systems "Raman" and AllDataAreExt & Galixir; the latter
+draws views by chance, here all eight are taken, so that a score never depends on luck.
+"""
+
+import torch
+
+from cellwise.parts.augment._views import turn
+from cellwise.stages.score._scorer import CellViews, Predictor, Scorer, SitePixels, views_of
+
+NEEDS = ("crops",)
+
+
+def build(views: str = "none", batch: int = 256) -> Scorer:
+    """Make the scorer.
+
+    Args:
+        views: `none` scores each crop as it is, `dihedral` also turned and mirrored (8 in all).
+        batch: Crops at a time; of no influence on the result beyond rounding.
+    """
+    chosen = views_of(views, batch)
+
+    def cell_net(predictor: Predictor, pixels: SitePixels) -> CellViews:
+        crops = pixels.crops
+        return torch.stack(
+            [
+                torch.cat(
+                    [
+                        predictor(turn(crops[start : start + batch], view)).logits
+                        for start in range(0, len(crops), batch)
+                    ]
+                )
+                for view in chosen
+            ]
+        )
+
+    return Scorer("cell", cell_net)

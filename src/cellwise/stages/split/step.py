@@ -1,0 +1,222 @@
+"""Split: every labelled site gets a fold, groups stay whole, and the account is written beside it.
+
+Reads `sites.parquet`, `pixels.parquet` (for copies) and `reading.json`; writes `folds.parquet` and
+`split.json` (leaks, balance, warnings).
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cellwise.domain.steps import Job, Report
+from cellwise.domain.tables import FOLDS, PIXELS, SITES
+from cellwise.errors import BadOption
+from cellwise.registry import did_you_mean
+from cellwise.stages.split import splitters
+from cellwise.stages.split._account import balance_table, leak_table, untestable
+from cellwise.stages.split._choice import choose_column
+from cellwise.stages.split._groups import SplitInput, Values, connect, group_names, qualified
+from cellwise.store.atomic import write_text
+from cellwise.store.run_folder import RunFolder, read_json
+from cellwise.store.tables import read_table, write_table
+
+VERSION = 1
+UNIT = "table"
+SHELVES = {"method": "cellwise.stages.split"}
+
+ALONE = "site"
+_PREFIX = "Metadata_"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Resolved options of the step."""
+
+    folds: int
+    by: tuple[str, ...] | None
+    method: str | dict[str, Any]
+
+
+def build(
+    folds: int = 2, by: str | list[str] = "auto", method: str | dict[str, Any] = "grouped"
+) -> Options:
+    """Options of the step.
+
+    Args:
+        folds: How many folds, at least 2.
+        by: `auto`, `site`, a metadata column such as `Metadata_Plate`, or several: sites that share
+            a value in any of them stay together. Exact copies always stay together.
+        method: The splitter, a part of this stage.
+    """
+    if isinstance(folds, bool) or not isinstance(folds, int) or folds < 2:
+        raise BadOption(f"split: folds is a whole number of at least 2, not {folds!r}.")
+    names = [by] if isinstance(by, str) else by
+    if not isinstance(names, list) or not names or any(not isinstance(n, str) for n in names):
+        raise BadOption(f"split: by is 'auto', 'site' or names of columns, not {by!r}.")
+    if len(names) > 1 and {"auto", ALONE} & set(names):
+        raise BadOption("split: 'auto' and 'site' stand alone, not in a list with columns.")
+    splitters.check(method)
+    return Options(folds, None if names == ["auto"] else tuple(names), method)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sites:
+    """The sites of a run, one entry each, sorted by id."""
+
+    ids: tuple[str, ...]
+    columns: dict[str, Values]
+    copies: Values
+    usable: npt.NDArray[np.bool_]
+    classes: tuple[str, ...]
+    labels: npt.NDArray[np.bool_]
+    labelled: npt.NDArray[np.bool_]
+
+
+def work(job: Job, report: Report) -> dict[str, Any]:
+    """Write `folds.parquet` and `split.json`; returns counts.
+
+    Raises:
+        BadOption: A column that does not exist.
+        PreflightError: Fewer labelled groups than folds.
+    """
+    options, run = build(**job.options), RunFolder(job.run)
+    sites = _load(run)
+    report(0, 1, f"{len(sites.ids)} sites")
+    if job.fitted is not None:
+        return _without_folds(run, sites)
+    by, passed_over = _columns(options, sites)
+    key_columns = [qualified(sites.columns, name) for name in by]
+    groups = connect(
+        [_only(sites.usable, key) for key in (*key_columns, sites.copies)], count=len(sites.ids)
+    )
+    fold = splitters.build(options.method)(
+        SplitInput(sites.ids, groups, sites.labels, sites.labelled, options.folds, job.seed)
+    )
+    names = group_names(groups, key_columns[0] if by else [None] * len(sites.ids), sites.ids)
+    account = _account(sites, by, groups, fold, options.folds)
+    account["passed_over"] = passed_over
+    _write(run, sites, fold, names)
+    write_text(run.path / "split.json", json.dumps(account, indent=1, ensure_ascii=False))
+    report(1, 1, "done")
+    return {
+        "folds": options.folds,
+        "labelled": int(sites.labelled.sum()),
+        "groups": len(np.unique(groups[fold >= 0])),
+        "with_fold": int((fold >= 0).sum()),
+        "warnings": len(account["warnings"]),
+    }
+
+
+def _load(run: RunFolder) -> _Sites:
+    frame = read_table(run.sites, SITES).sort("site_id", "channel")
+    frame = frame.unique("site_id", keep="first", maintain_order=True)
+    ids = tuple(frame["site_id"].to_list())
+    classes = tuple(read_json(run.reading)["classes"]["names"])
+    in_test = np.array([part == "test" for part in frame["part"]], dtype=bool)
+    usable = np.array([status == "ok" for status in frame["status"]], dtype=bool) & ~in_test
+    copies: list[str | None] = [None] * len(ids)
+    if run.pixels.exists():
+        digests = _digests(read_table(run.pixels, PIXELS))
+        # A site that no step could decode takes part in nothing that follows.
+        usable &= np.array([site in digests for site in ids], dtype=bool)
+        copies = [digests.get(site) for site in ids]
+    words = frame["labels"].to_list()
+    labelled = usable & np.array([bool(w) for w in words], dtype=bool)
+    labels = np.array([[name in (w or ()) for name in classes] for w in words], dtype=bool).reshape(
+        len(ids), len(classes)
+    )
+    columns: dict[str, Values] = {
+        name: frame[name].cast(pl.String).to_list()
+        for name in frame.columns
+        if name.startswith(_PREFIX)
+    }
+    return _Sites(ids, columns, copies, usable, classes, labels & labelled[:, None], labelled)
+
+
+def _digests(pixels: pl.DataFrame) -> dict[str, str | None]:
+    grouped = pixels.sort("site_id", "channel").group_by("site_id", maintain_order=True)
+    joined = grouped.agg(pl.col("sha256"))
+    return {
+        site: None if any(d is None for d in digests) else "+".join(digests)
+        for site, digests in joined.iter_rows()
+    }
+
+
+def _only(usable: npt.NDArray[np.bool_], values: Values) -> list[str | None]:
+    return [value if keep else None for value, keep in zip(values, usable, strict=True)]
+
+
+def _columns(options: Options, sites: _Sites) -> tuple[list[str], dict[str, str]]:
+    if options.by is None:
+        if not sites.labelled.any():
+            return [], {}
+        choice = choose_column(
+            sites.columns, sites.copies, sites.labels, sites.labelled, folds=options.folds
+        )
+        return ([] if choice.column is None else [choice.column]), choice.passed_over
+    if options.by == (ALONE,):
+        return [], {}
+    known = list(sites.columns)
+    for name in options.by:
+        if name not in known:
+            raise BadOption(
+                f"split: no column {name!r} to group by.{did_you_mean(name, known)} "
+                f"There is: {', '.join(known) or 'no metadata column'}."
+            )
+    return list(options.by), {}
+
+
+def _account(
+    sites: _Sites,
+    by: list[str],
+    groups: npt.NDArray[np.int64],
+    fold: npt.NDArray[np.int64],
+    folds: int,
+) -> dict[str, Any]:
+    columns: dict[str, Values] = {
+        "group": [str(group) for group in groups],
+        "copies": sites.copies,
+        **{name: qualified(sites.columns, name) for name in sites.columns},
+    }
+    balance = balance_table(sites.classes, sites.labels, sites.labelled, groups, fold, folds=folds)
+    return {
+        "by": by or [ALONE],
+        "folds": folds,
+        "leaks": leak_table(columns, fold, used=["group", "copies", *by]),
+        "balance": balance,
+        "warnings": [*untestable(balance), *_copies_in_test(sites)],
+    }
+
+
+def _copies_in_test(sites: _Sites) -> list[str]:
+    held = {copy for copy, known in zip(sites.copies, sites.labelled, strict=True) if known}
+    rest = zip(sites.ids, sites.copies, sites.labelled, strict=True)
+    copied = [site for site, copy, known in rest if copy and not known and copy in held]
+    if not copied:
+        return []
+    return [
+        f"{len(copied)} fields without a label in use are exact copies of labelled ones, "
+        f"for example {copied[0]}: results on them are not new evidence."
+    ]
+
+
+def _without_folds(run: RunFolder, sites: _Sites) -> dict[str, Any]:
+    _write(run, sites, np.full(len(sites.ids), -1, np.int64), [None] * len(sites.ids))
+    return {"folds": 0, "labelled": int(sites.labelled.sum()), "groups": 0, "with_fold": 0}
+
+
+def _write(run: RunFolder, sites: _Sites, fold: npt.NDArray[np.int64], names: Values) -> None:
+    kept = [name if number >= 0 else None for name, number in zip(names, fold, strict=True)]
+    frame = pl.DataFrame(
+        {
+            "site_id": list(sites.ids),
+            "fold": [int(number) if number >= 0 else None for number in fold],
+            "group": kept,
+        },
+        schema={"site_id": pl.String, "fold": pl.Int32, "group": pl.String},
+    )
+    write_table(run.folds, FOLDS, frame)

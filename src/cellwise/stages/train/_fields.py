@@ -1,0 +1,67 @@
+"""Whole fields at the size a network wants, decoded once and kept while a step is at work."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import torch
+
+from cellwise.domain.records import Site
+from cellwise.domain.steps import Job
+from cellwise.errors import PreflightError
+from cellwise.parts.resize import resize
+from cellwise.store.crops import CropStore, shard_path, write_channels, write_shard
+from cellwise.store.images import read_field
+from cellwise.store.run_folder import RunFolder
+
+
+class FieldStore:
+    """Fields of these sites, resized to squares; each is decoded when it is first asked for.
+
+    Raises:
+        PreflightError: A site lacks a channel that the first one has.
+    """
+
+    def __init__(self, job: Job, sites: Sequence[Site], *, size: int) -> None:
+        self.channels = sites[0].channels
+        self._job = job
+        self._sites = sites
+        self._size = size
+        self._folder = RunFolder(job.run).temporary / f"{job.name}-{job.key}" / "fields"
+        keys = {channel.key for channel in self.channels}
+        for site in sites:
+            missing = keys - {channel.key for channel in site.channels}
+            if missing:
+                raise PreflightError(f"train: {site.id} has no channel {sorted(missing)[0]!r}.")
+        write_channels(self._folder, self.channels)
+        names = [site.id for site in sites]
+        self._kept = CropStore(
+            self._folder,
+            pl.DataFrame({"shard": names, "row": [0] * len(names)}, schema_overrides=_ROW),
+        )
+
+    def read(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Fields `[n, channel, size, size]` in 0..1.
+
+        Raises:
+            InputError: A file cannot be decoded any more.
+        """
+        for position in np.unique(positions):
+            site = self._sites[int(position)]
+            if not shard_path(self._folder, site.id).is_file():
+                write_shard(self._folder, site.id, self._decode(site)[None])
+        # The store learns the size from its first site.
+        if not shard_path(self._folder, self._sites[0].id).is_file():
+            write_shard(self._folder, self._sites[0].id, self._decode(self._sites[0])[None])
+        return self._kept.read(positions)
+
+    def _decode(self, site: Site) -> npt.NDArray[np.float32]:
+        field = read_field(site, self._job.images)
+        keys = [channel.key for channel in field.channels]
+        order = [keys.index(channel.key) for channel in self.channels]
+        pixels = torch.from_numpy(np.ascontiguousarray(field.pixels[order]))[None]
+        return np.asarray(resize(pixels, self._size, self._size)[0].clamp(0, 1).numpy())
+
+
+_ROW = {"row": pl.Int32}

@@ -1,0 +1,258 @@
+"""One training with lightning; a resumed one equals an undisturbed one.
+
+The loader hands out batch numbers only; which items they mean, how they are augmented and the seed
+of torch follow from (seed, epoch, batch). Lightning restores weights and optimiser, and nothing
+else is remembered.
+"""
+
+import logging
+import signal
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.plugins.environments import LightningEnvironment
+from torch import Tensor, nn
+
+from cellwise.errors import BadOption
+from cellwise.parts.batches._pool import Positions, When
+from cellwise.parts.normalise import relative
+from cellwise.parts.tasks._task import Truth
+from cellwise.stages.train._checkpoint import last_checkpoint, save_checkpoint
+from cellwise.stages.train._material import Material, Place, Plan, Trained
+from cellwise.stages.train._schedule import (
+    best_epoch,
+    derived_seed,
+    item_generators,
+    rate_factor,
+    should_stop,
+)
+
+_PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed"}
+_REPORTS = 100
+
+
+def fit(
+    net: nn.Module, material: Material, *, plan: Plan, place: Place, watched: Material | None
+) -> Trained:
+    """Train `net` on `material`, going on from the newest checkpoint in `place` if there is one.
+
+    Args:
+        net: Freshly made; its weights are changed.
+        material: What is learned from.
+        plan: How.
+        place: Checkpoints and progress.
+        watched: Items of other groups on which each epoch is judged; None judges by the training
+            cost. With it the best epoch's weights are kept, without it the last one's.
+
+    Raises:
+        BadOption: The cost became infinite or no number; says where.
+        KeyboardInterrupt: Stopped from outside; the next call goes on from the last epoch.
+    """
+    with _surroundings(plan):
+        learner = _Learner(net, material, plan=plan, place=place, watched=watched)
+        found = last_checkpoint(place.folder)
+        if found is not None:
+            learner.remember(found[1]["cellwise"])
+        if found is not None and learner.is_finished():
+            learner.load_state_dict(found[1]["state_dict"])
+        else:
+            _run(learner, plan, start=None if found is None else str(found[0]))
+        return learner.outcome()
+
+
+def _run(learner: "_Learner", plan: Plan, *, start: str | None) -> None:
+    trainer = Trainer(
+        accelerator="gpu" if plan.device.startswith("cuda") else "cpu",
+        devices=1,
+        # Without this a job of a cluster's scheduler would be taken for a multi-node training.
+        plugins=[LightningEnvironment()],
+        max_epochs=plan.epochs,
+        precision=_PRECISION[plan.precision],
+        gradient_clip_val=plan.clip or None,
+        deterministic=True,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        default_root_dir=str(learner.place.folder),
+    )
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        trainer.fit(learner, range(len(learner.order(0))), ckpt_path=start, weights_only=True)
+    except SystemExit as stop:
+        # Lightning ends the process on an interrupt; the shell above decides what one means.
+        signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from stop
+
+
+class _Learner(LightningModule):  # type: ignore[misc]  # lightning is not typed here
+    """What lightning drives; knows one training only."""
+
+    def __init__(
+        self,
+        net: nn.Module,
+        material: Material,
+        *,
+        plan: Plan,
+        place: Place,
+        watched: Material | None,
+    ) -> None:
+        super().__init__()
+        # On processors convolutions are a fifth faster with channels innermost.
+        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.material = material
+        self.plan = plan
+        self.place = place
+        self.watched = watched
+        self.losses: list[float] = []
+        self.validation: list[float] = []
+        self.best: dict[str, Tensor] = {}
+        self._batches: list[Positions] = []
+        self._costs: list[float] = []
+
+    def order(self, epoch: int) -> list[Positions]:
+        """The batches of an epoch."""
+        when = When(self.plan.seed, epoch)
+        return self.plan.task.sampler(self.material.pool, self.plan.batch, when)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam with decoupled weight decay; the rate is set before every step."""
+        return torch.optim.AdamW(
+            self.net.parameters(), lr=self.plan.learning_rate, weight_decay=self.plan.weight_decay
+        )
+
+    def on_train_epoch_start(self) -> None:
+        """Draw the epoch's order."""
+        self._batches = self.order(self.current_epoch)
+        self._costs = []
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Seed torch and set the learning rate from where the training stands."""
+        torch.manual_seed(derived_seed(self.plan.seed, self.current_epoch, batch_idx))
+        steps = len(self._batches)
+        done = self.current_epoch * steps + batch_idx
+        factor = rate_factor(done / (self.plan.epochs * steps))
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = self.plan.learning_rate * factor
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """The cost of one batch."""
+        positions = self._batches[batch_idx]
+        items = positions.reshape(-1)
+        pixels = relative(self._pixels(self.material, items), self.plan.normalisation.mode)
+        generators = item_generators(items, self.plan.seed, epoch=self.current_epoch)
+        for change in self.plan.augment:
+            pixels = change(pixels, generators)
+        cost = self._cost(self.material, positions, self.plan.normalisation.standardise(pixels))
+        value = float(cost.detach())
+        if not np.isfinite(value):
+            raise BadOption(
+                f"The cost became {value} in epoch {self.current_epoch + 1}, batch "
+                f"{batch_idx + 1} ({self.place.folder.name}). Lower the learning rate: "
+                f"--set train.learning_rate={self.plan.learning_rate / 3:.2g}."
+            )
+        self._costs.append(value)
+        self._tell(batch_idx)
+        return cost
+
+    def on_train_epoch_end(self) -> None:
+        """Judge the epoch, save, and stop if nothing gets better."""
+        self.losses.append(float(np.mean(self._costs)))
+        if self.watched is not None:
+            self.validation.append(self._validate(self.watched))
+            if best_epoch(self.validation) == len(self.validation) - 1:
+                self.best = {n: v.detach().cpu().clone() for n, v in self.net.state_dict().items()}
+        save_checkpoint(self.trainer, self.place.folder, self.current_epoch)
+        self.trainer.should_stop = self.is_finished()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """What resuming needs beside lightning's own."""
+        checkpoint["cellwise"] = {
+            "losses": self.losses,
+            "validation": self.validation,
+            "best": self.best,
+        }
+
+    def remember(self, history: dict[str, Any]) -> None:
+        """Take up the history of a checkpoint."""
+        self.losses = list(history["losses"])
+        self.validation = list(history["validation"])
+        self.best = dict(history["best"])
+
+    def is_finished(self) -> bool:
+        """Whether all epochs are done, or nothing got better for long enough."""
+        costs = self.losses if self.watched is None else self.validation
+        return len(self.losses) >= self.plan.epochs or should_stop(costs, self.plan.patience)
+
+    def outcome(self) -> Trained:
+        """Weights and history."""
+        kept = len(self.losses) - 1 if self.watched is None else best_epoch(self.validation)
+        state = self.best if self.watched is not None else self.net.state_dict()
+        weights = {name: value.detach().cpu().numpy().copy() for name, value in state.items()}
+        return Trained(weights, tuple(self.losses), tuple(self.validation), kept)
+
+    def _pixels(self, material: Material, items: Positions) -> Tensor:
+        return torch.from_numpy(material.read(items)).to(self.device)
+
+    def _cost(self, material: Material, positions: Positions, pixels: Tensor) -> Tensor:
+        items = positions.reshape(-1)
+        bags = positions if positions.ndim == 1 else positions[:, 0]
+        arrays = (
+            material.targets[items],
+            material.weights[items],
+            material.fields[bags],
+            self.plan.balance,
+        )
+        truth = Truth(*(torch.from_numpy(array).to(self.device) for array in arrays))
+        logits = self.net(pixels.contiguous(memory_format=torch.channels_last)).logits
+        return self.plan.task.cost(logits, truth, self.plan.loss)
+
+    def _validate(self, material: Material) -> float:
+        """Mean cost per batch without augmentation, always on the same batches."""
+        self.net.eval()
+        batches = self.plan.task.sampler(material.pool, self.plan.batch, When(self.plan.seed, 0))
+        with torch.no_grad():
+            costs = [
+                float(self._cost(material, positions, self.plan.normalisation(pixels)))
+                for positions in batches
+                for pixels in [self._pixels(material, positions.reshape(-1))]
+            ]
+        self.net.train()
+        return float(np.mean(costs))
+
+    def _tell(self, batch_idx: int) -> None:
+        steps = len(self._batches)
+        done = self.current_epoch * steps + batch_idx + 1
+        every = max(1, self.plan.epochs * steps // _REPORTS)
+        if done % every == 0 or batch_idx + 1 == steps:
+            note = f"epoch {self.current_epoch + 1} of {self.plan.epochs}"
+            self.place.progress(done, f"{note}, cost {np.mean(self._costs):.3f}")
+
+
+@contextmanager
+def _surroundings(plan: Plan) -> Iterator[None]:
+    """Threads, random state, determinism and logging as training needs them, then as before."""
+    log = logging.getLogger("lightning.pytorch")
+    before = (torch.get_num_threads(), log.level, torch.are_deterministic_algorithms_enabled())
+    benchmark = torch.backends.cudnn.benchmark
+    devices = [0] if plan.device.startswith("cuda") else []
+    try:
+        torch.set_num_threads(plan.threads)
+        # Lightning tells of tips and hardware at level INFO.
+        log.setLevel(logging.WARNING)
+        with torch.random.fork_rng(devices=devices), warnings.catch_warnings():
+            # Lightning itself calls what torch has deprecated; nobody here can change that.
+            warnings.filterwarnings("ignore", category=FutureWarning, module=r"lightning\..*")
+            warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"lightning\..*")
+            yield
+    finally:
+        torch.set_num_threads(before[0])
+        log.setLevel(before[1])
+        torch.use_deterministic_algorithms(before[2])
+        torch.backends.cudnn.benchmark = benchmark

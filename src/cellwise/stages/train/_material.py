@@ -1,0 +1,109 @@
+"""What one training learns from and how: the items with their labels, and the settings."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cellwise.parts.augment._views import Augment
+from cellwise.parts.batches._pool import Pool
+from cellwise.parts.losses._checks import Loss
+from cellwise.parts.normalise import Normalisation
+from cellwise.parts.tasks._task import Task
+
+Floats = npt.NDArray[np.float32]
+Read = Callable[[npt.NDArray[np.int64]], Floats]
+
+_LEAST, _MOST = 0.1, 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """The items of one training.
+
+    Args:
+        pool: The field of each item.
+        targets: `[item, class]` in 0..1, each item's own label.
+        weights: `[item]`, how much that label counts; all 0 where items have no label of their own.
+        fields: `[item, class]`, the labels of each item's field.
+        read: Positions in the pool to pixels in 0..1, `[n, channel, y, x]`.
+    """
+
+    pool: Pool
+    targets: Floats
+    weights: Floats
+    fields: Floats
+    read: Read
+
+    def part(self, chosen: npt.NDArray[np.bool_]) -> "Material":
+        """Only the chosen items."""
+        places = np.flatnonzero(chosen)
+        return Material(
+            Pool(self.pool.site[places]),
+            self.targets[places],
+            self.weights[places],
+            self.fields[places],
+            lambda positions: self.read(places[positions]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to train; everything that the resulting weights depend on beside the material."""
+
+    task: Task
+    loss: Loss
+    augment: tuple[Augment, ...]
+    normalisation: Normalisation
+    balance: Floats
+    epochs: int
+    batch: int
+    learning_rate: float
+    weight_decay: float
+    clip: float
+    patience: int
+    precision: str
+    threads: int
+    device: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where checkpoints lie, and what is told of progress: `(batches done, note)`."""
+
+    folder: Path
+    progress: Callable[[int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The outcome: weights by name, and the mean cost of every epoch."""
+
+    weights: dict[str, npt.NDArray[Any]]
+    losses: tuple[float, ...]
+    validation: tuple[float, ...]
+    kept_epoch: int
+
+
+def balance_of(material: Material, how: str) -> Floats:
+    """`[2, class]`: the weights of absent and of present labels.
+
+    `even` gives both sides of each class the same total weight, within a factor of ten; `none`
+    weighs every label 1. A class that has only one side keeps 1.
+    """
+    classes = material.targets.shape[1]
+    result = np.ones((2, classes), np.float32)
+    if how == "none":
+        return result
+    labelled = bool(material.weights.sum() > 0)
+    targets = material.targets if labelled else material.fields
+    weights = material.weights if labelled else np.ones(len(targets), np.float32)
+    share = np.average(targets.astype(np.float64), axis=0, weights=weights)
+    mixed = (share > 0) & (share < 1)
+    result[0, mixed] = 0.5 / (1 - share[mixed])
+    result[1, mixed] = 0.5 / share[mixed]
+    return np.clip(result, _LEAST, _MOST)

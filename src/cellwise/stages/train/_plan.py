@@ -1,0 +1,80 @@
+"""Options become a plan: parts built, statistics taken from the training part, groups set aside."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from cellwise.domain.steps import Job
+from cellwise.errors import BadOption
+from cellwise.parts.augment import augmentations
+from cellwise.parts.batches._pool import When
+from cellwise.parts.losses import losses
+from cellwise.parts.normalise import fit as fit_normalisation
+from cellwise.parts.tasks import tasks
+from cellwise.stages.train._material import Material, Plan, balance_of
+from cellwise.stages.train._schedule import derived_seed
+
+if TYPE_CHECKING:
+    from cellwise.stages.train._sources import Collection
+
+_ALL = 10**6
+
+
+def make_plan(job: Job, options: Any, *, material: Material, fold: int | None, sample: int) -> Plan:
+    """The plan of one training; brightness statistics from at most `sample` of its items."""
+    count = len(material.pool)
+    places = np.unique(np.linspace(0, count - 1, min(sample, count)).astype(np.int64))
+    normalisation = fit_normalisation(torch.from_numpy(material.read(places)), options.normalise)
+    return Plan(
+        task=tasks.build(options.task),
+        loss=losses.build(options.loss),
+        augment=tuple(augmentations.build(spec) for spec in options.augment),
+        normalisation=normalisation,
+        balance=balance_of(material, options.balance),
+        epochs=options.epochs,
+        batch=options.batch,
+        learning_rate=options.learning_rate,
+        weight_decay=options.weight_decay,
+        clip=options.clip,
+        patience=options.patience,
+        precision=options.precision,
+        threads=options.threads,
+        device=job.device,
+        seed=derived_seed(job.seed, _ALL if fold is None else fold),
+    )
+
+
+def total_batches(plan: Plan, material: Material) -> int:
+    """Batches of the whole training, if nothing stops it early."""
+    return plan.epochs * len(plan.task.sampler(material.pool, plan.batch, When(plan.seed, 0)))
+
+
+def watched_sites(
+    found: "Collection", fold: int | None, share: float, seed: int
+) -> npt.NDArray[np.bool_]:
+    """Which sites of the training part are set aside to judge epochs: whole groups, by chance.
+
+    Raises:
+        BadOption: Setting aside is wished, and the training part has only one group.
+    """
+    inside = np.ones(len(found.sites), bool) if fold is None else found.fold != fold
+    result = np.zeros(len(found.sites), bool)
+    if share <= 0:
+        return result
+    groups = np.array(found.group)
+    names = np.unique(groups[inside])
+    if len(names) < 2:
+        raise BadOption(
+            f"train: validate={share} sets whole groups aside, and without fold {fold} there is "
+            "only one. Leave it at 0."
+        )
+    order = np.random.default_rng(derived_seed(seed, _ALL if fold is None else fold)).permutation(
+        len(names)
+    )
+    for name in names[order[:-1]]:
+        result |= inside & (groups == name)
+        if result.sum() >= share * inside.sum():
+            break
+    return result

@@ -1,0 +1,198 @@
+"""From tables to items: which crops or fields are learned from, with labels, folds and groups."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cellwise.domain.channels import Channel
+from cellwise.domain.classes import ClassList
+from cellwise.domain.steps import Job
+from cellwise.domain.tables import CELLS, FOLDS, LABELS, SITES
+from cellwise.errors import BadOption, FormatError, PreflightError
+from cellwise.parts.batches._pool import Pool
+from cellwise.parts.tasks._task import Task
+from cellwise.registry import did_you_mean
+from cellwise.stages.train._fields import FieldStore
+from cellwise.stages.train._material import Floats, Material
+from cellwise.store.crops import CropStore, read_channels
+from cellwise.store.run_folder import RunFolder, read_json
+from cellwise.store.site_table import read_sites
+from cellwise.store.tables import read_classes, read_table
+
+_KEY = ["site_id", "cell_id"]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which channels are learned from: `all` or keys in order, less those of `without`."""
+
+    channels: str | list[str]
+    without: tuple[str, ...]
+
+    def of(self, available: Sequence[Channel]) -> list[int]:
+        """Positions of the chosen channels among the available ones.
+
+        Raises:
+            BadOption: A channel that is not there, or none is left.
+        """
+        wanted = (
+            list(range(len(available)))
+            if self.channels == "all"
+            else [_find(word, available) for word in self.channels]
+        )
+        dropped = {_find(word, available) for word in self.without}
+        left = [position for position in wanted if position not in dropped]
+        if not left:
+            raise BadOption("train: no channel is left to learn from.")
+        return left
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """All items that may be learned from, whatever their fold.
+
+    Args:
+        classes: The run's class list.
+        channels: What is read, in order.
+        size: Side of the pixels read.
+        material: The items with their labels.
+        sites: Site ids; `material.pool.site` counts in them.
+        fold: Fold of each site, -1 for none.
+        group: Group of each site.
+    """
+
+    classes: ClassList
+    channels: tuple[Channel, ...]
+    size: int
+    material: Material
+    sites: tuple[str, ...]
+    fold: npt.NDArray[np.int64]
+    group: tuple[str, ...]
+
+    def folds(self) -> list[int | None]:
+        """The folds to leave out in turn; only None where there are not two of them."""
+        known = sorted({int(fold) for fold in self.fold if fold >= 0})
+        return list(known) if len(known) > 1 else [None]
+
+
+def collect(job: Job, task: Task, *, labels: str, choice: Choice) -> Collection:
+    """Gather the labelled sites of a run and their items.
+
+    Raises:
+        BadOption: Labels of cells are needed and none are named, or a channel is not there.
+        PreflightError: Nothing is labelled, or no positive class exists.
+        FormatError: The labels are over other classes than the run's.
+    """
+    run = RunFolder(job.run)
+    listed = read_json(run.reading)["classes"]
+    classes = ClassList(tuple(listed["names"]), listed["negative"])
+    if not classes.positive:
+        raise PreflightError("train: the labels name no class besides Negative: nothing to learn.")
+    sites = _labelled_sites(run)
+    if sites.is_empty():
+        raise PreflightError("train: no field has a label. Give a labels file: --labels FILE.")
+    words = [set(entry) for entry in sites["labels"].to_list()]
+    fields = np.array([[c in w for c in classes.positive] for w in words], np.float32)
+    ids = sites["site_id"].to_list()
+    if task.unit == "site":
+        store = FieldStore(job, read_sites(run.sites, only=ids), size=task.size or 0)
+        taken, available = choice.of(store.channels), store.channels
+        material = _whole(store, fields, taken)
+    else:
+        cells = _cells(run, sites, task=task, labels=labels, classes=classes.positive)
+        available = read_channels(run.crops)
+        taken = choice.of(available)
+        material = _crops(CropStore(run.crops, cells), cells, fields=fields, taken=taken)
+    return Collection(
+        classes=classes,
+        channels=tuple(available[position] for position in taken),
+        size=material.read(np.zeros(1, np.int64)).shape[-1],
+        material=material,
+        sites=tuple(ids),
+        fold=sites["fold"].fill_null(-1).to_numpy().astype(np.int64),
+        group=tuple(sites["group"].to_list()),
+    )
+
+
+def _labelled_sites(run: RunFolder) -> pl.DataFrame:
+    """Columns site_id, labels, fold, group; only fields that training may look at, sorted."""
+    frame = read_table(run.sites, SITES)
+    usable = (pl.col("status") == "ok") & (pl.col("part") != "test")
+    frame = frame.filter(usable & (pl.col("labels").list.len() > 0))
+    frame = frame.unique("site_id", keep="first").sort("site_id").select("site_id", "labels")
+    if not run.folds.is_file():
+        nothing = pl.lit(None, pl.Int32).alias("fold")
+        return frame.with_columns(nothing, pl.col("site_id").alias("group"))
+    folds = read_table(run.folds, FOLDS)
+    if folds["fold"].null_count() < len(folds):
+        # A labelled field without a fold was found unusable when the folds were made.
+        folds = folds.filter(pl.col("fold").is_not_null())
+    joined = frame.join(folds, on="site_id", how="inner").sort("site_id")
+    return joined.with_columns(pl.coalesce("group", "site_id").alias("group"))
+
+
+def _cells(
+    run: RunFolder,
+    sites: pl.DataFrame,
+    *,
+    task: Task,
+    labels: str,
+    classes: tuple[str, ...],
+) -> pl.DataFrame:
+    """Cells of these sites with columns `place` (of their site), `label` and `weight`."""
+    if task.cell_labels == "needed" and not labels:
+        raise BadOption(
+            "train: this task needs labels of cells: name them, 'labels: <label step>'."
+        )
+    places = sites.select("site_id").with_row_index("place")
+    cells = read_table(run.cells, CELLS).join(places, on="site_id", how="inner").sort(_KEY)
+    if labels and task.cell_labels != "unused":
+        path = run.labels(labels)
+        if read_classes(path, LABELS) != classes:
+            raise FormatError(f"{path.name} is over other classes than the run's {classes}.")
+        given = read_table(path, LABELS).select(*_KEY, "label", "weight")
+        cells = cells.join(given, on=_KEY, how="left", maintain_order="left")
+    else:
+        nothing = [pl.lit(None).alias("label"), pl.lit(None, pl.Float32).alias("weight")]
+        cells = cells.with_columns(nothing)
+    if task.cell_labels == "needed":
+        cells = cells.filter(pl.col("weight") > 0)
+    if cells.is_empty():
+        raise PreflightError("train: the labelled fields hold no cell to learn from.")
+    return cells
+
+
+def _crops(store: CropStore, cells: pl.DataFrame, *, fields: Floats, taken: list[int]) -> Material:
+    site = cells["place"].to_numpy().astype(np.int64)
+    known = cells["label"].is_not_null().to_numpy()
+    targets = fields[site].copy()
+    if known.any():
+        given = cells["label"].filter(pl.Series(known)).to_list()
+        targets[known] = np.array(given, np.float32)
+    weights = np.where(known, cells["weight"].fill_null(0).to_numpy(), 0).astype(np.float32)
+    return Material(Pool(site), targets, weights, fields[site], lambda at: store.read(at)[:, taken])
+
+
+def _whole(store: FieldStore, fields: Floats, taken: list[int]) -> Material:
+    count = len(fields)
+    return Material(
+        Pool(np.arange(count)),
+        fields,
+        np.ones(count, np.float32),
+        fields,
+        lambda at: store.read(at)[:, taken],
+    )
+
+
+def _find(word: str, available: Sequence[Channel]) -> int:
+    for position, channel in enumerate(available):
+        if word in (channel.role, channel.name):
+            return position
+    known = [channel.key for channel in available]
+    raise BadOption(
+        f"train: there is no channel {word!r}.{did_you_mean(word, known)} "
+        f"There is: {', '.join(known)}."
+    )

@@ -1,0 +1,246 @@
+"""Train: sites or cells with labels become models, one for each fold that is left out.
+
+Reads `sites.parquet`, `reading.json`, `folds.parquet`, and crops with a labels table or the images;
+writes `models/<step>/fold<k>/`, or `models/<step>/all/` where there are not two folds. Checkpoints
+lie under `work/` until all models are there; a killed step goes on from the last epoch and ends
+with the same weights, bit for bit on a processor.
+
+Threads are an option, not taken from the machine: sums in another order round differently, and the
+same settings must give the same weights everywhere.
+"""
+
+import shutil
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cellwise.domain.steps import Job, Report
+from cellwise.errors import BadOption, PreflightError
+from cellwise.parts.augment import augmentations
+from cellwise.parts.losses import losses
+from cellwise.parts.nets import nets
+from cellwise.parts.tasks import tasks
+from cellwise.store.models import read_card, write_model
+from cellwise.store.run_folder import RunFolder
+
+VERSION = 1
+UNIT = "table"
+SHELVES = {
+    "task": "cellwise.parts.tasks",
+    "net": "cellwise.parts.nets",
+    "loss": "cellwise.parts.losses",
+    "augment": "cellwise.parts.augment",
+}
+
+Spec = str | dict[str, Any]
+
+_SAMPLE = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Resolved options of the step; see `build`."""
+
+    task: Spec
+    labels: str
+    net: Spec
+    loss: Spec
+    augment: tuple[Spec, ...]
+    channels: str | list[str]
+    without: tuple[str, ...]
+    normalise: str
+    balance: str
+    epochs: int
+    batch: int
+    learning_rate: float
+    weight_decay: float
+    clip: float
+    validate: float
+    patience: int
+    precision: str
+    threads: int
+    start: str
+
+
+def build(
+    task: str | dict[str, Any] = "cell",
+    labels: str = "",
+    net: str | dict[str, Any] = "tiny",
+    loss: str | dict[str, Any] = "bce",
+    augment: list[str | dict[str, Any]] = ["dihedral", "affine"],  # noqa: B006 (never changed)
+    channels: str | list[str] = "all",
+    without: list[str] = [],  # noqa: B006 (never changed)
+    normalise: str = "standard",
+    balance: str = "even",
+    epochs: int = 10,
+    batch: int = 32,
+    learning_rate: float = 0.003,
+    weight_decay: float = 0.01,
+    clip: float = 1.0,
+    validate: float = 0.0,
+    patience: int = 0,
+    precision: str = "fp32",
+    threads: int = 2,
+    start: str = "",
+) -> Options:
+    """Options of the step.
+
+    Args:
+        task: What one training step does with a batch.
+        labels: Name of the label step whose labels of cells are learned; fields bring their own.
+        net: The network.
+        loss: The loss.
+        augment: Augmentations, in order.
+        channels: `all`, or names or roles of the channels to learn from, in order.
+        without: Channels to leave out, as a negative control does with `protein`.
+        normalise: `standard`, or `crop_mean` where brightness must not be the answer.
+        balance: `even` gives present and absent labels of a class the same total weight, `none`
+            leaves them as they are.
+        epochs: How often the training set is gone through, at most.
+        batch: Cells, bags or fields in one step.
+        learning_rate: The highest rate; it rises over a fifth of the training, then falls to 0.
+        weight_decay: Pull of weights towards 0.
+        clip: Longest gradient; 0 for no bound.
+        validate: Share in 0..1 of the training fields, in whole groups, that is set aside to judge
+            each epoch; the best epoch's weights are kept. 0 learns from all of them and keeps the
+            last epoch. The fold left out is never looked at.
+        patience: Stop after so many epochs without improvement of the set-aside groups, or, without
+            them, of the training cost; 0 never stops early.
+        precision: `fp32`, or `bf16` for a GPU.
+        threads: Processor threads; part of the result, see above.
+        start: Name of an earlier train step whose weights (of the same fold) are the beginning.
+
+    Raises:
+        BadOption: A value is out of range or a part has no such option.
+    """
+    options = Options(
+        task, labels, net, loss, tuple(augment), channels, tuple(without), normalise, balance,
+        epochs, batch, learning_rate, weight_decay, clip, validate, patience, precision, threads,
+        start,
+    )  # fmt: skip
+    _check(options)
+    return options
+
+
+def _check(options: Options) -> None:
+    from cellwise.parts.normalise import check_mode
+
+    tasks.check(options.task)
+    nets.check(options.net)
+    losses.check(options.loss)
+    for spec in options.augment:
+        augmentations.check(spec)
+    check_mode(options.normalise)
+    rules = [
+        (options.balance in ("even", "none"), "balance is 'even' or 'none'"),
+        (options.precision in ("fp32", "bf16"), "precision is 'fp32' or 'bf16'"),
+        (options.epochs >= 1, "epochs is at least 1"),
+        (options.batch >= 1, "batch is at least 1"),
+        (options.threads >= 1, "threads is at least 1"),
+        (options.learning_rate > 0, "learning_rate is above 0"),
+        (options.weight_decay >= 0, "weight_decay is not negative"),
+        (options.clip >= 0, "clip is not negative"),
+        (options.patience >= 0, "patience is not negative"),
+        (0 <= options.validate < 1, "validate lies in 0..1, 1 excluded"),
+        (
+            options.channels == "all" or isinstance(options.channels, list),
+            "channels is 'all' or a list of names",
+        ),
+    ]
+    broken = [text for holds, text in rules if not holds]
+    if broken:
+        raise BadOption(f"train: {broken[0]}.")
+
+
+def work(job: Job, report: Report) -> dict[str, Any]:
+    """Train the models that are not there yet; returns counts.
+
+    Raises:
+        BadOption: A setting does not fit the data, or the cost diverged.
+        PreflightError: Nothing to learn from.
+    """
+    from cellwise.stages.train._bundle import is_done
+    from cellwise.stages.train._sources import Choice, collect
+
+    if job.fitted is not None:
+        return {"models": 0}
+    options, run = build(**job.options), RunFolder(job.run)
+    place = run.temporary / f"{job.name}-{job.key}"
+    choice = Choice(options.channels, options.without)
+    found = collect(job, tasks.build(options.task), labels=options.labels, choice=choice)
+    folds = found.folds()
+    losses_of: list[float] = []
+    for number, fold in enumerate(folds):
+        folder = run.model(job.name, fold)
+        if not is_done(folder, job.key):
+            _train(job, options, found=found, fold=fold, report=_Share(report, number, len(folds)))
+        losses_of.append(float(read_card(folder).training["losses"][-1]))
+    _remove_others(run, job.name, folds)
+    shutil.rmtree(place, ignore_errors=True)
+    return {
+        "models": len(folds),
+        "items": len(found.material.pool),
+        "sites": len(set(found.material.pool.site.tolist())),
+        "cost": round(float(np.mean(losses_of)), 4),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """Progress of one of several trainings of equal length."""
+
+    report: Report
+    number: int
+    trainings: int
+
+    def __call__(self, done: int, total: int, note: str) -> None:
+        text = f"model {self.number + 1} of {self.trainings}, {note}"
+        self.report(self.number * total + done, self.trainings * total, text)
+
+
+def _train(job: Job, options: Options, *, found: Any, fold: int | None, report: Report) -> None:
+    import torch
+
+    from cellwise.stages.train._bundle import begin, make_card
+    from cellwise.stages.train._fit import fit
+    from cellwise.stages.train._material import Place
+    from cellwise.stages.train._plan import make_plan, total_batches, watched_sites
+
+    run = RunFolder(job.run)
+    site = found.material.pool.site
+    inside = np.ones(len(site), bool) if fold is None else found.fold[site] != fold
+    watched = watched_sites(found, fold, options.validate, job.seed)
+    learned = found.material.part(inside & ~watched[site])
+    if not len(learned.pool):
+        raise PreflightError(f"train: without fold {fold} there is nothing to learn from.")
+    plan = make_plan(job, options, material=learned, fold=fold, sample=_SAMPLE)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(plan.seed)
+        net = nets.build(options.net)(len(found.channels), len(found.classes.positive))
+    if options.start:
+        begin(net, run.model(options.start, fold), found=found)
+    total = total_batches(plan, learned)
+    name = "all" if fold is None else f"fold{fold}"
+    trained = fit(
+        net,
+        learned,
+        plan=plan,
+        place=Place(
+            run.temporary / f"{job.name}-{job.key}" / name,
+            lambda done, note: report(done, total, note),
+        ),
+        watched=found.material.part(inside & watched[site]) if watched.any() else None,
+    )
+    card = make_card(
+        job, options, found=found, fold=fold, plan=plan, material=learned, trained=trained
+    )
+    write_model(run.model(job.name, fold), trained.weights, card)
+
+
+def _remove_others(run: RunFolder, name: str, folds: list[int | None]) -> None:
+    """Delete models of folds that exist no more: their mean would be taken for new sites."""
+    kept = {run.model(name, fold) for fold in folds}
+    for folder in run.model(name, None).parent.iterdir():
+        if folder not in kept:
+            shutil.rmtree(folder)

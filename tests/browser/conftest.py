@@ -1,0 +1,95 @@
+"""A real Chromium, where there is one."""
+
+import importlib.util
+import threading
+import time
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+_WRITER = Path(__file__).parents[1] / "stages" / "report" / "conftest.py"
+
+
+def writer() -> ModuleType:
+    """The module that writes run folders for the report's tests."""
+    spec = importlib.util.spec_from_file_location("report_runs", _WRITER)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if not CHROMIUM.exists():
+        pytest.skip(f"no browser: {CHROMIUM} is not installed")
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="no browser driver: playwright is not installed"
+    )
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+class Visit:
+    """A page with all that it complained about and asked for."""
+
+    def __init__(self, page) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
+
+    def _hear(self, message) -> None:
+        if message.type in ("error", "warning"):
+            self.errors.append(message.text)
+
+
+@pytest.fixture
+def visit(browser):
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    yield Visit(context.new_page())
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def report_run(tmp_path_factory):
+    made = writer().write_run(tmp_path_factory.mktemp("browser"))
+    made.html(negative_control="blind")
+    return made
+
+
+@pytest.fixture
+def address(report_run):
+    """The address of a server that shows the run, as `cellwise view` starts it."""
+    import uvicorn
+
+    from cellwise.app.view.server import _listen, make_app
+
+    listener = _listen(0)
+    config = uvicorn.Config(make_app(report_run.run, "secret"), log_level="error")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.02)
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(timeout=20)
+    listener.close()

@@ -1,0 +1,69 @@
+"""The report in a real browser, opened from the disk."""
+
+import pytest
+
+from cellwise.stages.report._page import SECTIONS
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def opened(visit, report_run):
+    visit.page.goto((report_run.run / "report.html").as_uri())
+    return visit
+
+
+def test_it_opens_without_a_complaint_and_asks_nobody_for_anything(opened):
+    opened.page.wait_for_timeout(300)
+    assert opened.errors == []
+    assert [url for url in opened.requests if not url.startswith(("data:", "file:"))] == []
+    assert sum(url.startswith("file:") for url in opened.requests) == 1
+
+
+def test_every_section_has_its_title_and_its_place_in_the_contents(opened):
+    titles = opened.page.locator("main h2").all_inner_texts()
+    listed = opened.page.locator("nav li a").all_inner_texts()
+    names = [title for _, title, _ in SECTIONS]
+    assert [title.lstrip("0123456789").strip() for title in titles] == names == listed
+
+
+def test_a_script_in_a_name_is_shown_and_not_run(opened):
+    assert opened.page.title() == "<script>alert(1) · cellwise report"
+    assert opened.page.get_by_text('<script>document.title="broken"</script>.png').is_visible()
+
+
+def test_all_pictures_are_drawn(opened):
+    opened.page.evaluate("document.querySelectorAll('img').forEach(i => i.loading = 'eager')")
+    opened.page.wait_for_timeout(300)
+    broken = "Array.from(document.images).filter(i => !(i.complete && i.naturalWidth)).length"
+    assert opened.page.evaluate(broken) == 0
+    assert opened.page.locator(".strip img").count() > 20
+
+
+def test_outlines_can_be_switched_off(opened):
+    lines = opened.page.locator(".sheet .lines").first
+    assert lines.is_visible()
+    opened.page.get_by_label("show outlines").uncheck()
+    assert not lines.is_visible()
+
+
+def test_a_field_opens_large_and_closes_again(opened):
+    opened.page.locator("button.enlarge").first.click()
+    viewer = opened.page.locator("dialog.viewer")
+    assert viewer.is_visible()
+    assert "plate_A01" in viewer.inner_text()
+    opened.page.keyboard.press("Escape")
+    assert not viewer.is_visible()
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280, 1920])
+def test_nothing_sticks_out_at_any_width(opened, width):
+    opened.page.set_viewport_size({"width": width, "height": 800})
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_contents_lead_to_their_section(opened):
+    opened.page.locator("nav a", has_text="How this was made").click()
+    opened.page.wait_for_timeout(800)
+    assert opened.page.locator("#provenance h2").is_visible()
+    assert opened.page.url.endswith("#provenance")

@@ -1,0 +1,9 @@
+"""A small run folder that is ready to be decided."""
+
+import pytest
+from decide_world import RunMaker
+
+
+@pytest.fixture
+def maker(tmp_path):
+    return RunMaker(tmp_path)

@@ -1,0 +1,237 @@
+"""The decide step: what predictions.parquet holds, and that it is as the product's page says."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from decide_world import Field, RunMaker
+
+from cellwise.domain.tables import PREDICTIONS, WELLS
+from cellwise.errors import BadOption, FormatError
+from cellwise.stages.decide._decision import Decision
+from cellwise.stages.decide._predictions import uncertainty
+from cellwise.stages.decide.step import build
+from cellwise.store.run_folder import RunFolder
+from cellwise.store.tables import read_table
+
+PLAIN = {"by": "none"}
+
+
+def _fields():
+    return [
+        Field("s1", ("a",), [[2.0], [-1.0]], meta={"Plate": "P1", "Well": "A01", "Dose": "3"}),
+        Field("s2", ("neg",), [[-3.0]], fold=1, meta={"Plate": "P1", "Well": "A02", "Dose": "0"}),
+        Field(
+            "s3", None, [[0.0]], part="unlabelled", fold=None, meta={"Plate": "P1", "Well": "A03"}
+        ),
+    ]
+
+
+def test_columns_and_types_are_as_pinned(maker):
+    run = maker.write(_fields())
+    maker.decide(**PLAIN)
+    schema = pq.read_schema(run.predictions)
+    head = ["unit", "part", "fold", "site_id", "cell_id", "x", "y", "area", "border"]
+    assert schema.names[:12] == [*head, "Labels", "Weak_labels", "Uncertainty"]
+    assert schema.names[-2:] == ["Prob_a", "Prob_neg"]
+    assert schema.field("Prob_a").type == pa.float32()
+    assert schema.field("Labels").type == pa.list_(pa.string())
+    assert schema.field("Metadata_Dose").type == pa.string()
+    assert schema.field("Uncertainty").type == pa.float32()
+    assert "Cells_Intensity_Mean_dna" in schema.names
+    assert not {"shard", "row"} & set(schema.names)
+
+
+def test_values_by_hand(maker):
+    run = maker.write(_fields())
+    maker.decide(**PLAIN)
+    frame = read_table(run.predictions, PREDICTIONS)
+    assert frame["site_id"].to_list() == ["s1", "s1", "s2", "s3"]
+    assert frame["cell_id"].to_list() == [1, 2, 1, 1]
+    assert frame["fold"].to_list() == [0, 0, 1, None]
+    assert frame["part"].to_list() == ["train", "train", "train", "unlabelled"]
+    assert frame["unit"].unique().to_list() == ["cell"]
+    p = 1 / (1 + np.exp(-np.array([2.0, -1.0, -3.0, 0.0])))
+    assert frame["Prob_a"].to_numpy() == pytest.approx(p)
+    assert (frame["Prob_neg"] == 1 - frame["Prob_a"]).all()
+    assert frame["Labels"].to_list() == [["a"], ["neg"], ["neg"], ["a", "neg"]]
+    assert frame["Weak_labels"].to_list() == [["a"], ["a"], ["neg"], None]
+    bits = -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
+    assert frame["Uncertainty"].to_numpy() == pytest.approx(bits, rel=1e-5)
+
+
+def test_negative_is_one_minus_the_largest_of_the_others(maker):
+    fields = [Field("s", None, [[1.0, 2.0, -1.0]], part="unlabelled", fold=None)]
+    run = maker.write(fields, classes=("a", "neg", "b", "c"))
+    maker.decide(**PLAIN)
+    row = read_table(run.predictions, PREDICTIONS).row(0, named=True)
+    assert row["Prob_neg"] == pytest.approx(1 - row["Prob_b"])
+    assert [n for n in row if n.startswith("Prob_")] == ["Prob_a", "Prob_neg", "Prob_b", "Prob_c"]
+
+
+def test_a_run_without_a_negative_class_has_none(maker):
+    run = maker.write([Field("s", ("a",), [[-5.0]])], classes=("a",), negative=None)
+    maker.decide(**PLAIN)
+    row = read_table(run.predictions, PREDICTIONS).row(0, named=True)
+    assert row["Labels"] == []
+
+
+def test_thresholds_per_class_give_labels(maker):
+    run = maker.write(_fields())
+    maker.decide(**PLAIN, threshold={"a": 0.9})
+    labels = read_table(run.predictions, PREDICTIONS)["Labels"].to_list()
+    assert labels == [[], ["neg"], ["neg"], ["neg"]]
+    with pytest.raises(BadOption, match="no class"):
+        maker.decide(**PLAIN, threshold={"b": 0.9})
+
+
+def test_several_score_sets_are_averaged_as_logits(maker):
+    fields = _fields()
+    run = maker.write(fields)
+    fields[0].logits = [[0.0], [5.0]]
+    maker.scores(fields, classes=("a", "neg"), negative="neg", name="second", missing={("s3", 1)})
+    maker.decide(**PLAIN, from_=["main", "second"])
+    found = read_table(run.predictions, PREDICTIONS)["Prob_a"].to_numpy()
+    assert found == pytest.approx(1 / (1 + np.exp(-np.array([1.0, 2.0, -3.0, 0.0]))))
+
+
+def test_cells_without_a_score_are_counted_and_left_out(maker):
+    run = maker.write(_fields(), missing={("s1", 2)})
+    counts = maker.decide(**PLAIN)
+    assert counts["unscored"] == 1
+    assert counts["cells"] == len(read_table(run.predictions, PREDICTIONS)) == 3
+
+
+def test_only_out_of_fold_cells_of_labelled_fields_are_fitted_on(maker):
+    fields = [*_fields(), Field("s4", ("a",), [[1.0]], part="test", fold=None)]
+    run = maker.write(fields)
+    assert maker.decide()["fields_used"] == 2
+    decision = Decision.from_json(json.loads(run.decision("decide").read_text()))
+    assert (decision.n_cells, decision.positives, decision.calibration) == (3, (1,), "weak")
+    maker.scores(fields, classes=("a", "neg"), negative="neg", name="main", fold=7)
+    assert maker.decide()["fields_used"] == 0
+    assert json.loads(run.decision("decide").read_text())["calibration"] == "none"
+
+
+def test_prediction_applies_the_finished_runs_decision(tmp_path):
+    old = RunMaker(tmp_path / "old")
+    rng = np.random.default_rng(0)
+    old.write(
+        [
+            Field(f"s{i}", ("a",) if i % 2 else ("neg",), rng.normal(i % 2, 9, (5, 1)).tolist())
+            for i in range(20)
+        ]
+    )
+    old.decide()
+    fitted = Decision.from_json(json.loads(old.run.decision("decide").read_text()))
+    assert fitted.temperatures != (1.0,)
+    new = RunMaker(tmp_path / "new")
+    new.write(
+        [Field("n", None, [[3.0]], part="unlabelled", fold=None)],
+        classes=("q",),
+        negative=None,
+        scores="unused",
+    )
+    new.scores(
+        [Field("n", None, [[3.0]], fold=None)], classes=("a", "neg"), negative="neg", name="main"
+    )
+    new.decide(fitted=old.run.path)
+    row = read_table(new.run.predictions, PREDICTIONS).row(0, named=True)
+    assert row["Prob_a"] == pytest.approx(1 / (1 + np.exp(-3.0 / fitted.temperatures[0])))
+    with pytest.raises(FormatError, match="no decision 'other'"):
+        new.decide(name="other", fitted=old.run.path)
+
+
+def test_a_step_of_another_name_writes_beside_the_main_tables(maker):
+    run = maker.write(_fields())
+    maker.decide(**PLAIN, name="control")
+    assert not run.predictions.exists()
+    assert (run.path / "predictions_control.parquet").exists()
+    assert (run.path / "wells_control.parquet").exists()
+    assert run.decision("control").exists()
+
+
+def test_more_than_64_classes_give_top_lists_and_an_array(maker):
+    names = tuple(f"k{i:03d}" for i in range(70))
+    rng = np.random.default_rng(0)
+    fields = [
+        Field(f"s{i}", (names[i],), rng.normal(-4, 1, (2, 70)).tolist(), meta={"Well": f"A0{i}"})
+        for i in (3, 1)
+    ]
+    run = maker.write(fields, classes=names, negative=None)
+    maker.decide(**PLAIN)
+    frame = read_table(run.predictions, PREDICTIONS)
+    chance = np.load(run.predictions.with_suffix(".npy"))
+    assert chance.shape == (4, 70)
+    assert chance.dtype == np.float32
+    assert not [n for n in frame.columns if n.startswith("Prob_")]
+    assert frame["site_id"].to_list() == ["s1", "s1", "s3", "s3"]
+    for row, top, p in zip(chance, frame["top_classes"], frame["top_probs"], strict=True):
+        order = np.argsort(-row)[:10]
+        assert top.to_list() == [names[i] for i in order]
+        assert p.to_numpy() == pytest.approx(row[order])
+    marks = pq.read_schema(run.predictions).metadata
+    assert json.loads(marks[b"cellwise_classes"]) == list(names)
+    assert "Fraction_k000" not in read_table(run.wells, WELLS).columns
+
+
+def test_a_run_without_cells_or_wells_ends_well(maker):
+    run = maker.write([Field("s", ("a",), [])])
+    assert maker.decide() == {"cells": 0, "unscored": 0, "wells": 0, "fields_used": 0}
+    assert len(read_table(run.predictions, PREDICTIONS)) == 0
+    assert not run.wells.exists()
+
+
+def test_uncertainty_runs_from_sure_to_a_coin():
+    chance = np.array([[0.0, 1.0], [0.5, 0.5]], np.float32)
+    assert uncertainty(chance).tolist() == [0, 1]
+
+
+def test_scores_over_other_classes_are_refused(maker):
+    maker.write(_fields())
+    maker.scores([Field("s1", None, [[1.0, 1.0]])], classes=("a", "b"), negative=None, name="main")
+    with pytest.raises(FormatError, match="the run's are"):
+        maker.decide(**PLAIN)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"from_": ""},
+        {"from_": []},
+        {"from_": "m", "threshold": 2},
+        {"from_": "m", "threshold": {"a": "x"}},
+    ],
+)
+def test_bad_options_are_refused(options):
+    with pytest.raises(BadOption):
+        build(**options)
+
+
+def test_a_decision_survives_its_file_and_refuses_a_broken_one(maker):
+    run = maker.write(_fields())
+    maker.decide(threshold=0.4)
+    content = json.loads(run.decision("decide").read_text())
+    decision = Decision.from_json(content)
+    assert json.loads(json.dumps(decision.to_json())) == content
+    for broken in (
+        {**content, "format": 99},
+        {**content, "temperatures": []},
+        {"format": 1},
+        {**content, "x": 1},
+    ):
+        with pytest.raises(FormatError):
+            Decision.from_json(broken)
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path):
+    tables = []
+    for name in ("one", "two"):
+        maker = RunMaker(tmp_path / name)
+        fields = _fields()
+        run = maker.write(fields if name == "one" else fields[::-1])
+        maker.decide()
+        tables.append((RunFolder(run.path).predictions.read_bytes(), run.wells.read_bytes()))
+    assert tables[0] == tables[1]

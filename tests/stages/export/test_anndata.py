@@ -1,0 +1,94 @@
+"""AnnData: a round trip through anndata keeps names, numbers and places."""
+
+import importlib
+import warnings
+
+import numpy as np
+import polars as pl
+import pytest
+
+from cellwise.domain.tables import PREDICTIONS
+from cellwise.stages.export import exporters
+from cellwise.store.tables import read_table, write_table
+
+
+@pytest.fixture(scope="module")
+def anndata():
+    # Its import warns about its own dependencies on some machines; that is not ours to fix.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module("anndata")
+
+
+def exported(run, path, anndata):
+    exporters.build("anndata")(run, path)
+    return anndata.read_h5ad(path)
+
+
+def test_names_are_unique_and_survive_the_round_trip(run, tmp_path, anndata):
+    table = exported(run, tmp_path / "out.h5ad", anndata)
+    assert table.obs_names.tolist() == ["s1_1", "s1_4", "s3_2"]
+    assert table.obs_names.is_unique
+
+
+def test_measurements_are_the_matrix(run, tmp_path, anndata):
+    table = exported(run, tmp_path / "out.h5ad", anndata)
+    assert table.var_names.tolist() == ["Cells_AreaShape_Area", "Cells_NuclearRingRatio_gfp"]
+    assert table.X.dtype == np.float32
+    assert table.X[:, 0].tolist() == [42, 104, 25]
+    np.testing.assert_array_equal(table.X[:, 1], [np.nan, 2, 2])
+
+
+def test_probabilities_follow_the_class_list(run, tmp_path, anndata, classes):
+    table = exported(run, tmp_path / "out.h5ad", anndata)
+    assert table.uns["classes"].tolist() == list(classes)
+    stored = read_table(run.predictions, PREDICTIONS)
+    expected = stored.select(pl.col("^Prob_.*$")).to_numpy()
+    np.testing.assert_array_equal(table.obsm["probabilities"], expected)
+    assert table.obsm["weak_labels"].dtype == bool
+    assert table.obsm["weak_labels"].tolist() == [[False, True, False]] * 2 + [[False] * 3]
+    assert table.obs["Labels"].tolist() == ["", "Cytosol|Golgi / ER", ""]
+    assert table.obs["Prob_Golgi _ ER"].to_numpy() == pytest.approx(expected[:, 0])
+
+
+def test_places_are_those_of_spatialdata(run, tmp_path, anndata):
+    table = exported(run, tmp_path / "out.h5ad", anndata)
+    attributes = table.uns["spatialdata_attrs"]
+    assert set(attributes) == {"region", "region_key", "instance_key"}
+    assert list(attributes["region"]) == ["s1_cells", "s3_cells"]
+    assert table.obs["region"].dtype == "category"
+    assert set(table.obs[attributes["region_key"]]) == set(attributes["region"])
+    assert table.obs[attributes["instance_key"]].tolist() == [1, 4, 2]
+    np.testing.assert_array_equal(table.obsm["spatial"][0], [5, 4.5])
+
+
+def test_unknown_folds_stay_unknown(run, tmp_path, anndata):
+    table = exported(run, tmp_path / "out.h5ad", anndata)
+    assert table.obs["fold"].isna().tolist() == [False, False, True]
+    assert table.obs["Metadata_Well"].tolist() == ["A01"] * 3
+
+
+def test_a_run_without_cells_is_a_table_without_rows(run, tmp_path, anndata, classes):
+    table = read_table(run.predictions, PREDICTIONS)
+    write_table(run.predictions, PREDICTIONS, table.clear(), classes=classes)
+    found = exported(run, tmp_path / "out.h5ad", anndata)
+    assert found.shape == (0, 2)
+    assert found.obsm["probabilities"].shape == (0, 3)
+
+
+def test_wells_are_left_out(run, tmp_path, anndata, classes):
+    table = read_table(run.predictions, PREDICTIONS)
+    changed = table.with_columns(
+        unit=pl.when(pl.col("site_id") == "s3").then(pl.lit("well")).otherwise(pl.col("unit"))
+    )
+    write_table(run.predictions, PREDICTIONS, changed, classes=classes)
+    assert exported(run, tmp_path / "out.h5ad", anndata).n_obs == 2
+
+
+def test_many_classes_come_from_the_array_beside_the_table(make_run, tmp_path, anndata, classes):
+    run = make_run(("s1",), drop=[f"Prob_{name}" for name in classes])
+    chances = np.array([[0.1, 0.2, 0.7], [0.3, 0.3, 0.4]], np.float32)
+    np.save(run.predictions.with_suffix(".npy"), chances)
+    table = exported(run, tmp_path / "out.h5ad", anndata)
+    np.testing.assert_array_equal(table.obsm["probabilities"], chances)
+    assert table.uns["classes"].tolist() == list(classes)

@@ -1,0 +1,63 @@
+"""The CSV holds what the table holds."""
+
+import csv
+
+import polars as pl
+import pytest
+
+from cellwise.domain.tables import PREDICTIONS
+from cellwise.errors import FormatError, PreflightError
+from cellwise.stages.export import _predictions, exporters
+from cellwise.store.run_folder import RunFolder
+from cellwise.store.tables import read_table, write_table
+
+
+def exported(run, path):
+    exporters.build("cells_csv")(run, path)
+    with path.open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def test_one_row_per_cell_with_lists_joined(run, tmp_path):
+    rows = exported(run, tmp_path / "out.csv")
+    assert [(r["site_id"], r["cell_id"]) for r in rows] == [("s1", "1"), ("s1", "4"), ("s3", "2")]
+    assert rows[1]["Labels"] == "Cytosol|Golgi / ER"
+    assert (
+        rows[0]["Labels"] == rows[2]["Weak_labels"] == rows[0]["Cells_NuclearRingRatio_gfp"] == ""
+    )
+    assert rows[0]["border"] == "false"
+
+
+def test_numbers_come_back_as_they_were(run, tmp_path):
+    rows = exported(run, tmp_path / "out.csv")
+    table = read_table(run.predictions, PREDICTIONS)
+    assert list(rows[0]) == table.columns
+    for name in ("Prob_Cytosol", "x", "area"):
+        back = pl.Series([float(r[name]) for r in rows]).cast(table.schema[name])
+        assert back.to_list() == table[name].to_list()
+
+
+def test_pieces_make_the_same_file(run, tmp_path, monkeypatch):
+    exported(run, tmp_path / "whole.csv")
+    monkeypatch.setattr(_predictions, "_ROWS_AT_ONCE", 1)
+    exported(run, tmp_path / "pieces.csv")
+    assert (tmp_path / "whole.csv").read_bytes() == (tmp_path / "pieces.csv").read_bytes()
+
+
+def test_no_cells_give_the_header(run, tmp_path):
+    table = read_table(run.predictions, PREDICTIONS)
+    write_table(run.predictions, PREDICTIONS, table.clear())
+    exporters.build("cells_csv")(run, tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_text().strip().split(",") == table.columns
+
+
+def test_a_run_without_predictions_is_refused(tmp_path):
+    with pytest.raises(PreflightError, match="no predictions"):
+        exporters.build("cells_csv")(RunFolder(tmp_path), tmp_path / "out.csv")
+
+
+def test_a_torn_table_is_named_and_leaves_no_file(run, tmp_path):
+    run.predictions.write_bytes(run.predictions.read_bytes()[:300])
+    with pytest.raises(FormatError):
+        exporters.build("cells_csv")(run, tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()

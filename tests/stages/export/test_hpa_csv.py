@@ -1,0 +1,86 @@
+"""The submission file: every test field once, every cell once per class, masks that decode."""
+
+import csv
+
+import numpy as np
+import polars as pl
+import pytest
+
+from cellwise.domain.tables import PREDICTIONS
+from cellwise.errors import FormatError, PreflightError
+from cellwise.kernels.runs import decode_mask
+from cellwise.stages.export import _predictions, exporters
+from cellwise.store.masks import mask_path, write_labels
+from cellwise.store.tables import read_table, write_table
+
+
+def exported(run, path):
+    exporters.build("hpa_csv")(run, path)
+    with path.open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def triples(text):
+    words = text.split(" ")
+    return [tuple(words[k : k + 3]) for k in range(0, len(words), 3)]
+
+
+def test_only_test_fields_and_their_own_names(run, tmp_path):
+    rows = exported(run, tmp_path / "out.csv")
+    assert list(rows[0]) == ["ID", "ImageWidth", "ImageHeight", "PredictionString"]
+    assert [row["ID"] for row in rows] == ["raw/3", "s4"]
+    assert (rows[0]["ImageWidth"], rows[0]["ImageHeight"]) == ("30", "20")
+    assert rows[1]["PredictionString"] == ""
+    assert rows[1]["ImageWidth"] == "30"
+
+
+def test_without_a_test_part_all_fields_are_written(make_run, tmp_path):
+    run = make_run(("s1",), ("s2",), ("s3",))
+    rows = exported(run, tmp_path / "out.csv")
+    assert [row["ID"] for row in rows] == ["s1", "s2", "s3"]
+    assert [len(triples(row["PredictionString"])) for row in rows] == [6, 1, 3]
+
+
+def test_every_cell_once_per_class_with_its_mask(make_run, tmp_path, classes, true_labels):
+    run = make_run(("s1",), ("s2",))
+    found = triples(exported(run, tmp_path / "out.csv")[0]["PredictionString"])
+    table = read_table(run.predictions, PREDICTIONS)
+    assert [t[0] for t in found] == ["0", "1", "2"] * 2
+    for k, (number, confidence, text) in enumerate(found):
+        cell = (1, 4)[k // 3]
+        mask = decode_mask(text, 20, 30)
+        np.testing.assert_array_equal(mask, true_labels("s1") == cell)
+        chance = table[f"Prob_{classes[int(number)]}"][k // 3]
+        assert confidence == f"{chance:.5f}"
+        assert len(confidence.partition(".")[2]) == 5
+
+
+def test_pieces_make_the_same_file(run, tmp_path, monkeypatch):
+    exported(run, tmp_path / "whole.csv")
+    monkeypatch.setattr(_predictions, "_ROWS_AT_ONCE", 1)
+    exported(run, tmp_path / "pieces.csv")
+    assert (tmp_path / "whole.csv").read_bytes() == (tmp_path / "pieces.csv").read_bytes()
+
+
+def test_a_field_that_was_set_aside_keeps_its_row(run, tmp_path):
+    mask_path(run.masks, "s4", "cells").unlink()
+    assert exported(run, tmp_path / "out.csv")[1]["PredictionString"] == ""
+
+
+def test_masks_of_another_run_are_refused(run, tmp_path):
+    write_labels(mask_path(run.masks, "s3", "cells"), np.full((20, 30), 77))
+    with pytest.raises(FormatError, match="cell 2 is not in the masks"):
+        exported(run, tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_run_without_class_columns_is_refused(make_run, tmp_path, classes):
+    run = make_run(("s1",), drop=[f"Prob_{c}" for c in classes])
+    with pytest.raises(PreflightError, match="64 classes"):
+        exported(run, tmp_path / "out.csv")
+
+
+def test_rows_of_wells_are_left_out(run, tmp_path):
+    table = read_table(run.predictions, PREDICTIONS)
+    write_table(run.predictions, PREDICTIONS, table.with_columns(unit=pl.lit("well")))
+    assert exported(run, tmp_path / "out.csv")[0]["PredictionString"] == ""

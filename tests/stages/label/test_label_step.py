@@ -1,0 +1,117 @@
+"""The label step on run folders: who is labelled, from which scores."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from cellwise.domain.channels import Channel
+from cellwise.domain.records import ChannelFile, Site
+from cellwise.domain.steps import Job
+from cellwise.domain.tables import CELLS, FOLDS, LABELS, SCORES, SITES
+from cellwise.errors import BadOption, FormatError, PreflightError
+from cellwise.stages.label.step import build, work
+from cellwise.store.run_folder import RunFolder
+from cellwise.store.site_table import sites_to_frame
+from cellwise.store.tables import read_classes, read_table, write_table
+
+FIELDS = {"n": ("none",), "p": ("a", "b"), "t": ("a",), "u": None}
+PARTS = {"n": "train", "p": "train", "t": "test", "u": "unlabelled"}
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Fields n (negative), p (a and b), t (test) and u (no label), two cells each."""
+    file = (ChannelFile(Channel("dna"), ("x.png",)),)
+    sites = [Site(i, i, file, PARTS[i], labels) for i, labels in FIELDS.items()]
+    run = RunFolder(tmp_path)
+    write_table(run.sites, SITES, sites_to_frame(sites, {}))
+    reading = {"classes": {"names": ["a", "b", "none"], "negative": "none"}}
+    run.reading.write_text(json.dumps(reading))
+    rows = [(site, cell) for site in FIELDS for cell in (1, 2)]
+    plain = {name: [0] * len(rows) for name in ("y0", "x0", "y1", "x1", "x", "y", "area")}
+    cells = pl.DataFrame(
+        {
+            "site_id": [r[0] for r in rows],
+            "cell_id": [r[1] for r in rows],
+            **plain,
+            "border": [r[1] == 2 for r in rows],
+            "flags": [["tiny"] if r[1] == 2 else [] for r in rows],
+        },
+        schema_overrides={"flags": pl.List(pl.String)},
+    )
+    write_table(run.cells, CELLS, cells)
+    folds = {"n": 0, "p": 1, "t": None, "u": None}
+    frame = pl.DataFrame(
+        {"site_id": list(folds), "fold": list(folds.values()), "group": list(folds)},
+        schema_overrides={"fold": pl.Int32},
+    )
+    write_table(run.folds, FOLDS, frame)
+    return run
+
+
+def _scores(run, rows, *, classes=("a", "b")):
+    vectors = np.array([r[3] for r in rows], np.float32).reshape(len(rows), len(classes))
+    vector = pl.Array(pl.Float32, len(classes))
+    frame = pl.DataFrame(
+        {
+            "unit": ["cell"] * len(rows),
+            "site_id": [r[0] for r in rows],
+            "cell_id": [r[1] for r in rows],
+            "fold": [r[2] for r in rows],
+            "model": ["m"] * len(rows),
+        },
+        schema_overrides={"fold": pl.Int32},
+    ).with_columns(
+        pl.Series("score", vectors, dtype=vector), pl.Series("spread", vectors * 0, dtype=vector)
+    )
+    write_table(run.scores("first"), SCORES, frame, classes=classes)
+
+
+def _work(run, **options):
+    options = {k.rstrip("_"): v for k, v in options.items()}
+    job = Job(run.path, run.path, "lap", options, "key", seed=0)
+    counts = work(job, lambda done, total, note: None)
+    return counts, read_table(run.labels("lap"), LABELS)
+
+
+def test_only_cells_of_labelled_training_fields_are_labelled(run):
+    counts, frame = _work(run)
+    assert frame["site_id"].to_list() == ["n", "n", "p", "p"]
+    assert frame["label"].to_list() == [[0, 0], [0, 0], [1, 1], [1, 1]]
+    assert read_classes(run.labels("lap"), LABELS) == ("a", "b")
+    assert counts == {"fields": 2, "cells": 4, "inherited": 4}
+
+
+def test_flags_of_the_cell_table_reach_the_weights(run):
+    _, frame = _work(run, by={"name": "inherit", "border": 0.5, "tiny": 0.5})
+    assert frame["weight"].to_list() == [1, 0.25, 1, 0.25]
+
+
+def test_soft_reads_out_of_fold_scores_by_cell_and_not_by_row(run):
+    _scores(run, [("p", 2, 1, [5.0, -5.0]), ("p", 1, 1, [-5.0, 5.0]), ("n", 1, 0, [9.0, 9.0])])
+    counts, frame = _work(run, by="soft", from_="first")
+    label = frame.filter(pl.col("site_id") == "p")["label"].to_numpy()
+    assert label == pytest.approx(np.array([[0, 1], [1, 0]]), abs=0.01)
+    assert frame.filter(pl.col("site_id") == "n")["label"].to_list() == [[0, 0], [0, 0]]
+    assert counts["unscored"] == 1
+
+
+def test_scores_of_a_model_that_saw_the_field_are_refused(run):
+    _scores(run, [("p", 1, None, [0.0, 0.0]), ("n", 1, 1, [0.0, 0.0])])
+    with pytest.raises(PreflightError, match="saw these fields"):
+        _work(run, by="soft", from_="first")
+
+
+def test_scores_over_other_classes_are_refused(run):
+    _scores(run, [("p", 1, 1, [0.0])], classes=("a",))
+    with pytest.raises(FormatError, match="classes"):
+        _work(run, by="soft", from_="first")
+
+
+def test_soft_without_scores_and_inherit_with_scores_are_refused():
+    with pytest.raises(BadOption, match="needs scores"):
+        build(by="soft")
+    with pytest.raises(BadOption, match="reads no scores"):
+        build(from_="first")

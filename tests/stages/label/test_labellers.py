@@ -1,0 +1,101 @@
+"""Labellers: what a cell takes from its field, and what scores may change."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cellwise.errors import BadOption
+from cellwise.stages.label import inherit, soft
+from cellwise.stages.label._bags import Bags, bag_maximum
+
+
+def _bags(site, field_labels, scores=None, border=None, tiny=None):
+    n = len(site)
+    return Bags(
+        np.array(site, np.int64),
+        np.array(field_labels, dtype=bool),
+        None if scores is None else np.array(scores, np.float32),
+        np.array(border or [False] * n, dtype=bool),
+        np.array(tiny or [False] * n, dtype=bool),
+    )
+
+
+def _logit(p):
+    p = np.asarray(p, dtype=np.float64)
+    return np.log(p / (1 - p))
+
+
+@st.composite
+def scored_bags(draw):
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n, sites, classes = draw(st.integers(0, 30)), draw(st.integers(1, 5)), draw(st.integers(1, 4))
+    scores = rng.normal(0, 3, (n, classes)).astype(np.float32)
+    scores[rng.random(n) < 0.1] = np.nan
+    return _bags(rng.integers(0, sites, n), rng.random((sites, classes)) < 0.5, scores)
+
+
+def test_every_cell_takes_its_fields_labels_and_negative_is_all_zero():
+    found = inherit.build()(_bags([0, 0, 1], [[1, 0], [0, 0]]))
+    assert found.label.tolist() == [[1, 0], [1, 0], [0, 0]]
+    assert found.weight.tolist() == [1, 1, 1]
+    assert set(found.reason) == {"inherited"}
+
+
+def test_border_and_tiny_cells_count_less_when_asked():
+    bags = _bags([0, 0, 0], [[1]], border=[True, False, True], tiny=[False, True, True])
+    assert inherit.build(border=0.5, tiny=0.25)(bags).weight.tolist() == [0.5, 0.25, 0.125]
+
+
+def test_the_best_supported_cell_keeps_the_label_and_others_follow_in_proportion():
+    bags = _bags([0, 0, 0], [[1, 0]], _logit([[0.8, 0.9], [0.4, 0.9], [0.2, 0.9]]))
+    assert soft.build()(bags).label == pytest.approx(np.array([[1, 0], [0.5, 0], [0.25, 0]]))
+    squared = soft.build(sharpen=2.0)(bags).label[:, 0]
+    assert squared == pytest.approx([1, 0.25, 0.0625])
+
+
+def test_a_label_that_no_cell_supports_may_be_doubted():
+    bags = _bags([0, 0], [[1]], _logit([[0.05], [0.01]]))
+    assert soft.build()(bags).label[:, 0] == pytest.approx([1, 0.2])
+    assert soft.build(least=0.5)(bags).label[:, 0] == pytest.approx([0.1, 0.02])
+
+
+def test_a_cell_without_score_keeps_the_inherited_label():
+    found = soft.build()(_bags([0, 0], [[1, 0]], [[np.nan, np.nan], [2.0, 0.0]]))
+    assert found.label.tolist() == [[1, 0], [1, 0]]
+    assert found.reason == ("unscored", "supported")
+
+
+@given(scored_bags(), st.floats(0.2, 4), st.floats(0, 1))
+@settings(max_examples=60, deadline=None)
+def test_soft_equals_a_slow_loop_and_stays_inside_the_field(bags, sharpen, least):
+    label = soft.build(sharpen=sharpen, least=least)(bags).label
+    assert (label <= bags.inherited + 1e-7).all()
+    for cell, site in enumerate(bags.site):
+        mates = [i for i, s in enumerate(bags.site) if s == site and np.isfinite(bags.scores[i, 0])]
+        for c in range(label.shape[1]):
+            wanted = float(bags.field_labels[site, c])
+            if cell in mates and wanted:
+                p = 1 / (1 + np.exp(-bags.scores[:, c].astype(np.float64)))
+                wanted = (p[cell] / max(max(p[i] for i in mates), least)) ** sharpen
+            assert label[cell, c] == pytest.approx(wanted, abs=1e-4)
+
+
+@given(scored_bags())
+@settings(max_examples=30, deadline=None)
+def test_each_label_of_a_scored_field_is_kept_by_some_cell(bags):
+    label = soft.build()(bags).label
+    top = bag_maximum(label, bags.site, sites=len(bags.field_labels))
+    held = np.isin(np.arange(len(bags.field_labels)), bags.site)
+    assert top[held] == pytest.approx(bags.field_labels[held].astype(float))
+
+
+def test_extreme_scores_give_no_warning_and_no_nan():
+    label = soft.build()(_bags([0, 0, 1], [[1], [1]], [[-2000.0], [2000.0], [-2000.0]])).label
+    assert np.isfinite(label).all()
+
+
+@pytest.mark.parametrize("options", [{"sharpen": 0.0}, {"least": 2.0}, {"border": -1.0}])
+def test_bad_options_are_refused(options):
+    with pytest.raises(BadOption):
+        soft.build(**options)

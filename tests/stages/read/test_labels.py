@@ -1,0 +1,250 @@
+"""Labels find their fields whatever the table looks like, and what does not fit is named."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from read_folders import by_id, codes, put, put_table, read
+
+from cellwise.domain.records import Site
+from cellwise.errors import BadOption, PreflightError
+from cellwise.stages.read._labels import join_labels
+from cellwise.stages.read._tables import LabelTable, read_label_table
+
+WELLS = ("A01", "A02", "B01")
+
+
+@pytest.fixture
+def plate(tmp_path):
+    return put(tmp_path / "plate", *(f"{w}_{c}.png" for w in WELLS for c in ("dna", "gfp")))
+
+
+def labelled(reading):
+    return {site.id: site.labels for site in reading.sites}
+
+
+@pytest.mark.parametrize("key", ["well", "Well", "site_id", "ID", "image"])
+@pytest.mark.parametrize("label", ["label", "Label", "labels"])
+def test_the_known_columns_are_found_by_name(plate, tmp_path, key, label):
+    table = put_table(
+        tmp_path / "l.csv", (key, label, "Drug"), ("A01", "b|a", "x"), ("A02", "", "y")
+    )
+    reading = read(plate, labels=str(table))
+    assert labelled(reading) == {"A01": ("a", "b"), "A02": None, "B01": None}
+    sites = by_id(reading)
+    assert sites["A01"].metadata["Drug"] == "x"
+    assert {i: s.part for i, s in sites.items()} == {
+        "A01": "train",
+        "A02": "unlabelled",
+        "B01": "unlabelled",
+    }
+    assert reading.unlabelled == ("B01",)
+    assert reading.counts["images_without_label"] == 1
+    assert reading.counts["sites_labelled"] == 1
+
+
+@pytest.mark.parametrize("well", ["a1", " A01 ", "A-01", "A1", "a01"])
+def test_wells_are_the_same_however_they_are_written(plate, tmp_path, well):
+    table = put_table(tmp_path / "l.csv", ("well", "label"), (well, "x"))
+    assert labelled(read(plate, labels=str(table)))["A01"] == ("x",)
+
+
+@pytest.mark.parametrize(
+    "text", ["A01_dna.png", "plate/../A01", "a01_DNA", ".\\A01_dna.png", "A01"], ids=repr
+)
+def test_a_field_may_be_called_by_its_file(plate, tmp_path, text):
+    table = put_table(tmp_path / "l.csv", ("file", "label"), (text, "x"))
+    found = labelled(read(plate, labels=str(table)))["A01"]
+    assert found == (None if ".." in text else ("x",))
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_spreadsheet_forms_are_understood(plate, tmp_path, delimiter, encoding):
+    table = put_table(
+        tmp_path / "l.csv",
+        ("well", "label", "note"),
+        ("A01", "Zellkörper", f"a{delimiter}b"),
+        delimiter=delimiter,
+        encoding=encoding,
+    )
+    reading = read(plate, labels=str(table))
+    assert labelled(reading)["A01"] == ("Zellkörper",)
+    assert by_id(reading)["A01"].metadata["note"] == f"a{delimiter}b"
+    assert any("Windows-1252" in note for note in reading.notes) == (encoding == "cp1252")
+
+
+def test_two_candidates_are_refused_by_name_and_settled_by_options(plate, tmp_path):
+    header = ("image", "well", "label", "labels")
+    table = put_table(tmp_path / "l.csv", header, ("A01_dna.png", "A02", "x", "y"))
+    with pytest.raises(PreflightError, match=r"'image' and 'well'.*read\.key"):
+        read(plate, labels=str(table))
+    with pytest.raises(PreflightError, match=r"'label' and 'labels'.*read\.label"):
+        read(plate, labels=str(table), key="well")
+    reading = read(plate, labels=str(table), key="well", label="labels")
+    assert labelled(reading) == {"A01": None, "A02": ("y",), "B01": None}
+
+
+def test_missing_and_unknown_columns_are_named(plate, tmp_path):
+    table = put_table(tmp_path / "l.csv", ("place", "control"), ("A01", "positive"))
+    with pytest.raises(PreflightError, match="no key column"):
+        read(plate, labels=str(table))
+    with pytest.raises(PreflightError, match=r"no label column.*place, control"):
+        read(plate, labels=str(table), key="place")
+    with pytest.raises(BadOption, match="no column 'plce'"):
+        read(plate, labels=str(table), key="plce")
+    with pytest.raises(BadOption, match="cannot be both"):
+        read(plate, labels=str(table), key="place", label="place")
+    reading = read(plate, labels=str(table), key="place", label="control")
+    assert labelled(reading)["A01"] == ("positive",)
+
+
+def test_a_labels_file_that_is_none_is_refused(plate, tmp_path):
+    with pytest.raises(BadOption, match="no labels file"):
+        read(plate, labels=str(tmp_path / "none.csv"))
+    (tmp_path / "x.csv").write_bytes(b"PK\x03\x04rest")
+    with pytest.raises(PreflightError, match="spreadsheet"):
+        read(plate, labels=str(tmp_path / "x.csv"))
+    (tmp_path / "e.csv").write_text("\n")
+    with pytest.raises(PreflightError, match="empty"):
+        read(plate, labels=str(tmp_path / "e.csv"))
+    put_table(tmp_path / "t.csv", ("well", "label", "label"), ("A01", "x", "y"))
+    with pytest.raises(PreflightError, match="'label' twice"):
+        read(plate, labels=str(tmp_path / "t.csv"))
+    with pytest.raises(BadOption, match="--labels"):
+        read(plate, key="well")
+
+
+def test_rows_without_image_malformed_and_doubled_rows_are_listed_and_counted(plate, tmp_path):
+    table = tmp_path / "l.csv"
+    table.write_text("well,label\nA01,x\nA01,x\nA02,x\nA02,y\nB01,x,z\nH12,x\nH11,\n\n")
+    reading = read(plate, labels=str(table))
+    assert codes(reading) == ["label_row_malformed", "label_without_image", "label_contradiction"]
+    assert labelled(reading) == {"A01": ("x",), "A02": None, "B01": None}
+    assert reading.counts["label_rows_doubled"] == 2
+    assert reading.counts["labels_without_image"] == 1
+    assert not any(problem.set_aside for problem in reading.problems)
+    (absent,) = [p for p in reading.problems if p.code == "label_without_image"]
+    assert "'H12'" in absent.reason
+
+
+def test_labels_in_another_order_do_not_contradict(plate, tmp_path):
+    table = put_table(tmp_path / "l.csv", ("well", "label"), ("A01", "a|b"), ("A01", "b | a"))
+    assert codes(read(plate, labels=str(table))) == []
+
+
+def test_negative_stands_alone(plate, tmp_path):
+    table = put_table(
+        tmp_path / "l.csv", ("well", "label"), ("A01", "x|Negative"), ("A02", "Negative")
+    )
+    reading = read(plate, labels=str(table))
+    assert codes(reading) == ["label_contradiction"]
+    assert labelled(reading)["A01"] is None
+    assert labelled(reading)["A02"] == ("Negative",)
+    assert reading.classes.negative == "Negative"
+
+
+def test_labels_outside_the_declared_classes_are_refused(plate, tmp_path):
+    table = put_table(tmp_path / "l.csv", ("well", "label"), ("A01", "18"), ("A02", "19"))
+    with pytest.raises(
+        PreflightError, match=r"1 labels are not among the 19 classes of hpa19: '19'"
+    ):
+        read(plate, labels=str(table), classes="hpa19")
+    words = put_table(tmp_path / "w.csv", ("well", "label"), ("A01", "a"), ("A02", "c"))
+    with pytest.raises(PreflightError, match="'c'"):
+        read(plate, labels=str(words), classes="a|b")
+    assert read(plate, labels=str(words), classes="a|b|c").classes.names == ("a", "b", "c")
+
+
+def test_whole_numbers_without_a_list_are_classes_in_the_order_of_numbers(plate, tmp_path):
+    rows = [("A01", "10"), ("A02", "2"), ("B01", "1")]
+    table = put_table(tmp_path / "l.csv", ("well", "label"), *rows)
+    reading = read(plate, labels=str(table))
+    assert reading.classes.names == ("1", "2", "10")
+    assert labelled(reading) == {"A01": ("10",), "A02": ("2",), "B01": ("1",)}
+
+
+@pytest.fixture
+def two_plates(tmp_path):
+    names = [f"P{p}/{w}_{c}.png" for p in (1, 2) for w in WELLS for c in ("dna", "gfp")]
+    return put(tmp_path / "two", *names)
+
+
+def test_a_plate_column_tells_equal_wells_apart(two_plates, tmp_path):
+    rows = [("p1", "A01", "x"), ("P2 ", "A01", "y"), ("P3", "A01", "z")]
+    table = put_table(tmp_path / "l.csv", ("plate", "well", "label"), *rows)
+    reading = read(two_plates, labels=str(table))
+    found = labelled(reading)
+    assert (found["P1_A01"], found["P2_A01"]) == (("x",), ("y",))
+    assert codes(reading) == ["label_without_image"]
+
+
+def test_labels_for_one_plate_leave_the_other_unlabelled(two_plates, tmp_path):
+    table = put_table(tmp_path / "l.csv", ("plate", "well", "label"), ("P2", "A01", "y"))
+    found = labelled(read(two_plates, labels=str(table)))
+    assert (found["P1_A01"], found["P2_A01"]) == (None, ("y",))
+
+
+def test_wells_without_plate_are_those_of_all_plates_and_this_is_said(two_plates, tmp_path):
+    table = put_table(tmp_path / "l.csv", ("well", "label"), ("A01", "x"))
+    reading = read(two_plates, labels=str(table))
+    assert labelled(reading)["P1_A01"] == labelled(reading)["P2_A01"] == ("x",)
+    assert any("names no plate" in note for note in reading.notes)
+
+
+def test_one_plate_on_each_side_is_the_same_plate(plate, tmp_path):
+    table = put_table(tmp_path / "l.csv", ("plate", "well", "label"), ("Plate_7", "A1", "x"))
+    reading = read(plate, labels=str(table))
+    assert labelled(reading)["A01"] == ("x",)
+    assert by_id(reading)["A01"].metadata["Plate"] == "Plate_7"
+
+
+def test_a_plate_and_well_may_be_one_text(two_plates, tmp_path):
+    table = put_table(tmp_path / "l.csv", ("id", "label"), ("P2_A01", "y"))
+    assert labelled(read(two_plates, labels=str(table)))["P2_A01"] == ("y",)
+
+
+def test_tables_inside_the_folder_are_mentioned_and_not_used(plate):
+    put_table(plate / "wells.csv", ("well", "label"), ("A01", "x"))
+    reading = read(plate)
+    assert reading.classes is None
+    assert any("wells.csv" in note and "--labels" in note for note in reading.notes)
+
+
+def test_declared_labels_can_be_ignored(tmp_path):
+    put(tmp_path, "k/a.tif", "l/b.tif")
+    assert read(tmp_path).classes.names == ("k", "l")
+    reading = read(tmp_path, layout="class_folders", declared="ignore")
+    assert reading.classes is None
+    assert {site.part for site in reading.sites} == {"unlabelled"}
+
+
+@given(
+    rows=st.lists(
+        st.tuples(st.sampled_from(["a1", "A01", "A2", "b1", "C3", "x"]), st.sampled_from("xy")),
+        max_size=8,
+    )
+)
+def test_joining_by_well_equals_a_slow_search(rows):
+    wells = ("A01", "A02", "B01")
+    sites = [Site(well, well, (), metadata={"Well": well}) for well in wells]
+    table = LabelTable(
+        path=__import__("pathlib").Path("l.csv"),
+        columns=("well", "label"),
+        rows=tuple({"well": well, "label": label} for well, label in rows),
+    )
+    joined = join_labels(sites, {well: well for well in wells}, table, key="well", label="label")
+    for well in wells:
+        meant = {
+            label for text, label in rows if text.upper().replace("0", "") == well.replace("0", "")
+        }
+        expected = None if not meant else meant.pop() if len(meant) == 1 else ""
+        assert joined.labels.get(well) == expected
+    absent = sum(text in ("C3", "x") for text, _ in rows)
+    assert joined.counts["labels_without_image"] == absent
+    assert joined.counts["label_rows"] == len(rows)
+
+
+def test_row_numbers_in_messages_are_those_of_the_file(tmp_path):
+    (tmp_path / "l.csv").write_text("well,label\nA01,x\nA02,y,z\n")
+    (problem,) = read_label_table(tmp_path / "l.csv").problems
+    assert problem.path == "l.csv, row 3"

@@ -1,0 +1,47 @@
+"""Tiny plates whose truth is known: drawn cells with a protein in the nucleus or outside it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from PIL import Image
+
+CHANNELS = ("DNA", "GFP")
+SIZE = 96
+NUCLEUS = 7
+CELL = 14
+PITCH = 32
+
+
+def wells(count):
+    """`A01`, `A02`... twelve to a row."""
+    return [f"{'ABCDEFGH'[k // 12]}{k % 12 + 1:02d}" for k in range(count)]
+
+
+def draw(seed, *, nuclear=True, size=SIZE, pitch=PITCH, nucleus=NUCLEUS, cell=CELL):
+    """DNA and protein of one field as uint8 `[y, x]`: one cell per square of side `pitch`."""
+    generator = np.random.default_rng(seed)
+    y, x = np.mgrid[:size, :size]
+    dna = generator.normal(8, 1, (size, size))
+    protein = generator.normal(8, 1, (size, size))
+    for top in range(0, size - pitch + 1, pitch):
+        for left in range(0, size - pitch + 1, pitch):
+            play = max(1, pitch // 10)
+            centre = generator.integers(-play, play + 1, 2) + (top + pitch / 2, left + pitch / 2)
+            distance = np.hypot(y - centre[0], x - centre[1])
+            inside, body = distance < nucleus, distance < cell
+            level = generator.uniform(0.8, 1.2)
+            dna += 120 * level * inside
+            protein += level * (90 * inside if nuclear else 90 * (body & ~inside)) + 25 * body
+    return tuple(np.clip(plane, 0, 255).astype(np.uint8) for plane in (dna, protein))
+
+
+def save(path, pixels, **options):
+    """Save one picture, in the format that the name ends in."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix in (".tif", ".tiff"):
+        tifffile.imwrite(path, pixels, photometric="minisblack", **options)
+    else:
+        Image.fromarray(pixels).save(path, **options)
+    return path
