@@ -45,3 +45,26 @@ def save(path, pixels, **options):
     else:
         Image.fromarray(pixels).save(path, **options)
     return path
+
+
+def plate(folder, count=6, *, ending=".png", size=SIZE):
+    """Draw `{well}_{channel}` files: nuclear protein in wells of even number, else outside it."""
+    for number, well in enumerate(wells(count)):
+        field(folder, well, number, ending=ending, size=size)
+    return folder
+
+
+def field(folder, well, seed, *, ending=".png", size=SIZE):
+    """Draw both channels of one well."""
+    planes = draw(seed, nuclear=seed % 2 == 0, size=size)
+    return [
+        save(folder / f"{well}_{channel}{ending}", plane)
+        for channel, plane in zip(CHANNELS, planes, strict=True)
+    ]
+
+
+def labels(path, count=6):
+    """A labels file: `Nuclear` for wells of even number, `Negative` for the others."""
+    rows = [f"{well},{'Negative' if k % 2 else 'Nuclear'}" for k, well in enumerate(wells(count))]
+    path.write_text("\n".join(["well,label", *rows, ""]), encoding="utf-8")
+    return path

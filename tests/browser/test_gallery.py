@@ -97,7 +97,7 @@ def test_arrows_move_and_enter_opens_a_cell(gallery):
 
 
 def test_an_address_with_a_cell_opens_that_cell(visit, address):
-    visit.page.goto(f"{address}/cells?token=secret&site=plate_A04#cell=plate_A04/3")
+    visit.page.goto(f"{address}/cells?token=secret&well=B01#cell=plate_A04/3")
     visit.page.wait_for_selector("#card[open]")
     assert "Cell 3 of field plate_A04" in visit.page.locator("#card").inner_text()
 

@@ -114,6 +114,11 @@ def test_cells_stand_in_the_order_asked_for(client):
     assert up[0]["probability"] == min(cell["probability"] for cell in up)
 
 
+def test_one_cell_can_be_asked_for(client):
+    answer = client.get("/api/cells", params={"site": "plate_A04", "cell": 3}).json()
+    assert [(cell["site"], cell["cell"]) for cell in answer["cells"]] == [("plate_A04", 3)]
+
+
 def test_assigned_and_unsure_cells_can_be_asked_for(client, shown_run):
     table = pl.read_parquet(shown_run.run / "predictions.parquet")
     given = table.filter(pl.col("Labels").list.contains("inside")).height

@@ -368,7 +368,14 @@ def _write_json(made: Made, classes: tuple[str, ...], *, wells: bool) -> None:
     if wells:
         evaluation = _evaluation(classes)
         (made.run / "evaluation.json").write_text(json.dumps(evaluation))
-    decision = {"calibration": "weak", "classes": list(classes), "n_fields": 8, "n_cells": 72}
+    decision = {
+        "calibration": "weak",
+        "classes": list(classes),
+        "negative": classes[-1] if len(classes) > 1 else None,
+        "pooling": "noisy_or",
+        "n_fields": 8,
+        "n_cells": 72,
+    }
     run.decision("decide").parent.mkdir()
     run.decision("decide").write_text(json.dumps(decision))
     metrics = {"accuracy": {"value": 0.91, "low": 0.82, "high": 0.97, "n": 72, "unit": "cell"}}
@@ -378,6 +385,13 @@ def _write_json(made: Made, classes: tuple[str, ...], *, wells: bool) -> None:
 def _evaluation(classes: tuple[str, ...]) -> dict[str, Any]:
     """The keys that the step `evaluate` writes, with figures that go with the drawn plate."""
     figures = {"value": 0.97, "low": 0.86, "high": 1.0, "positives": 4, "groups": 2, "apart": ""}
+    nothing = {
+        "value": None,
+        "low": None,
+        "high": None,
+        "positives": 0,
+        "apart": "only 0 positives",
+    }
     line = [[x / 10, 1 / (1 + np.exp(-2 * (x / 10 - 2.4)))] for x in range(51)]
     points = [
         {"well": f"{row}{c + 1:02d}", "plate": "P1", "dose": c, "value": c / 5, "n_cells": PER_SITE}
@@ -399,7 +413,10 @@ def _evaluation(classes: tuple[str, ...]) -> dict[str, Any]:
         "sites": {
             "n": 8,
             "resampled": "fields",
-            "classes": [{"name": name, **figures} for name in classes],
+            "classes": [
+                {"name": name, **(figures if name in (classes[0], classes[-1]) else nothing)}
+                for name in classes
+            ],
             "apart": {},
         },
         "drugs": [{**drug, "reason": "", "points": points, "line": line}],

@@ -136,3 +136,20 @@ def test_a_page_too_large_to_send_is_made_with_fewer_pictures(plate_run, monkeyp
 def test_options_without_meaning_are_refused(option):
     with pytest.raises(BadOption, match=next(iter(option))):
         build(**option)
+
+
+def test_what_the_step_evaluate_writes_is_shown(plate_run):
+    """The two steps meet in `evaluation.json` only; this holds their keys together."""
+    from cellwise.domain.steps import Job
+    from cellwise.stages.evaluate.step import work
+
+    (plate_run.run / "evaluation.json").unlink()
+    before = plate_run.html()
+    job = Job(plate_run.run, plate_run.images, "evaluate", {"draws": 40}, key="k", seed=1)
+    work(job, lambda done, total, note: None)
+    page = plate_run.html()
+    for words in ("Midpoint, dose steps", "Intraclass correlation", "Do the controls stand apart"):
+        assert words not in before
+        assert words in page
+    assert "Average precision with its 95 % interval" in page
+    assert "cannot be told apart" in page

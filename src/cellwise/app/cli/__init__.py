@@ -1,9 +1,8 @@
 """The command line: one file per verb, and the translation of errors into exit codes."""
 
-import signal
 import sys
 import traceback
-from types import FrameType
+from contextlib import suppress
 
 import typer
 
@@ -24,7 +23,8 @@ from cellwise.app.cli import (
     status,
     view,
 )
-from cellwise.errors import CellwiseError
+from cellwise.app.pipeline.stop import Stopped, StopSignals
+from cellwise.errors import CellwiseError, StorageError
 
 app = typer.Typer(
     name="cellwise",
@@ -51,25 +51,27 @@ def _root(
 
 def main() -> None:
     """Run the command; errors raised on purpose become one message and their exit code."""
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    StopSignals().install()
     try:
         app()
-    except CellwiseError as error:
-        print(f"cellwise: {error}", file=sys.stderr)
+    except StorageError as error:
+        # Python would print the number of the error, which says nothing to a user.
+        _say(error.strerror or str(error))
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("cellwise: interrupted. The same command goes on from here.", file=sys.stderr)
+    except CellwiseError as error:
+        _say(str(error))
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, Stopped):
+        _say("Interrupted. The same command goes on from here.")
         sys.exit(5)
     except BrokenPipeError:
         sys.exit(0)
     except Exception:  # noqa: BLE001 - the last line of defence: a bug, said plainly
         traceback.print_exc()
-        print(
-            "cellwise: this is a bug; `cellwise doctor` prints what a report needs.",
-            file=sys.stderr,
-        )
+        _say("This is a bug; `cellwise doctor` prints what a report needs.")
         sys.exit(1)
 
 
-def _as_interrupt(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def _say(text: str) -> None:
+    with suppress(OSError):
+        print(f"cellwise: {text}", file=sys.stderr)

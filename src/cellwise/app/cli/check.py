@@ -68,7 +68,7 @@ def screen(facts: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _layout(facts: dict[str, Any]) -> str:
     counts = facts["counts"]
-    text = facts["layout"]
+    text = str(facts["layout"])
     if counts.get("wells"):
         text += f", {counts['wells']} wells"
     if counts.get("plates"):

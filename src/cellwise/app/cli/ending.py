@@ -25,7 +25,8 @@ def print_ending(outcome: "Outcome") -> None:
     )
     for line in _headlines(run):
         print(line)
-    print(f"open {run.report}   or   cellwise view {outcome.run}")
+    if run.report.is_file():
+        print(f"open {run.report}   or   cellwise view {outcome.run}")
 
 
 def _headlines(run: RunFolder) -> list[str]:

@@ -1,5 +1,7 @@
 """Verbs whose parts come with a later release: they say so and end with 2."""
 
+from collections.abc import Callable
+
 import typer
 
 from cellwise.errors import UsageError
@@ -23,7 +25,7 @@ def register(app: typer.Typer) -> None:
         )(_refuse(verb, what))
 
 
-def _refuse(verb: str, what: str) -> "object":
+def _refuse(verb: str, what: str) -> Callable[[], None]:
     def answer() -> None:
         raise UsageError(f"`cellwise {verb}` ({what}) comes with a later release.")
 

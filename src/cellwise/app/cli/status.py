@@ -10,6 +10,8 @@ from cellwise.app.cli.options import AsJson, RunPath
 from cellwise.errors import PreflightError
 from cellwise.store.run_folder import RunFolder, read_json
 
+_USED = ("status", "recipe", "started", "finished", "steps", "counts")
+
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
@@ -37,7 +39,7 @@ def run_status(run: Path) -> dict[str, Any]:
     folder = RunFolder(run)
     if not folder.record.is_file():
         raise PreflightError(f"{run} is not a run folder: it holds no run.json.")
-    record = read_json(folder.record)
+    record = _record(folder)
     finished = {(step["kind"], step["name"]): step["state"] for step in record["steps"]}
     steps = []
     for step in record["recipe"]["steps"]:
@@ -76,16 +78,25 @@ def _liveness(run: Path, record: dict[str, Any]) -> str:
     return "killed (the same command resumes)"
 
 
+def _record(folder: RunFolder) -> dict[str, Any]:
+    record = read_json(folder.record)
+    missing = [name for name in _USED if name not in record]
+    if missing:
+        raise PreflightError(
+            f"{folder.record} was not written by cellwise: it has no {missing[0]}."
+        )
+    return record
+
+
 def _recorded_sites(log: Path) -> int:
+    from cellwise.app.pipeline.done import parse_line
+
     if not log.is_file():
         return 0
-    sites = set()
-    for line in log.read_text(encoding="utf-8").splitlines():
-        try:
-            sites.add(json.loads(line)["site"])
-        except (json.JSONDecodeError, KeyError):
-            continue
-    return len(sites - {""})
+    records = (parse_line(line) for line in log.read_bytes().splitlines())
+    # A later record counts, and one without a key says that the result is being made again.
+    latest = {record.site: record.key for record in records if record is not None}
+    return sum(bool(key) for site, key in latest.items() if site)
 
 
 def _lines(path: Path) -> int:

@@ -1,5 +1,6 @@
 """`cellwise view`: the report and a gallery of cells on the loopback address."""
 
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -18,7 +19,9 @@ def view(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
 ) -> None:
     """The report and a gallery of cells on the loopback address."""
+    from cellwise.app.pipeline.stop import Stopped
     from cellwise.app.view.server import serve
     from cellwise.app.window import open_run
 
-    serve(open_run(run).path, port=port, open_browser=browser)
+    with suppress(Stopped):
+        serve(open_run(run).path, port=port, open_browser=browser)

@@ -25,7 +25,7 @@ _ON_DEVICE = ("train", "score")
 
 
 def base_key(step: Step, *, state: State) -> str:
-    """Options and version of a step, seed and device where they matter; paths replaced by what lies there."""
+    """Options and version of a step, seed and device where they matter; contents for paths."""
     options = dict(step.options)
     if step.kind == "read" and options.get("labels"):
         options["labels"] = file_digest(Path(options["labels"]))

@@ -15,7 +15,6 @@ from filelock import FileLock, Timeout
 
 from cellwise.errors import RunLocked, StorageError
 
-
 _PATIENCE = 0.5
 
 

@@ -101,9 +101,7 @@ def _earlier_record(run: RunFolder) -> dict[str, Any]:
         raise
     version = record.get("format_version")
     if not isinstance(version, int) or not isinstance(record.get("recipe"), dict):
-        raise PreflightError(
-            f"{run.record} was not written by cellwise. Choose another --out."
-        )
+        raise PreflightError(f"{run.record} was not written by cellwise. Choose another --out.")
     if version > FORMAT_VERSION:
         raise FormatError(
             f"{run.path} was written by a newer cellwise (format {version} > {FORMAT_VERSION}). "

@@ -1,12 +1,17 @@
 """Runs a recipe on a folder: checks, lock, steps in order, record. The same call resumes."""
 
+import errno
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cellwise.app.pipeline.engine import Workers
 from cellwise.app.pipeline.events import EventLog, Listener, Silent
+from cellwise.app.pipeline.keys import listing_digest
+from cellwise.app.pipeline.leftovers import sweep
 from cellwise.app.pipeline.lock import locked
+from cellwise.app.pipeline.preflight import check_request
 from cellwise.app.pipeline.record import (
     changed_options,
     earlier_options,
@@ -18,12 +23,18 @@ from cellwise.app.pipeline.record import (
 )
 from cellwise.app.pipeline.site_step import run_site_step
 from cellwise.app.pipeline.state import Request, State, step_module
+from cellwise.app.pipeline.stop import Stopped
 from cellwise.app.pipeline.table_step import run_table_step
 from cellwise.app.recipe.resolve import Step
-from cellwise.errors import CellwiseError, Interrupted, PreflightError, StorageError
+from cellwise.errors import CellwiseError, Interrupted, StorageError
 from cellwise.store.run_folder import RunFolder
 
 FITTING = ("split", "label", "train")
+# What the machine is to blame for: a full, failing, vanished or read-only disk, too few handles.
+_OUTSIDE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOTCONN),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,52 +52,63 @@ def run_pipeline(request: Request, listener: Listener | None = None) -> Outcome:
 
     Raises:
         PreflightError: The folders cannot be used as asked; nothing was started.
+        BadOption: A setting cannot take its value; nothing was started.
         RunLocked: Another process works in the run folder.
         StorageError: The disk is full or read-only; the same call resumes.
         Interrupted: Stopped by the user; the same call resumes.
     """
-    _preflight(request)
+    earlier = check_request(request)
     run = RunFolder(request.out)
-    with locked(request.out):
-        state = State(request, listener or Silent(), run, before=earlier_options(run))
-        record = opening_record(request)
+    with locked(request.out), Workers(request.workers) as workers:
+        if earlier.get("status") != "done":
+            sweep(request.out)
+        listing = listing_digest(request.folder)
+        before = earlier_options(earlier)
+        state = State(request, listener or Silent(), run, workers, listing, before=before)
+        record = opening_record(request, listing)
         write_record(run, record)
-        log = EventLog(run.path / "log.jsonl")
-        started = time.monotonic()
-        status = "failed"
-        try:
-            log.write(event="started", time=now(), recipe=request.recipe.digest)
-            _steps(state, record, log)
-            status = "done"
-        except KeyboardInterrupt as error:
-            status = "interrupted"
-            raise Interrupted("Interrupted. The same command goes on from here.") from error
-        except StorageError:
-            status = "interrupted"
-            raise
-        finally:
-            _close(state, record, status=status, started=started, log=log)
+        _recorded(state, record)
     rows = record["counts"]["quarantined"]
     return Outcome(request.out, 3 if rows else 0, record["counts"], float(record["seconds"]))
 
 
-def _preflight(request: Request) -> None:
-    if not request.folder.is_dir():
-        raise PreflightError(f"There is no folder {request.folder}.")
-    out, folder = request.out.resolve(), request.folder.resolve()
-    if out == folder or folder in out.parents:
-        raise PreflightError(
-            f"The run folder {request.out} lies inside the image folder {request.folder}, where "
-            "its own pictures would be read as input. Choose an --out beside it."
-        )
-    if request.out.exists() and not request.out.is_dir():
-        raise PreflightError(f"{request.out} is a file, not a folder.")
+def _recorded(state: State, record: dict[str, Any]) -> None:
+    """Do the steps; however they end, the record says so."""
+    log = EventLog(state.run.path / "log.jsonl")
+    started = time.monotonic()
+    status = "failed"
+    try:
+        log.write(event="started", time=now(), recipe=state.request.recipe.digest)
+        _steps(state, record, log)
+        status = "done"
+    except (KeyboardInterrupt, Stopped, SystemExit) as error:
+        # Lightning turns an interrupt into an exit of its own.
+        status = "interrupted"
+        raise Interrupted("Interrupted. The same command goes on from here.") from error
+    except StorageError:
+        status = "interrupted"
+        raise
+    except OSError as error:
+        if error.errno not in _OUTSIDE:
+            raise
+        status = "interrupted"
+        raise StorageError(
+            error.errno,
+            f"{error.filename or state.request.out}: {error.strerror}. See to that and give the "
+            "same command again.",
+        ) from error
+    finally:
+        state.workers.stop()
+        _close(state, record, status=status, started=started, log=log)
 
 
 def _steps(state: State, record: dict[str, Any], log: EventLog) -> None:
     for step in state.request.recipe.steps:
         if state.request.fitted is not None and step.kind in FITTING:
             continue
+        if step_module(step.kind).UNIT != "site":
+            # A training needs the memory and the cores.
+            state.workers.stop()
         facts = _one_step(step, state)
         state.facts.append(facts)
         record["steps"] = state.facts
@@ -98,10 +120,10 @@ def _steps(state: State, record: dict[str, Any], log: EventLog) -> None:
 
 def _one_step(step: Step, state: State) -> dict[str, Any]:
     before = state.before.get(f"{step.kind}-{step.name}")
-    why = "; ".join(changed_options(before, step.options))
+    options = "; ".join(changed_options(before, step.options))
     if step_module(step.kind).UNIT == "site":
-        return run_site_step(step, state=state, why=why)
-    return run_table_step(step, state=state, why=why)
+        return run_site_step(step, state=state, options=options)
+    return run_table_step(step, state=state, options=options)
 
 
 def _close(
@@ -111,8 +133,8 @@ def _close(
     record["status"] = status
     record["finished"] = now()
     record["seconds"] = round(time.monotonic() - started, 3)
-    record["counts"] = _counts(state)
     try:
+        record["counts"] = _counts(state)
         write_quarantine(state.run, quarantine_rows(state))
         write_record(state.run, record)
         log.write(event=status, time=record["finished"], counts=record["counts"])

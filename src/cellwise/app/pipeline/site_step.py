@@ -5,36 +5,31 @@ from dataclasses import replace
 from typing import Any
 
 from cellwise.app.pipeline.done import TABLE, Done, from_site
-from cellwise.app.pipeline.engine import map_batches
 from cellwise.app.pipeline.inputs import base_key, site_keys
 from cellwise.app.pipeline.keys import combine
+from cellwise.app.pipeline.reasons import may_have_passed, why_sites
 from cellwise.app.pipeline.state import State, log_name, site_module
 from cellwise.app.recipe.resolve import Step
 from cellwise.domain.steps import Job
 
 
-def run_site_step(step: Step, *, state: State, why: str) -> dict[str, Any]:
+def run_site_step(step: Step, *, state: State, options: str) -> dict[str, Any]:
     """Do what is left of a per-site step and return its facts for `run.json`."""
     started = time.monotonic()
     keys = site_keys(step, state=state)
-    name = log_name(step)
-    state.site_keys[name] = keys
-    log = state.log(name)
+    state.site_keys[log_name(step)] = keys
+    log = state.log(log_name(step))
     job = state.job(step, base_key(step, state=state))
-    done = {site: record for site, record in log.latest.items() if keys.get(site) == record.key}
-    module = site_module(step.kind)
-    present = getattr(module, "present", None)
-    if present is not None:
-        good = {site: r.shard for site, r in done.items() if r.error is None}
-        lost = set(good) - set(present(job, good))
-        done = {site: record for site, record in done.items() if site not in lost}
+    done = _finished(keys, job=job, step=step, state=state)
     todo = sorted(site for site in keys if site not in done)
     if todo:
+        why = why_sites(todo, log.latest, keys, options=options)
         state.listener.step_started(step.name, total=len(todo), unit="site", why=why)
+        log.void({site: keys[site] for site in todo})
         _do_sites(todo, keys, step=step, job=job, state=state)
-    counts = _merge(keys, job=job, step=step, state=state)
+    counts, merged = _merge(keys, job=job, step=step, state=state)
     seconds = time.monotonic() - started
-    if todo:
+    if todo or merged:
         state.listener.step_finished(step.name, seconds=seconds, counts=counts)
     else:
         state.listener.step_reused(step.name, counts=counts)
@@ -44,8 +39,18 @@ def run_site_step(step: Step, *, state: State, why: str) -> dict[str, Any]:
         "key": combine(keys[site] for site in sorted(keys)),
         "seconds": round(seconds, 3),
         "counts": counts,
-        "state": "done" if todo else "reused",
+        "state": "done" if todo or merged else "reused",
     }
+
+
+def _finished(keys: dict[str, str], *, job: Job, step: Step, state: State) -> set[str]:
+    """The sites whose result under the current key lies on disk, or which stay set aside."""
+    latest = state.log(log_name(step)).latest
+    current = {site: r for site, r in latest.items() if keys.get(site) == r.key}
+    good = {site: record.shard for site, record in current.items() if record.error is None}
+    aside = {site for site, r in current.items() if r.error is not None and not may_have_passed(r)}
+    present = getattr(site_module(step.kind), "present", None)
+    return aside | set(good if present is None else present(job, good))
 
 
 def _do_sites(todo: list[str], keys: dict[str, str], *, step: Step, job: Job, state: State) -> None:
@@ -56,27 +61,26 @@ def _do_sites(todo: list[str], keys: dict[str, str], *, step: Step, job: Job, st
     log = state.log(log_name(step))
     finished = 0
     for (group, batch_job), records in zip(
-        batches, map_batches(module.work, batches, workers=job.workers), strict=True
+        batches, state.workers.map(module.work, batches), strict=True
     ):
         log.append([from_site(r, keys[r.site_id], batch_job.key) for r in records])
         finished += len(group)
         state.listener.step_advanced(finished, total=len(todo), note=group[-1])
 
 
-def _merge(keys: dict[str, str], *, job: Job, step: Step, state: State) -> dict[str, Any]:
+def _merge(
+    keys: dict[str, str], *, job: Job, step: Step, state: State
+) -> tuple[dict[str, Any], bool]:
+    """Counts of the step, and whether its tables had to be written for them."""
     log = state.log(log_name(step))
     good = {site: log.latest[site].shard for site in sorted(keys) if log.latest[site].error is None}
     key = combine(f"{site} {keys[site]} {shard}" for site, shard in good.items())
     record = log.latest.get(TABLE)
-    module = site_module(step.kind)
-    outputs = [path for path in _outputs(step.kind, state) if not path.is_file()]
-    if record is None or record.key != key or outputs:
-        counts = module.finish(job, good)
-        counts["set_aside"] = len(keys) - len(good)
-        log.append([Done(TABLE, key, counts)])
-        return counts
-    return dict(record.counts)
-
-
-def _outputs(kind: str, state: State) -> list[Any]:
-    return [state.run.pixels] if kind == "segment" else [state.run.cells]
+    output = state.run.pixels if step.kind == "segment" else state.run.cells
+    aside = len(keys) - len(good)
+    if record is not None and record.key == key and output.is_file():
+        return {**record.counts, "set_aside": aside}, False
+    log.void({TABLE: key})
+    counts = {**site_module(step.kind).finish(job, good), "set_aside": aside}
+    log.append([Done(TABLE, key, counts)])
+    return counts, True

@@ -1,25 +1,33 @@
 """Runs a table step unless its result for the same key is already there."""
 
 import time
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cellwise.app.pipeline.done import TABLE, Done
 from cellwise.app.pipeline.inputs import table_key
+from cellwise.app.pipeline.reasons import PASSING, why_table
 from cellwise.app.pipeline.state import State, log_name, table_module
 from cellwise.app.recipe.resolve import Step
+from cellwise.store.models import WEIGHTS_FILE
+from cellwise.store.run_folder import RunFolder, read_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
-def run_table_step(step: Step, *, state: State, why: str) -> dict[str, Any]:
+def run_table_step(step: Step, *, state: State, options: str) -> dict[str, Any]:
     """Do a table step if needed and return its facts for `run.json`."""
     started = time.monotonic()
     key = table_key(step, state=state)
     log = state.log(log_name(step))
     record = log.latest.get(TABLE)
-    if record is not None and record.key == key and outputs_exist(step, state=state):
+    whole = record is not None and outputs_exist(step, state=state, counts=record.counts)
+    if record is not None and record.key == key and whole:
         state.listener.step_reused(step.name, counts=record.counts)
         return _facts(step, key=key, seconds=0.0, counts=record.counts, state="reused")
+    why = why_table(record, key, options=options)
     state.listener.step_started(step.name, total=0, unit="", why=why)
+    log.void({TABLE: key})
 
     def report(done: int, total: int, note: str) -> None:
         state.listener.step_advanced(done, total=total, note=note)
@@ -31,27 +39,36 @@ def run_table_step(step: Step, *, state: State, why: str) -> dict[str, Any]:
     return _facts(step, key=key, seconds=seconds, counts=counts, state="done")
 
 
-def outputs_exist(step: Step, *, state: State) -> bool:
-    """Whether the files that the step promises are there."""
+def outputs_exist(step: Step, *, state: State, counts: dict[str, Any]) -> bool:
+    """Whether the files that the step promises are there; `counts` is what it recorded."""
     run = state.run
+    if step.kind == "train":
+        cards = list((run.path / "models" / step.name).glob("*/model.json"))
+        whole = [card for card in cards if (card.parent / WEIGHTS_FILE).is_file()]
+        return len(whole) >= int(counts.get("models", 1))
+    if step.kind == "decide":
+        name = "predictions" if step.name == "decide" else f"predictions_{step.name}"
+        decided = [] if state.request.fitted else [run.decision(step.name)]
+        return all(p.is_file() for p in (run.path / f"{name}.parquet", *decided))
+    if step.kind == "read" and _unsettled(run):
+        return False
     files: dict[str, list[Path]] = {
         "read": [run.sites, run.reading],
         "split": [run.folds],
         "label": [run.labels(step.name)],
         "score": [run.scores(step.name)],
-        "evaluate": [run.metrics],
+        "evaluate": [run.metrics, run.path / "evaluation.json"],
         "report": [run.report],
     }
-    if step.kind == "train":
-        return any((run.path / "models" / step.name).glob("*/model.json"))
-    if step.kind == "decide":
-        main = run.predictions if step.name == "decide" else _named_predictions(run.path, step.name)
-        return main.is_file()
     return all(path.is_file() for path in files[step.kind])
 
 
-def _named_predictions(run: Path, name: str) -> Path:
-    return run / f"predictions_{name}.parquet"
+def _unsettled(run: RunFolder) -> bool:
+    """Whether reading met what may have passed without a trace, such as a missing permission."""
+    if not run.reading.is_file():
+        return True
+    problems = read_json(run.reading).get("problems", [])
+    return any(problem.get("code") in PASSING for problem in problems)
 
 
 def _facts(

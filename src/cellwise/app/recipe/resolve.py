@@ -138,7 +138,9 @@ def _override(
     target, *keys = path.split(".")
     chosen = [i for i, step in enumerate(steps) if target == step.name or target == step.kind]
     named = [i for i in chosen if steps[i].name == target and steps[i].kind != target]
-    chosen = named or chosen
+    # Steps of several kinds may share a name: the setting is for those that have the option.
+    fitting = [i for i in named if _has_option(steps[i], keys[0])]
+    chosen = fitting or named or chosen
     if not chosen:
         known = sorted({word for step in steps for word in (step.kind, step.name)})
         raise UnknownName(
@@ -146,9 +148,17 @@ def _override(
             f"There is: {', '.join(known)}."
         )
     for index in chosen:
-        options = _placed(steps[index].options, keys, value)
+        options = steps[index].options
+        if len(keys) > 1 and keys[0] not in options:
+            # `train.net.width=8` speaks of the net that the step takes by itself.
+            options = {**options, keys[0]: _default(step_page(steps[index].kind), keys[0])}
+        options = _placed(options, keys, value)
         steps[index] = RawStep(steps[index].kind, options)
         origins[index] = {**origins[index], keys[0]: origin}
+
+
+def _has_option(step: RawStep, option: str) -> bool:
+    return any(own.name.rstrip("_") == option for own in step_page(step.kind).options)
 
 
 def _placed(options: dict[str, Any], keys: list[str], value: Any) -> dict[str, Any]:
@@ -156,7 +166,7 @@ def _placed(options: dict[str, Any], keys: list[str], value: Any) -> dict[str, A
     head, *rest = keys
     if not rest:
         return {**options, head: value}
-    inner = options.get(head, {})
+    inner = options.get(head) or {}
     if isinstance(inner, str):
         inner = {"name": inner}
     if not isinstance(inner, dict):

@@ -20,6 +20,7 @@ class Question:
     Args:
         name: The class that probabilities are about.
         plate, well, site: Equal to these texts.
+        cell: Equal to this number; 0 does not filter.
         low, high: Bounds of the class's probability, 0..1, both included.
         unsure: Least uncertainty, in bits, 0..1.
         assigned: `yes` for cells that were given the class, `no` for those that were not.
@@ -32,6 +33,7 @@ class Question:
     plate: str = ""
     well: str = ""
     site: str = ""
+    cell: int = 0
     low: float = 0.0
     high: float = 1.0
     unsure: float = 0.0
@@ -92,6 +94,8 @@ def _filtered(table: pl.DataFrame, asked: Question) -> pl.DataFrame:
     for name, value in ((PLATE, asked.plate), (WELL, asked.well), ("site_id", asked.site)):
         if value:
             wanted.append(pl.col(name) == value if name in table.columns else pl.lit(value=False))
+    if asked.cell:
+        wanted.append(pl.col("cell_id") == asked.cell)
     if asked.name and column in table.columns:
         if asked.low > 0 or asked.high < 1:
             wanted.append(pl.col(column).is_between(asked.low, asked.high))

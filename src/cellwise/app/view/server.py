@@ -172,6 +172,7 @@ def _api(app: "FastAPI", gallery: "Gallery") -> None:
         plate: str = "",
         well: str = "",
         site: str = "",
+        cell: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
         low: Annotated[float, share] = 0.0,
         high: Annotated[float, share] = 1.0,
         unsure: Annotated[float, share] = 0.0,
@@ -183,7 +184,9 @@ def _api(app: "FastAPI", gallery: "Gallery") -> None:
         if name and name not in gallery.classes:
             raise HTTPException(404, "There is no such class in this run.")
         chosen = name or next(iter(gallery.classes), "")
-        asked = Question(chosen, plate, well, site, low, high, unsure, assigned, sort, order, page)
+        asked = Question(
+            chosen, plate, well, site, cell, low, high, unsure, assigned, sort, order, page
+        )
         found = answer(gallery.table, asked)
         return {
             "class": chosen,

@@ -16,10 +16,10 @@ def plate(
     """Wells of one plate shaded by amount; rows are letters, empty wells stay open circles."""
     rows, columns = shape
     size = min(21.0, max(7.0, 300.0 / columns))
-    left, top = 22.0, 38.0
-    wide, high = max(left + columns * size + 6, 205.0), top + rows * size + 30
+    left, top = 22.0, 18.0
+    wide, high = max(left + columns * size + 6, 190.0), top + rows * size + 30
     scale = Scale(*bounds, 0.0, 1.0)
-    marks = [text(left, 14, title, css="head")]
+    marks = []
     skip = 1 if size >= 15 else 2 if size >= 9 else 4
     for c in range(0, columns, skip):
         marks.append(

@@ -49,19 +49,28 @@ async function load() {
   }
 }
 
+const whole = (count) => count.toLocaleString("en");
+
 function draw() {
   const first = (shown.page - 1) * 100 + 1;
   const last = first + shown.cells.length - 1;
   const count = document.getElementById("count");
   count.textContent = shown.total
-    ? `Cells ${first} to ${last} of ${shown.total}${shown.total < run.cells ? ` (${run.cells} in the run)` : ""}`
-    : `No cell fits these filters (${run.cells} in the run).`;
+    ? `Cells ${whole(first)} to ${whole(last)} of ${whole(shown.total)}${shown.total < run.cells ? ` (${whole(run.cells)} in the run)` : ""}`
+    : `No cell fits these filters (${whole(run.cells)} in the run).`;
   document.getElementById("page").textContent = `Page ${shown.page} of ${shown.pages}`;
   buttons.previous.disabled = shown.page <= 1;
   buttons.next.disabled = shown.page >= shown.pages;
   grid.replaceChildren(...shown.cells.map(tile));
+  openLinked();
+}
+
+// A link to a cell opens it wherever it stands, on this page of the gallery or on another.
+async function openLinked() {
   const open = state.openCell();
-  const wanted = open && shown.cells.find((cell) => cell.site === open.site && cell.cell === open.cell);
+  if (!open) return;
+  const here = shown.cells.find((cell) => cell.site === open.site && cell.cell === open.cell);
+  const wanted = here ?? (await api.cells(open)).cells[0];
   if (wanted) show(wanted, run.calibration);
 }
 

@@ -29,7 +29,12 @@ def context(material: Material) -> dict[str, Any]:
             "name": name,
             "n": table.filter(pl.col(PLATE) == name).height,
             "maps": [
-                _map(table.filter(pl.col(PLATE) == name), column, title, bounds[column])
+                {
+                    "title": title,
+                    "chart": _map(
+                        table.filter(pl.col(PLATE) == name), column, title, bounds[column]
+                    ),
+                }
                 for column, title, _ in kinds
             ],
         }
@@ -126,7 +131,7 @@ def _bounds(values: pl.Series, unit: str) -> tuple[float, float]:
     if unit == "share" or not known.size:
         return 0.0, 1.0
     if unit == "count":
-        return 0.0, float(max(known.max(), 1))
+        return 0, int(max(known.max(), 1))
     low, high = float(known.min()), float(known.max())
     return (low, high) if high > low else (low, low + 1e-6)
 

@@ -17,7 +17,7 @@ GOOD_Z = 0.5
 def context(material: Material) -> dict[str, Any]:
     """Agreement of replicates, control wells, and shares of variance by row, column and edge."""
     if material.wells is None or not material.wells.height:
-        return {"empty": "The images name no wells, so wells cannot be compared with each other."}
+        return {"empty": "Nothing was decided per well in this run, so wells cannot be compared."}
     agreement = material.evaluation.get("replicates") or []
     quality = material.evaluation.get("screen_quality") or []
     positions = material.evaluation.get("positions") or []

@@ -46,7 +46,7 @@ def context(material: Material) -> dict[str, Any]:
         "n_sites": material.n_sites,
         "empty_sites": sorted(site for site, n in counts.items() if n == 0)[:20],
         "n_empty": sum(n == 0 for n in counts.values()),
-        "median": float(np.median(list(counts.values()))) if counts else 0.0,
+        "median": f"{np.median(list(counts.values())) if counts else 0:g}",
         "key": _colour_key(material),
     }
 

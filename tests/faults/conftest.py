@@ -1,0 +1,19 @@
+"""One plate and its undisturbed run, shared by the tests that compare with it."""
+
+import pytest
+from fault_runs import left_on_disk, run
+from worlds import plate
+
+
+@pytest.fixture(scope="session")
+def still_plate(tmp_path_factory):
+    """A plate that no test may change."""
+    return plate(tmp_path_factory.mktemp("still") / "images")
+
+
+@pytest.fixture(scope="session")
+def undisturbed(still_plate, tmp_path_factory):
+    """What an undisturbed run of that plate leaves on disk."""
+    out = tmp_path_factory.mktemp("undisturbed") / "out.run"
+    assert run(still_plate, out).exit_code == 0
+    return left_on_disk(out)

@@ -1,0 +1,77 @@
+"""Tasks: what a batch costs, by hand and by a published value."""
+
+import pytest
+import torch
+
+from cellwise.errors import BadOption
+from cellwise.parts.losses import losses
+from cellwise.parts.tasks import tasks
+from cellwise.parts.tasks._task import Truth
+
+BAGS = torch.tensor([[[1, -1], [0, 2]], [[-0.5, 0.3], [0.7, -0.2]]])
+FIELDS = torch.tensor([[1.0, 0], [0, 1]])
+EVEN = torch.ones(2, 2)
+BCE = losses.build("bce")
+
+
+def test_the_bag_cost_agrees_with_the_published_form():
+    task = tasks.build({"name": "bag", "cells": 2, "cell_weight": 0.0})
+    truth = Truth(torch.zeros(4, 2), torch.zeros(4), FIELDS, EVEN)
+    assert task.cost(BAGS.reshape(4, 2), truth, BCE).item() == pytest.approx(0.962597, abs=1e-6)
+
+
+def test_the_bag_cost_is_four_parts_maximum_and_one_part_mean():
+    task = tasks.build({"name": "bag", "cell_weight": 0.0})
+    truth = Truth(torch.zeros(4, 2), torch.zeros(4), FIELDS, EVEN)
+    total = 0.0
+    for bag, field in zip(BAGS.tolist(), FIELDS.tolist(), strict=True):
+        for c, wanted in enumerate(field):
+            logits = [cell[c] for cell in bag]
+            for weight, z in ((4, max(logits)), (1, sum(logits) / 2)):
+                z = torch.tensor(z)
+                total += weight * float(torch.nn.functional.softplus(z) - z * wanted)
+    assert task.cost(BAGS.reshape(4, 2), truth, BCE).item() == pytest.approx(total / 5 / 4)
+
+
+def test_the_cell_term_counts_only_where_cells_have_labels():
+    task = tasks.build({"name": "bag", "cell_weight": 0.5})
+    plain = tasks.build({"name": "bag", "cell_weight": 0.0})
+    logits = BAGS.reshape(4, 2)
+    without = Truth(torch.zeros(4, 2), torch.zeros(4), FIELDS, EVEN)
+    torch.testing.assert_close(task.cost(logits, without, BCE), plain.cost(logits, without, BCE))
+    labelled = Truth(torch.ones(4, 2), torch.tensor([1.0, 0, 0, 0]), FIELDS, EVEN)
+    own = BCE(logits[:1], torch.ones(1, 2)).mean()
+    torch.testing.assert_close(
+        task.cost(logits, labelled, BCE), plain.cost(logits, labelled, BCE) + 0.5 * own
+    )
+
+
+def test_a_cell_counts_as_much_as_its_weight():
+    task = tasks.build("cell")
+    logits, targets = torch.tensor([[0.3], [-2.0]]), torch.tensor([[0.7], [1.0]])
+    truth = Truth(targets, torch.tensor([3.0, 1.0]), targets, torch.ones(2, 1))
+    per_item = BCE(logits, targets)[:, 0]
+    expected = (3 * per_item[0] + per_item[1]) / 4
+    torch.testing.assert_close(task.cost(logits, truth, BCE), expected)
+
+
+def test_a_rare_class_can_be_made_to_count_as_much_as_its_absence():
+    task = tasks.build("image")
+    logits, targets = torch.zeros(4, 1), torch.tensor([[1.0], [0], [0], [0]])
+    balance = torch.tensor([[0.5 / 0.75], [0.5 / 0.25]])
+    logits[0] = 2.0
+    truth = Truth(targets, torch.ones(4), targets, balance)
+    per_item = BCE(logits, targets)
+    expected = (per_item[:1].mean() + per_item[1:].mean()) / 2
+    torch.testing.assert_close(task.cost(logits, truth, BCE), expected)
+
+
+def test_no_labelled_item_costs_nothing_rather_than_nan():
+    truth = Truth(torch.zeros(2, 1), torch.zeros(2), torch.zeros(2, 1), torch.ones(2, 1))
+    assert tasks.build("cell").cost(torch.ones(2, 1), truth, BCE).item() == 0
+
+
+@pytest.mark.parametrize("spec", [{"name": "image", "size": 3}, {"name": "bag", "cell_weight": -1}])
+def test_impossible_settings_are_refused(spec):
+    with pytest.raises(BadOption):
+        tasks.build(spec)

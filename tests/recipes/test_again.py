@@ -1,0 +1,53 @@
+"""The same command again, and with one word changed."""
+
+import json
+import shutil
+
+import pytest
+from tests.plates import QUICK
+
+import cellwise
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture
+def copy(finished, plate, tmp_path):
+    """A copy of the finished run that a test may change."""
+    shutil.copytree(finished.path, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def states(run):
+    record = json.loads((run / "run.json").read_text())
+    return {f"{step['kind']}-{step['name']}": step["state"] for step in record["steps"]}
+
+
+def again(plate, copy, *settings):
+    return cellwise.run(
+        plate / "images",
+        labels=plate / "labels.csv",
+        out=copy,
+        settings=(*QUICK, *settings),
+        seed=3,
+    )
+
+
+def test_the_same_command_again_does_nothing(plate, copy):
+    before = (copy / "predictions.parquet").read_bytes()
+    again(plate, copy)
+    assert set(states(copy).values()) == {"reused"}
+    assert (copy / "predictions.parquet").read_bytes() == before
+
+
+def test_another_threshold_learns_nothing_anew(plate, copy):
+    again(plate, copy, "decide.threshold=0.4")
+    done = {name for name, state in states(copy).items() if state == "done"}
+    assert done == {"decide-decide", "decide-control", "evaluate-evaluate", "report-report"}
+
+
+def test_another_number_of_epochs_segments_nothing_anew(plate, copy):
+    again(plate, copy, "cell.epochs=3")
+    done = states(copy)
+    assert done["segment-segment"] == done["cells-cells"] == done["train-control"] == "reused"
+    assert done["train-cell"] == done["score-cell"] == "done"

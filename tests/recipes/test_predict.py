@@ -1,0 +1,61 @@
+"""A finished run applied to pictures that it never saw."""
+
+import numpy as np
+import polars as pl
+import pytest
+from tests.plates import write_plate
+from tests.worlds import draw
+
+import cellwise
+from cellwise.app.pipeline.run import run_pipeline
+from cellwise.app.request import fitted_request
+from cellwise.errors import PreflightError, UsageError
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def predicted(finished, tmp_path_factory):
+    home = tmp_path_factory.mktemp("new")
+    write_plate(home / "images", ["C03", "C04", "D07"], nuclear=lambda well: well == "C04")
+    request = fitted_request(finished.path, home / "images", home / "run", workers=1)
+    run_pipeline(request)
+    return cellwise.open_run(home / "run")
+
+
+def test_a_folder_laid_out_alike_needs_no_more_words(predicted):
+    cells = predicted.cells
+    assert set(cells["Metadata_Well"]) == {"C03", "C04", "D07"}
+    assert set(cells["part"]) == {"unlabelled"}
+    assert cells["fold"].null_count() == cells.height
+
+
+def test_what_was_learned_holds_for_new_wells(predicted):
+    means = dict(predicted.wells.select("Metadata_Well", "Mean_Nuclear").iter_rows())
+    assert means["C04"] > max(means["C03"], means["D07"])
+
+
+def test_nothing_is_learned_anew(predicted):
+    assert not (predicted.path / "models").exists()
+    assert not (predicted.path / "folds.parquet").exists()
+
+
+def test_an_array_in_memory_is_enough(finished, predicted):
+    pixels = np.stack(draw(1, nuclear=True))
+    cells = cellwise.predict(pixels, ["nucleus", "protein"], model=finished.path)
+    assert cells.height > 0
+    known = predicted.cells.filter(pl.col("Metadata_Well") == "C04")
+    np.testing.assert_allclose(cells["Prob_Nuclear"], known["Prob_Nuclear"], atol=1e-5)
+
+
+def test_channels_that_do_not_fit_are_refused(finished):
+    with pytest.raises(UsageError, match="channel, y, x"):
+        cellwise.predict(np.zeros((3, 9, 9)), ["nucleus", "protein"], model=finished.path)
+    with pytest.raises(PreflightError):
+        cellwise.predict(np.stack(draw(1)), ["nucleus", "er"], model=finished.path)
+
+
+def test_a_run_without_models_is_refused(plate, tmp_path):
+    run = cellwise.run(plate / "images", out=tmp_path / "run", recipe="segment-only")
+    with pytest.raises(PreflightError, match="only segments"):
+        fitted_request(run.path, plate / "images", tmp_path / "again")
