@@ -1,8 +1,8 @@
 """One plate and its undisturbed run, shared by the tests that compare with it."""
 
 import pytest
-from fault_runs import left_on_disk, run
-from worlds import plate
+from tests.faults.fault_runs import left_on_disk, run
+from tests.worlds import plate
 
 
 @pytest.fixture(scope="session")

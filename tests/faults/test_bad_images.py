@@ -5,9 +5,9 @@ import os
 import numpy as np
 import pytest
 import tifffile
-from fault_runs import cells, quarantine, reading, record, run
+from tests.faults.fault_runs import cells, quarantine, reading, record, run
 from PIL import Image
-from worlds import field, labels, plate, save, wells
+from tests.worlds import field, labels, plate, save, wells
 
 from cellwise.errors import PreflightError
 
@@ -28,7 +28,7 @@ def go(images, out, *settings, **options):
     """Run, check that nothing was lost, and give exit code and rows of the quarantine."""
     outcome = run(images, out, *settings, **options)
     rows = quarantine(out)
-    assert all(list(row) == COLUMNS and row["reason"] and row["remedy"] for row in rows)
+    assert all(list(row) == COLUMNS and row["reason"] for row in rows)
     facts = {step["kind"]: step["counts"] for step in record(out)["steps"]}
     assert facts["read"]["sites_usable"] + facts["read"]["sites_set_aside"] == (
         facts["read"]["sites"]
@@ -44,6 +44,7 @@ def only_a01_is_aside(code, rows, out, *, named):
     assert code == 3
     assert [row["code"] for row in rows] == [named]
     assert rows[0]["path"].startswith("A01")
+    assert rows[0]["remedy"]
     assert set(cells(out)["site_id"]) == {"A02", "A03", "A04"}
 
 

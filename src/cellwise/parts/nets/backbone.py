@@ -75,5 +75,5 @@ def _trunk(model: str, channels: int, *, pretrained: bool) -> Any:
 
 
 def _gives_a_map(trunk: Any) -> bool:
-    # Transformers give tokens, some networks put the features last: neither fits a 1 x 1 head.
-    return bool(trunk.feature_info) and getattr(trunk, "output_fmt", "NCHW") == "NCHW"
+    # Transformers cut the picture into patches and give tokens, or put the features last.
+    return not hasattr(trunk, "patch_embed")

@@ -20,13 +20,14 @@ def context(material: Material) -> dict[str, Any]:
         return {"empty": "No classes were predicted in this run, so no probability can vary."}
     if material.units != "cell" or not material.predictions.height:
         return {"empty": "No single cell has a probability in this run."}
-    table, what = _grouped(material)
+    everyone = _with_labels(material)
+    table, what = _grouped(everyone)
     shares = [_within(table, name, material.column(name)) for name in material.classes]
     shown = [name for name in _informative(material) if name][:_CHARTS]
     return {
         "what": what,
         "histograms": [
-            {"name": name, "chart": _histogram(material, name)}
+            {"name": name, "chart": _histogram(everyone, name)}
             for name in material.classes[:_HISTOGRAMS]
         ],
         "charts": [{"name": name, "chart": _by_group(table, name, what)} for name in shown],
@@ -39,12 +40,15 @@ def context(material: Material) -> dict[str, Any]:
     }
 
 
-def _grouped(material: Material) -> tuple[pl.DataFrame, str]:
-    """Predictions with `_group` (the well where known, else the field) and its field labels."""
+def _with_labels(material: Material) -> pl.DataFrame:
     assert material.predictions is not None
     assert material.sites is not None
     labels = material.sites.select("site_id", pl.col("labels").alias("_labels"))
-    table = material.predictions.join(labels, on="site_id", how="left", maintain_order="left")
+    return material.predictions.join(labels, on="site_id", how="left", maintain_order="left")
+
+
+def _grouped(table: pl.DataFrame) -> tuple[pl.DataFrame, str]:
+    """The cells with `_group`, the well where known and else the field, and the word for it."""
     if WELL in table.columns and table[WELL].null_count() < table.height:
         plate = pl.col(PLATE).fill_null("") if PLATE in table.columns else pl.lit("")
         several = PLATE in table.columns and table[PLATE].n_unique() > 1
@@ -108,8 +112,7 @@ def _colour(labels: list[str] | None, name: str) -> str:
     return VERMILION if name in labels else BLUE
 
 
-def _histogram(material: Material, name: str) -> Markup:
-    table, _ = _grouped(material)
+def _histogram(table: pl.DataFrame, name: str) -> Markup:
     edges = np.linspace(0, 1, _BINS + 1)
     has = pl.col("_labels").list.contains(name)
     parts = (

@@ -1,0 +1,230 @@
+"""The train step on a small world: what it writes, what it refuses, that settings do what they say."""
+
+import json
+import shutil
+
+import numpy as np
+import polars as pl
+import pytest
+from learn_world import CLASSES, draw, make_job, make_run, silent, write_folds, write_labels
+
+from cellwise.domain.tables import LABELS
+from cellwise.errors import BadOption, FormatError, PreflightError
+from cellwise.stages.train.step import SHELVES, build, work
+from cellwise.store.crops import write_shard
+from cellwise.store.models import read_card, read_model
+from cellwise.store.tables import read_table, write_table
+
+
+@pytest.fixture
+def run(tmp_path):
+    return make_run(tmp_path)
+
+
+def card_of(run, name="model", fold=0):
+    return read_card(run.model(name, fold))
+
+
+def test_one_model_for_each_fold_left_out_with_all_that_predicting_needs(run):
+    counts = work(make_job(run), silent)
+    assert counts["models"] == 2
+    card, weights = read_model(run.model("model", 1))
+    assert (card.classes, card.negative, card.fold) == (CLASSES[:2], "Negative", 1)
+    assert [(c.name, c.role) for c in card.channels] == [("dna", "nucleus"), ("gfp", "protein")]
+    assert card.training["sites"] == 6
+    assert card.training["epochs"] == 3
+    assert card.training["losses"][-1] < card.training["losses"][0]
+    assert card.crop["size"] == 24
+    assert len(card.normalisation["mean"]) == 2
+    assert weights["head.weight"].shape[0] == 2
+    assert not (run.temporary / "model-k1").exists(), "checkpoints are gone"
+
+
+@pytest.mark.parametrize("how", ["no folds", "one fold"])
+def test_without_two_folds_there_is_one_model_of_all(run, how):
+    if how == "no folds":
+        run.folds.unlink()
+    else:
+        write_folds(run, {f"s{n:02d}": 0 for n in range(12)})
+    assert work(make_job(run, epochs=1), silent)["models"] == 1
+    assert card_of(run, fold=None).fold is None
+
+
+def test_models_of_folds_that_exist_no_more_are_deleted(run):
+    stale = run.model("model", 7)
+    stale.mkdir(parents=True)
+    work(make_job(run, epochs=1), silent)
+    assert sorted(p.name for p in stale.parent.iterdir()) == ["fold0", "fold1"]
+
+
+def test_the_fold_left_out_is_never_looked_at(run):
+    """Pixels of the left-out fold may be anything: the weights stay the same, bit for bit."""
+    work(make_job(run), silent)
+    before = card_of(run), read_model(run.model("model", 0))[1]
+    for number in range(12):
+        if number // 3 % 2 == 0:
+            noise = np.random.default_rng(number).uniform(0, 1, (4, 2, 24, 24))
+            write_shard(run.crops, f"s{number:02d}", noise)
+    shutil.rmtree(run.path / "models")
+    work(make_job(run), silent)
+    assert card_of(run) == before[0]
+    after = read_model(run.model("model", 0))[1]
+    assert all(np.array_equal(before[1][name], after[name]) for name in after)
+
+
+def test_the_seed_decides_the_weights(run):
+    found = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        work(make_job(run, name=name, seed=seed, epochs=1), silent)
+        found.append(read_model(run.model(name, 0))[1]["head.weight"])
+    assert np.array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], found[2])
+
+
+def test_the_random_state_and_threads_of_the_caller_stay_as_they_were(run):
+    import torch
+
+    torch.manual_seed(5)
+    before = (torch.random.get_rng_state(), torch.get_num_threads())
+    work(make_job(run, epochs=1, threads=2), silent)
+    assert torch.equal(before[0], torch.random.get_rng_state())
+    assert before[1] == torch.get_num_threads()
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_a_negative_control_learns_without_the_protein(run):
+    work(make_job(run, name="control", epochs=1, without=["protein"]), silent)
+    assert [c.key for c in card_of(run, "control").channels] == ["nucleus"]
+
+
+def test_channels_are_chosen_by_name_or_role_in_the_order_given(run):
+    work(make_job(run, epochs=1, channels=["protein", "dna"]), silent)
+    assert [c.name for c in card_of(run).channels] == ["gfp", "dna"]
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"channels": ["protien"]}, "Did you mean 'protein'"),
+        ({"without": ["dna", "gfp"]}, "no channel is left"),
+        ({"labels": ""}, "needs labels of cells"),
+        ({"epochs": 0}, "epochs"),
+        ({"precision": "fp8"}, "precision"),
+        ({"normalise": "median"}, "crop_mean"),
+        ({"net": {"name": "tiny", "wdth": 8}}, "Did you mean 'width'"),
+        ({"balance": "odd"}, "balance"),
+        ({"validate": 1.0}, "validate"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_with_what_to_do(run, options, word):
+    with pytest.raises(BadOption, match=word):
+        work(make_job(run, **options), silent)
+
+
+def test_labels_over_other_classes_are_refused(run):
+    labels = read_table(run.labels("label"), LABELS)
+    write_table(run.labels("label"), LABELS, labels, classes=("spot", "ring"))
+    with pytest.raises(FormatError, match="other classes"):
+        work(make_job(run), silent)
+
+
+def test_a_run_without_labels_is_refused(tmp_path):
+    run = make_run(tmp_path, sites=0, unlabelled=3)
+    with pytest.raises(PreflightError, match="--labels"):
+        work(make_job(run), silent)
+
+
+def test_labels_that_name_only_negative_leave_nothing_to_learn(run):
+    run.reading.write_text(json.dumps({"classes": {"names": ["Negative"], "negative": "Negative"}}))
+    with pytest.raises(PreflightError, match="nothing to learn"):
+        work(make_job(run), silent)
+
+
+def test_cells_of_weight_zero_are_left_out(run):
+    labels = read_table(run.labels("label"), LABELS)
+    first = pl.when(pl.col("cell_id") == 1).then(0.0).otherwise(pl.col("weight"))
+    labels = labels.with_columns(first.cast(pl.Float32).alias("weight"))
+    write_table(run.labels("label"), LABELS, labels, classes=CLASSES[:2])
+    assert work(make_job(run, epochs=1), silent)["items"] == 36
+
+
+def test_pixels_that_are_no_numbers_stop_the_training_and_say_where(run):
+    broken = np.full((4, 2, 24, 24), np.nan, np.float32)
+    write_shard(run.crops, "s04", broken)
+    with pytest.raises(BadOption, match=r"nan in epoch 1, batch \d+ \(fold0\).*learning_rate"):
+        work(make_job(run), silent)
+
+
+def test_setting_groups_aside_keeps_the_best_epoch_and_stops_early(run):
+    options = {"validate": 0.2, "patience": 1, "epochs": 12, "learning_rate": 0.05, "augment": []}
+    work(make_job(run, **options), silent)
+    for fold in (0, 1):
+        facts = card_of(run, fold=fold).training
+        assert facts["sites"] == 4, "two of six fields judge the epochs"
+        assert len(facts["validation"]) == facts["epochs"]
+        best = int(np.argmin(facts["validation"])) + 1
+        assert facts["kept_epoch"] <= best
+    assert any(card_of(run, fold=f).training["epochs"] < 12 for f in (0, 1))
+
+
+def test_setting_aside_the_only_group_is_refused(run):
+    frame = read_folds_as_one_group(run)
+    with pytest.raises(BadOption, match="only one"):
+        work(make_job(frame, validate=0.2), silent)
+
+
+def read_folds_as_one_group(run):
+    from cellwise.domain.tables import FOLDS
+
+    folds = read_table(run.folds, FOLDS).with_columns(
+        pl.format("g{}", pl.col("fold")).alias("group")
+    )
+    write_table(run.folds, FOLDS, folds)
+    return run
+
+
+def test_a_training_may_begin_with_the_weights_of_an_earlier_one(run):
+    work(make_job(run, name="first", epochs=2), silent)
+    still = {"start": "first", "epochs": 1, "learning_rate": 1e-9, "weight_decay": 0.0}
+    work(make_job(run, name="second", **still), silent)
+    for fold in (0, 1):
+        one, two = (read_model(run.model(name, fold))[1] for name in ("first", "second"))
+        assert all(np.allclose(one[name], two[name], atol=1e-6) for name in one)
+    with pytest.raises(BadOption, match="other channels"):
+        work(make_job(run, name="third", start="first", without=["protein"]), silent)
+
+
+def test_bags_learn_from_fields_without_labels_of_cells(run):
+    run.labels("label").unlink()
+    task = {"name": "bag", "cells": 3}
+    work(make_job(run, task=task, labels="", epochs=4, batch=3), silent)
+    losses = card_of(run).training["losses"]
+    assert losses[-1] < losses[0]
+    assert card_of(run).unit == "cell"
+
+
+def test_fields_are_learned_from_whole(run):
+    work(make_job(run, task={"name": "image", "size": 32}, labels="", epochs=2, batch=3), silent)
+    card = card_of(run)
+    assert (card.unit, card.crop["size"], card.training["items"]) == ("site", 32, 6)
+
+
+def test_half_precision_trains_too(run):
+    work(make_job(run, epochs=1, precision="bf16"), silent)
+    assert read_model(run.model("model", 0))[1]["head.weight"].dtype == np.float32
+
+
+def test_a_run_that_applies_finished_models_trains_nothing(run, tmp_path):
+    assert work(make_job(run, fitted=tmp_path), silent) == {"models": 0}
+
+
+def test_every_default_is_a_valid_choice():
+    options = build()
+    assert set(SHELVES) == {"task", "net", "loss", "augment"}
+    assert options.epochs >= 1
+
+
+def test_the_world_is_what_it_says():
+    spot, ring = draw("spot", 0)[1], draw("ring", 0)[1]
+    assert spot[16, 16] > 0.3 > ring[16, 16]
+    write_labels  # noqa: B018 (used by the tests of the score step)
