@@ -6,7 +6,7 @@ DEMO ?= demo.run
 INSTALLED := $(VENV)/.installed
 BIN := $(VENV)/bin
 
-.PHONY: demo test quick lint types format browser clean
+.PHONY: demo test quick lint types format browser docs clean
 
 demo: $(INSTALLED)
 	@start=$$(date +%s); \
@@ -49,6 +49,10 @@ browser:
 	  (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium) >/dev/null \
 	    || echo "chromium could not be installed: the browser tests will be skipped"; \
 	else echo "no chromium and no way to install it: the browser tests will be skipped"; fi
+
+# Pages that are made from the code; a test says when they are out of date.
+docs: $(INSTALLED)
+	$(BIN)/cellwise parts --markdown > docs/parts.md
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -102,7 +102,7 @@ WELLS = [f"{row}{column:02d}" for row in "ABCDEFGH" for column in range(1, 13)]
 
 def test_a_row_effect_is_found_and_shares_by_hand():
     value = np.array([float(ord(w[0])) for w in WELLS])
-    found = positions.build()(WELLS, value, np.full(96, np.nan))
+    found = positions.build()(WELLS, value, np.full(96, np.nan), [""] * 96)
     effects = {e.factor: e for e in found.effects}
     assert effects["row"].eta2 == pytest.approx(1)
     assert effects["column"].eta2 == pytest.approx(0)
@@ -113,28 +113,36 @@ def test_a_row_effect_is_found_and_shares_by_hand():
 
 def test_without_effect_eta2_is_near_its_expectation():
     rng = np.random.default_rng(0)
-    each = [positions.build()(WELLS, rng.normal(size=96), np.full(96, np.nan)) for _ in range(100)]
+    each = [positions.build()(WELLS, rng.normal(size=96), np.full(96, np.nan), [""] * 96) for _ in range(100)]
     mean = np.mean([[e.eta2 for e in found.effects] for found in each], axis=0)
     assert mean == pytest.approx([e.expected for e in each[0].effects], abs=0.02)
 
 
 def test_the_edge_is_the_rim_of_the_plate():
     value = np.array([1.0 if w[0] in "AH" or w[1:] in ("01", "12") else 0.0 for w in WELLS])
-    found = positions.build()(WELLS, value, np.full(96, np.nan))
+    found = positions.build()(WELLS, value, np.full(96, np.nan), [""] * 96)
     assert {e.factor: e.eta2 for e in found.effects}["edge"] == pytest.approx(1)
 
 
 def test_dose_by_column_is_called_inseparable():
     wells = [f"{row}{column:02d}" for row in "AB" for column in range(3, 12)]
     dose = np.array([float(w[1:]) - 2 for w in wells])
-    found = positions.build()(wells, np.random.default_rng(0).random(18), dose)
+    found = positions.build()(wells, np.random.default_rng(0).random(18), dose, [""] * 18)
     assert len(found.warnings) == 1
     assert "follows the column" in found.warnings[0]
 
 
+def test_two_drugs_laid_out_in_opposite_directions_are_both_inseparable():
+    wells = [f"{row}{column:02d}" for row in "AB" for column in range(3, 12)]
+    dose = np.array([column if w[0] == "A" else 12 - column for w in wells for column in [int(w[1:])]])
+    value = np.random.default_rng(0).random(18)
+    found = positions.build()(wells, value, dose.astype(float), [w[0] for w in wells])
+    assert any("follows the column" in text for text in found.warnings)
+
+
 @pytest.mark.parametrize("wells", [[], ["A01"], ["nowhere", "B02"], ["A01", "A02", "A03", "A04"]])
 def test_few_or_odd_wells_give_nan(wells):
-    found = positions.build()(wells, np.ones(len(wells)), np.full(len(wells), np.nan))
+    found = positions.build()(wells, np.ones(len(wells)), np.full(len(wells), np.nan), [""] * len(wells))
     assert all(np.isnan(e.eta2) for e in found.effects)
 
 

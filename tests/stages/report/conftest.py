@@ -84,7 +84,7 @@ def write_run(
     write_table(run.sites, SITES, sites_to_frame(sites, headers))
     table = _cells(run, sites, drawn)
     _write_pixels(run, sites)
-    _write_json(made, classes, wells=wells)
+    _write_json(made, classes, wells=wells and cells > 0)
     if classes:
         _write_predictions(run, sites, table, classes)
     return made

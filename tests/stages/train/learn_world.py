@@ -45,7 +45,7 @@ def draw(label, seed):
 
 
 def make_run(folder, *, sites=12, folds=2, unlabelled=0, channels=CHANNELS):
-    """Write a run folder up to the labels; the last `unlabelled` sites have no label and no fold."""
+    """A run folder up to the labels; the last `unlabelled` sites have no label and no fold."""
     run, images = RunFolder(folder / "run"), folder / "images"
     images.mkdir(parents=True)
     ids = [f"s{n:02d}" for n in range(sites + unlabelled)]
@@ -86,13 +86,9 @@ def write_labels(run, labels, *, weight=1.0):
         for site, label in labels.items()
         for cell in (1, 2, 3, 4)
     ]
-    schema = {"label": pl.Array(pl.Float32, 2)}
-    write_table(
-        run.labels("label"),
-        LABELS,
-        pl.DataFrame(rows, schema_overrides=schema),
-        classes=CLASSES[:2],
-    )
+    if rows:
+        frame = pl.DataFrame(rows, schema_overrides={"label": pl.Array(pl.Float32, 2)})
+        write_table(run.labels("label"), LABELS, frame, classes=CLASSES[:2])
 
 
 def make_job(run, *, name="model", key="k1", seed=3, step="train", fitted=None, **options):

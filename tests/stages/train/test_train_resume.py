@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from learn_world import make_job, make_run, silent
+from tests.stages.train.learn_world import make_job, make_run, silent
 
 from cellwise.stages.train.step import work
 from cellwise.store.models import WEIGHTS_FILE

@@ -1,4 +1,4 @@
-"""The train step on a small world: what it writes, what it refuses, that settings do what they say."""
+"""The train step on a small world: what it writes and refuses, and that settings do as they say."""
 
 import json
 import shutil
@@ -6,9 +6,9 @@ import shutil
 import numpy as np
 import polars as pl
 import pytest
-from learn_world import CLASSES, draw, make_job, make_run, silent, write_folds, write_labels
+from tests.stages.train.learn_world import CLASSES, draw, make_job, make_run, silent, write_folds
 
-from cellwise.domain.tables import LABELS
+from cellwise.domain.tables import FOLDS, LABELS
 from cellwise.errors import BadOption, FormatError, PreflightError
 from cellwise.stages.train.step import SHELVES, build, work
 from cellwise.store.crops import write_shard
@@ -168,19 +168,11 @@ def test_setting_groups_aside_keeps_the_best_epoch_and_stops_early(run):
 
 
 def test_setting_aside_the_only_group_is_refused(run):
-    frame = read_folds_as_one_group(run)
-    with pytest.raises(BadOption, match="only one"):
-        work(make_job(frame, validate=0.2), silent)
-
-
-def read_folds_as_one_group(run):
-    from cellwise.domain.tables import FOLDS
-
-    folds = read_table(run.folds, FOLDS).with_columns(
-        pl.format("g{}", pl.col("fold")).alias("group")
-    )
+    folds = read_table(run.folds, FOLDS)
+    folds = folds.with_columns(pl.format("g{}", pl.col("fold")).alias("group"))
     write_table(run.folds, FOLDS, folds)
-    return run
+    with pytest.raises(BadOption, match="only one"):
+        work(make_job(run, validate=0.2), silent)
 
 
 def test_a_training_may_begin_with_the_weights_of_an_earlier_one(run):
@@ -227,4 +219,3 @@ def test_every_default_is_a_valid_choice():
 def test_the_world_is_what_it_says():
     spot, ring = draw("spot", 0)[1], draw("ring", 0)[1]
     assert spot[16, 16] > 0.3 > ring[16, 16]
-    write_labels  # noqa: B018 (used by the tests of the score step)

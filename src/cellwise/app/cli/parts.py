@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
 
 def parts(
     kind: Annotated[str, typer.Argument(help="Only this kind, such as loss.")] = "",
+    markdown: Annotated[bool, typer.Option("--markdown", help="As a page.")] = False,
 ) -> None:
     """Everything that a recipe can name, with its options."""
     from cellwise.errors import UnknownName
@@ -36,15 +37,20 @@ def parts(
             f"No kind of part is called {kind!r}.{did_you_mean(kind, list(SHELVES))} There is: "
             f"{', '.join(SHELVES)}."
         )
+    if markdown:
+        print("# Parts that a recipe can name\n\nMade by `make docs` from the parts themselves.")
     for shelf, package in SHELVES.items():
         if kind and shelf != kind:
             continue
         registry = Registry(shelf, package)
-        print(f"\n{shelf}")
+        print(f"\n## {shelf}\n" if markdown else f"\n{shelf}")
         for name in registry.part_names():
             page = registry.page(name)
             options = ", ".join(
                 option.name if option.required else f"{option.name}={option.default}"
                 for option in page.options
             )
-            print(f"  {name}({options})\n      {page.summary}")
+            if markdown:
+                print(f"### `{name}({options})`\n\n{page.doc}\n")
+            else:
+                print(f"  {name}({options})\n      {page.summary}")

@@ -25,7 +25,8 @@ def run_site_step(step: Step, *, state: State, options: str) -> dict[str, Any]:
     if todo:
         why = why_sites(todo, log.latest, keys, options=options)
         state.listener.step_started(step.name, total=len(todo), unit="site", why=why)
-        log.void({site: keys[site] for site in todo})
+        # The tables no longer tell what lies on disk, and leftovers of other settings go with them.
+        log.void({**{site: keys[site] for site in todo}, TABLE: ""})
         _do_sites(todo, keys, step=step, job=job, state=state)
     counts, merged = _merge(keys, job=job, step=step, state=state)
     seconds = time.monotonic() - started

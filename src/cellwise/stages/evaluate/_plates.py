@@ -151,8 +151,13 @@ def _add_positions(found: Results, wells: pl.DataFrame, name: str) -> list[str]:
     warnings = []
     for key, rows in wells.group_by(keys, maintain_order=True):
         plate = "/".join(part for part in key if part is not None)
-        dose = rows["dose"].cast(pl.Float64).fill_null(np.nan).to_numpy()
-        result = positions.build()(rows["Metadata_Well"].to_list(), _values(rows, name), dose)
+        dosed = pl.when("dosed").then(pl.col("dose").cast(pl.Float64)).fill_null(np.nan)
+        result = positions.build()(
+            rows["Metadata_Well"].to_list(),
+            _values(rows, name),
+            rows.select(dosed.alias("dose"))["dose"].to_numpy(),
+            rows["drug"].to_list(),
+        )
         found.detail["positions"] += [
             {"plate": plate, "class": name, **asdict(effect)} for effect in result.effects
         ]

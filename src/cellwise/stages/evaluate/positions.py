@@ -18,6 +18,7 @@ from cellwise.stages.evaluate.correlation import spearman
 
 FACTORS = ("row", "column", "edge")
 _FORMATS = ((4, 6), (6, 8), (8, 12), (16, 24), (32, 48))
+_LEAST_DOSES = 3
 _LEAST_WELLS = 4
 
 
@@ -40,11 +41,11 @@ class Positions:
     warnings: tuple[str, ...]
 
 
-Evaluator = Callable[[Sequence[str], Floats, Floats], Positions]
+Evaluator = Callable[[Sequence[str], Floats, Floats, Sequence[str]], Positions]
 
 
 def build(collinear: float = 0.95) -> Evaluator:
-    """Make `(wells, value, dose) -> Positions` for one plate.
+    """Make `(wells, value, dose, drugs) -> Positions` for one plate.
 
     Args:
         collinear: In 0..1; rank correlation of dose with row or column from which they are called
@@ -53,13 +54,15 @@ def build(collinear: float = 0.95) -> Evaluator:
     if not 0 < collinear <= 1:
         raise BadOption("evaluate positions: collinear lies above 0 and at most 1.")
 
-    def evaluate(wells: Sequence[str], value: Floats, dose: Floats) -> Positions:
-        """`wells` are names as `A01`; `dose` is NaN where a well has none."""
+    def evaluate(
+        wells: Sequence[str], value: Floats, dose: Floats, drugs: Sequence[str]
+    ) -> Positions:
+        """`wells` are names as `A01`; `dose` is NaN where a well has none (controls too)."""
         places = _places(wells)
         known = np.isfinite(places).all(axis=1) & np.isfinite(value)
         levels = _levels(places)
         effects = tuple(_effect(name, levels[name][known], value[known]) for name in FACTORS)
-        return Positions(effects, _confounded(places, dose, collinear))
+        return Positions(effects, _confounded(places, dose, drugs, collinear))
 
     return evaluate
 
@@ -99,13 +102,26 @@ def _effect(factor: str, level: Floats, value: Floats) -> PositionEffect:
     return PositionEffect(factor, min(between / total, 1.0), (count - 1) / (n - 1), count, n)
 
 
-def _confounded(places: Floats, dose: npt.NDArray[np.float64], limit: float) -> tuple[str, ...]:
+def _confounded(
+    places: Floats, dose: npt.NDArray[np.float64], drugs: Sequence[str], limit: float
+) -> tuple[str, ...]:
+    """A sentence per axis along which the doses of some drug lie in order.
+
+    Each drug by itself: two drugs laid out in opposite directions are both inseparable from the
+    column, though over both together nothing would show.
+    """
     known = np.isfinite(dose) & np.isfinite(places).all(axis=1)
-    if len(np.unique(dose[known])) < 3:
-        return ()
-    return tuple(
-        f"Dose follows the {name} of the plate (rank correlation {value:.2f}): an effect of dose "
-        f"and an effect of the {name} cannot be told apart."
-        for axis, name in enumerate(("row", "column"))
-        if abs(value := spearman(dose[known], places[known, axis])) >= limit
-    )
+    found = []
+    for axis, name in enumerate(("row", "column")):
+        strengths = []
+        for drug in sorted(set(drugs)):
+            own = known & (np.array(drugs) == drug)
+            if len(np.unique(dose[own])) >= _LEAST_DOSES:
+                strengths.append(spearman(dose[own], places[own, axis]))
+        worst = max((value for value in strengths if np.isfinite(value)), key=abs, default=0.0)
+        if abs(worst) >= limit:
+            found.append(
+                f"Dose follows the {name} of the plate (rank correlation {worst:.2f}): an effect of "
+                f"dose and an effect of the {name} cannot be told apart."
+            )
+    return tuple(found)

@@ -90,7 +90,7 @@ def frame(
     for value, words in rows:
         marks.append(line(x.start, y(value), x.end, y(value), css="rule"))
         marks.append(text(x.start - 7, y(value) + 4, words, anchor="end", css="tick"))
-    for value, words in labelled(*x_range, about=max(3, int((x.end - x.start) / 50))):
+    for value, words in labelled(*x_range, about=max(3, int((x.end - x.start) / 42))):
         marks.append(text(x(value), y.start + 16, words, anchor="middle", css="tick"))
     marks.append(line(x.start, y.start, x.end, y.start, css="axis"))
     middle = (x.start + x.end) / 2

@@ -75,9 +75,11 @@ def render(material: Material, report: Callable[[int, int, str], None]) -> str:
 
 
 def _name(material: Material) -> str:
+    """The image folder's name; a folder called `images` or `input` goes by the one it lies in."""
     folder = str((material.record.get("inputs") or {}).get("folder") or "")
-    words = folder.replace("\\", "/").rstrip("/").split("/")[-1]
-    return words or "this run"
+    words = [word for word in folder.replace("\\", "/").split("/") if word not in ("", ".", "..")]
+    plain = [word for word in words[-2:] if word.lower() not in ("images", "input", "train")]
+    return plain[-1] if plain else "this run"
 
 
 def _percent(share: float | None) -> str:

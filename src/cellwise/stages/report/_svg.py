@@ -66,8 +66,11 @@ def short(value: float | None) -> str:
         return "–"
     if isinstance(value, int) or abs(value) >= 100 or (abs(value) >= 10 and value == int(value)):
         return f"{value:,.0f}".replace("-", "−")
-    tiny = 0 < abs(value) < 0.005
-    return (f"{value:.1g}" if tiny else f"{value:.2f}").replace("-", "−")
+    if 0 < abs(value) < 0.005:
+        return f"{value:.1g}".replace("-", "−")
+    # A share just below 1 must not read as 1.
+    digits = 3 if 0.99 < abs(value) < 1 else 2
+    return f"{value:.{digits}f}".replace("-", "−")
 
 
 def text(

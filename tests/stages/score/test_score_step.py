@@ -1,0 +1,229 @@
+"""The score step: who may score whom, that nothing depends on grouping, and what is refused."""
+
+import json
+import shutil
+
+import numpy as np
+import polars as pl
+import pytest
+from tests.stages.train.learn_world import CHANNELS, CLASSES, label_of, make_job, make_run, silent
+
+from cellwise.domain.tables import CELLS, FOLDS, SCORES
+from cellwise.errors import BadOption, FormatError, PreflightError
+from cellwise.stages.score import step
+from cellwise.stages.score.step import work
+from cellwise.stages.train.step import work as train
+from cellwise.store.crops import CropStore, write_channels, write_shard
+from cellwise.store.models import WEIGHTS_FILE
+from cellwise.store.run_folder import RunFolder
+from cellwise.store.tables import empty_frame, read_classes, read_table, write_table
+
+LEARN = {"epochs": 25, "net": {"name": "tiny", "width": 16}, "learning_rate": 0.01}
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """Twelve labelled fields, three without label; a model of crops and one of whole fields."""
+    folder = tmp_path_factory.mktemp("trained")
+    run = make_run(folder, unlabelled=3)
+    train(make_job(run, **LEARN), silent)
+    image = {"task": {"name": "image", "size": 64}, "batch": 3, "epochs": 30}
+    train(make_job(run, name="fields", key="k2", **{**LEARN, **image}), silent)
+    return folder
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    return RunFolder(tmp_path / "run")
+
+
+def score(run, **options):
+    job = make_job(run, step="score", **{"name": "s", **options})
+    work(job, silent)
+    return read_table(run.scores(job.name), SCORES)
+
+
+def logits(frame):
+    return np.array(frame["score"].to_list(), np.float32)
+
+
+def macro_accuracy(frame, unlabelled=()):
+    truth = [CLASSES.index(label_of(int(site[1:]))) for site in frame["site_id"]]
+    chances = 1 / (1 + np.exp(-logits(frame)))
+    found = np.c_[chances, 1 - chances.max(1)].argmax(1)
+    return float((found == np.array(truth)).mean())
+
+
+def test_cells_are_recognised_out_of_fold(run):
+    frame = score(run)
+    assert read_classes(run.scores("s"), SCORES) == CLASSES[:2]
+    assert len(frame) == 60
+    assert macro_accuracy(frame) > 0.9
+
+
+def test_a_field_with_a_fold_is_scored_only_by_the_model_that_left_it_out(run):
+    frame = score(run)
+    folds = dict(read_table(run.folds, FOLDS).select("site_id", "fold").iter_rows())
+    for site, fold, model in frame.select("site_id", "fold", "model").unique().iter_rows():
+        assert fold == folds[site]
+        assert model == ("model/mean" if fold is None else f"model/fold{fold}")
+
+
+def test_a_field_without_a_fold_gets_the_mean_of_all_models(run):
+    both = score(run).filter(pl.col("fold").is_null())
+    parts = []
+    for fold in (0, 1):
+        folds = read_table(run.folds, FOLDS).with_columns(pl.lit(fold, pl.Int32).alias("fold"))
+        write_table(run.folds, FOLDS, folds)
+        parts.append(score(run).filter(pl.col("site_id").is_in(both["site_id"].unique())))
+    np.testing.assert_allclose(logits(both), (logits(parts[0]) + logits(parts[1])) / 2, rtol=1e-5)
+    chances = [1 / (1 + np.exp(-logits(part).astype(float))) for part in parts]
+    spread = np.array(both["spread"].to_list())
+    np.testing.assert_allclose(spread, np.abs(chances[0] - chances[1]) / 2, atol=1e-5)
+
+
+def test_scores_do_not_depend_on_batches_or_on_which_sites_come_together(run, monkeypatch):
+    whole = score(run)
+    monkeypatch.setattr(step, "_SITES_AT_ONCE", 4)
+    parts = score(run, by={"name": "cell_net", "batch": 3})
+    assert whole.drop("score", "spread").equals(parts.drop("score", "spread"))
+    np.testing.assert_allclose(logits(parts), logits(whole), rtol=1e-4, atol=1e-5)
+    cells = read_table(run.cells, CELLS).filter(pl.col("site_id") == "s07")
+    write_table(run.cells, CELLS, cells)
+    alone = score(run)
+    assert alone.equals(whole.filter(pl.col("site_id") == "s07")), "bit for bit"
+
+
+def test_threads_change_no_more_than_the_last_digits(run):
+    np.testing.assert_allclose(
+        logits(score(run, threads=1)), logits(score(run, threads=2)), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_a_killed_step_goes_on_where_it_was(run, monkeypatch):
+    monkeypatch.setattr(step, "_SITES_AT_ONCE", 4)
+    whole = score(run)
+
+    def stop(done, total, note):
+        if done == 10:
+            raise InterruptedError
+
+    job = make_job(run, step="score", name="again")
+    with pytest.raises(InterruptedError):
+        work(job, stop)
+    shards = run.temporary / "again-k1"
+    assert len(list(shards.glob("shard*.parquet"))) == 2
+    (shards / "shard000001.parquet").write_bytes(b"torn")
+    told = []
+    work(job, lambda done, total, note: told.append(done))
+    assert told[:2] == [4, 5], "the first shard is taken over, the torn one made again"
+    assert read_table(run.scores("again"), SCORES).equals(whole)
+    assert not shards.exists()
+
+
+def test_eight_views_do_not_care_which_way_up_a_cell_lies(run):
+    eight = {"name": "cell_net", "views": "dihedral"}
+    upright = score(run, by=eight)
+    for number in range(15):
+        cells = read_table(run.cells, CELLS).filter(pl.col("site_id") == f"s{number:02d}")
+        crops = CropStore(run.crops, cells).read(np.arange(4))
+        write_shard(run.crops, f"s{number:02d}", np.rot90(crops, axes=(2, 3))[..., ::-1])
+    np.testing.assert_allclose(logits(score(run, by=eight)), logits(upright), rtol=1e-4, atol=1e-4)
+    assert not np.allclose(logits(score(run)), logits(upright), atol=1e-3)
+    assert (np.array(upright["spread"].to_list()) > 0).any()
+
+
+def test_channels_are_found_by_key_whatever_their_order(run):
+    straight = score(run)
+    for number in range(15):
+        cells = read_table(run.cells, CELLS).filter(pl.col("site_id") == f"s{number:02d}")
+        crops = CropStore(run.crops, cells).read(np.arange(4))
+        write_shard(run.crops, f"s{number:02d}", crops[:, ::-1])
+    write_channels(run.crops, CHANNELS[::-1])
+    assert score(run).equals(straight)
+
+
+def test_a_missing_channel_is_refused_by_name(run):
+    write_channels(run.crops, (CHANNELS[0], CHANNELS[0]))
+    with pytest.raises(PreflightError, match="'protein'"):
+        score(run)
+
+
+def test_other_classes_are_refused_by_name(run):
+    names = ["ring", "knot", "Negative"]
+    run.reading.write_text(json.dumps({"classes": {"names": names, "negative": "Negative"}}))
+    with pytest.raises(PreflightError, match="knot"):
+        score(run)
+
+
+def test_crops_of_another_size_are_refused(run):
+    for number in range(15):
+        write_shard(run.crops, f"s{number:02d}", np.zeros((4, 2, 16, 16)))
+    with pytest.raises(PreflightError, match=r"cells\.size=24"):
+        score(run)
+
+
+def test_a_damaged_model_is_refused(run):
+    path = run.model("model", 1) / WEIGHTS_FILE
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(FormatError, match="hash"):
+        score(run)
+
+
+def test_a_missing_fold_is_refused_rather_than_scored_by_a_model_that_saw_it(run):
+    train(make_job(run, name="three", key="k3", epochs=1), silent)
+    shutil.rmtree(run.model("three", 0))
+    with pytest.raises(FormatError, match="fold 0"):
+        score(run, model="three")
+
+
+def test_a_model_that_is_not_there_is_named(run):
+    with pytest.raises(PreflightError, match="'other'"):
+        score(run, model="other")
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"by": {"name": "cell_net", "views": "all"}}, "dihedral"),
+        ({"by": {"name": "cell_net", "batch": 0}}, "batch"),
+        ({"by": "cam"}, "task image"),
+        ({"model": "fields"}, "task cell or bag"),
+        ({"by": {"name": "cam", "over": "max"}, "model": "fields"}, "sum"),
+        ({"threads": 0}, "threads"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(run, options, word):
+    with pytest.raises(BadOption, match=word):
+        score(run, **options)
+
+
+def test_a_run_without_cells_gets_an_empty_table(run):
+    cells = empty_frame(CELLS).with_columns(
+        pl.lit(None, pl.String).alias("shard"), pl.lit(None, pl.Int32).alias("row")
+    )
+    write_table(run.cells, CELLS, cells)
+    frame = score(run)
+    assert frame.is_empty()
+    assert read_classes(run.scores("s"), SCORES) == CLASSES[:2]
+
+
+def test_new_images_are_scored_by_the_mean_of_a_finished_run(run, tmp_path):
+    other = make_run(tmp_path / "new", sites=0, unlabelled=6)
+    other.reading.unlink()
+    frame = score(other, fitted=run.path)
+    assert set(frame["model"]) == {"model/mean"}
+    assert frame["fold"].null_count() == len(frame)
+    assert macro_accuracy(frame) > 0.9
+    known = score(run)
+    same = known.filter(pl.col("fold").is_null())
+    assert len(same) == 12
+
+
+def test_class_maps_of_whole_fields_tell_cells_apart(run):
+    frame = score(run, model="fields", by={"name": "cam", "views": "dihedral"})
+    spots = frame.filter(pl.col("site_id").is_in(["s01", "s04", "s07", "s10"]))
+    others = frame.filter(pl.col("site_id").is_in(["s00", "s03", "s06", "s02"]))
+    assert np.median(logits(spots)[:, 1]) > np.median(logits(others)[:, 1])
+    assert frame["cell_id"].unique().sort().to_list() == [1, 2, 3, 4]

@@ -1,0 +1,84 @@
+"""Scorers as functions: read-outs by hand, a slow re-computation, and what views may not change."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from torch import nn
+
+from cellwise.parts.nets._output import Output
+from cellwise.parts.normalise import Normalisation
+from cellwise.stages.score import scorers
+from cellwise.stages.score._scorer import Predictor, SitePixels, combine
+
+PLAIN = Normalisation("standard", (0.0,), (1.0,))
+
+
+class Echo(nn.Module):
+    """Gives its pixels back as the class map, so that a read-out can be checked by hand."""
+
+    def forward(self, pixels):
+        return Output(pixels.mean((2, 3)), pixels)
+
+
+def field_pixels(field, masks, numbers):
+    return SitePixels(
+        torch.empty(0), torch.from_numpy(field), torch.from_numpy(masks), torch.tensor(numbers)
+    )
+
+
+def cam(field, masks, numbers, **options):
+    scorer = scorers.build({"name": "cam", **options})
+    return scorer.score(Predictor(Echo(), PLAIN, "cpu"), field_pixels(field, masks, numbers))
+
+
+def test_a_cell_gets_the_mean_of_the_map_under_its_mask():
+    field = np.array([[[1.0, 2.0], [3.0, 10.0]]], np.float32)
+    masks = np.array([[4, 4], [9, 0]], np.int64)
+    assert cam(field, masks, [4, 9])[0].tolist() == [[1.5], [3.0]]
+    assert cam(field, masks, [4, 9], over="sum")[0].tolist() == [[3.0], [3.0]]
+
+
+def test_masks_of_cells_that_are_not_asked_for_count_for_nobody():
+    field = np.array([[[1.0, 2.0], [3.0, 10.0]]], np.float32)
+    masks = np.array([[4, 5], [9, 70]], np.int64)
+    assert cam(field, masks, [5, 9])[0].tolist() == [[2.0], [3.0]]
+
+
+def test_a_cell_without_a_pixel_gets_zero_rather_than_nan():
+    field = np.ones((1, 2, 2), np.float32)
+    assert cam(field, np.ones((2, 2), np.int64), [1, 2])[0].tolist() == [[1.0], [0.0]]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    field=arrays(np.float32, (1, 6, 6), elements=st.floats(0, 1, width=32)),
+    masks=arrays(np.int64, (6, 6), elements=st.integers(0, 4)),
+)
+def test_the_read_out_agrees_with_a_slow_computation_in_every_view(field, masks):
+    found = cam(field, masks, [1, 2, 3, 4], views="dihedral")
+    assert found.shape == (8, 4, 1)
+    for cell in (1, 2, 3, 4):
+        inside = masks == cell
+        expected = field[0][inside].astype(float).mean() if inside.any() else 0.0
+        np.testing.assert_allclose(found[:, cell - 1, 0].numpy(), expected, atol=1e-5)
+
+
+def test_a_coarse_map_is_brought_to_the_size_of_the_masks():
+    field = np.array([[[0.0, 1.0], [0.0, 1.0]]], np.float32)
+    masks = np.zeros((8, 8), np.int64)
+    masks[2:6, :2], masks[2:6, 6:] = 1, 2
+    left, right = cam(field, masks, [1, 2])[0, :, 0].tolist()
+    assert left == pytest.approx(0.0, abs=0.01)
+    assert right == pytest.approx(1.0, abs=0.01)
+
+
+def test_combining_is_the_mean_of_logits_and_the_deviation_of_probabilities():
+    views = [torch.tensor([[[0.0], [1.0]]]), torch.tensor([[[2.0], [1.0]], [[4.0], [1.0]]])]
+    found = combine(views)
+    assert found.logits.tolist() == [[2.0], [1.0]]
+    chances = 1 / (1 + np.exp(-np.array([0.0, 2.0, 4.0])))
+    assert found.spread[0, 0].item() == pytest.approx(chances.std(), abs=1e-6)
+    assert found.spread[1, 0].item() == 0
