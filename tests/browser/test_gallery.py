@@ -89,11 +89,11 @@ def test_arrows_move_and_enter_opens_a_cell(gallery):
     assert not second.evaluate("tile => tile === document.activeElement")
     page.keyboard.press("Enter")
     card = page.locator("#card")
-    assert card.is_visible()
+    card.wait_for(state="visible")
     assert "Calibration: weak" in card.inner_text()
-    assert "#cell=" in page.url
+    page.wait_for_function("location.hash.includes('cell=')")
     page.keyboard.press("Escape")
-    assert "#cell=" not in page.url
+    page.wait_for_function("!location.hash.includes('cell=')")
 
 
 def test_an_address_with_a_cell_opens_that_cell(visit, address):

@@ -146,6 +146,7 @@ def test_images_on_a_read_only_disk_are_no_trouble(tmp_path, undisturbed):
     assert left == expected
 
 
+@pytest.mark.long
 def test_neither_a_home_nor_a_writable_installation_is_needed(still_plate, undisturbed, tmp_path):
     code = tmp_path / "code"
     shutil.copytree(SOURCE, code, ignore=shutil.ignore_patterns("__pycache__"))

@@ -23,6 +23,7 @@ from cellwise.app.cli import (
     status,
     view,
 )
+from cellwise.app.cli.compiled import keep_compiled_code
 from cellwise.app.pipeline.stop import Stopped, StopSignals
 from cellwise.errors import CellwiseError, StorageError
 
@@ -53,6 +54,7 @@ def main() -> None:
     """Run the command; errors raised on purpose become one message and their exit code."""
     StopSignals().install()
     try:
+        keep_compiled_code(sys.argv[1:])
         app()
     except StorageError as error:
         # Python would print the number of the error, which says nothing to a user.

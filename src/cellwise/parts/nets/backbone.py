@@ -57,7 +57,7 @@ def _trunk(model: str, channels: int, *, pretrained: bool) -> Any:
     if not timm.is_model(model):
         known = timm.list_models()
         raise BadOption(f"timm knows no model {model!r}.{did_you_mean(model, known)}")
-    options = {"in_chans": channels, "num_classes": 0, "global_pool": ""}
+    options: dict[str, Any] = {"in_chans": channels, "num_classes": 0, "global_pool": ""}
     try:
         trunk = timm.create_model(model, pretrained=pretrained, **options)
     except (OSError, RuntimeError) as error:

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from lightning.fabric.plugins.environments import LightningEnvironment
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.plugins.environments import LightningEnvironment
 from torch import Tensor, nn
 
 from cellwise.errors import BadOption
@@ -32,7 +32,7 @@ from cellwise.stages.train._schedule import (
     should_stop,
 )
 
-_PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed"}
+_PRECISION: dict[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed"}
 _REPORTS = 100
 
 
@@ -91,7 +91,7 @@ def _run(learner: "_Learner", plan: Plan, *, start: str | None) -> None:
         raise KeyboardInterrupt from stop
 
 
-class _Learner(LightningModule):  # type: ignore[misc]  # lightning is not typed here
+class _Learner(LightningModule):
     """What lightning drives; knows one training only."""
 
     def __init__(
