@@ -1,7 +1,5 @@
 """Tiny plates whose truth is known: drawn cells with a protein in the nucleus or outside it."""
 
-from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import tifffile

@@ -5,8 +5,8 @@ import os
 import numpy as np
 import pytest
 import tifffile
-from tests.faults.fault_runs import cells, quarantine, reading, record, run
 from PIL import Image
+from tests.faults.fault_runs import cells, quarantine, reading, record, run
 from tests.worlds import field, labels, plate, save, wells
 
 from cellwise.errors import PreflightError
@@ -30,11 +30,11 @@ def go(images, out, *settings, **options):
     rows = quarantine(out)
     assert all(list(row) == COLUMNS and row["reason"] for row in rows)
     facts = {step["kind"]: step["counts"] for step in record(out)["steps"]}
-    assert facts["read"]["sites_usable"] + facts["read"]["sites_set_aside"] == (
-        facts["read"]["sites"]
+    assert (
+        facts["read"]["sites_usable"] + facts["read"]["sites_set_aside"] == (facts["read"]["sites"])
     )
-    assert facts["segment"]["sites"] + facts["segment"]["set_aside"] == (
-        facts["read"]["sites_usable"]
+    assert (
+        facts["segment"]["sites"] + facts["segment"]["set_aside"] == (facts["read"]["sites_usable"])
     )
     assert facts["cells"]["sites"] + facts["cells"]["set_aside"] == facts["segment"]["sites"]
     return outcome.exit_code, rows

@@ -8,7 +8,6 @@ import os
 import sys
 
 import pytest
-
 from tests.faults.fault_runs import left_on_disk, partial_files, record, run
 
 CHANGES = {"open", "os.rename", "os.remove", "os.truncate", "os.mkdir", "os.rmdir"}
@@ -97,9 +96,7 @@ def test_a_death_anywhere_leaves_nothing_behind(
 ):
     assert points > 60
     after = points * part // 12 + part % 5
-    assert survives(
-        death, still_plate, tmp_path / "out.run", after=after, undisturbed=undisturbed
-    )
+    assert survives(death, still_plate, tmp_path / "out.run", after=after, undisturbed=undisturbed)
 
 
 @pytest.mark.long

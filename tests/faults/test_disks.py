@@ -8,7 +8,6 @@ import sys
 from contextlib import contextmanager
 
 import pytest
-
 from tests.faults.fault_runs import (
     SOURCE,
     call,
@@ -188,9 +187,7 @@ def test_a_folder_without_permission_is_listed_and_the_others_go_on(tmp_path):
 
 
 @pytest.mark.parametrize("free", ["40k", "96k", "200k"])
-def test_a_full_disk_ends_with_5_and_more_room_is_enough(
-    still_plate, undisturbed, tmp_path, free
-):
+def test_a_full_disk_ends_with_5_and_more_room_is_enough(still_plate, undisturbed, tmp_path, free):
     disk = tmp_path / "disk"
     disk.mkdir()
     with mounted("-t", "tmpfs", "-o", f"size={free}", "tmpfs", place=disk):

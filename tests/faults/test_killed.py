@@ -7,7 +7,6 @@ import socket
 import time
 
 import pytest
-
 from tests.faults.fault_runs import (
     call,
     child,

@@ -44,8 +44,9 @@ def test_a_setting_reaches_inside_a_part():
 def test_a_name_of_a_step_beats_its_kind():
     steps = (*LEARNING[:2], LEARNING[2], ("train", {"as": "other", "labels": "inherited"}))
     resolved = resolve(recipe(*steps), {"net.epochs": 7})
-    assert [s.options["epochs"] for s in resolved.of_kind("train")][0] == 7
-    assert [s.options["epochs"] for s in resolved.of_kind("train")][1] != 7
+    first, second = resolved.of_kind("train")
+    assert first.options["epochs"] == 7
+    assert second.options["epochs"] != 7
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,11 @@ def test_a_setting_that_is_none_is_refused(text):
 
 @given(st.integers() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False))
 def test_settings_are_read_as_yaml(value):
-    text = str(value).lower() if isinstance(value, bool) else format(value, "f" if isinstance(value, float) else "d")
+    text = (
+        str(value).lower()
+        if isinstance(value, bool)
+        else format(value, "f" if isinstance(value, float) else "d")
+    )
     path, read = parse_setting(f"a.b={text}")
     assert path == "a.b"
     assert read == pytest.approx(value, abs=1e-6)

@@ -15,14 +15,16 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from cellwise.domain.steps import Job, SiteRecord
-from cellwise.errors import InputError
+from cellwise.errors import InputError, PreflightError
 
 Work = Callable[[list[str], Job], list[SiteRecord]]
 Batch = tuple[list[str], Job]
+_NO_JOB = Job(Path(), Path(), "", {}, "", 0)
 
 
 class Workers:
@@ -66,6 +68,7 @@ class Workers:
                     position += 1
             except (BrokenProcessPool, MemoryError):
                 self.stop()
+                _check_that_workers_start()
                 yield _find_the_killer(work, batches[position])
                 position += 1
 
@@ -102,6 +105,26 @@ class Workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+def _check_that_workers_start() -> None:
+    """Refuse to go on where even an empty batch fails: no site is to blame for that.
+
+    Raises:
+        PreflightError: Worker processes cannot work here.
+    """
+    try:
+        with Workers(1) as single:
+            single.submit(_nothing, ([], _NO_JOB)).result()
+    except BrokenProcessPool as error:
+        raise PreflightError(
+            "Worker processes cannot start here. In a script put the call below "
+            "`if __name__ == '__main__':`; else give one worker (--workers 1)."
+        ) from error
+
+
+def _nothing(site_ids: list[str], job: Job) -> list[SiteRecord]:
+    return []
 
 
 def _find_the_killer(work: Work, batch: Batch) -> list[SiteRecord]:

@@ -16,7 +16,7 @@ from cellwise.errors import BadOption
 from cellwise.parts.augment._views import Augment
 
 
-def build(rotate: float = 180.0, scale: float = 0.15, shift: float = 0.05) -> Augment:
+def build(rotate: float = 180.0, scale: float = 0.15, shift: float = 0.15) -> Augment:
     """Make the augmentation; each item draws evenly from its ranges.
 
     Args:

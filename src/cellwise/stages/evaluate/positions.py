@@ -121,7 +121,7 @@ def _confounded(
         worst = max((value for value in strengths if np.isfinite(value)), key=abs, default=0.0)
         if abs(worst) >= limit:
             found.append(
-                f"Dose follows the {name} of the plate (rank correlation {worst:.2f}): an effect of "
-                f"dose and an effect of the {name} cannot be told apart."
+                f"Dose follows the {name} of the plate (rank correlation {worst:.2f}): an effect "
+                f"of dose and an effect of the {name} cannot be told apart."
             )
     return tuple(found)

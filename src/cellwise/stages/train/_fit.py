@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning.fabric.plugins.environments import LightningEnvironment
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 
@@ -91,7 +91,7 @@ def _run(learner: "_Learner", plan: Plan, *, start: str | None) -> None:
         raise KeyboardInterrupt from stop
 
 
-class _Learner(LightningModule):
+class _Learner(LightningModule):  # type: ignore[misc, unused-ignore]
     """What lightning drives; knows one training only."""
 
     def __init__(

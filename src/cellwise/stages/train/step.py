@@ -21,7 +21,7 @@ from cellwise.parts.augment import augmentations
 from cellwise.parts.losses import losses
 from cellwise.parts.nets import nets
 from cellwise.parts.tasks import tasks
-from cellwise.store.models import read_card, write_model
+from cellwise.store.models import write_model
 from cellwise.store.run_folder import RunFolder
 
 VERSION = 1
@@ -170,19 +170,16 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     choice = Choice(options.channels, options.without)
     found = collect(job, tasks.build(options.task), labels=options.labels, choice=choice)
     folds = found.folds()
-    losses_of: list[float] = []
     for number, fold in enumerate(folds):
         folder = run.model(job.name, fold)
         if not is_done(folder, job.key):
             _train(job, options, found=found, fold=fold, report=_Share(report, number, len(folds)))
-        losses_of.append(float(read_card(folder).training["losses"][-1]))
     _remove_others(run, job.name, folds)
     shutil.rmtree(place, ignore_errors=True)
     return {
         "models": len(folds),
         "items": len(found.material.pool),
         "sites": len(set(found.material.pool.site.tolist())),
-        "cost": round(float(np.mean(losses_of)), 4),
     }
 
 

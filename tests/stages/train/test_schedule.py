@@ -1,0 +1,91 @@
+"""Pure functions of a training: rates, seeds, stopping, weights of labels."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cellwise.parts.batches._pool import Pool
+from cellwise.stages.train._material import Material, balance_of
+from cellwise.stages.train._schedule import (
+    best_epoch,
+    derived_seed,
+    item_generators,
+    rate_factor,
+    should_stop,
+)
+
+COSTS = st.lists(st.floats(0.01, 10), min_size=1, max_size=12)
+
+
+def test_the_rate_rises_for_a_fifth_and_then_falls_to_nothing():
+    factors = [rate_factor(t / 100) for t in range(101)]
+    assert int(np.argmax(factors)) == 20
+    assert factors[20] == pytest.approx(1.0)
+    assert 0 < factors[0] < 0.05
+    assert factors[100] == pytest.approx(0.0)
+    assert all(np.diff(factors[:21]) > 0)
+    assert all(np.diff(factors[20:]) < 0)
+
+
+def test_seeds_for_different_places_differ():
+    places = [(s, e, b) for s in range(4) for e in range(4) for b in range(4)]
+    assert len({derived_seed(*place) for place in places}) == len(places)
+    assert all(derived_seed(*place) >= 0 for place in places)
+
+
+def test_an_item_draws_alike_wherever_it_stands_and_anew_when_it_comes_twice():
+    def draws(positions, epoch):
+        made = item_generators(np.array(positions), 7, epoch=epoch)
+        return [generator.random() for generator in made]
+
+    first = draws([4, 9, 4], 1)
+    assert first[1] == draws([9], 1)[0]
+    assert first[0] == draws([3, 4], 1)[1]
+    assert first[2] != first[0]
+    assert draws([9], 2)[0] != first[1]
+
+
+def test_the_best_epoch_by_hand():
+    assert best_epoch([0.9, 0.5, 0.4999, 0.4, 0.6]) == 3
+    assert should_stop([0.9, 0.5, 0.51, 0.52], 2)
+    assert not should_stop([0.9, 0.5, 0.51], 2)
+    assert not should_stop([1.0] * 50, 0)
+
+
+@given(costs=COSTS, patience=st.integers(1, 5))
+def test_stopping_once_means_the_same_when_looked_at_again(costs, patience):
+    """The first prefix that stops is where an undisturbed and a resumed training both end."""
+    stops = [n for n in range(1, len(costs) + 1) if should_stop(costs[:n], patience)]
+    if stops:
+        assert stops[0] - 1 - best_epoch(costs[: stops[0]]) == patience
+
+
+@given(COSTS)
+def test_a_steady_fall_never_stops(costs):
+    falling = [float(0.9**n) for n in range(len(costs))]
+    assert best_epoch(falling) == len(falling) - 1
+
+
+def material(targets, weights):
+    targets, weights = np.array(targets, np.float32), np.array(weights, np.float32)
+    pool = Pool(np.arange(len(targets)))
+    return Material(pool, targets, weights, targets, lambda at: np.zeros((len(at), 1, 2, 2)))
+
+
+def test_even_balance_gives_both_sides_the_same_total():
+    found = material([[1, 1], [0, 1], [0, 1], [0, 1]], [1, 1, 1, 1])
+    even = balance_of(found, "even")
+    assert even[:, 0].tolist() == pytest.approx([0.5 / 0.75, 0.5 / 0.25])
+    assert even[:, 1].tolist() == [1, 1], "a class without absence keeps its weight"
+    assert (balance_of(found, "none") == 1).all()
+
+
+def test_balance_looks_at_fields_where_cells_have_no_labels():
+    found = material([[1.0], [0.0], [0.0]], [0, 0, 0])
+    assert balance_of(found, "even")[:, 0].tolist() == pytest.approx([0.75, 1.5])
+
+
+def test_a_very_rare_class_counts_at_most_ten_times():
+    rare = material([[1.0]] + [[0.0]] * 99, [1] * 100)
+    assert balance_of(rare, "even")[1, 0] == 10

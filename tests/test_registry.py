@@ -1,0 +1,98 @@
+import importlib.metadata
+import sys
+
+import pytest
+
+from cellwise.errors import BadOption, UnknownName
+from cellwise.registry import Registry, did_you_mean, split_spec
+
+PART = '''"""Doubles a number.
+
+Source: arithmetic.
+"""
+
+NEEDS = ("number",)
+
+
+def build(factor: float, *, offset: int = 1):
+    """Make it."""
+    return lambda x: factor * x + offset
+'''
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    package = tmp_path / "a_shelf_of_parts"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "double.py").write_text(PART)
+    (package / "broken.py").write_text("raise RuntimeError('imported')\n")
+    (package / "_machinery.py").write_text("")
+    (package / "step.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield Registry("trick", "a_shelf_of_parts")
+    for name in [name for name in sys.modules if name.startswith("a_shelf_of_parts")]:
+        del sys.modules[name]
+
+
+def test_a_file_is_a_part_and_machinery_is_not(shelf):
+    assert shelf.names() == ["broken", "double"]
+    assert shelf.part_names() == ["double"]
+
+
+def test_a_page_is_read_without_importing(shelf):
+    page = shelf.page("double")
+    assert page.summary == "Doubles a number."
+    assert [(o.name, o.type, o.default, o.required) for o in page.options] == [
+        ("factor", "float", "(required)", True),
+        ("offset", "int", "1", False),
+    ]
+    assert page.needs == ("number",)
+    assert "a_shelf_of_parts.double" not in sys.modules
+
+
+def test_a_part_is_built_with_its_options(shelf):
+    assert shelf.build({"name": "double", "factor": 3})(2) == 7
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"name": "double", "factr": 3}, "Did you mean 'factor'"),
+        ({"name": "double"}, "needs the option 'factor'"),
+        ({"name": "double", "factor": "many"}, "option 'factor'"),
+        ({"factor": 3}, "written as a name"),
+    ],
+)
+def test_wrong_options_are_named(shelf, spec, message):
+    with pytest.raises(BadOption, match=message):
+        shelf.build(spec)
+
+
+def test_an_unknown_part_is_answered_with_the_nearest(shelf):
+    with pytest.raises(UnknownName, match=r"No trick is called 'dubble'\. Did you mean 'double'\?"):
+        shelf.build("dubble")
+
+
+def points(monkeypatch, *pairs):
+    found = [importlib.metadata.EntryPoint(n, v, "a_shelf_of_parts") for n, v in pairs]
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: found)
+
+
+def test_another_package_adds_a_part(shelf, tmp_path, monkeypatch):
+    (tmp_path / "strangers_part.py").write_text(PART)
+    points(monkeypatch, ("triple", "strangers_part"))
+    assert "triple" in shelf.names()
+    assert shelf.build({"name": "triple", "factor": 1})(5) == 6
+
+
+def test_a_name_that_is_taken_is_refused(shelf, monkeypatch):
+    points(monkeypatch, ("double", "strangers_part"))
+    with pytest.raises(BadOption, match="already taken"):
+        shelf.names()
+
+
+def test_helpers_of_messages():
+    assert did_you_mean("focl", ["focal", "bce"]) == " Did you mean 'focal'?"
+    assert did_you_mean("zzz", ["focal"]) == ""
+    assert split_spec("bce") == ("bce", {})
