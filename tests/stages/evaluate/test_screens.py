@@ -113,7 +113,10 @@ def test_a_row_effect_is_found_and_shares_by_hand():
 
 def test_without_effect_eta2_is_near_its_expectation():
     rng = np.random.default_rng(0)
-    each = [positions.build()(WELLS, rng.normal(size=96), np.full(96, np.nan), [""] * 96) for _ in range(100)]
+    each = [
+        positions.build()(WELLS, rng.normal(size=96), np.full(96, np.nan), [""] * 96)
+        for _ in range(100)
+    ]
     mean = np.mean([[e.eta2 for e in found.effects] for found in each], axis=0)
     assert mean == pytest.approx([e.expected for e in each[0].effects], abs=0.02)
 
@@ -134,7 +137,9 @@ def test_dose_by_column_is_called_inseparable():
 
 def test_two_drugs_laid_out_in_opposite_directions_are_both_inseparable():
     wells = [f"{row}{column:02d}" for row in "AB" for column in range(3, 12)]
-    dose = np.array([column if w[0] == "A" else 12 - column for w in wells for column in [int(w[1:])]])
+    dose = np.array(
+        [column if w[0] == "A" else 12 - column for w in wells for column in [int(w[1:])]]
+    )
     value = np.random.default_rng(0).random(18)
     found = positions.build()(wells, value, dose.astype(float), [w[0] for w in wells])
     assert any("follows the column" in text for text in found.warnings)
@@ -142,7 +147,9 @@ def test_two_drugs_laid_out_in_opposite_directions_are_both_inseparable():
 
 @pytest.mark.parametrize("wells", [[], ["A01"], ["nowhere", "B02"], ["A01", "A02", "A03", "A04"]])
 def test_few_or_odd_wells_give_nan(wells):
-    found = positions.build()(wells, np.ones(len(wells)), np.full(len(wells), np.nan), [""] * len(wells))
+    found = positions.build()(
+        wells, np.ones(len(wells)), np.full(len(wells), np.nan), [""] * len(wells)
+    )
     assert all(np.isnan(e.eta2) for e in found.effects)
 
 
