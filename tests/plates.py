@@ -4,7 +4,13 @@ import csv
 
 from tests.worlds import draw, save
 
-QUICK = ("train.epochs=2", "train.net.width=8", "train.threads=1", "score.threads=1")
+QUICK = (
+    "train.epochs=10",
+    "train.batch=8",
+    "train.net.width=8",
+    "train.threads=1",
+    "score.threads=1",
+)
 
 
 def write_plate(folder, names, *, nuclear):

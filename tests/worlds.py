@@ -1,6 +1,5 @@
 """Tiny plates whose truth is known: drawn cells with a protein in the nucleus or outside it."""
 
-
 import numpy as np
 import tifffile
 from PIL import Image
@@ -26,7 +25,8 @@ def draw(seed, *, nuclear=True, size=SIZE, pitch=PITCH, nucleus=NUCLEUS, cell=CE
     for top in range(0, size - pitch + 1, pitch):
         for left in range(0, size - pitch + 1, pitch):
             play = max(1, pitch // 10)
-            centre = generator.integers(-play, play + 1, 2) + (top + pitch / 2, left + pitch / 2)
+            middle = np.array([top, left]) + pitch / 2
+            centre = middle + generator.integers(-play, play + 1, 2)
             distance = np.hypot(y - centre[0], x - centre[1])
             inside, body = distance < nucleus, distance < cell
             level = generator.uniform(0.8, 1.2)

@@ -84,7 +84,7 @@ def left_on_disk(out):
     """Digest of every result file; records, logs and notes of work under way do not count."""
     own = ("masks", "crops", "labels", "scores", "decisions")
     paths = [p for name in own for p in sorted((out / name).rglob("*")) if p.is_file()]
-    paths += [p for p in sorted(out.glob("*.parquet"))] + [out / "quarantine.csv"]
+    paths += [*sorted(out.glob("*.parquet")), out / "quarantine.csv"]
     return {str(p.relative_to(out)): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths}
 
 

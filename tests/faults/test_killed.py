@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import time
+from pathlib import Path
 
 import pytest
 from tests.faults.fault_runs import (
@@ -22,27 +23,25 @@ from tests.faults.fault_runs import (
 from tests.worlds import plate
 
 
+def facts(pid):
+    """State and parent of a process; dead ones have the state X."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return "X", 0
+    state, parent, *_ = text.rpartition(")")[2].split()
+    return state, int(parent)
+
+
 def children_of(pid):
     """Processes whose parent is `pid`, with their children."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open(f"/proc/{entry}/stat", encoding="ascii", errors="replace") as handle:
-                    parent = int(handle.read().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-            if parent == pid:
-                found += [int(entry), *children_of(int(entry))]
-    return found
+    everybody = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+    own = [other for other in everybody if facts(other)[1] == pid]
+    return [*own, *(below for other in own for below in children_of(other))]
 
 
 def alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as handle:
-            return handle.read().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
+    return facts(pid)[0] not in "ZX"
 
 
 def gone(pids, *, within=20.0):
@@ -54,6 +53,11 @@ def gone(pids, *, within=20.0):
 
 def said(log):
     return log.read_text(encoding="utf-8", errors="replace")
+
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc, as on Linux"
+)
 
 
 @pytest.mark.parametrize(

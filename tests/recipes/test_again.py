@@ -47,7 +47,7 @@ def test_another_threshold_learns_nothing_anew(plate, copy):
 
 
 def test_another_number_of_epochs_segments_nothing_anew(plate, copy):
-    again(plate, copy, "cell.epochs=3")
+    again(plate, copy, "cell.epochs=4")
     done = states(copy)
     assert done["segment-segment"] == done["cells-cells"] == done["train-control"] == "reused"
     assert done["train-cell"] == done["score-cell"] == "done"

@@ -83,7 +83,7 @@ def test_the_run_states_what_it_was_made_from(finished, plate):
     assert record["counts"] == {"sites": 11, "cells": finished.cells.height, "quarantined": 1}
     assert [step["name"] for step in record["steps"]][:4] == ["read", "segment", "cells", "split"]
     train = next(s for s in record["recipe"]["steps"] if s["kind"] == "train")
-    assert train["options"]["epochs"] == 2
+    assert train["options"]["epochs"] == 10
 
 
 def test_the_torn_file_is_set_aside_with_its_reason(finished):

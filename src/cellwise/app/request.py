@@ -97,8 +97,7 @@ def recipe_from_record(record: Mapping[str, Any]) -> RawRecipe:
     """The raw recipe that a finished run resolved."""
     steps = tuple(
         RawStep(
-            step["kind"],
-            {**step["options"], **({"as": step["name"]} if step["name"] != step["kind"] else {})},
+            step["kind"], {**step["options"], "as": step["name"], "needs": step.get("needs", [])}
         )
         for step in record["recipe"]["steps"]
     )

@@ -77,6 +77,12 @@ def test_a_step_names_only_what_comes_before_it():
         resolve(recipe(*LEARNING[:2], ("train", {"labels": "inherit"})))
 
 
+def test_needs_are_roles_of_channels():
+    assert resolve(recipe(("split", {"needs": ["protein"]}))).steps[0].needs == ("protein",)
+    with pytest.raises(BadOption, match="Did you mean 'protein'"):
+        resolve(recipe(("split", {"needs": ["protien"]})))
+
+
 def test_two_steps_of_one_kind_need_two_names():
     with pytest.raises(BadOption, match="as:"):
         resolve(recipe(("split", {}), ("split", {})))

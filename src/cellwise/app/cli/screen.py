@@ -50,6 +50,9 @@ class Lines:
         """Say that nothing had to be done."""
         print(f"{name}: as before{_said(counts)}", file=sys.stderr, flush=True)
 
+    def ended(self, status: str) -> None:
+        """Leave the last words to the command."""
+
     def message(self, text: str) -> None:
         """Pass a sentence on."""
         print(text, file=sys.stderr, flush=True)
@@ -73,13 +76,13 @@ class Bars:
         self._console = Console(stderr=True)
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description:<10}"),
+            TextColumn("{task.description:<10}", markup=False),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             console=self._console,
             transient=True,
         )
@@ -88,7 +91,7 @@ class Bars:
     def step_started(self, name: str, *, total: int, unit: str, why: str) -> None:
         """Open a bar."""
         if why:
-            self._console.print(f"[dim]{name}: {why}[/dim]", highlight=False)
+            self._say(f"{name}: {why}", "dim")
         self._task = self._progress.add_task(name, total=total or None, note="")
         self._progress.start()
 
@@ -99,21 +102,33 @@ class Bars:
 
     def step_finished(self, name: str, *, seconds: float, counts: dict[str, Any]) -> None:
         """Close the bar and leave one line."""
+        self._close_bar()
+        self._say(f" {name:<10} {_clock(seconds):>7}{_said(counts)}", "", tick="✓")
+
+    def step_reused(self, name: str, *, counts: dict[str, Any]) -> None:
+        """Leave one line for a step that was done before."""
+        self._say(f"= {name:<10} as before{_said(counts)}", "dim")
+
+    def ended(self, status: str) -> None:
+        """Give the terminal its cursor back, also in the middle of a step."""
+        self._close_bar()
+
+    def message(self, text: str) -> None:
+        """Pass a sentence on."""
+        self._say(text, "")
+
+    def _close_bar(self) -> None:
         if self._task is not None:
             self._progress.stop()
             self._progress.remove_task(self._task)
             self._task = None
-        self._console.print(
-            f"[green]✓[/green] {name:<10} {_clock(seconds):>7}{_said(counts)}", highlight=False
-        )
 
-    def step_reused(self, name: str, *, counts: dict[str, Any]) -> None:
-        """Leave one line for a step that was done before."""
-        self._console.print(f"[dim]= {name:<10} as before{_said(counts)}[/dim]", highlight=False)
+    def _say(self, text: str, style: str, *, tick: str = "") -> None:
+        from rich.text import Text
 
-    def message(self, text: str) -> None:
-        """Pass a sentence on."""
-        self._console.print(text, highlight=False, markup=False)
+        # Names of files and steps may hold brackets, which rich would take for markup.
+        line = Text.assemble((tick, "green"), (text, style))
+        self._console.print(line, highlight=False, soft_wrap=True)
 
 
 def _said(counts: dict[str, Any]) -> str:

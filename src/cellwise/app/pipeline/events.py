@@ -23,6 +23,9 @@ class Listener(Protocol):
     def step_reused(self, name: str, *, counts: dict[str, Any]) -> None:
         """Nothing had to be done for this step."""
 
+    def ended(self, status: str) -> None:
+        """The run is over: done, interrupted or failed, maybe in the middle of a step."""
+
     def message(self, text: str) -> None:
         """A sentence for the user."""
 
@@ -40,6 +43,9 @@ class Silent:
         """Keep quiet."""
 
     def step_reused(self, name: str, *, counts: dict[str, Any]) -> None:
+        """Keep quiet."""
+
+    def ended(self, status: str) -> None:
         """Keep quiet."""
 
     def message(self, text: str) -> None:

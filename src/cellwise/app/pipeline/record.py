@@ -51,7 +51,12 @@ def opening_record(request: Request, listing: str) -> dict[str, Any]:
             "name": request.recipe.name,
             "digest": request.recipe.digest,
             "steps": [
-                {"kind": step.kind, "name": step.name, "options": step.options}
+                {
+                    "kind": step.kind,
+                    "name": step.name,
+                    "needs": list(step.needs),
+                    "options": step.options,
+                }
                 for step in request.recipe.steps
             ],
         },

@@ -2,7 +2,7 @@
 
 import errno
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from cellwise.app.pipeline.stop import Stopped
 from cellwise.app.pipeline.table_step import run_table_step
 from cellwise.app.recipe.resolve import Step
 from cellwise.errors import CellwiseError, Interrupted, StorageError
-from cellwise.store.run_folder import RunFolder
+from cellwise.store.run_folder import RunFolder, read_json
 
 FITTING = ("split", "label", "train")
 # What the machine is to blame for: a full, failing, vanished or read-only disk, too few handles.
@@ -99,13 +99,23 @@ def _recorded(state: State, record: dict[str, Any]) -> None:
         ) from error
     finally:
         state.workers.stop()
+        state.listener.ended(status)
         _close(state, record, status=status, started=started, log=log)
 
 
 def _steps(state: State, record: dict[str, Any], log: EventLog) -> None:
-    for step in state.request.recipe.steps:
-        if state.request.fitted is not None and step.kind in FITTING:
+    passed_over: set[str] = set()
+    for listed in state.request.recipe.steps:
+        if state.request.fitted is not None and listed.kind in FITTING:
             continue
+        lacking = _lacking_roles(listed, state)
+        if lacking:
+            passed_over.add(listed.name)
+            state.listener.message(
+                f"{listed.name} ({listed.kind}): passed over, no channel shows {', '.join(lacking)}"
+            )
+            continue
+        step = _without_control(listed, passed_over)
         if step_module(step.kind).UNIT != "site":
             # A training needs the memory and the cores.
             state.workers.stop()
@@ -116,6 +126,21 @@ def _steps(state: State, record: dict[str, Any], log: EventLog) -> None:
         if step.kind == "read" or step.kind == "cells":
             write_quarantine(state.run, quarantine_rows(state))
         write_record(state.run, {**record, "counts": _counts(state)})
+
+
+def _lacking_roles(step: Step, state: State) -> list[str]:
+    """The roles that a step needs and no channel of this run has."""
+    if not step.needs:
+        return []
+    roles = {channel["role"] for channel in read_json(state.run.reading)["channels"]}
+    return [role for role in step.needs if role not in roles]
+
+
+def _without_control(step: Step, passed_over: set[str]) -> Step:
+    """The step without a negative control that could not be made."""
+    if step.options.get("negative_control") not in passed_over:
+        return step
+    return replace(step, options={**step.options, "negative_control": ""})
 
 
 def _one_step(step: Step, state: State) -> dict[str, Any]:

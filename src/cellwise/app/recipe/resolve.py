@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from cellwise.app.recipe.load import RawRecipe, RawStep
+from cellwise.domain.channels import ROLES
 from cellwise.errors import BadOption, UnknownName, UsageError
 from cellwise.registry import PartPage, Registry, check_options, did_you_mean, read_page, split_spec
 
@@ -41,12 +42,17 @@ _REFERENCES = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One resolved step: `options` are complete; `origins` says where each value came from."""
+    """One resolved step.
+
+    `options` are complete, `origins` says where each value came from; the step is passed over in a
+    run whose channels lack one of the roles in `needs`.
+    """
 
     kind: str
     name: str
     options: dict[str, Any]
     origins: dict[str, str]
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,8 @@ class Recipe:
     @property
     def digest(self) -> str:
         """A short hash of all resolved options."""
-        content = json.dumps([[s.kind, s.name, s.options] for s in self.steps], sort_keys=True)
+        steps = [[s.kind, s.name, s.options, s.needs] for s in self.steps]
+        content = json.dumps(steps, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     def of_kind(self, kind: str) -> list[Step]:
@@ -176,7 +183,8 @@ def _placed(options: dict[str, Any], keys: list[str], value: Any) -> dict[str, A
 
 def _complete(step: RawStep, origins: dict[str, str]) -> Step:
     page = step_page(step.kind)
-    given = {key: value for key, value in step.options.items() if key != "as"}
+    given = {key: value for key, value in step.options.items() if key not in ("as", "needs")}
+    needs = _roles(step)
     what = f"Step {step.name!r}" if step.name == step.kind else f"Step {step.name!r} ({step.kind})"
     own = {option.name.rstrip("_") for option in page.options}
     whole = page.shelves.get("*")
@@ -198,7 +206,19 @@ def _complete(step: RawStep, origins: dict[str, str]) -> Step:
     for shelf, package in page.shelves.items():
         if shelf != "*":
             _check_shelf(what, shelf, package, options.get(shelf))
-    return Step(step.kind, step.name, options, {k: origins.get(k, "default") for k in options})
+    said = {key: origins.get(key, "default") for key in options}
+    return Step(step.kind, step.name, options, said, needs)
+
+
+def _roles(step: RawStep) -> tuple[str, ...]:
+    needs = step.options.get("needs", [])
+    for role in needs if isinstance(needs, list) else [needs]:
+        if role not in ROLES:
+            raise BadOption(
+                f"Step {step.name!r}: needs names roles of channels, not {role!r}."
+                f"{did_you_mean(str(role), list(ROLES))} There is: {', '.join(ROLES)}."
+            )
+    return tuple(needs)
 
 
 def _check_own(what: str, page: PartPage, options: dict[str, Any]) -> None:

@@ -1,0 +1,71 @@
+"""The command ends with the code that the product promises, and with one message."""
+
+import pytest
+from tests.faults.fault_runs import PLAIN, call, command, words
+from tests.worlds import plate
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    return plate(tmp_path_factory.mktemp("codes") / "images", 2)
+
+
+def one_message(done, code, *parts):
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    for part in parts:
+        assert part in last
+
+
+def test_a_wrong_setting_ends_with_2_and_makes_nothing(images, tmp_path):
+    out = tmp_path / "out.run"
+    done = call(words(images, out, "--set", "cells.siez=9"))
+    one_message(done, 2, "cellwise: ", "Did you mean 'size'?")
+    assert not out.exists()
+
+
+def test_a_missing_folder_ends_with_4(tmp_path):
+    out = tmp_path / "out.run"
+    one_message(call(words(tmp_path / "nowhere", out)), 4, "nowhere")
+    assert not out.exists()
+
+
+def test_a_run_with_something_set_aside_ends_with_3_and_says_where(tmp_path):
+    images = plate(tmp_path / "images", 2)
+    (images / "A01_DNA.png").write_bytes(b"")
+    done = call(words(images, tmp_path / "out.run"))
+    assert done.returncode == 3, done.stderr
+    assert "1 set aside" in done.stdout
+    assert "quarantine.csv" in done.stdout
+    assert "exit 3" in done.stdout
+
+
+def test_a_log_gets_plain_lines(images, tmp_path):
+    done = call(words(images, tmp_path / "out.run"))
+    assert done.returncode == 0
+    lines = done.stderr.splitlines()
+    assert lines[0] == "read: ..."
+    assert "segment: 2 sites ..." in lines
+    assert lines[-1].startswith("cells: done in ")
+    assert "\x1b" not in done.stderr
+    again = call(words(images, tmp_path / "out.run"))
+    assert all(": as before" in line for line in again.stderr.splitlines())
+    other = call(words(images, tmp_path / "out.run", "--set", "cells.size=20"))
+    assert "cells: 2 sites (size: 24 -> 20; 2 changed) ..." in other.stderr.splitlines()
+
+
+@pytest.mark.parametrize("verb", ["simulate", "ladder", "fetch"])
+def test_verbs_of_later_releases_say_so(verb):
+    one_message(call(command(verb, "x", "--any")), 2, "later release")
+
+
+def test_an_unknown_verb_ends_with_2():
+    assert call(command("rum")).returncode == 2
+
+
+def test_the_command_is_the_same_without_the_script_on_the_path():
+    done = call(command("--version"))
+    assert done.returncode == 0
+    assert done.stdout.startswith("cellwise ")
+    assert PLAIN.is_file()

@@ -1,0 +1,76 @@
+"""What is drawn while a run is under way."""
+
+import io
+import os
+import pty
+import re
+import subprocess
+
+import pytest
+from rich.console import Console
+from tests.faults.fault_runs import environment, words
+from tests.worlds import plate
+
+from cellwise.app.cli.screen import Bars, Lines
+
+
+def test_plain_lines_come_at_most_every_ten_seconds(capsys):
+    lines = Lines()
+    lines.step_started("segment", total=400, unit="site", why="size: 24 -> 20")
+    for done in range(400):
+        lines.step_advanced(done, total=400, note="A01")
+    lines.step_finished("segment", seconds=75.2, counts={"cells": 1234, "notes": ["x"]})
+    assert capsys.readouterr().err.splitlines() == [
+        "segment: 400 sites (size: 24 -> 20) ...",
+        "segment: done in 1 min 15 s · 1,234 cells",
+    ]
+
+
+def test_names_with_brackets_are_no_markup():
+    bars = Bars()
+    text = io.StringIO()
+    bars._console = bars._progress.live.console = Console(file=text, width=100)
+    bars.step_started("cells", total=1, unit="site", why="policy: [red] -> [/bold]")
+    bars.step_advanced(1, total=1, note="[/green]A01")
+    bars.step_finished("cells", seconds=1.0, counts={"cells": 3})
+    bars.step_reused("a[b]", counts={})
+    assert "policy: [red] -> [/bold]" in text.getvalue()
+    assert "= a[b]" in text.getvalue()
+
+
+def test_a_run_that_stops_in_a_step_gives_the_cursor_back():
+    bars = Bars()
+    text = io.StringIO()
+    bars._console = bars._progress.live.console = Console(file=text, force_terminal=True)
+    bars.step_started("cells", total=2, unit="site", why="")
+    bars.ended("interrupted")
+    assert text.getvalue().count("\x1b[?25l") == text.getvalue().count("\x1b[?25h") == 1
+
+
+@pytest.mark.long
+def test_a_terminal_gets_bars_that_leave_one_line_per_step(tmp_path):
+    images = plate(tmp_path / "images", 3)
+    leader, follower = pty.openpty()
+    with subprocess.Popen(
+        words(images, tmp_path / "out.run"),
+        env={**environment(), "TERM": "xterm", "COLUMNS": "100", "NO_COLOR": ""},
+        stdout=subprocess.DEVNULL,
+        stderr=follower,
+    ) as process:
+        os.close(follower)
+        content = b""
+        while True:
+            try:
+                part = os.read(leader, 4096)
+            except OSError:
+                break
+            if not part:
+                break
+            content += part
+    os.close(leader)
+    assert process.returncode == 0, content
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", content.decode())
+    left = [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip().startswith("✓")]
+    assert [line.split()[1] for line in left] == ["read", "segment", "cells"]
+    assert "3/3" in text
+    assert "Traceback" not in text
