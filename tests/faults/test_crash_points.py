@@ -4,76 +4,9 @@ The death is played: from one change on, an audit hook refuses every further one
 up can help. `test_killed.py` does the same with real processes at a few places.
 """
 
-import os
-import sys
-
 import pytest
+from tests.faults.deaths import changes, die
 from tests.faults.fault_runs import left_on_disk, partial_files, record, run
-
-CHANGES = {"open", "os.rename", "os.remove", "os.truncate", "os.mkdir", "os.rmdir"}
-WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-
-
-class Died(BaseException):
-    """In place of SIGKILL."""
-
-
-class Death:
-    """Refuses every change below a folder from the n-th on."""
-
-    def __init__(self):
-        self.folder = None
-        self.left = 0
-        self.seen = 0
-
-    def __call__(self, event, arguments):
-        if self.folder is None or event not in CHANGES:
-            return
-        if event == "open" and not (arguments[2] or 0) & WRITING:
-            return
-        place = arguments[0]
-        if not isinstance(place, str | os.PathLike):
-            return
-        text = os.fspath(place)
-        # The system lets go of the lock of a dead process; this process lives on.
-        if not text.startswith(self.folder) or "/.lock" in text:
-            return
-        self.seen += 1
-        if self.seen > self.left:
-            raise Died
-
-    def strike(self, out, *, after):
-        self.folder, self.left, self.seen = str(out), after, 0
-
-    def end(self):
-        self.folder = None
-
-
-@pytest.fixture(scope="module")
-def death():
-    hook = Death()
-    # A hook cannot be taken away again; without a folder it does nothing.
-    sys.addaudithook(hook)
-    yield hook
-    hook.end()
-
-
-def die(death, folder, out, *settings, after):
-    """A run that dies after so many changes; False where it came to its end before."""
-    death.strike(out, after=after)
-    try:
-        run(folder, out, *settings)
-    except Died:
-        return True
-    finally:
-        death.end()
-    return False
-
-
-def changes(death, folder, out):
-    """How many changes an undisturbed run makes."""
-    assert not die(death, folder, out, after=10**9)
-    return death.seen
 
 
 @pytest.fixture(scope="module")

@@ -174,6 +174,7 @@ def test_a_picture_without_permission_is_set_aside_until_it_is_given(tmp_path):
     assert quarantine(out) == []
 
 
+@pytest.mark.long
 def test_a_folder_without_permission_is_listed_and_the_others_go_on(tmp_path):
     images = plate(tmp_path / "images", 2)
     plate(images / "second", 2)
@@ -186,7 +187,9 @@ def test_a_folder_without_permission_is_listed_and_the_others_go_on(tmp_path):
     assert record(out)["counts"]["sites"] == 4
 
 
-@pytest.mark.parametrize("free", ["40k", "96k", "200k"])
+@pytest.mark.parametrize(
+    "free", ["96k", *(pytest.param(size, marks=pytest.mark.long) for size in ("40k", "200k"))]
+)
 def test_a_full_disk_ends_with_5_and_more_room_is_enough(still_plate, undisturbed, tmp_path, free):
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -209,7 +212,9 @@ main()
 """
 
 
-@pytest.mark.parametrize("size", [300, 2500, 9000])
+@pytest.mark.parametrize(
+    "size", [2500, *(pytest.param(size, marks=pytest.mark.long) for size in (300, 9000))]
+)
 def test_a_limit_on_file_size_ends_with_5(still_plate, undisturbed, tmp_path, size):
     out = tmp_path / "out.run"
     own = words(still_plate, out)[3:]
@@ -232,6 +237,7 @@ def test_a_full_disk_with_workers_is_said_once(still_plate, undisturbed, tmp_pat
         assert left_on_disk(out) == undisturbed
 
 
+@pytest.mark.long
 def test_output_that_nobody_reads_is_no_error(still_plate, tmp_path):
     out = tmp_path / "out.run"
     run(still_plate, out)

@@ -62,7 +62,10 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.mark.parametrize(
     ("step", "count"),
-    [("segment", 1), pytest.param("segment", 4, marks=pytest.mark.long), ("cells", 2)],
+    [
+        ("segment", 1),
+        *(pytest.param(*p, marks=pytest.mark.long) for p in (("segment", 4), ("cells", 2))),
+    ],
 )
 def test_kill_in_the_middle_of_a_step(still_plate, undisturbed, tmp_path, step, count):
     out = tmp_path / "out.run"
@@ -115,7 +118,7 @@ def test_a_killed_worker_costs_nothing(still_plate, undisturbed, tmp_path):
     ("number", "workers"),
     [
         (signal.SIGINT, 2),
-        (signal.SIGTERM, 1),
+        pytest.param(signal.SIGTERM, 1, marks=pytest.mark.long),
         pytest.param(signal.SIGTERM, 2, marks=pytest.mark.long),
         pytest.param(signal.SIGINT, 1, marks=pytest.mark.long),
     ],

@@ -1,7 +1,7 @@
 """A small run folder that is ready to be decided."""
 
 import pytest
-from decide_world import RunMaker
+from tests.stages.decide.decide_world import RunMaker
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from decide_world import Field, RunMaker
+from tests.stages.decide.decide_world import Field, RunMaker
 
 from cellwise.domain.tables import PREDICTIONS, WELLS
 from cellwise.errors import BadOption, FormatError

@@ -3,9 +3,9 @@
 import numpy as np
 import polars as pl
 import pytest
-from decide_world import Field
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.stages.decide.decide_world import Field
 
 from cellwise.domain.tables import WELLS
 from cellwise.stages.decide._interval import bootstrap_interval, wilson_interval

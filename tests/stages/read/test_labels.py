@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from read_folders import by_id, codes, put, put_table, read
+from tests.stages.read.read_folders import by_id, codes, put, put_table, read
 
 from cellwise.domain.records import Site
 from cellwise.errors import BadOption, PreflightError

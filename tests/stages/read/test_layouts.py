@@ -6,7 +6,7 @@ import pytest
 import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
-from read_folders import (
+from tests.stages.read.read_folders import (
     by_id,
     channels,
     codes,

@@ -4,7 +4,7 @@ import json
 
 import polars as pl
 import pytest
-from read_folders import put, put_table, read
+from tests.stages.read.read_folders import put, put_table, read
 
 from cellwise.domain.steps import Job
 from cellwise.domain.tables import SITES

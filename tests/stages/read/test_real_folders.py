@@ -1,7 +1,7 @@
 """Every shared image set is understood, or refused with a reason that a person can act on."""
 
 import pytest
-from read_folders import by_id, channels, codes, read
+from tests.stages.read.read_folders import by_id, channels, codes, read
 
 from cellwise.errors import PreflightError
 from cellwise.store.images import read_field

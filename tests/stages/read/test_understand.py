@@ -7,7 +7,15 @@ import pytest
 import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
-from read_folders import by_id, channels, codes, put, put_channels, put_colours, read
+from tests.stages.read.read_folders import (
+    by_id,
+    channels,
+    codes,
+    put,
+    put_channels,
+    put_colours,
+    read,
+)
 
 from cellwise.errors import BadOption, InputError, PreflightError
 from cellwise.stages.read._duplicates import duplicate_groups, groups_of_pixels, members
