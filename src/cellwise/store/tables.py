@@ -76,7 +76,8 @@ def read_classes(path: Path, kind: TableKind) -> tuple[str, ...]:
 def empty_frame(kind: TableKind, *, n_classes: int = 0) -> pl.DataFrame:
     """A frame without rows that has the kind's columns."""
     schema = pa.schema([pa.field(n, arrow_type(t, n_classes)) for n, t in kind.columns.items()])
-    frame = pl.from_arrow(schema.empty_table())
+    # Schema.empty_table would import pandas.
+    frame = pl.from_arrow(pa.Table.from_batches([], schema=schema))
     assert isinstance(frame, pl.DataFrame)
     return frame
 

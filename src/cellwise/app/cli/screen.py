@@ -76,7 +76,7 @@ class Bars:
         self._console = Console(stderr=True)
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description:<10}", markup=False),
+            TextColumn("{task.description:<18}", markup=False),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -103,11 +103,11 @@ class Bars:
     def step_finished(self, name: str, *, seconds: float, counts: dict[str, Any]) -> None:
         """Close the bar and leave one line."""
         self._close_bar()
-        self._say(f" {name:<10} {_clock(seconds):>7}{_said(counts)}", "", tick="✓")
+        self._say(f" {name:<18} {_clock(seconds):>7}{_said(counts)}", "", tick="✓")
 
     def step_reused(self, name: str, *, counts: dict[str, Any]) -> None:
         """Leave one line for a step that was done before."""
-        self._say(f"= {name:<10} as before{_said(counts)}", "dim")
+        self._say(f"= {name:<18} as before{_said(counts)}", "dim")
 
     def ended(self, status: str) -> None:
         """Give the terminal its cursor back, also in the middle of a step."""

@@ -112,7 +112,7 @@ def _steps(state: State, record: dict[str, Any], log: EventLog) -> None:
         if lacking:
             passed_over.add(listed.name)
             state.listener.message(
-                f"{listed.name} ({listed.kind}): passed over, no channel shows {', '.join(lacking)}"
+                f"{listed.title}: passed over, no channel shows {', '.join(lacking)}"
             )
             continue
         step = _without_control(listed, passed_over)

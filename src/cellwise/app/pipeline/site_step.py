@@ -24,16 +24,16 @@ def run_site_step(step: Step, *, state: State, options: str) -> dict[str, Any]:
     todo = sorted(site for site in keys if site not in done)
     if todo:
         why = why_sites(todo, log.latest, keys, options=options)
-        state.listener.step_started(step.name, total=len(todo), unit="site", why=why)
+        state.listener.step_started(step.title, total=len(todo), unit="site", why=why)
         # The tables no longer tell what lies on disk, and leftovers of other settings go with them.
         log.void({**{site: keys[site] for site in todo}, TABLE: ""})
         _do_sites(todo, keys, step=step, job=job, state=state)
     counts, merged = _merge(keys, job=job, step=step, state=state)
     seconds = time.monotonic() - started
     if todo or merged:
-        state.listener.step_finished(step.name, seconds=seconds, counts=counts)
+        state.listener.step_finished(step.title, seconds=seconds, counts=counts)
     else:
-        state.listener.step_reused(step.name, counts=counts)
+        state.listener.step_reused(step.title, counts=counts)
     return {
         "name": step.name,
         "kind": step.kind,

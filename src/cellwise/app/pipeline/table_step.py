@@ -23,10 +23,10 @@ def run_table_step(step: Step, *, state: State, options: str) -> dict[str, Any]:
     record = log.latest.get(TABLE)
     whole = record is not None and outputs_exist(step, state=state, counts=record.counts)
     if record is not None and record.key == key and whole:
-        state.listener.step_reused(step.name, counts=record.counts)
+        state.listener.step_reused(step.title, counts=record.counts)
         return _facts(step, key=key, seconds=0.0, counts=record.counts, state="reused")
     why = why_table(record, key, options=options)
-    state.listener.step_started(step.name, total=0, unit="", why=why)
+    state.listener.step_started(step.title, total=0, unit="", why=why)
     log.void({TABLE: key})
 
     def report(done: int, total: int, note: str) -> None:
@@ -35,7 +35,7 @@ def run_table_step(step: Step, *, state: State, options: str) -> dict[str, Any]:
     counts = table_module(step.kind).work(state.job(step, key), report)
     log.append([Done(TABLE, key, counts)])
     seconds = time.monotonic() - started
-    state.listener.step_finished(step.name, seconds=seconds, counts=counts)
+    state.listener.step_finished(step.title, seconds=seconds, counts=counts)
     return _facts(step, key=key, seconds=seconds, counts=counts, state="done")
 
 

@@ -54,6 +54,11 @@ class Step:
     origins: dict[str, str]
     needs: tuple[str, ...] = ()
 
+    @property
+    def title(self) -> str:
+        """What the screen calls it: several kinds may share a name."""
+        return self.kind if self.name == self.kind else f"{self.kind} {self.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:

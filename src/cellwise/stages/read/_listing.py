@@ -149,7 +149,12 @@ class _Walk:
             self._note("unreadable_folder", prefix or ".", reason, "Check its permissions.")
             return
         if (status.st_dev, status.st_ino) in self.seen:
-            self._note("folder_twice", prefix, "A link leads back to a folder already listed.", "")
+            self._note(
+                "folder_twice",
+                prefix,
+                "A link leads back to a folder already listed.",
+                "Nothing to do; remove the link to silence this.",
+            )
             return
         self.seen.add((status.st_dev, status.st_ino))
         if prefix and not ignored_as and _RUN_FILES & {entry.name for entry in entries}:
@@ -177,7 +182,10 @@ class _Walk:
                 self._file(entry, path, reason)
         except OSError as error:
             self._note(
-                "not_found", path, f"The file cannot be reached: {error.strerror or error}.", ""
+                "not_found",
+                path,
+                f"The file cannot be reached: {error.strerror or error}.",
+                "Mend or remove the link, then run again.",
             )
 
     def _file(self, entry: "os.DirEntry[str]", path: str, reason: str) -> None:
