@@ -31,14 +31,15 @@ format: $(INSTALLED)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# uv resolves the pinned torch together with torchvision; no lock file is kept.
+# uv resolves the pinned torch together with torchvision; no lock file is kept. It is told to trust the
+# certificates of the system, as pip does: networks with a proxy of their own need that.
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("cellwise needs Python 3.11 or newer; set PYTHON=...") if sys.version_info < (3, 11) else None'
 	@echo "installing into $(VENV) (about 6 GB with the usual torch) ..."
 	@start=$$(date +%s); set -e; \
 	$(PYTHON) -m venv $(VENV); \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.5"; \
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -c constraints.txt -e ".[dev]"; \
+	UV_SYSTEM_CERTS=true $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -c constraints.txt -e ".[dev]"; \
 	echo $$(( $$(date +%s) - start )) > $(INSTALLED)
 
 # The browser tests say that they were skipped where this cannot install a browser.
