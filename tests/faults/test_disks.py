@@ -248,5 +248,6 @@ def test_output_that_nobody_reads_is_no_error(still_plate, tmp_path):
         env=environment(),
         check=False,
     )
+    # The command's library answers a closed pipe with 1; what counts is that the run is whole.
     assert done.returncode in (0, 1)
     assert record(out)["status"] == "done"

@@ -1,5 +1,6 @@
 """The command line: one file per verb, and the translation of errors into exit codes."""
 
+import os
 import sys
 import traceback
 from contextlib import suppress
@@ -24,7 +25,7 @@ from cellwise.app.cli import (
     view,
 )
 from cellwise.app.cli.compiled import keep_compiled_code
-from cellwise.app.pipeline.stop import Stopped, StopSignals
+from cellwise.app.pipeline.stop import Stopped, StopSignals, stop_was_asked
 from cellwise.errors import CellwiseError, StorageError
 
 app = typer.Typer(
@@ -67,11 +68,26 @@ def main() -> None:
         _say("Interrupted. The same command goes on from here.")
         sys.exit(5)
     except BrokenPipeError:
+        _forget_output()
         sys.exit(0)
     except Exception:  # noqa: BLE001 - the last line of defence: a bug, said plainly
+        if stop_was_asked():
+            _say("Interrupted. The same command goes on from here.")
+            sys.exit(5)
         traceback.print_exc()
         _say("This is a bug; `cellwise doctor` prints what a report needs.")
         sys.exit(1)
+    finally:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _forget_output()
+
+
+def _forget_output() -> None:
+    """Nobody reads what we print (`| head`): no reason for Python to end with code 120."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(text: str) -> None:

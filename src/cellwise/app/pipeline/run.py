@@ -23,7 +23,7 @@ from cellwise.app.pipeline.record import (
 )
 from cellwise.app.pipeline.site_step import run_site_step
 from cellwise.app.pipeline.state import Request, State, step_module
-from cellwise.app.pipeline.stop import Stopped
+from cellwise.app.pipeline.stop import Stopped, stop_was_asked
 from cellwise.app.pipeline.table_step import run_table_step
 from cellwise.app.recipe.resolve import Step
 from cellwise.errors import CellwiseError, Interrupted, StorageError
@@ -88,8 +88,11 @@ def _recorded(state: State, record: dict[str, Any]) -> None:
     except StorageError:
         status = "interrupted"
         raise
-    except OSError as error:
-        if error.errno not in _OUTSIDE:
+    except Exception as error:
+        if stop_was_asked():
+            status = "interrupted"
+            raise Interrupted("Interrupted. The same command goes on from here.") from error
+        if not isinstance(error, OSError) or error.errno not in _OUTSIDE:
             raise
         status = "interrupted"
         raise StorageError(

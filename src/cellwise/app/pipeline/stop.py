@@ -37,3 +37,18 @@ class StopSignals:
             os._exit(5)
         # A print may be under way below this handler and must not be entered twice.
         os.write(2, _LATER)
+
+    @property
+    def asked(self) -> bool:
+        """Whether a signal has come."""
+        return self._count > 0
+
+
+def stop_was_asked() -> bool:
+    """Whether a signal has asked this command to stop.
+
+    Compiled code that calls back into Python may answer `Stopped` with an error of its own; who
+    catches such an error can tell here that nothing is wrong.
+    """
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    return any(isinstance(handler, StopSignals) and handler.asked for handler in handlers)
