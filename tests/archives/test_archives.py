@@ -1,0 +1,63 @@
+"""Run folders of old versions open for ever.
+
+`format-1` was written by cellwise 0.1.0 from a plate of eight drawn wells (`tests/plates.py`),
+without the report and the temporary folder.
+"""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cellwise
+from cellwise.app.request import fitted_request
+from cellwise.domain import tables
+from cellwise.store.models import read_model
+from cellwise.store.run_folder import RunFolder
+from cellwise.store.tables import read_table
+
+ARCHIVES = sorted(p for p in Path(__file__).parent.iterdir() if (p / "run.json").is_file())
+
+
+@pytest.fixture(params=ARCHIVES, ids=lambda path: path.name)
+def archive(request, tmp_path):
+    shutil.copytree(request.param, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_there_is_an_archive_of_every_format():
+    assert {path.name for path in ARCHIVES} == {f"format-{n}" for n in range(1, tables.FORMAT + 1)}
+
+
+def test_tables_of_an_old_run_are_read(archive):
+    run = cellwise.open_run(archive)
+    assert run.cells.height == 72
+    assert run.wells.height == 8
+    assert np.isfinite(run.metrics["well_macro_ap"]["value"])
+    folder = RunFolder(archive)
+    for path, kind in (
+        (folder.sites, tables.SITES),
+        (folder.pixels, tables.PIXELS),
+        (folder.folds, tables.FOLDS),
+        (folder.cells, tables.CELLS),
+        (folder.scores("cell"), tables.SCORES),
+        (folder.labels("inherited"), tables.LABELS),
+    ):
+        assert read_table(path, kind).height > 0
+
+
+def test_the_report_of_an_old_run_is_built_anew(archive):
+    report = cellwise.open_run(archive).rebuild_report()
+    assert "Nuclear" in report.read_text()
+
+
+def test_models_of_an_old_run_are_loaded(archive):
+    for folder in sorted((archive / "models" / "cell").iterdir()):
+        read_model(folder)
+
+
+def test_an_old_run_can_be_applied(archive, tmp_path):
+    (tmp_path / "images").mkdir()
+    request = fitted_request(archive, tmp_path / "images", tmp_path / "new")
+    assert [step.kind for step in request.recipe.steps][:3] == ["read", "segment", "cells"]
