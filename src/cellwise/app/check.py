@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from cellwise.app.recipe.load import recipe_names
+from cellwise.app.request import read_options
 from cellwise.domain.records import Site
-from cellwise.errors import InputError, PreflightError
-from cellwise.stages.read.step import Reading, build, understand
+from cellwise.errors import InputError, PreflightError, UsageError
+from cellwise.stages.read.step import Reading, understand
 
 _SAMPLE = 3
 # A crop of 64 x 64 float16 per channel, a row in two tables, a share of a mask.
@@ -33,25 +34,31 @@ def check_folder(
     Args:
         folder: Folder of images.
         labels: CSV with one row per field or well.
-        settings: Read options by name, as in `--set read.<name>=`.
+        settings: Settings by dotted path, such as `read.roles.w1`; others than of `read` are left
+            out.
         full: Decode every image instead of a sample.
 
     Raises:
         PreflightError: A run would be refused.
+        UsageError: `folder` is a file.
     """
     if not folder.exists():
         raise PreflightError(f"There is no folder {folder}.")
     if folder.is_file():
-        raise PreflightError(
+        raise UsageError(
             f"{folder} is a file. Checking submission files comes with a later release; "
             "give a folder of images."
         )
-    options = {**(settings or {}), **({"labels": str(labels)} if labels else {})}
-    reading = understand(folder, build(**options))
+    given = {path: v for path, v in (settings or {}).items() if path.startswith("read.")}
+    if labels is not None:
+        given["read.labels"] = str(labels)
+    reading = understand(folder, read_options(given))
     usable = list(reading.usable)
     sample = usable if full else _spread(usable, _SAMPLE)
     decoded = [_decode(site, folder) for site in sample]
-    faults = [fault for fault in decoded if isinstance(fault, dict)]
+    faults = [fault for found in decoded for fault in found if fault["set_aside"]]
+    flags = [fault for found in decoded for fault in found if not fault["set_aside"]]
+    cost = _cost(reading, folder) if usable and not faults else None
     return {
         "folder": str(folder),
         "layout": reading.layout,
@@ -60,17 +67,34 @@ def check_folder(
         "images": _image_facts(reading),
         "counts": dict(reading.counts),
         "labels": _label_facts(reading),
-        "problems": [_problem(problem) for problem in reading.problems],
+        "problems": [*(_problem(problem) for problem in reading.problems), *flags],
         "notes": list(reading.notes),
         "decoded": {"sites": len(sample), "all": full, "faults": faults},
-        "cost": _cost(reading, folder) if usable and not faults else None,
-        "exit_code": 0 if usable and not faults and not _set_aside(reading) else 3 if usable else 4,
+        "cost": cost,
+        "exit_code": _exit_code(reading, faults, cost),
     }
 
 
+def _exit_code(reading: Reading, faults: list[dict[str, str]], cost: dict[str, Any] | None) -> int:
+    """4 where a run would come to nothing, 3 where inputs would be set aside, else 0."""
+    if not reading.usable or (cost is not None and "refused" in cost):
+        return 4
+    return 3 if faults or _set_aside(reading) else 0
+
+
 def recommended_recipe(reading: Reading) -> str:
-    """The recipe that `run` would take for this folder."""
-    if not any(site.labels is not None for site in reading.sites):
+    """The recipe that `run` would take for this folder.
+
+    Raises:
+        PreflightError: Labels are given, and none of them is about a field of this folder.
+    """
+    if not any(site.labels is not None for site in reading.usable):
+        if reading.labels_file:
+            raise PreflightError(
+                f"{reading.labels_file} labels none of the {len(reading.usable)} usable fields "
+                f"({reading.counts.get('label_rows', 0)} rows; {_some_ids(reading)}). Mend its key "
+                "or label column, or leave the labels out to segment only."
+            )
         return "segment-only"
     known = recipe_names()
     hpa = reading.layout == "hpa" or reading.class_list == "hpa19"
@@ -81,26 +105,47 @@ def recommended_recipe(reading: Reading) -> str:
     return "plate-quick"
 
 
+def _some_ids(reading: Reading) -> str:
+    ids = [site.raw_id for site in reading.usable[:3]]
+    return f"fields are called {', '.join(ids)}" if ids else "no field is usable"
+
+
 def _spread(sites: list[Site], count: int) -> list[Site]:
     """A few sites, evenly spread over the list."""
     step = max(1, len(sites) // count)
     return sites[::step][:count]
 
 
-def _decode(site: Site, folder: Path) -> dict[str, str] | None:
-    from cellwise.store.images import read_field
+def _decode(site: Site, folder: Path) -> list[dict[str, Any]]:
+    """What decoding the pixels of a site shows: why it is set aside, or odd channels."""
+    from cellwise.stages.segment._facts import pixel_facts
+    from cellwise.store.images import read_field_with_flags
 
     try:
-        read_field(site, folder)
+        facts = pixel_facts(*read_field_with_flags(site, folder))
     except InputError as error:
-        return {
+        return [
+            {
+                "site_id": site.id,
+                "path": error.path or site.id,
+                "code": error.code,
+                "reason": error.reason,
+                "remedy": error.remedy,
+                "set_aside": True,
+            }
+        ]
+    return [
+        {
             "site_id": site.id,
-            "path": error.path or site.id,
-            "code": error.code,
-            "reason": error.reason,
-            "remedy": error.remedy,
+            "path": site.id,
+            "code": flag,
+            "reason": f"channel {row['channel']} is {flag}.",
+            "remedy": "",
+            "set_aside": False,
         }
-    return None
+        for row in facts
+        for flag in row["flags"]
+    ]
 
 
 def _image_facts(reading: Reading) -> dict[str, Any]:

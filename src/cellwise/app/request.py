@@ -3,13 +3,16 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cellwise.app.pipeline.state import Request
 from cellwise.app.recipe.load import RawRecipe, RawStep, load_recipe
 from cellwise.app.recipe.resolve import parse_setting, resolve
 from cellwise.errors import PreflightError, UsageError
 from cellwise.store.run_folder import RunFolder, read_json
+
+if TYPE_CHECKING:
+    from cellwise.stages.read.step import ReadOptions
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -124,14 +127,24 @@ def reading_settings(
 def default_recipe(folder: Path, given: Mapping[str, Any]) -> str:
     """The recipe for a folder: by its labels and layout, as the product page states."""
     from cellwise.app.check import recommended_recipe
-    from cellwise.stages.read.step import build, understand
+    from cellwise.stages.read.step import understand
 
-    options = {
-        path.removeprefix("read."): value
-        for path, value in given.items()
-        if path.startswith("read.")
-    }
-    return recommended_recipe(understand(_existing(folder, "folder"), build(**options)))
+    options = read_options({k: v for k, v in given.items() if k.startswith("read.")})
+    return recommended_recipe(understand(_existing(folder, "folder"), options))
+
+
+def read_options(given: Mapping[str, Any]) -> "ReadOptions":
+    """The options of the read step from settings such as `read.roles.w1`, checked.
+
+    Raises:
+        UsageError: An unknown option, or a value it cannot take.
+    """
+    from cellwise.app.pipeline.preflight import check_values
+    from cellwise.stages.read.step import build
+
+    recipe = resolve(RawRecipe("read", "", (RawStep("read", {}),), {}), given)
+    check_values(recipe)
+    return build(**recipe.steps[0].options)
 
 
 def pick_device(device: str) -> str:

@@ -11,13 +11,17 @@ import polars as pl
 from cellwise.app.pipeline.run import run_pipeline
 from cellwise.app.request import fitted_request, make_request
 from cellwise.domain.tables import CELLS, PREDICTIONS, WELLS
-from cellwise.errors import PreflightError, UsageError
+from cellwise.errors import PreflightError, UnknownName, UsageError
+from cellwise.registry import did_you_mean
 from cellwise.store.run_folder import RunFolder, read_json
-from cellwise.store.tables import read_table
+from cellwise.store.tables import empty_frame, read_table
 
 if TYPE_CHECKING:
     import anndata
     import numpy.typing as npt
+
+
+_LATER_EXPORTS = ("rxrx1-csv", "spatialdata", "geojson")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class Run:
         """One row per well; empty where the run knows no wells."""
         folder = RunFolder(self.path)
         if not folder.wells.is_file():
-            return pl.DataFrame(schema=dict.fromkeys(WELLS.columns, pl.String))
+            return empty_frame(WELLS)
         return read_table(folder.wells, WELLS)
 
     @property
@@ -71,6 +75,16 @@ class Run:
         """
         from cellwise.stages.export import exporters
 
+        known = [name.replace("_", "-") for name in exporters.part_names()]
+        if to in _LATER_EXPORTS:
+            raise UsageError(f"Export to {to} comes with a later release. Now: {', '.join(known)}.")
+        if to not in known:
+            raise UnknownName(
+                f"No export is called {to!r}.{did_you_mean(to, known)} "
+                f"There is: {', '.join(known)}."
+            )
+        if Path(out).is_dir():
+            raise UsageError(f"--out {out} is a folder; name the file to write.")
         writer = exporters.build(to.replace("-", "_"))
         if not RunFolder(self.path).predictions.is_file():
             raise PreflightError(
@@ -178,11 +192,17 @@ def predict(
     import tifffile
 
     pixels = np.asarray(array)
-    if pixels.ndim != 3 or pixels.shape[0] != len(channels):
+    if pixels.ndim != 3 or pixels.shape[0] != len(channels) or pixels.size == 0:
         raise UsageError(
             f"predict: the array is [channel, y, x]; its shape {pixels.shape} does not go with the "
             f"channels {list(channels)}."
         )
+    if pixels.dtype not in (np.uint8, np.uint16, np.float16, np.float32, np.float64):
+        raise UsageError(
+            f"predict: pixels are uint8, uint16 or float, not {pixels.dtype}. Convert the array."
+        )
+    if pixels.dtype.kind == "f":
+        pixels = pixels.astype(np.float32)
     with tempfile.TemporaryDirectory() as folder:
         images = Path(folder) / "images"
         images.mkdir()
@@ -199,8 +219,10 @@ def predict(
             device=device,
             workers=1,
         )
-        run_pipeline(request)
-        return Run(Path(folder) / "run").cells
+        outcome = run_pipeline(request)
+        if outcome.exit_code != 0:
+            raise PreflightError(f"predict: {_first_reason(outcome.run)}")
+        return Run(outcome.run).cells
 
 
 def check(folder: Path | str, *, labels: Path | str | None = None) -> dict[str, Any]:
@@ -212,6 +234,15 @@ def check(folder: Path | str, *, labels: Path | str | None = None) -> dict[str, 
     from cellwise.app.check import check_folder
 
     return check_folder(Path(folder), labels=Path(labels) if labels is not None else None)
+
+
+def _first_reason(run: Path) -> str:
+    """Why the one field of a prediction was set aside."""
+    import csv
+
+    with RunFolder(run).quarantine.open(encoding="utf-8", newline="") as handle:
+        row = next(csv.DictReader(handle))
+    return f"{row['reason']} {row['remedy']}"
 
 
 def _quiet(done: int, total: int, note: str) -> None:

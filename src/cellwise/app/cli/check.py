@@ -30,9 +30,8 @@ def check(
     from cellwise.app.check import check_folder
     from cellwise.app.recipe.resolve import parse_setting
 
-    given = dict(parse_setting(text) for text in settings or ())
-    options = {k.removeprefix("read."): v for k, v in given.items() if k.startswith("read.")}
-    options |= {k: v for k, v in (("layout", layout), ("pattern", pattern)) if v}
+    options = {f"read.{k}": v for k, v in (("layout", layout), ("pattern", pattern)) if v}
+    options |= dict(parse_setting(text) for text in settings or ())
     facts = check_folder(folder, labels=labels, settings=options, full=full)
     if as_json:
         print(json.dumps(facts, indent=1, ensure_ascii=False, sort_keys=True))
@@ -112,7 +111,7 @@ def _cost_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     if cost is None:
         return []
     if "refused" in cost:
-        return [("Cost", f"unknown: {cost['refused']} {cost['remedy']}")]
+        return [("Refused", f"{cost['refused']} {cost['remedy']}")]
     seconds, disk = cost["segmentation_cpu_seconds"], cost["disk_bytes"] / 1e9
     return [
         (

@@ -26,7 +26,9 @@ def status(run: RunPath, as_json: AsJson = False) -> None:
         return
     print(f"{run}: {facts['status']}, recipe {facts['recipe']}, started {facts['started']}")
     for step in facts["steps"]:
-        print(f"  {step['name']:<12} {step['state']:<8} {step['sites']:>8,} sites on record")
+        title = step["name"] if step["name"] == step["kind"] else f"{step['kind']} {step['name']}"
+        sites = f"{step['sites']:>8,} sites on record" if step["sites"] else ""
+        print(f"  {title:<18} {step['state']:<10} {sites}".rstrip())
     print(f"  set aside: {facts['quarantined']} (quarantine.csv)")
 
 
@@ -41,6 +43,8 @@ def run_status(run: Path) -> dict[str, Any]:
         raise PreflightError(f"{run} is not a run folder: it holds no run.json.")
     record = _record(folder)
     finished = {(step["kind"], step["name"]): step["state"] for step in record["steps"]}
+    # A finished run waits for nothing: what it has not done it had no need of.
+    waiting = "not needed" if record["status"] == "done" else "waiting"
     steps = []
     for step in record["recipe"]["steps"]:
         kind, name = step["kind"], step["name"]
@@ -49,7 +53,7 @@ def run_status(run: Path) -> dict[str, Any]:
             {
                 "kind": kind,
                 "name": name,
-                "state": finished.get((kind, name), "waiting"),
+                "state": finished.get((kind, name), waiting),
                 "sites": _recorded_sites(log),
             }
         )

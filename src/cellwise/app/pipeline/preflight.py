@@ -9,6 +9,7 @@ from cellwise.app.pipeline.state import Request, step_module
 from cellwise.app.recipe.resolve import Recipe, Step
 from cellwise.errors import BadOption, FormatError, PreflightError
 from cellwise.registry import Registry
+from cellwise.store.models import verify_model
 from cellwise.store.run_folder import FORMAT_VERSION, RunFolder, read_json
 
 
@@ -26,6 +27,8 @@ def check_request(request: Request) -> dict[str, Any]:
     try:
         _check_folders(request)
         earlier = _earlier_record(RunFolder(request.out))
+        _check_models(request)
+        _check_same_inputs(request, earlier)
     except PermissionError as error:
         raise PreflightError(
             f"No permission to look at {error.filename}. Choose another folder, or allow it."
@@ -76,6 +79,43 @@ def _check_folders(request: Request) -> None:
         )
     if request.out.exists() and not request.out.is_dir():
         raise PreflightError(f"{request.out} is a file, not a folder. Choose another --out.")
+
+
+def _check_same_inputs(request: Request, earlier: dict[str, Any]) -> None:
+    """A run folder belongs to one image folder; another one would replace its results."""
+    inputs = earlier.get("inputs") or {}
+    before = [inputs.get("folder"), inputs.get("fitted")]
+    now = [str(request.folder), str(request.fitted) if request.fitted else None]
+    for old, new in zip(before, now, strict=True):
+        # A folder that is gone was moved or renamed; its run may go on from the new place.
+        same = old == new or (old and new and Path(old).resolve() == Path(new).resolve())
+        if earlier and not same and (not old or Path(old).exists()):
+            link = " with the models of "
+            raise PreflightError(
+                f"{request.out} holds the results of {link.join(filter(None, before))}, not of "
+                f"{link.join(filter(None, now))}. Choose another --out."
+            )
+
+
+def _check_models(request: Request) -> None:
+    """The models to be applied are whole, before anything is segmented for them."""
+    if request.fitted is None:
+        return
+    fitted, out = request.fitted.resolve(), request.out.resolve()
+    if fitted == out or fitted in out.parents or out in fitted.parents:
+        raise PreflightError(
+            f"--out {request.out} would write into {request.fitted}, whose models are applied. "
+            "Choose an --out beside it."
+        )
+    for step in request.recipe.of_kind("score"):
+        folder = RunFolder(request.fitted).path / "models" / str(step.options["model"])
+        bundles = sorted(folder.glob("*/model.json"))
+        if not bundles and not step.needs:
+            raise PreflightError(
+                f"{folder} holds no model. Give that run's command again: it learns what is gone."
+            )
+        for bundle in bundles:
+            verify_model(bundle.parent)
 
 
 def _earlier_record(run: RunFolder) -> dict[str, Any]:

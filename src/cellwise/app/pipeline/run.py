@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from cellwise.app.pipeline.engine import Workers
 from cellwise.app.pipeline.events import EventLog, Listener, Silent
 from cellwise.app.pipeline.keys import listing_digest
@@ -26,7 +28,7 @@ from cellwise.app.pipeline.state import Request, State, step_module
 from cellwise.app.pipeline.stop import Stopped, stop_was_asked
 from cellwise.app.pipeline.table_step import run_table_step
 from cellwise.app.recipe.resolve import Step
-from cellwise.errors import CellwiseError, Interrupted, StorageError
+from cellwise.errors import CellwiseError, Interrupted, PreflightError, StorageError
 from cellwise.store.run_folder import RunFolder, read_json
 
 FITTING = ("split", "label", "train")
@@ -129,6 +131,26 @@ def _steps(state: State, record: dict[str, Any], log: EventLog) -> None:
         if step.kind == "read" or step.kind == "cells":
             write_quarantine(state.run, quarantine_rows(state))
         write_record(state.run, {**record, "counts": _counts(state)})
+        if step.kind == "read":
+            _require_labels(state)
+
+
+def _require_labels(state: State) -> None:
+    """Refuse to segment a whole folder for a recipe that then has nothing to learn from.
+
+    Raises:
+        PreflightError: The recipe learns, and no usable field has a label.
+    """
+    if state.request.fitted is not None or not state.request.recipe.of_kind("train"):
+        return
+    sites = state.sites()
+    if sites.filter(pl.col("labels").is_not_null()).is_empty():
+        said = read_json(state.run.reading).get("labels_file") or "no labels were given"
+        raise PreflightError(
+            f"The recipe {state.request.recipe.name} learns from labels, and none of the "
+            f"{sites['site_id'].n_unique()} usable fields has one ({said}). Give --labels, mend "
+            "its key or label column, or take --recipe segment-only."
+        )
 
 
 def _lacking_roles(step: Step, state: State) -> list[str]:

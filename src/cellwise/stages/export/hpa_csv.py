@@ -22,6 +22,7 @@ from cellwise.stages.export._predictions import (
     prediction_columns,
 )
 from cellwise.store.atomic import writing
+from cellwise.store.class_lists import class_list
 from cellwise.store.masks import mask_path, read_labels
 from cellwise.store.run_folder import RunFolder
 from cellwise.store.tables import read_table
@@ -54,6 +55,7 @@ def _write_rows(handle: TextIO, run: RunFolder, classes: list[str]) -> None:
     writer = csv.writer(handle, lineterminator="\n")
     writer.writerow(HEADER)
     columns = ["unit", "site_id", "cell_id", *(PREFIX + name for name in classes)]
+    numbers = _numbers(classes)
     scored = by_site(run.predictions, columns)
     waiting = next(scored, None)
     for site in _sites(run).iter_rows(named=True):
@@ -64,7 +66,7 @@ def _write_rows(handle: TextIO, run: RunFolder, classes: list[str]) -> None:
         if waiting is not None and waiting[0] == site["site_id"]:
             labels = read_labels(mask_path(run.masks, site["site_id"], "cells"))
             height, width = labels.shape
-            text = _prediction_string(waiting[1], encode_masks(labels), len(classes))
+            text = _prediction_string(waiting[1], encode_masks(labels), numbers)
         writer.writerow((site["raw_id"], _known(width), _known(height), text))
 
 
@@ -78,18 +80,26 @@ def _sites(run: RunFolder) -> pl.DataFrame:
     return (test if test.height else sites).sort("site_id")
 
 
-def _prediction_string(rows: pl.DataFrame, masks: dict[int, str], classes: int) -> str:
-    return " ".join(_triples(rows.filter(pl.col("unit") == "cell"), masks, classes))
+def _numbers(classes: list[str]) -> list[int]:
+    """The challenge's number of each class by its name; else the place in the run's own list."""
+    known = class_list("hpa19").names
+    if set(classes) <= set(known):
+        return [known.index(name) for name in classes]
+    return list(range(len(classes)))
 
 
-def _triples(rows: pl.DataFrame, masks: dict[int, str], classes: int) -> Iterator[str]:
+def _prediction_string(rows: pl.DataFrame, masks: dict[int, str], numbers: list[int]) -> str:
+    return " ".join(_triples(rows.filter(pl.col("unit") == "cell"), masks, numbers))
+
+
+def _triples(rows: pl.DataFrame, masks: dict[int, str], numbers: list[int]) -> Iterator[str]:
     for _, site_id, cell_id, *chances in rows.iter_rows():
         if cell_id not in masks:
             raise FormatError(
                 f"{site_id}: cell {cell_id} is not in the masks of this run. Run it again."
             )
-        for number in range(classes):
-            yield f"{number} {chances[number]:.5f} {masks[cell_id]}"
+        for number, chance in zip(numbers, chances, strict=True):
+            yield f"{number} {chance:.5f} {masks[cell_id]}"
 
 
 def _known(size: int | None) -> str:

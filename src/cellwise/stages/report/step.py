@@ -78,7 +78,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
             break
         share /= 2
     write_text(RunFolder(job.run).report, page)
-    return {"bytes": size, "sites_shown": choices.sites}
+    return {"bytes": size}
 
 
 def gather(job: Job, choices: Choices) -> Material:
