@@ -5,8 +5,6 @@ import os
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.stages.read.read_folders import (
     by_id,
     channels,
@@ -18,7 +16,6 @@ from tests.stages.read.read_folders import (
 )
 
 from cellwise.errors import BadOption, InputError, PreflightError
-from cellwise.stages.read._duplicates import duplicate_groups, groups_of_pixels, members
 from cellwise.store.images import read_field
 
 
@@ -241,36 +238,3 @@ def test_the_order_of_files_on_disk_changes_nothing(tmp_path):
     first, second = read(tmp_path / "x"), read(tmp_path / "y")
     assert first.sites == second.sites
     assert first.channels == second.channels
-
-
-def test_duplicates_are_joined_through_any_shared_channel():
-    hashes = [("b", "1"), ("b", "2"), ("a", "2"), ("c", "3"), ("d", "3"), ("c", "1"), ("e", "9")]
-    assert duplicate_groups(hashes) == {"a": "a", "b": "a", "c": "a", "d": "a", "e": "e"}
-    assert members(duplicate_groups(hashes)) == {"a": ["a", "b", "c", "d"]}
-
-
-@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("123456")), max_size=14))
-def test_duplicate_groups_equal_a_slow_closure_and_ignore_order(pairs):
-    groups = duplicate_groups(pairs)
-    assert groups == duplicate_groups(pairs[::-1])
-    sites = {site for site, _ in pairs}
-    linked = {site: {site} for site in sites}
-    for _ in sites:
-        for site in sites:
-            mine = {digest for other, digest in pairs if other in linked[site]}
-            linked[site] |= {other for other, digest in pairs if digest in mine}
-    assert groups == {site: min(linked[site]) for site in sites}
-
-
-def test_black_pictures_do_not_make_duplicates():
-    import polars as pl
-
-    pixels = pl.DataFrame(
-        {
-            "site_id": ["a", "a", "b", "b", "c", "c"],
-            "sha256": ["black", "1", "black", "2", "black", "1"],
-            "minimum": [0.0] * 6,
-            "maximum": [0.0, 1.0] * 3,
-        }
-    )
-    assert groups_of_pixels(pixels) == {"a": "a", "b": "b", "c": "a"}
