@@ -67,10 +67,13 @@ def test_a_prediction_never_writes_into_the_run_it_applies(images, fitted):
             run_pipeline(fitted_request(fitted, images, out, workers=1))
 
 
-def test_a_run_folder_belongs_to_one_image_folder(images, tmp_path):
+def test_a_run_folder_belongs_to_its_pictures(images, tmp_path):
     first = make_request(images, tmp_path / "run", recipe="segment-only", workers=1)
     run_pipeline(first)
-    shutil.copytree(images, tmp_path / "others")
+    shutil.copytree(images, tmp_path / "copied")
+    again = make_request(tmp_path / "copied", tmp_path / "run", recipe="segment-only", workers=1)
+    assert run_pipeline(again).exit_code == 0
+    write_plate(tmp_path / "others", ["C05", "C06"], nuclear=treated)
     other = make_request(tmp_path / "others", tmp_path / "run", recipe="segment-only", workers=1)
     with pytest.raises(PreflightError, match="holds the results of"):
         run_pipeline(other)

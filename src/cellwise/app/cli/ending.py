@@ -1,5 +1,6 @@
 """The last lines of a run: what was done, what may be trusted, where to look."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from cellwise.store.run_folder import RunFolder, read_json
@@ -23,10 +24,20 @@ def print_ending(outcome: "Outcome") -> None:
         f"{counts.get('cells', 0):,} cells · {aside} set aside"
         f"{f' ({run.quarantine})' if aside else ''} · exit {outcome.exit_code}"
     )
-    for line in _headlines(run):
+    for line in (*_noticed(run), *_headlines(run)):
         print(line)
     if run.report.is_file():
         print(f"open {run.report}   or   cellwise view {outcome.run}")
+
+
+def _noticed(run: RunFolder) -> list[str]:
+    """One line for what reading noticed without setting a field aside, such as labels too many."""
+    problems = read_json(run.reading)["problems"] if run.reading.is_file() else []
+    codes = Counter(p["code"].replace("_", " ") for p in problems if not p["set_aside"])
+    if not codes:
+        return []
+    said = ", ".join(f"{count} {code}" for code, count in sorted(codes.items()))
+    return [f"noticed: {said} ({run.reading})"]
 
 
 def _headlines(run: RunFolder) -> list[str]:

@@ -7,10 +7,12 @@ from typing import Any
 from cellwise.app.pipeline.leftovers import own_folders
 from cellwise.app.pipeline.state import Request, step_module
 from cellwise.app.recipe.resolve import Recipe, Step
+from cellwise.domain.tables import SITES
 from cellwise.errors import BadOption, FormatError, PreflightError
 from cellwise.registry import Registry
 from cellwise.store.models import verify_model
 from cellwise.store.run_folder import FORMAT_VERSION, RunFolder, read_json
+from cellwise.store.tables import read_table
 
 
 def check_request(request: Request) -> dict[str, Any]:
@@ -82,19 +84,33 @@ def _check_folders(request: Request) -> None:
 
 
 def _check_same_inputs(request: Request, earlier: dict[str, Any]) -> None:
-    """A run folder belongs to one image folder; another one would replace its results."""
+    """A run folder belongs to its pictures: those of another folder would replace its results.
+
+    Pictures may have been moved or copied together with the run, so their names decide.
+    """
     inputs = earlier.get("inputs") or {}
-    before = [inputs.get("folder"), inputs.get("fitted")]
-    now = [str(request.folder), str(request.fitted) if request.fitted else None]
-    for old, new in zip(before, now, strict=True):
-        # A folder that is gone was moved or renamed; its run may go on from the new place.
-        same = old == new or (old and new and Path(old).resolve() == Path(new).resolve())
-        if earlier and not same and (not old or Path(old).exists()):
-            link = " with the models of "
-            raise PreflightError(
-                f"{request.out} holds the results of {link.join(filter(None, before))}, not of "
-                f"{link.join(filter(None, now))}. Choose another --out."
-            )
+    if not earlier:
+        return
+    applied = "with" if inputs.get("fitted") else "without"
+    wanted = "with" if request.fitted else "without"
+    if applied != wanted:
+        raise PreflightError(
+            f"{request.out} was made {applied} the models of another run, this asks for a run "
+            f"{wanted} them. Choose another --out."
+        )
+    sites = RunFolder(request.out).sites
+    if not sites.is_file():
+        return
+    try:
+        known = read_table(sites, SITES)["paths"].explode().drop_nulls().to_list()
+    except FormatError:
+        # Only a failing disk tears it; reading makes it anew.
+        return
+    if known and not any((request.folder / path.partition("#")[0]).exists() for path in known):
+        raise PreflightError(
+            f"{request.out} holds the results of {inputs.get('folder')}, and {request.folder} has "
+            "none of its pictures. Choose another --out."
+        )
 
 
 def _check_models(request: Request) -> None:
