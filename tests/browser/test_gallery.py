@@ -1,5 +1,7 @@
 """The gallery of `cellwise view` in a real browser."""
 
+import re
+
 import pytest
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -40,7 +42,7 @@ def test_it_turns_pages(gallery):
     page.get_by_role("button", name="Next").click()
     has_tiles(page, 8)
     assert count(page) == "Cells 101 to 108 of 108"
-    assert "page=2" in page.url
+    playwright.expect(page).to_have_url(re.compile("page=2"))
     assert page.get_by_role("button", name="Next").is_disabled()
     page.keyboard.press("PageUp")
     has_tiles(page, 100)
@@ -50,7 +52,7 @@ def test_it_filters_and_the_address_remembers(gallery):
     page = gallery.page
     page.get_by_label("Well").select_option("B03")
     has_tiles(page, 9)
-    assert "well=B03" in page.url
+    playwright.expect(page).to_have_url(re.compile("well=B03"))
     page.get_by_label("Probability from").fill("0.4")
     page.get_by_label("Probability from").press("Enter")
     playwright.expect(page.locator(".tile")).not_to_have_count(9)
@@ -84,16 +86,16 @@ def test_arrows_move_and_enter_opens_a_cell(gallery):
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
     second = page.locator(".tile").nth(1)
-    assert second.evaluate("tile => tile === document.activeElement")
+    playwright.expect(second).to_be_focused()
     page.keyboard.press("ArrowDown")
-    assert not second.evaluate("tile => tile === document.activeElement")
+    playwright.expect(second).not_to_be_focused()
     page.keyboard.press("Enter")
     card = page.locator("#card")
     card.wait_for(state="visible")
     assert "Calibration: weak" in card.inner_text()
-    page.wait_for_function("location.hash.includes('cell=')")
+    playwright.expect(page).to_have_url(re.compile("#cell="))
     page.keyboard.press("Escape")
-    page.wait_for_function("!location.hash.includes('cell=')")
+    playwright.expect(page).not_to_have_url(re.compile("#cell="))
 
 
 def test_an_address_with_a_cell_opens_that_cell(visit, address):
