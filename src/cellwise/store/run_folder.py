@@ -108,6 +108,17 @@ class RunFolder:
         return self.path / "work"
 
 
+def run_title(record: dict[str, Any]) -> str:
+    """What a run is called on a page: its image folder, from the content of `run.json`.
+
+    A folder called `images`, `input` or `train` goes by the one it lies in.
+    """
+    folder = str((record.get("inputs") or {}).get("folder") or "")
+    words = [word for word in folder.replace("\\", "/").split("/") if word not in ("", ".", "..")]
+    plain = [word for word in words[-2:] if word.lower() not in ("images", "input", "train")]
+    return plain[-1] if plain else "this run"
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object.
 

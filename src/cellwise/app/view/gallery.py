@@ -14,7 +14,7 @@ from cellwise.stages.report._draw import composite, encode, limits
 from cellwise.stages.report._material import Choices, Material
 from cellwise.stages.report.sections.provenance import calibration
 from cellwise.stages.report.step import gather
-from cellwise.store.run_folder import RunFolder, read_json
+from cellwise.store.run_folder import RunFolder, read_json, run_title
 
 _SAMPLE = 200
 
@@ -36,7 +36,7 @@ class Gallery:
         """What the page says of the run, with the values its filters offer."""
         record = self.material.record
         return {
-            "name": Path(str((record.get("inputs") or {}).get("folder") or "run")).name,
+            "name": run_title(record),
             "status": record.get("status"),
             "sites": self.material.n_sites,
             "cells": self.table.height,

@@ -23,6 +23,7 @@ from cellwise.stages.report.sections import (
     variability,
     verdict,
 )
+from cellwise.store.run_folder import run_title
 
 Section = Callable[[Material], dict[str, Any]]
 
@@ -71,15 +72,7 @@ def render(material: Material, report: Callable[[int, int, str], None]) -> str:
         )
     report(len(SECTIONS), len(SECTIONS), "done")
     page = environment.get_template("page.html")
-    return page.render(sections=filled, name=_name(material), material=material)
-
-
-def _name(material: Material) -> str:
-    """The image folder's name; a folder called `images` or `input` goes by the one it lies in."""
-    folder = str((material.record.get("inputs") or {}).get("folder") or "")
-    words = [word for word in folder.replace("\\", "/").split("/") if word not in ("", ".", "..")]
-    plain = [word for word in words[-2:] if word.lower() not in ("images", "input", "train")]
-    return plain[-1] if plain else "this run"
+    return page.render(sections=filled, name=run_title(material.record), material=material)
 
 
 def _percent(share: float | None) -> str:
