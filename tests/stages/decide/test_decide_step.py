@@ -3,18 +3,19 @@
 import json
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.stages.decide.decide_world import Field, RunMaker
 
-from cellwise.domain.tables import PREDICTIONS, WELLS
+from cellwise.domain.tables import PREDICTIONS, SCORES, WELLS
 from cellwise.errors import BadOption, FormatError
 from cellwise.stages.decide._decision import Decision
 from cellwise.stages.decide._predictions import uncertainty
 from cellwise.stages.decide.step import build
 from cellwise.store.run_folder import RunFolder
-from cellwise.store.tables import read_table
+from cellwise.store.tables import read_table, write_table
 
 PLAIN = {"by": "none"}
 
@@ -235,3 +236,55 @@ def test_the_same_input_gives_the_same_bytes(tmp_path):
         maker.decide()
         tables.append((RunFolder(run.path).predictions.read_bytes(), run.wells.read_bytes()))
     assert tables[0] == tables[1]
+
+
+def _chances(run, column="Prob_a"):
+    frame = read_table(run.predictions, PREDICTIONS)
+    return dict(
+        zip(zip(frame["site_id"], frame["cell_id"], strict=True), frame[column], strict=True)
+    )
+
+
+def _logistic(value):
+    return 1 / (1 + np.exp(-value))
+
+
+def test_a_field_without_scores_of_its_own_is_as_its_best_cell(maker):
+    run = maker.write(_fields())
+    maker.decide(**PLAIN, field="main", adjust=["field_score"])
+    found = _chances(run)
+    assert found["s1", 2] == pytest.approx(_logistic(-1.0) * _logistic(2.0), rel=1e-5)
+    assert found["s1", 1] == pytest.approx(_logistic(2.0) ** 2, rel=1e-5)
+
+
+def test_scores_of_sites_speak_for_their_cells(maker):
+    run = maker.write(_fields())
+    maker.scores(_fields(), classes=("a", "neg"), negative="neg", name="whole")
+    table = read_table(run.scores("whole"), SCORES).filter(pl.col("cell_id") == 1)
+    table = table.with_columns(unit=pl.lit("site"), cell_id=pl.lit(0, pl.Int32))
+    write_table(run.scores("whole"), SCORES, table, classes=("a",))
+    maker.decide(**PLAIN, field="whole", adjust=[{"name": "field_score", "how": "mean"}])
+    found = _chances(run)
+    assert found["s1", 2] == pytest.approx((_logistic(-1.0) + _logistic(2.0)) / 2, rel=1e-5)
+    assert json.loads(run.decision("decide").read_text())["field"] == "whole"
+
+
+def test_cells_whose_field_has_no_score_are_left_out(maker):
+    run = maker.write(_fields())
+    some = [f for f in _fields() if f.id != "s2"]
+    maker.scores(some, classes=("a", "neg"), negative="neg", name="whole")
+    counts = maker.decide(**PLAIN, field="whole", adjust=["field_score"])
+    assert counts["unscored"] == 1
+    assert ("s2", 1) not in _chances(run)
+
+
+def test_field_scores_of_a_model_that_saw_the_field_calibrate_nothing(maker):
+    run = maker.write(_fields())
+    maker.scores(_fields(), classes=("a", "neg"), negative="neg", name="whole", fold=None)
+    maker.decide(by="temperature", field="whole", adjust=["field_score"])
+    assert json.loads(run.decision("decide").read_text())["n_fields"] == 0
+
+
+def test_an_adjuster_that_needs_field_scores_says_so_before_any_work():
+    with pytest.raises(BadOption, match="field: <score step>"):
+        build("main", adjust=["field_score"])

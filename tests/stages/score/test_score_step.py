@@ -227,3 +227,12 @@ def test_class_maps_of_whole_fields_tell_cells_apart(run):
     others = frame.filter(pl.col("site_id").is_in(["s00", "s03", "s06", "s02"]))
     assert np.median(logits(spots)[:, 1]) > np.median(logits(others)[:, 1])
     assert frame["cell_id"].unique().sort().to_list() == [1, 2, 3, 4]
+
+
+def test_whole_fields_get_one_row_each_from_the_model_that_left_them_out(run):
+    frame = score(run, model="fields", by="field_net")
+    assert frame["site_id"].n_unique() == len(frame) == 15
+    assert set(frame["unit"]) == {"site"}
+    assert set(frame["cell_id"]) == {step.OF_FIELD}
+    folds = dict(read_table(run.folds, FOLDS).select("site_id", "fold").iter_rows())
+    assert dict(frame.select("site_id", "fold").iter_rows()) == folds

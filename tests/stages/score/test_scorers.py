@@ -82,3 +82,13 @@ def test_combining_is_the_mean_of_logits_and_the_deviation_of_probabilities():
     chances = 1 / (1 + np.exp(-np.array([0.0, 2.0, 4.0])))
     assert found.spread[0, 0].item() == pytest.approx(chances.std(), abs=1e-6)
     assert found.spread[1, 0].item() == 0
+
+
+def test_a_field_gets_one_score_whatever_its_cells():
+    field = np.array([[[1.0, 2.0], [3.0, 10.0]]], np.float32)
+    scorer = scorers.build({"name": "field_net", "views": "dihedral"})
+    pixels = field_pixels(field, np.ones((2, 2), np.int64), [1, 2, 3])
+    assert scorer.gives == "site"
+    found = scorer.score(Predictor(Echo(), PLAIN, "cpu"), pixels)
+    assert found.shape == (8, 1, 1)
+    assert found.flatten().tolist() == pytest.approx([4.0] * 8)

@@ -36,7 +36,7 @@ _REFERENCES = {
     "label": {"from": "score"},
     "train": {"labels": "label", "start": "train"},
     "score": {"model": "train"},
-    "decide": {"from": "score"},
+    "decide": {"from": "score", "field": "score"},
 }
 
 

@@ -33,6 +33,8 @@ class Decision:
         n_cells: Their cells.
         positives: Fields that carry each positive class.
         negative_rule: How the negative class is decided.
+        field: Name of the scores of whole fields that the adjusters used; empty for none.
+        adjust: What was done to the scores before the calibration, as JSON, in order.
     """
 
     classes: tuple[str, ...]
@@ -48,6 +50,8 @@ class Decision:
     n_cells: int
     positives: tuple[int, ...]
     negative_rule: str = ONE_MINUS_MAX
+    field: str = ""
+    adjust: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.class_list.positive)

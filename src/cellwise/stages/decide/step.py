@@ -17,21 +17,23 @@ import polars as pl
 
 from cellwise.domain.classes import ClassList
 from cellwise.domain.steps import Job, Report
-from cellwise.domain.tables import CELLS, FOLDS, PREDICTIONS, SCORES, SITES, WELLS
+from cellwise.domain.tables import CELLS, FOLDS, PREDICTIONS, SITES, WELLS
 from cellwise.errors import BadOption, FormatError
 from cellwise.registry import did_you_mean, split_spec
 from cellwise.stages.decide import deciders
 from cellwise.stages.decide._decision import Decision
 from cellwise.stages.decide._fitting import Evidence, Fitted
 from cellwise.stages.decide._predictions import MOST_COLUMNS, predictions_frame
+from cellwise.stages.decide._scores import adjusted_scores
 from cellwise.stages.decide._wells import wells_frame
+from cellwise.stages.decide.adjust import adjusters
 from cellwise.store.atomic import write_text, writing
 from cellwise.store.run_folder import RunFolder, read_json
-from cellwise.store.tables import read_classes, read_table, write_table
+from cellwise.store.tables import read_table, write_table
 
 VERSION = 1
 UNIT = "table"
-SHELVES = {"by": "cellwise.stages.decide"}
+SHELVES = {"by": "cellwise.stages.decide", "adjust": "cellwise.stages.decide.adjust"}
 
 _KEY = ["site_id", "cell_id"]
 
@@ -43,12 +45,16 @@ class Options:
     scores: tuple[str, ...]
     by: str | dict[str, Any]
     threshold: float | dict[str, float]
+    field: str
+    adjust: tuple[str | dict[str, Any], ...]
 
 
 def build(
     from_: str | list[str],
     by: str | dict[str, Any] = "temperature",
     threshold: float | dict[str, float] = 0.5,
+    field: str = "",
+    adjust: list[str | dict[str, Any]] = [],  # noqa: B006 (never changed)
 ) -> Options:
     """Options of the step; a recipe writes `from_` as `from`.
 
@@ -57,6 +63,9 @@ def build(
         by: The decider, a part of this stage.
         threshold: Probability in 0..1 from which a cell gets a label, one for all classes or a
             mapping from class to value (others 0.5).
+        field: Name of a score step that says what whole fields show: its rows of sites, or else
+            the largest logit among each field's cells.
+        adjust: What is done to the scores before the calibration, in order.
     """
     names = [from_] if isinstance(from_, str) else from_
     if not isinstance(names, list) or not names or not all(n and isinstance(n, str) for n in names):
@@ -67,7 +76,12 @@ def build(
     ):
         raise BadOption(f"decide: a threshold lies in 0..1: {threshold!r}.")
     deciders.check(by)
-    return Options(tuple(names), by, threshold)
+    for spec in adjust:
+        adjusters.check(spec)
+        name, _ = split_spec(spec)
+        if "field" in adjusters.page(name).needs and not field:
+            raise BadOption(f"decide: {name!r} needs scores of fields, 'field: <score step>'.")
+    return Options(tuple(names), by, threshold, field, tuple(adjust))
 
 
 def work(job: Job, report: Report) -> dict[str, Any]:
@@ -85,7 +99,10 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     cells = read_table(run.cells, CELLS).sort(_KEY)
     report(0, 2, f"{len(cells)} cells")
     cells = cells.join(sites.select("site_id", "fold"), on="site_id", how="left").sort(_KEY)
-    logits, unseen = _mean_logits(run, options.scores, cells, classes.positive)
+    logits, unseen = adjusted_scores(
+        run, cells, classes.positive,
+        names=options.scores, field=options.field, adjust=options.adjust,
+    )  # fmt: skip
     scored = np.isfinite(logits).all(axis=1)
     decision = fitted or _fit(options, classes, sites, cells, logits, scored & unseen)
     cells, logits = cells.drop("fold").filter(pl.Series(scored)), logits[scored]
@@ -127,34 +144,6 @@ def _sites(run: RunFolder) -> pl.DataFrame:
     return frame.join(folds, on="site_id", how="left", maintain_order="left")
 
 
-def _mean_logits(
-    run: RunFolder, names: tuple[str, ...], cells: pl.DataFrame, classes: tuple[str, ...]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """Mean logits `[cell, class]`, NaN where no set holds the cell; and which are out of fold.
-
-    A cell is out of fold when every set scored it with the model that left its site's fold out.
-    """
-    total = np.zeros((len(cells), len(classes)), np.float64)
-    count = np.zeros(len(cells), np.int64)
-    unseen = np.ones(len(cells), dtype=bool)
-    place = cells.select(*_KEY, left_out="fold").with_row_index("place")
-    for name in names:
-        path = run.scores(name)
-        given = read_classes(path, SCORES)
-        if given != classes:
-            raise FormatError(f"{path.name}: scores over {given}, the run's are {classes}.")
-        frame = read_table(path, SCORES).filter(pl.col("unit") == "cell")
-        found = place.join(frame.select(*_KEY, "fold", "score"), on=_KEY, how="inner")
-        if len(found):
-            rows = found["place"].to_numpy()
-            np.add.at(total, rows, found["score"].to_numpy().reshape(len(rows), -1))
-            np.add.at(count, rows, 1)
-            same = (found["fold"] == found["left_out"]).fill_null(value=False)
-            unseen[rows] &= same.to_numpy().astype(bool)
-    mean = total / np.maximum(count, 1)[:, None]
-    return np.where(count[:, None] > 0, mean, np.nan).astype(np.float32), unseen
-
-
 def _fit(
     options: Options,
     classes: ClassList,
@@ -186,6 +175,8 @@ def _fit(
         pooling=fitted.pooling,
         by=split_spec(options.by)[0],
         scores=options.scores,
+        field=options.field,
+        adjust=tuple(json.dumps(spec, sort_keys=True) for spec in options.adjust),
         n_fields=len(words),
         n_cells=int(used.sum()),
         positives=tuple(int(n) for n in labels.sum(axis=0)),

@@ -12,8 +12,8 @@ from cellwise.parts.augment._views import VIEWS
 from cellwise.parts.nets._output import Output
 from cellwise.parts.normalise import Normalisation
 
-# [view, cell, class] logits.
-CellViews = Tensor
+# [view, cell, class] logits; a scorer of fields gives one row in place of the cells.
+Views = Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +50,25 @@ class Predictor:
 
 @dataclass(frozen=True, slots=True)
 class Scorer:
-    """One way to score cells; `unit` is what its models were trained on."""
+    """One way to score: `unit` is what its models were trained on, `gives` what gets a score."""
 
     unit: Literal["cell", "site"]
-    score: Callable[[Predictor, SitePixels], CellViews]
+    score: Callable[[Predictor, SitePixels], Views]
+    gives: Literal["cell", "site"] = "cell"
 
 
 @dataclass(frozen=True, slots=True)
-class CellScores:
+class Scores:
     """Logits and the spread of the probability, both `[cell, class]`."""
 
     logits: Tensor
     spread: Tensor
 
 
-def combine(views: Sequence[CellViews]) -> CellScores:
+def combine(views: Sequence[Views]) -> Scores:
     """Mean over all models and views of the logits, and the deviation of their probabilities."""
     every = torch.cat(list(views)).to(torch.float64)
-    return CellScores(every.mean(0).float(), every.sigmoid().std(0, correction=0).float())
+    return Scores(every.mean(0).float(), every.sigmoid().std(0, correction=0).float())
 
 
 def views_of(views: str, batch: int) -> tuple[int, ...]:

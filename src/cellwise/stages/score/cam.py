@@ -13,7 +13,7 @@ from torch import Tensor
 from cellwise.errors import BadOption
 from cellwise.parts.augment._views import turn, turn_back
 from cellwise.parts.resize import resize
-from cellwise.stages.score._scorer import CellViews, Predictor, Scorer, SitePixels, views_of
+from cellwise.stages.score._scorer import Predictor, Scorer, SitePixels, Views, views_of
 
 NEEDS = ("fields",)
 
@@ -30,7 +30,7 @@ def build(views: str = "none", over: str = "mean") -> Scorer:
     if over not in ("mean", "sum"):
         raise BadOption(f"score cam: over is 'mean' or 'sum', not {over!r}.")
 
-    def cam(predictor: Predictor, pixels: SitePixels) -> CellViews:
+    def cam(predictor: Predictor, pixels: SitePixels) -> Views:
         masks, numbers = pixels.masks, pixels.numbers
         found = []
         for view in chosen:

@@ -7,7 +7,7 @@ draws views by chance, here all eight are taken, so that a score never depends o
 import torch
 
 from cellwise.parts.augment._views import turn
-from cellwise.stages.score._scorer import CellViews, Predictor, Scorer, SitePixels, views_of
+from cellwise.stages.score._scorer import Predictor, Scorer, SitePixels, Views, views_of
 
 NEEDS = ("crops",)
 
@@ -21,7 +21,7 @@ def build(views: str = "none", batch: int = 256) -> Scorer:
     """
     chosen = views_of(views, batch)
 
-    def cell_net(predictor: Predictor, pixels: SitePixels) -> CellViews:
+    def cell_net(predictor: Predictor, pixels: SitePixels) -> Views:
         crops = pixels.crops
         return torch.stack(
             [

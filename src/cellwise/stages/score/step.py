@@ -1,4 +1,4 @@
-"""Score: models look at the cells of every site and give each one logit per positive class.
+"""Score: models look at the cells of every site, or at it as a whole: a logit per positive class.
 
 Reads `cells.parquet` with crops or images, `folds.parquet` and the models; writes
 `scores/<step>.parquet`. A site with a fold is scored by the model that left the fold out, any other
@@ -36,6 +36,8 @@ VERSION = 1
 UNIT = "table"
 SHELVES = {"by": "cellwise.stages.score"}
 
+# In place of a cell's number, where a row speaks of the whole field.
+OF_FIELD = 0
 _SITES_AT_ONCE = 64
 _KEY = ["site_id", "cell_id"]
 
@@ -95,7 +97,8 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     frame = pl.concat(frames) if frames else empty_frame(SCORES, n_classes=len(panel.card.classes))
     write_table(run.scores(job.name), SCORES, frame, classes=panel.card.classes)
     shutil.rmtree(shards, ignore_errors=True)
-    return {"cells": len(frame), "sites": frame["site_id"].n_unique(), "models": len(panel.models)}
+    what = "cells" if scorer.gives == "cell" else "fields"
+    return {what: len(frame), "sites": frame["site_id"].n_unique(), "models": len(panel.models)}
 
 
 def _all_shards(
@@ -149,10 +152,12 @@ def _one(
     pixels_for = look(site_id, rows)
     views = [scorer.score(model.predictor, pixels_for(model)) for model in chosen.models]
     scores = combine(views)
+    if scorer.gives == "site":
+        numbers = pl.Series([OF_FIELD], dtype=pl.Int32)
     vector = pl.Array(pl.Float32, len(panel.card.classes))
     return pl.DataFrame(
         {
-            "unit": ["cell"] * len(numbers),
+            "unit": [scorer.gives] * len(numbers),
             "site_id": [site_id] * len(numbers),
             "cell_id": numbers,
             "fold": pl.Series([chosen.fold] * len(numbers), dtype=pl.Int32),

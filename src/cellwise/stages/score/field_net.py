@@ -1,0 +1,28 @@
+"""The whole field through the network: one score per field, not per cell.
+
+What a field shows is easier to say than what a cell shows; `decide` can bring both together.
+
+Source: the image-level networks beside the cell networks of the HPA 2021 systems (Riedel, red.ai).
+"""
+
+import torch
+
+from cellwise.parts.augment._views import turn
+from cellwise.stages.score._scorer import Predictor, Scorer, SitePixels, Views, views_of
+
+NEEDS = ("fields",)
+
+
+def build(views: str = "none") -> Scorer:
+    """Make the scorer.
+
+    Args:
+        views: `none`, or `dihedral` for the field turned and mirrored as well (8 in all).
+    """
+    chosen = views_of(views, 1)
+
+    def field_net(predictor: Predictor, pixels: SitePixels) -> Views:
+        field = pixels.field[None]
+        return torch.stack([predictor(turn(field, view)).logits for view in chosen])
+
+    return Scorer("site", field_net, gives="site")
