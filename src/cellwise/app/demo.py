@@ -46,7 +46,7 @@ LIMITS = {
 
 
 def run_demo(
-    out: Path, *, workers: int, command: Sequence[str], listener: Listener
+    out: Path, *, workers: int, command: Sequence[str], listener: Listener, seed: int = 0
 ) -> tuple[Outcome, dict[str, Any]]:
     """Unpack the plate into `out`, run `plate-quick` on it, write `demo.json`.
 
@@ -62,6 +62,7 @@ def run_demo(
         device="cpu",
         workers=workers,
         command=command,
+        seed=seed,
     )
     outcome = run_pipeline(request, listener)
     result = check_figures(out, seconds=outcome.seconds)

@@ -12,6 +12,7 @@ CANDIDATES = (
     "Metadata_Replicate",
     "Metadata_Group",
     "Metadata_Antibody",
+    "Metadata_Sample",
     "Metadata_Plate",
     "Metadata_Experiment",
     "Metadata_Well",
