@@ -1,0 +1,1 @@
+"""Simulated cells, stains and fields with known truth: no disk, no torch."""
