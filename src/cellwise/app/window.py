@@ -10,6 +10,7 @@ import polars as pl
 
 from cellwise.app.pipeline.run import run_pipeline
 from cellwise.app.request import fitted_request, make_request
+from cellwise.app.simulate._window import simulate as simulate
 from cellwise.domain.tables import CELLS, PREDICTIONS, WELLS
 from cellwise.errors import PreflightError, UnknownName, UsageError
 from cellwise.registry import did_you_mean

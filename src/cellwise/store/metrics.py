@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from cellwise.errors import FormatError
 from cellwise.store.atomic import write_text
@@ -39,8 +40,18 @@ class Metric:
 
 def write_metrics(path: Path, metrics: Mapping[str, Metric]) -> None:
     """Write the file whole, names sorted."""
-    content = {"metrics": {name: asdict(metrics[name]) for name in sorted(metrics)}}
-    write_text(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, to_json({"metrics": as_content(metrics)}))
+
+
+def as_content(metrics: Mapping[str, Metric]) -> dict[str, dict[str, Any]]:
+    """What stands in the file under `metrics`, names sorted."""
+    return {name: asdict(metrics[name]) for name in sorted(metrics)}
+
+
+def to_json(content: Mapping[str, Any]) -> str:
+    """Readable JSON text; numbers that JSON cannot hold become null."""
+    plain = _without_nan(content)
+    return json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_metrics(path: Path) -> dict[str, Metric]:
@@ -54,3 +65,11 @@ def read_metrics(path: Path) -> dict[str, Metric]:
         return {name: Metric(**entry) for name, entry in content["metrics"].items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise FormatError(f"{path} does not hold metrics: {error}") from error
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_nan(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

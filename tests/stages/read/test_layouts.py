@@ -87,6 +87,16 @@ def test_kaggle_hpa_with_its_test_part(tmp_path):
     assert read_field(sites["aa-1"], tmp_path).pixels.max() > 0.99
 
 
+def test_further_columns_of_the_hpa_table_become_metadata(tmp_path):
+    put(tmp_path / "train", *(f"{i}_{c}.png" for c in HPA for i in ("aa", "bb")))
+    header = ("ID", "Label", "Sample", "Cell line")
+    put_table(tmp_path / "train.csv", header, ("aa", "0", "p1", "U-2 OS"), ("bb", "1", "p2", ""))
+    sites = by_id(read(tmp_path))
+    assert sites["aa"].metadata == {"Sample": "p1", "Cell line": "U-2 OS"}
+    assert sites["bb"].metadata == {"Sample": "p2"}
+    assert sites["bb"].labels == ("Nuclear membrane",)
+
+
 def test_hpa_labels_outside_the_list_are_refused(tmp_path):
     put(tmp_path / "train", *(f"aa_{c}.png" for c in HPA))
     put_table(tmp_path / "train.csv", ("ID", "Label"), ("aa", "19"))

@@ -14,6 +14,7 @@ from cellwise.app.cli import (
     doctor,
     evaluate,
     export,
+    ladder,
     later,
     models,
     parts,
@@ -21,6 +22,7 @@ from cellwise.app.cli import (
     recipes,
     report,
     run,
+    simulate,
     status,
     view,
 )
@@ -38,7 +40,7 @@ app = typer.Typer(
 )
 for module in (demo, check, run, predict, evaluate, export, report, view, status):
     module.register(app)
-for module in (models, parts, recipes, doctor, later):
+for module in (simulate, ladder, models, parts, recipes, doctor, later):
     module.register(app)
 
 

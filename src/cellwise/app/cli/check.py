@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def check(
-    folder: Annotated[Path, typer.Argument(help="Folder of images.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of images, or a submission file.")],
     labels: Labels = None,
     full: Annotated[bool, typer.Option("--full", help="Decode every image.")] = False,
     as_json: AsJson = False,
@@ -36,7 +36,7 @@ def check(
     if as_json:
         print(json.dumps(facts, indent=1, ensure_ascii=False, sort_keys=True))
     else:
-        for name, text in screen(facts):
+        for name, text in submission_screen(facts) if "kind" in facts else screen(facts):
             print(f"{name:<12}{text}")
     raise typer.Exit(facts["exit_code"])
 
@@ -62,6 +62,29 @@ def screen(facts: dict[str, Any]) -> list[tuple[str, str]]:
     if facts["labels"] and facts["labels"]["file"]:
         command += f" --labels {facts['labels']['file']}"
     lines.append(("Next", f"{command}   (recipe {facts['recipe']})"))
+    return lines
+
+
+def submission_screen(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """The lines about a submission file as heading and text."""
+    hpa = facts["kind"] == "hpa"
+    rows = f"{facts['rows']:,} {'fields' if hpa else 'wells'}"
+    if hpa:
+        rows += f" ({facts['rows_without_predictions']:,} of them empty)"
+        rows += f", {facts['predictions']:,} predictions, {facts['masks']:,} masks"
+    used = [name for name, count in facts["classes"].items() if count]
+    lines = [
+        ("Submission", f"{'HPA 2021' if hpa else 'RxRx1'}, {rows}"),
+        ("Classes", f"{len(used)}: {', '.join(used[:_SHOWN])}{'...' * (len(used) > _SHOWN)}"),
+    ]
+    problems = facts["problems"]
+    if not problems:
+        return [*lines, ("Problems", "none (every row read, every mask decoded)")]
+    codes = Counter(problem["code"] for problem in problems)
+    lines.append(("Problems", ", ".join(f"{n} {code}" for code, n in sorted(codes.items()))))
+    lines += [("", f"line {p['line']}: {p['id']}: {p['reason']}") for p in problems[:_SHOWN]]
+    if len(problems) > _SHOWN:
+        lines.append(("", f"... and {len(problems) - _SHOWN} more (--json lists all)"))
     return lines
 
 

@@ -7,8 +7,6 @@ import typer
 from cellwise.errors import UsageError
 
 _LATER = {
-    "simulate": "fields with known single-cell truth",
-    "ladder": "every recipe and trick on worlds with known truth",
     "train-segmenter": "training of a segmenter of your own",
     "fetch": "public data sets",
     "ensemble": "several runs combined into one",

@@ -2,11 +2,13 @@
 
 Source: Human Protein Atlas, Single Cell Classification (Kaggle 2021). Each `{id}_{colour}.png` is
 one grey channel, 8 or 16 bit: red = microtubules, green = the protein, blue = nucleus, yellow =
-endoplasmic reticulum. Labels are integers 0 to 18 of the class list `hpa19`, joined by `|`. The
-test part has no labels; `sample_submission.csv` names its fields.
+endoplasmic reticulum. Labels are integers 0 to 18 of the class list `hpa19`, joined by `|`; any
+further column of `train.csv` (such as `Sample`) becomes metadata. The test part has no labels;
+`sample_submission.csv` names its fields.
 """
 
 import re
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cellwise.errors import PreflightError
@@ -22,6 +24,14 @@ _DECLARED = 0.98
 _UNDECLARED = 0.7
 
 
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """What `train.csv` says: label text by id, and further columns by id."""
+
+    labels: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
 def build() -> Layout:
     """Make the layout."""
     return Layout(_recognise, _arrange)
@@ -29,19 +39,20 @@ def build() -> Layout:
 
 def _recognise(listing: Listing) -> float | None:
     named, _ = match_names(listing, _NAME, endings=_ENDINGS)
-    declared = _labels(listing.table("train.csv")) is not None
+    declared = _declared(listing.table("train.csv")) is not None
     return share(len(named), listing, specific=_DECLARED if declared else _UNDECLARED)
 
 
 def _arrange(listing: Listing) -> Arrangement:
     named, rest = match_names(listing, _NAME, endings=_ENDINGS)
     table = listing.table("train.csv")
-    labels = _labels(table)
+    declared = _declared(table) or _Declared()
+    labels = declared.labels
     planes = tuple(_plane(name) for name in named)
     present = {plane.site_id for plane in planes}
     problems = [
         _absent("label_without_image", "train.csv", site_id)
-        for site_id in labels or {}
+        for site_id in labels
         if site_id not in present
     ]
     submission = listing.table("sample_submission.csv")
@@ -56,6 +67,7 @@ def _arrange(listing: Listing) -> Arrangement:
         tuple(rest),
         roles=ROLES,
         labels={i: text for i, text in labels.items() if i in present} if labels else None,
+        metadata=declared.metadata,
         parts=parts if labels or tests else {},
         classes="hpa19",
         labels_file=str(table) if labels else "",
@@ -70,20 +82,24 @@ def _plane(name: Named) -> Plane:
     return Plane(raw, raw, name.get("channel").lower(), name.path, part=part)
 
 
-def _labels(table: Path | None) -> dict[str, str] | None:
-    """Label text by id; None where the file is missing or is not the challenge's."""
+def _declared(table: Path | None) -> _Declared | None:
+    """What the file says of each field; None where it is missing or is not the challenge's."""
     if table is None:
         return None
     read = read_label_table(table)
     names = {column.lower(): column for column in read.columns}
     if "id" not in names or "label" not in names:
         return None
-    labels: dict[str, str] = {}
+    key, label = names["id"], names["label"]
+    found = _Declared()
     for row in read.rows:
-        site_id, text = row[names["id"]], row[names["label"]]
-        if labels.setdefault(site_id, text) != text:
+        site_id, text = row[key], row[label]
+        if found.labels.setdefault(site_id, text) != text:
             raise PreflightError(f"{table} labels {site_id!r} twice and differently. Keep one row.")
-    return labels
+        further = {n: value for n, value in row.items() if n not in (key, label) and value}
+        if further:
+            found.metadata.setdefault(site_id, further)
+    return found
 
 
 def _absent(code: str, file: str, site_id: str) -> Problem:

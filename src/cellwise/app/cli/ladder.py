@@ -1,0 +1,57 @@
+"""`cellwise ladder`: every recipe and trick on worlds with known truth, one table."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cellwise.app.cli.options import Device
+from cellwise.app.cli.run import command_words
+from cellwise.errors import UsageError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command(
+        "ladder", help="Recipes and tricks on worlds with known truth; one table. Resumes."
+    )(ladder)
+
+
+def ladder(
+    out: Annotated[Path, typer.Argument(help="Folder to make or to resume.")],
+    quick: Annotated[bool, typer.Option("--quick", help="The short table: minutes.")] = False,
+    rows: Annotated[str, typer.Option("--rows", help="Rows file, name or YAML.")] = "",
+    world: Annotated[
+        list[str] | None, typer.Option("--world", help="Only this world; may be repeated.")
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", help="Seeds; 0 = as the file says.", min=0)] = 0,
+    workers: Annotated[
+        int, typer.Option("--workers", help="Runs side by side; 0 = one per core.", min=0)
+    ] = 0,
+    device: Device = "auto",
+) -> None:
+    """Every row of a table on worlds whose cells are known."""
+    if quick and rows:
+        raise UsageError("--quick is a rows file of its own; give --quick or --rows, not both.")
+    import os
+
+    from cellwise.app.cli.screen import make_listener
+    from cellwise.app.ladder.ladder import LadderRequest, run_ladder
+    from cellwise.app.ladder.write import closing_lines
+    from cellwise.app.request import pick_device
+
+    result = run_ladder(
+        LadderRequest(
+            out,
+            rows or ("quick" if quick else "full"),
+            tuple(world or ()),
+            seeds,
+            workers or (os.cpu_count() or 1),
+            pick_device(device),
+            command_words(),
+        ),
+        make_listener(),
+    )
+    for line in closing_lines(result):
+        print(line)
+    print(f"open {out / 'ladder.html'}   table {out / 'ladder.csv'}")

@@ -1,0 +1,96 @@
+"""`cellwise simulate`: fields with known single-cell truth, in the challenge's own layout."""
+
+import os
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cellwise.app.cli.options import Seed, Workers
+
+_BAR_AFTER = 2.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("simulate", help="Fields with known single-cell truth.")(simulate)
+
+
+def simulate(
+    out: Annotated[Path, typer.Argument(help="Folder to make.")],
+    world: Annotated[str, typer.Option("--world", help="hpa, rxrx1 or mitocheck.")],
+    severity: Annotated[
+        str | None, typer.Option("--severity", help="easy, default, hard; control has no noise.")
+    ] = None,
+    min_positives: Annotated[
+        int | None, typer.Option("--min-positives", help="Least test cells per class.")
+    ] = None,
+    sites: Annotated[int | None, typer.Option("--sites", help="Fields in all.")] = None,
+    size: Annotated[int | None, typer.Option("--size", help="Side of a field, pixels.")] = None,
+    seed: Seed = 0,
+    scv: Annotated[
+        float | None, typer.Option("--scv", help="Share of labels that vary between cells, 0..1.")
+    ] = None,
+    test_share: Annotated[
+        float | None, typer.Option("--test-share", help="Share of the fields in the test part.")
+    ] = None,
+    classes: Annotated[
+        int | None, typer.Option("--classes", help="Number of classes (rxrx1).")
+    ] = None,
+    variant: Annotated[
+        str | None, typer.Option("--variant", help="Second form of a world (mitocheck).")
+    ] = None,
+    workers: Workers = 0,
+) -> None:
+    """Make a world; the same words give the same bytes, whatever the number of workers."""
+    from cellwise.app.simulate import simulate_world
+    from cellwise.app.simulate._request import SimulateRequest
+
+    request = SimulateRequest(
+        out=out,
+        world=world,
+        severity=severity,
+        min_positives=min_positives,
+        sites=sites,
+        size=size,
+        seed=seed,
+        scv=scv,
+        workers=workers or os.cpu_count() or 1,
+        test_share=test_share,
+        classes=classes,
+        variant=variant,
+    )
+    progress = _Progress()
+    try:
+        made = simulate_world(request, progress)
+    finally:
+        progress.end()
+    if made.found:
+        print(f"{out} is already there, made by the same words.")
+        return
+    counted = [f"{value:,} {name.replace('_', ' ')}" for name, value in made.counts.items()]
+    print(f"{out}: {' · '.join(counted)}")
+
+
+class _Progress:
+    """A bar for work that takes longer than two seconds; short work stays silent."""
+
+    def __init__(self) -> None:
+        from cellwise.app.cli.screen import make_listener
+
+        self._listener = make_listener()
+        self._begun = time.monotonic()
+        self._shown = False
+
+    def __call__(self, done: int, total: int, note: str) -> None:
+        if not self._shown and time.monotonic() - self._begun < _BAR_AFTER:
+            return
+        if not self._shown:
+            self._listener.step_started("simulate", total=total, unit="field", why="")
+            self._shown = True
+        self._listener.step_advanced(done, total=total, note=note)
+
+    def end(self) -> None:
+        """Leave a line, or put the terminal in order after an error."""
+        self._listener.ended("")
