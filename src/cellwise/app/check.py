@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cellwise.app.check_submission import check_submission
 from cellwise.app.recipe.load import recipe_names
 from cellwise.app.request import read_options
 from cellwise.domain.records import Site
@@ -32,7 +33,7 @@ def check_folder(
     """Everything that `cellwise check` shows, as data.
 
     Args:
-        folder: Folder of images.
+        folder: Folder of images, or a submission file: `check_submission` then says what there is.
         labels: CSV with one row per field or well.
         settings: Settings by dotted path, such as `read.roles.w1`; others than of `read` are left
             out.
@@ -40,15 +41,15 @@ def check_folder(
 
     Raises:
         PreflightError: A run would be refused.
-        UsageError: `folder` is a file.
+        UsageError: `folder` is a file, and options of folders are given.
+        FormatError: It is a file, and no submission.
     """
     if not folder.exists():
         raise PreflightError(f"There is no folder {folder}.")
     if folder.is_file():
-        raise UsageError(
-            f"{folder} is a file. Checking submission files comes with a later release; "
-            "give a folder of images."
-        )
+        if labels is not None or settings or full:
+            raise UsageError(f"{folder} is a file: a submission is checked without any option.")
+        return check_submission(folder)
     given = {path: v for path, v in (settings or {}).items() if path.startswith("read.")}
     if labels is not None:
         given["read.labels"] = str(labels)

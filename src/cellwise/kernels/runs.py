@@ -25,6 +25,8 @@ _STRIP = 32
 # Seven groups of five bits hold any count of a frame below 2**31 pixels, with its sign.
 _MOST_GROUPS = 7
 _LARGEST_TEXT = 1 << 26
+TEXT_REMEDY = "Write masks as base64 of zlib of COCO run lengths."
+FAULTS = {1: "a character outside '0'..'o'", 2: "a number that is cut off", 3: "a count < 0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +105,9 @@ def expand(letters: bytes) -> Counts:
     Raises:
         InputError: A character outside the alphabet, a cut-off number, or a negative count.
     """
-    counts, error = _expand(np.frombuffer(letters, np.uint8))
+    counts, error = expand_letters(np.frombuffer(letters, np.uint8))
     if error:
-        what = {1: "a character outside '0'..'o'", 2: "a number that is cut off", 3: "a count < 0"}
-        raise _broken(f"the run lengths hold {what[error]}")
+        raise _broken(f"the run lengths hold {FAULTS[error]}")
     return np.asarray(counts)
 
 
@@ -139,7 +140,7 @@ def _broken(what: str) -> InputError:
     return InputError(
         f"a mask cannot be read: {what}",
         code="mask_text",
-        remedy="Write masks as base64 of zlib of COCO run lengths.",
+        remedy=TEXT_REMEDY,
     )
 
 
@@ -256,8 +257,8 @@ def _letters(counts, offsets):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
 
 
 @numba.njit(cache=True, nogil=True)
-def _expand(letters):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Counts, and what is wrong: 0 nothing, 1 alphabet, 2 cut off, 3 negative."""
+def expand_letters(letters):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Counts, and what is wrong: 0 nothing, else a key of `FAULTS`."""
     counts = np.empty(len(letters), np.int64)
     count, place = 0, 0
     while place < len(letters):

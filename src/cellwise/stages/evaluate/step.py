@@ -4,9 +4,6 @@ Writes `metrics.json` (name to value, low, high, n, unit; `unit` is what n count
 `evaluation.json`. In a weak run cells have no truth: fields and wells are tested, out of fold.
 """
 
-import json
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +20,7 @@ from cellwise.stages.evaluate._plates import plate_results
 from cellwise.stages.evaluate._weak import Results, Settings, weak_results
 from cellwise.stages.evaluate.field_agreement import POOLINGS
 from cellwise.store.atomic import write_text
-from cellwise.store.metrics import write_metrics
+from cellwise.store.metrics import to_json, write_metrics
 from cellwise.store.run_folder import RunFolder, read_json
 from cellwise.store.tables import read_table
 
@@ -83,8 +80,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     for part in found:
         detail.update(part.detail)
     detail["warnings"] = [text for part in found for text in part.warnings]
-    content = json.dumps(_without_nan(detail), indent=1, ensure_ascii=False, allow_nan=False)
-    write_text(run.path / "evaluation.json", content)
+    write_text(run.path / "evaluation.json", to_json(detail))
     write_metrics(run.metrics, metrics)
     report(3, 3, "done")
     return {"metrics": len(metrics), "warnings": len(detail["warnings"])}
@@ -131,12 +127,3 @@ def _control(run: RunFolder, options: Options, seed: int) -> Results:
     found = _wells(path, classes, options, seed)
     metrics = {f"negative_control_{key}": metric for key, metric in found.metrics.items()}
     return Results(metrics, {"negative_control": found.detail})
-
-
-def _without_nan(value: Any) -> Any:
-    """The same content with null for every number that JSON cannot hold."""
-    if isinstance(value, Mapping):
-        return {key: _without_nan(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

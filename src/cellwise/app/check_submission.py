@@ -1,0 +1,82 @@
+"""A look at a submission file before it is sent: every row is read, every mask decoded."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from cellwise.errors import InputError
+from cellwise.kernels.run_texts import decode_texts
+from cellwise.store.class_lists import class_list
+from cellwise.store.submissions import (
+    RowFault,
+    SubmissionRow,
+    read_hpa_submission,
+    read_rxrx1_submission,
+    submission_kind,
+)
+
+
+def check_submission(path: Path) -> dict[str, Any]:
+    """Everything that `cellwise check` shows of a submission file, as data.
+
+    Raises:
+        FormatError: The file is empty, no CSV, or of neither challenge.
+    """
+    facts = _rxrx1(path) if submission_kind(path) == "rxrx1" else _hpa(path)
+    facts["exit_code"] = 4 if facts["problems"] else 0
+    return facts
+
+
+def _hpa(path: Path) -> dict[str, Any]:
+    classes = class_list("hpa19")
+    submission = read_hpa_submission(path, classes=len(classes))
+    faults = list(submission.faults)
+    kinds: Counter[int] = Counter()
+    masks = empty = 0
+    for row in submission.rows:
+        kinds.update(row.kinds.tolist())
+        masks += len(row.texts)
+        empty += not len(row.texts)
+        fault = _mask_fault(row)
+        if fault is not None:
+            faults.append(fault)
+    return {
+        "file": str(path),
+        "kind": "hpa",
+        "rows": len(submission.rows) + len(submission.faults),
+        "rows_without_predictions": empty,
+        "predictions": kinds.total(),
+        "masks": masks,
+        "classes": {name: kinds[k] for k, name in enumerate(classes.names)},
+        "problems": [_problem(fault) for fault in sorted(faults, key=lambda fault: fault.line)],
+    }
+
+
+def _rxrx1(path: Path) -> dict[str, Any]:
+    table, faults = read_rxrx1_submission(path)
+    return {
+        "file": str(path),
+        "kind": "rxrx1",
+        "rows": table.height + len(faults),
+        "classes": dict(sorted(Counter(table["sirna"].to_list()).items())),
+        "problems": [_problem(fault) for fault in faults],
+    }
+
+
+def _mask_fault(row: SubmissionRow) -> RowFault | None:
+    if row.height is None or row.width is None:
+        return None
+    try:
+        decode_texts(row.texts, height=row.height, width=row.width)
+    except InputError as error:
+        return RowFault(row.line, row.raw_id, error.code, error.reason)
+    return None
+
+
+def _problem(fault: RowFault) -> dict[str, Any]:
+    return {
+        "line": fault.line,
+        "id": fault.raw_id,
+        "code": fault.code,
+        "reason": fault.reason,
+    }
