@@ -1,0 +1,39 @@
+"""Worlds are simulated once, with the number of the draw as seed."""
+
+import pytest
+from tests.app.ladder.tiny_world import write_rows
+
+from cellwise.app import simulate
+from cellwise.app.ladder.plan import Draw, make_plan
+from cellwise.app.ladder.rows import World, load_table
+from cellwise.app.ladder.worlds import make_worlds, world_request
+from cellwise.app.pipeline.events import Silent
+from cellwise.errors import UsageError
+
+
+def test_a_draw_is_a_seed_of_simulate(tmp_path):
+    world = World("hard", make={"severity": "hard", "sites": 12, "min_positives": 3})
+    request = world_request(Draw(world, 2), tmp_path, workers=4)
+    assert (request.world, request.severity, request.sites, request.seed) == ("hpa", "hard", 12, 2)
+    assert request.out == tmp_path / "worlds" / "hard-2"
+    with pytest.raises(UsageError, match="--size"):
+        world_request(Draw(World("w", make={"size": 0}), 0), tmp_path, workers=1)
+
+
+def test_what_is_there_is_not_made_again(tmp_path, monkeypatch):
+    rows = "format: 1\nseeds: 2\nworlds: [{name: w, make: {severity: easy}}]\nrows:\n" + (
+        "  - {name: inherit, recipe: inherit.yaml}\n  - {name: truth, recipe: inherit.yaml}\n"
+    )
+    plan = make_plan(load_table(str(write_rows(tmp_path, rows=rows))))
+    there = tmp_path / "worlds" / "w-0" / "truth"
+    there.mkdir(parents=True)
+    (there / "world.json").write_text("{}")
+    made = []
+
+    def fake(request, report):
+        made.append(request.out.name)
+        return simulate.World(request.out, {"fields": 3})
+
+    monkeypatch.setattr(simulate, "simulate_world", fake)
+    make_worlds(plan, tmp_path, workers=1, listener=Silent())
+    assert made == ["w-1"]
