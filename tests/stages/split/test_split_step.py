@@ -170,6 +170,16 @@ def test_auto_keeps_the_column_when_one_of_many_classes_lies_in_one_group():
     assert chosen.column == "Metadata_Antibody"
 
 
+def test_pictures_of_one_sample_stay_together_even_if_every_class_lies_in_one_sample(tmp_path):
+    rows = [
+        (f"s{i}", ("a",) if i < 4 else ("b",), "train", {"Sample": "x" if i < 4 else "y"})
+        for i in range(8)
+    ]
+    _, folds, account = _work(_run(tmp_path, rows))
+    assert account["by"] == ["Metadata_Sample"]
+    assert len({folds[f"s{i}"]["fold"] for i in range(4)}) == 1
+
+
 def test_auto_falls_to_the_single_site_without_a_useful_column(tmp_path):
     rows = [(f"s{i}", ("a",), "train", {"Plate": "only"}) for i in range(4)]
     _, folds, account = _work(_run(tmp_path, rows, classes=("a",)))

@@ -17,6 +17,8 @@ CANDIDATES = (
     "Metadata_Experiment",
     "Metadata_Well",
 )
+# Pictures of one sample are no evidence for each other, whatever it costs.
+_BINDING = ("Metadata_Sample",)
 # One class that occurs in a single group must not undo the grouping for all the others.
 _MOST_LONELY = 0.2
 _LEAST_KNOWN = 0.5
@@ -42,7 +44,7 @@ def choose_column(
 
     A column qualifies when at least half of the labelled sites have a value in it, when it makes at
     least `folds` groups with labels, and when at most a fifth of the classes lie in one group only
-    although they lie in several sites.
+    although they lie in several sites; a sample is never passed over for that.
 
     Args:
         columns: Metadata columns, name to values, one value per site.
@@ -65,7 +67,7 @@ def choose_column(
             passed[name] = "most labelled fields have no value"
         elif len(np.unique(groups[labelled])) < folds:
             passed[name] = f"fewer than {folds} groups with labels"
-        elif lonely > _MOST_LONELY * present:
+        elif lonely > _MOST_LONELY * present and name not in _BINDING:
             passed[name] = f"{lonely} of {present} classes would lie in one group only"
         else:
             return Choice(name, passed)
