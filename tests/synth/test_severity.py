@@ -10,12 +10,15 @@ from cellwise.synth.hpa_labels import draw_sample, make_label_model
 from cellwise.synth.severity import CONTROL, SEVERITIES, digest, severity_named
 
 FROZEN = {
-    "easy": "be614e439f41541d2dcc270b333b7740960cd99bc53a3f950bd9cc7783d44385",
-    "default": "470ed1f7293388361deb830c2464e92fda34fdcc7032384b8bcb21d6a6880e95",
-    "hard": "066ee02aee17d8702c697c0752d902d67268d7248a4e81f72279a65a0e922200",
-    "control": "aefab93daab3a3caeded9c2e4e94e43afb2e54322bac188d3fce76ba192f8858",
+    "easy": "109637888a9fe9ac25327cfa701d65f6fae12606560c229292f9319aa035ce1c",
+    "default": "25f6f435978c20eac74dfc18f47c5b6a129976802c52b998dbe5d1ed41ae6bb8",
+    "hard": "7fc9d77c864f0fa4b2e79b13a7f88de9beec8c4c0c0892120d51aefe392adcca",
+    "control": "0273af07432ceed3c01e0b0a421ec3ac53c3a851dda9275c22bf6eaf74e396be",
 }
-DRAWS = {"default": "c1f6a65d5d4c22acf35fa80f7ad05d6bd63cded0ae0355108729db11f52999ea", "hard": "2940d267fbad306c851429aa3fdf529525e97ecc4b72b066709e639973406f20"}
+DRAWS = {
+    "default": "dff9ec447f922e9c544045c4f268235143fcde616b97cc49d73d2f1ef7aa65d4",
+    "hard": "35a4b1372f0669dfc74eb6adf9808be06f284bc49f1b5cae37a39a55746cc18c",
+}
 
 
 @pytest.mark.parametrize("name", list(FROZEN))

@@ -17,6 +17,7 @@ from cellwise.synth.hpa_label_sets import (
     CLASSES,
     NEGATIVE,
     SPINDLE,
+    SPREAD_OUT,
     Flags,
     Floats,
     LabelSet,
@@ -25,10 +26,8 @@ from cellwise.synth.severity import Severity
 
 LEAST_SHARE = 0.1
 LEAST_SNR = 1.5
+_THIN = np.log([SPREAD_OUT.get(label, 1.0) for label in range(CLASSES)])
 _FAINT = (0.02, 0.08)
-# A protein spread over a whole compartment is dimmer at each place than one packed into points.
-# Without this, brightness alone would tell cytosol from the rest.
-_SPREAD_OUT = {0: 0.45, 6: 0.45, 9: 0.7, 10: 0.7, 16: 0.35}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,11 +86,11 @@ def draw_protein(
 ) -> Protein:
     """A protein with the labels of the verdict, in a cell line that stains with this gain."""
     labels = verdict.protein
-    thin = np.mean([np.log(_SPREAD_OUT.get(label, 1.0)) for label in labels]) if labels else 0.0
-    brightness = float(_spread(severity.protein_spread, rng, 1)[0] * np.exp(thin))
+    brightness = float(_spread(severity.protein_spread, rng, 1)[0])
+    thin = float(np.exp(_THIN[list(labels)].mean())) if labels else 1.0
     low, high = np.log(severity.photons)
     photons = max(
-        float(np.exp(rng.uniform(low, high))), severity.least_photons / (brightness * gain)
+        float(np.exp(rng.uniform(low, high))), severity.least_photons / (brightness * gain * thin)
     )
     mitotic = 0.0 if severity.full_presence else float(rng.beta(*severity.mitotic_beta))
     presence, preferred = _presence(labels, verdict.missed, severity, mitotic, rng)
@@ -132,6 +131,7 @@ def draw_cells(protein: Protein, count: int, severity: Severity, rng: np.random.
     )
     weights = _normalised(weights)
     intensity = protein.brightness * _spread(severity.cell_spread, rng, count)
+    intensity = intensity * np.exp(weights @ _THIN)
     weights, intensity = _add_weak(protein, weights, intensity, severity, rng)
     shown = _true(weights, intensity, protein)
     if severity.full_presence:

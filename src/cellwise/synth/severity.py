@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from cellwise.errors import UnknownName
 from cellwise.registry import did_you_mean
 from cellwise.synth.hpa_label_families import FAMILIES
+from cellwise.synth.hpa_label_sets import SPREAD_OUT
 
 Pair = tuple[float, float]
 
@@ -169,10 +170,11 @@ def severity_named(name: str) -> Severity:
 
 
 def digest(severity: Severity) -> str:
-    """Sha256 of the knobs and of the label sets as canonical JSON.
+    """Sha256 of the knobs, the label sets and the brightness of classes as canonical JSON.
 
     Two worlds of one digest differ by seed and size only.
     """
-    content = {"knobs": asdict(severity), "sets": FAMILIES if severity.families else "empirical"}
+    sets = FAMILIES if severity.families else "empirical"
+    content = {"knobs": asdict(severity), "sets": sets, "spread_out": sorted(SPREAD_OUT.items())}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

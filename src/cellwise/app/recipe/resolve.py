@@ -32,7 +32,7 @@ KINDS = (
     "report",
 )
 # What a step names of earlier steps: option -> kind of the step that must come before.
-_REFERENCES = {
+REFERENCES = {
     "label": {"from": "score"},
     "train": {"labels": "label", "start": "train"},
     "score": {"model": "train"},
@@ -249,7 +249,7 @@ def _check_shelf(what: str, option: str, package: str, value: Any) -> None:
 def _check_references(steps: tuple[Step, ...]) -> None:
     before: dict[str, list[str]] = {}
     for step in steps:
-        for option, kind in _REFERENCES.get(step.kind, {}).items():
+        for option, kind in REFERENCES.get(step.kind, {}).items():
             value = step.options.get(option)
             names = [value] if isinstance(value, str) else list(value or [])
             for name in names:

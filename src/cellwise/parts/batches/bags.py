@@ -1,7 +1,8 @@
 """Bags: so many cells of one field together, fields in random order.
 
 Source: the bags of 16 cells of the HPA 2021 system AllDataAreExt & Galixir ("pseudo-3D"): drawn
-without replacement, and with it only where a field has fewer cells.
+without replacement. A field with fewer gives all it has and some of them again; there, chance alone
+says which.
 """
 
 import numpy as np
@@ -28,9 +29,16 @@ def build(cells: int = 16, per_site: int = 1) -> Sampler:
         drawn = []
         for field in rng.permutation(np.repeat(np.arange(len(count)), per_site)):
             own = by_site[start[field] : start[field] + count[field]]
-            drawn.append(rng.choice(own, cells, replace=len(own) < cells))
+            drawn.append(_draw(own, cells, rng))
         if not drawn:
             return []
         return even_batches(np.stack(drawn).astype(np.int64), batch)
 
     return bags
+
+
+def _draw(own: Positions, cells: int, rng: np.random.Generator) -> Positions:
+    """So many of a field's cells; where it has fewer, all of them and some twice or more."""
+    if len(own) >= cells:
+        return rng.choice(own, cells, replace=False)
+    return np.concatenate([own, rng.choice(own, cells - len(own), replace=True)])

@@ -28,6 +28,7 @@ def build(views: str = "none", batch: int = 256) -> Scorer:
             predictor(turned[start : start + batch]).logits
             for start in range(0, len(turned), batch)
         ]
-        return torch.cat(logits).unflatten(0, (len(chosen), len(pixels.crops)))
+        shape = (len(chosen), len(pixels.crops), -1)
+        return torch.cat(logits).reshape(shape)
 
     return Scorer("cell", cell_net)
