@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A machine that does other work too must not fail a test: examples are bounded, not timed.
+settings.register_profile("cellwise", deadline=None)
+settings.load_profile("cellwise")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
