@@ -6,7 +6,7 @@ import torch
 from cellwise.errors import BadOption
 from cellwise.parts.losses import losses
 from cellwise.parts.tasks import tasks
-from cellwise.parts.tasks._task import Truth
+from cellwise.parts.tasks._task import Truth, label_weights
 
 BAGS = torch.tensor([[[1, -1], [0, 2]], [[-0.5, 0.3], [0.7, -0.2]]])
 FIELDS = torch.tensor([[1.0, 0], [0, 1]])
@@ -64,6 +64,36 @@ def test_a_rare_class_can_be_made_to_count_as_much_as_its_absence():
     per_item = BCE(logits, targets)
     expected = (per_item[:1].mean() + per_item[1:].mean()) / 2
     torch.testing.assert_close(task.cost(logits, truth, BCE), expected)
+
+
+def test_where_classes_exclude_each_other_an_item_weighs_as_much_as_its_class():
+    """Three of one class and one of another: the rare one weighs as much as the three."""
+    task, softmax = tasks.build("cell"), losses.build("softmax")
+    targets = torch.tensor([[1.0, 0], [1, 0], [1, 0], [0, 1]])
+    logits = torch.tensor([[0.2, 1.0], [0.7, -1.0], [2.0, 0.0], [0.4, -0.3]])
+    share = torch.tensor([0.75, 0.25])
+    truth = Truth(targets, torch.ones(4), targets, torch.stack([0.5 / (1 - share), 0.5 / share]))
+    per_item = softmax(logits, targets)
+    expected = (per_item[:3].mean() + per_item[3]) / 2
+    torch.testing.assert_close(task.cost(logits, truth, softmax), expected)
+
+
+def test_an_item_of_several_labels_weighs_their_mean_and_one_of_none_an_average_class():
+    balance = torch.tensor([[1.0, 1.0], [2.0, 4.0]])
+    targets = torch.tensor([[1.0, 1.0], [0.5, 0.0], [0.0, 0.0], [0.2, 0.6]])
+    found = label_weights(torch.zeros(4), targets, balance)
+    torch.testing.assert_close(found, torch.tensor([3.0, 2.0, 3.0, 3.5]))
+
+
+@pytest.mark.parametrize("name", ["bag", "cell", "image"])
+def test_every_task_takes_a_loss_of_either_kind(name):
+    weights = torch.tensor([1.0, 0.0, 2.0, 1.0])
+    targets = torch.tensor([[1.0, 0], [0, 1], [0, 0], [1, 1]])
+    truth = Truth(targets, weights, FIELDS, EVEN)
+    for loss in ("bce", "softmax", "partial_label"):
+        cost = tasks.build(name).cost(BAGS.reshape(4, 2), truth, losses.build(loss))
+        assert cost.shape == ()
+        assert cost.item() > 0
 
 
 def test_no_labelled_item_costs_nothing_rather_than_nan():

@@ -91,11 +91,46 @@ def test_each_label_of_a_scored_field_is_kept_by_some_cell(bags):
 
 
 def test_extreme_scores_give_no_warning_and_no_nan():
-    label = soft.build()(_bags([0, 0, 1], [[1], [1]], [[-2000.0], [2000.0], [-2000.0]])).label
-    assert np.isfinite(label).all()
+    bags = _bags([0, 0, 1], [[1], [1]], [[-2000.0], [2000.0], [-2000.0]])
+    for exclusive in (False, True):
+        assert np.isfinite(soft.build(exclusive=exclusive)(bags).label).all()
 
 
-@pytest.mark.parametrize("options", [{"sharpen": 0.0}, {"least": 2.0}, {"border": -1.0}])
+def test_an_exclusive_cell_has_one_answer_among_its_fields_labels():
+    bags = _bags([0, 0], [[1, 1, 0]], np.log([[3.0, 1.0, 50.0], [1.0, 1.0, 1.0]]))
+    without = soft.build(exclusive=True, none=False)(bags).label
+    assert without == pytest.approx(np.array([[0.75, 0.25, 0], [0.5, 0.5, 0]]))
+    allowed = soft.build(exclusive=True)(bags).label
+    assert allowed == pytest.approx(np.array([[0.6, 0.2, 0], [1 / 3, 1 / 3, 0]]))
+    sharp = soft.build(exclusive=True, none=False, sharpen=2.0)(bags).label
+    assert sharp[0] == pytest.approx([0.9, 0.1, 0])
+
+
+def test_an_exclusive_cell_of_a_negative_field_shows_nothing():
+    bags = _bags([0, 1], [[0, 0], [1, 0]], [[9.0, 9.0], [0.0, 9.0]])
+    for none, share in ((True, 0.5), (False, 1.0)):
+        label = soft.build(exclusive=True, none=none)(bags).label
+        assert label == pytest.approx(np.array([[0, 0], [share, 0]]))
+
+
+@given(scored_bags(), st.floats(0.2, 4), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_exclusive_soft_equals_a_slow_loop_and_sums_to_at_most_one(bags, sharpen, none):
+    label = soft.build(exclusive=True, none=none, sharpen=sharpen)(bags).label
+    for cell, site in enumerate(bags.site):
+        wanted = bags.field_labels[site].astype(float)
+        if np.isfinite(bags.scores[cell]).all():
+            powers = np.exp(sharpen * bags.scores[cell].astype(float)) * wanted
+            total = powers.sum() + none
+            wanted = powers / total if total else powers
+            assert label[cell].sum() <= 1 + 1e-6
+        assert label[cell] == pytest.approx(wanted, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"sharpen": 0.0}, {"least": 2.0}, {"border": -1.0}, {"exclusive": True, "least": 0.5}],
+)
 def test_bad_options_are_refused(options):
     with pytest.raises(BadOption):
         soft.build(**options)

@@ -31,6 +31,8 @@ def base_key(step: Step, *, state: State) -> str:
         options["labels"] = file_digest(Path(options["labels"]))
     if step.kind == "segment" and options.get("masks"):
         options["masks"] = listing_digest(Path(options["masks"]))
+    if step.kind == "label" and options.get("truth"):
+        options["truth"] = listing_digest(Path(options["truth"]))
     version = step_module(step.kind).VERSION
     seed = state.request.seed if step.kind in _DRAWING else None
     device = state.request.device if step.kind in _ON_DEVICE else None

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from cellwise.parts.batches._pool import Sampler
@@ -55,12 +56,28 @@ def balanced(targets: Tensor, balance: Tensor) -> Tensor:
     return balance[0] * (1 - targets) + balance[1] * targets
 
 
+def label_weights(values: Tensor, targets: Tensor, balance: Tensor) -> Tensor:
+    """The weight of each of the numbers that a loss gave, in their shape.
+
+    Where there is one number per label, present and absent labels are balanced. Where there is one
+    per item, the weights of present labels are those of classes (inverse to their frequency), and
+    an item weighs the mean over its labels; one without any weighs as much as an average class.
+    """
+    if values.ndim == 2:
+        return balanced(targets, balance)
+    total = targets.sum(1)
+    of_labels = (targets * balance[1]).sum(1) / total.clamp_min(1e-8)
+    return torch.where(total > 0, of_labels, balance[1].mean())
+
+
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
     """Mean of `values` under `weights` of the same shape; 0 where all weights are 0."""
     return (values * weights).sum() / weights.sum().clamp_min(1e-8)
 
 
 def item_cost(logits: Tensor, truth: Truth, loss: Loss) -> Tensor:
-    """The weighted mean over items and classes of the loss against the items' own labels."""
-    weights = truth.weights[:, None] * balanced(truth.targets, truth.balance)
-    return weighted_mean(loss(logits, truth.targets), weights)
+    """The weighted mean of the loss against the items' own labels."""
+    values = loss(logits, truth.targets)
+    weights = label_weights(values, truth.targets, truth.balance)
+    own = truth.weights if values.ndim == 1 else truth.weights[:, None]
+    return weighted_mean(values, own * weights)

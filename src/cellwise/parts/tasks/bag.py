@@ -12,7 +12,7 @@ from torch import Tensor
 from cellwise.errors import BadOption
 from cellwise.parts.batches import bags
 from cellwise.parts.losses._checks import Loss
-from cellwise.parts.tasks._task import Task, Truth, balanced, item_cost, weighted_mean
+from cellwise.parts.tasks._task import Task, Truth, item_cost, label_weights, weighted_mean
 
 _MAX, _MEAN = 4, 1
 
@@ -40,10 +40,8 @@ def build(cells: int = 16, per_site: int = 1, cell_weight: float = 0.1) -> Task:
 
 
 def bag_cost(logits: Tensor, truth: Truth, loss: Loss) -> Tensor:
-    """`(4 loss(max over cells) + loss(mean over cells)) / 5`, the mean over bags and classes."""
+    """`(4 loss(max over cells) + loss(mean over cells)) / 5`, the weighted mean over bags."""
     bagged = logits.view(len(truth.fields), -1, logits.shape[-1])
-    per_label = _MAX * loss(bagged.amax(1), truth.fields) + _MEAN * loss(
-        bagged.mean(1), truth.fields
-    )
-    weights = balanced(truth.fields, truth.balance)
-    return weighted_mean(per_label / (_MAX + _MEAN), weights)
+    values = _MAX * loss(bagged.amax(1), truth.fields) + _MEAN * loss(bagged.mean(1), truth.fields)
+    weights = label_weights(values, truth.fields, truth.balance)
+    return weighted_mean(values / (_MAX + _MEAN), weights)

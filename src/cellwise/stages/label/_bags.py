@@ -12,6 +12,8 @@ Flags = npt.NDArray[np.bool_]
 INHERITED = "inherited"
 SUPPORTED = "supported"
 UNSCORED = "unscored"
+KNOWN = "known"
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,11 @@ class Bags:
             labeller needs none.
         border: `[cell]`, whether the cell touches the edge of the picture.
         tiny: `[cell]`, whether the cell is too small to be believed.
+        model: `[cell]`, a number for the model that gave the score; None where all are of one.
+        truth: `[cell, class]`, 1 where the cell is known to show the class, NaN in rows of cells of
+            which nothing is known; None where the labeller asks for no truth.
+        classes: Names of the classes, where a labeller is asked for some of them.
+        seed: Root of what a labeller draws by chance.
     """
 
     site: npt.NDArray[np.int64]
@@ -32,6 +39,10 @@ class Bags:
     scores: Floats | None
     border: Flags
     tiny: Flags
+    model: npt.NDArray[np.int64] | None = None
+    truth: Floats | None = None
+    classes: tuple[str, ...] = ()
+    seed: int = 0
 
     @property
     def inherited(self) -> Floats:
@@ -72,3 +83,24 @@ def bag_maximum(values: Floats, site: npt.NDArray[np.int64], *, sites: int) -> F
     starts = np.flatnonzero(np.r_[True, np.diff(site[order]) > 0])
     highest[site[order][starts]] = np.maximum.reduceat(values[order], starts, axis=0)
     return highest
+
+
+def answers(bags: Bags, *, sharpen: float, none: bool) -> Floats:
+    """`[cell, class + 1]`: probabilities that a cell's one answer is a class of its field, or none.
+
+    The softmax of `sharpen * score` over the labels of the field and, where `none` is allowed, the
+    answer "none" in the last column, whose score is 0. All zero for cells without a score, and,
+    where `none` is not allowed, for cells of fields without a label.
+    """
+    if bags.scores is None:
+        raise ValueError("Answers follow from scores.")
+    known = np.isfinite(bags.scores).all(axis=1, keepdims=True)
+    allowed = bags.field_labels[bags.site] & known
+    allowed = np.concatenate([allowed, known & none], axis=1)
+    scores = np.concatenate([bags.scores, np.zeros((len(bags.scores), 1))], axis=1)
+    scores = np.where(allowed, sharpen * scores.astype(np.float64), -np.inf)
+    top = scores.max(axis=1, keepdims=True)
+    powers = np.exp(scores - np.where(np.isfinite(top), top, 0))
+    total = powers.sum(axis=1, keepdims=True)
+    shares: Floats = (powers / np.where(total > 0, total, 1)).astype(np.float32)
+    return shares

@@ -1,11 +1,12 @@
 """Label: cells of labelled fields get soft labels from the field's labels and, if asked, scores.
 
-Reads `sites.parquet`, `cells.parquet` and, for labellers that need them, out-of-fold scores; writes
-`labels/<step>.parquet` over the positive classes. Cells of unlabelled and of test fields are not in
-it.
+Reads `sites.parquet`, `cells.parquet` and, for labellers that need them, out-of-fold scores, or
+masks and a truth folder; writes `labels/<step>.parquet` over the positive classes. Cells of
+unlabelled and of test fields are not in it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from cellwise.errors import BadOption, FormatError, PreflightError
 from cellwise.registry import split_spec
 from cellwise.stages.label import labellers
 from cellwise.stages.label._bags import Bags, CellLabels
+from cellwise.stages.label._truth import true_labels
 from cellwise.store.run_folder import RunFolder, read_json
 from cellwise.store.tables import read_classes, read_table, write_table
 
@@ -35,30 +37,40 @@ class Options:
 
     by: str | dict[str, Any]
     scores: str | None
+    truth: str
 
 
-def build(by: str | dict[str, Any] = "inherit", from_: str | None = None) -> Options:
+def build(
+    by: str | dict[str, Any] = "inherit", from_: str | None = None, truth: str = ""
+) -> Options:
     """Options of the step; a recipe writes `from_` as `from`.
 
     Args:
         by: The labeller, a part of this stage.
         from_: Name of the score step whose out-of-fold scores the labeller reads.
+        truth: Folder that says what each cell shows, for the labeller `known` only, which measures
+            what perfect labels would be worth.
     """
     labellers.check(by)
     name, _ = split_spec(by)
-    needs = "scores" in labellers.page(name).needs
-    if needs and not from_:
+    needs = labellers.page(name).needs
+    if "scores" in needs and not from_:
         raise BadOption(f"label: {name!r} needs scores; name them with 'from: <score step>'.")
-    if from_ and not needs:
+    if from_ and "scores" not in needs:
         raise BadOption(f"label: {name!r} reads no scores; leave out 'from: {from_}'.")
-    return Options(by, from_)
+    if "truth" in needs and not truth:
+        raise BadOption(f"label: {name!r} needs the truth; give it with 'truth: <folder>'.")
+    if truth and "truth" not in needs:
+        raise BadOption(f"label: {name!r} must not know the truth; leave out 'truth: {truth}'.")
+    return Options(by, from_, truth)
 
 
 def work(job: Job, report: Report) -> dict[str, Any]:
     """Write the labels; returns counts.
 
     Raises:
-        PreflightError: The scores of labelled fields are not out of fold.
+        PreflightError: The scores of labelled fields are not out of fold, or the truth is not that
+            of these fields.
         FormatError: The scores are over other classes.
     """
     options = build(**{"from_" if k == "from" else k: v for k, v in job.options.items()})
@@ -69,8 +81,14 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     cells = read_table(run.cells, CELLS).join(sites.select("site_id"), on="site_id", how="semi")
     cells = cells.sort(_KEY)
     report(0, 1, f"{len(cells)} cells of {len(sites)} labelled fields")
-    scores = None if options.scores is None else _scores(run, options.scores, cells, classes)
-    found = labellers.build(options.by)(_bags(sites, cells, classes, scores))
+    bags = _bags(sites, cells, classes)
+    if options.scores is not None:
+        scores, model = _scores(run, options.scores, cells, classes)
+        bags = replace(bags, scores=scores, model=model)
+    if options.truth:
+        known = true_labels(run, Path(options.truth), cells, classes)
+        bags = replace(bags, truth=known, seed=job.seed)
+    found = labellers.build(options.by)(bags)
     _write(run, job.name, cells, classes, found)
     report(1, 1, "done")
     reasons, counts = np.unique(np.array(found.reason, dtype=object), return_counts=True)
@@ -87,12 +105,7 @@ def _labelled_sites(run: RunFolder) -> pl.DataFrame:
     return frame.filter((pl.col("part") != "test") & (pl.col("labels").list.len() > 0))
 
 
-def _bags(
-    sites: pl.DataFrame,
-    cells: pl.DataFrame,
-    classes: tuple[str, ...],
-    scores: npt.NDArray[np.float32] | None,
-) -> Bags:
+def _bags(sites: pl.DataFrame, cells: pl.DataFrame, classes: tuple[str, ...]) -> Bags:
     index = {site: row for row, site in enumerate(sites["site_id"])}
     words = sites["labels"].to_list()
     labels = [[name in w for name in classes] for w in words]
@@ -103,16 +116,17 @@ def _bags(
     return Bags(
         np.array([index[site] for site in cells["site_id"]], np.int64),
         np.array(labels, dtype=bool).reshape(len(words), len(classes)),
-        scores,
+        None,
         at_border.to_numpy().astype(bool),
         flags.contains("tiny").fill_null(value=False).to_numpy().astype(bool),
+        classes=classes,
     )
 
 
 def _scores(
     run: RunFolder, name: str, cells: pl.DataFrame, classes: tuple[str, ...]
-) -> npt.NDArray[np.float32]:
-    """`[cell, class]` logits in the order of `cells`, NaN where a cell has none out of fold."""
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """Logits `[cell, class]` in the order of `cells`, NaN without an out-of-fold one; the fold."""
     path = run.scores(name)
     given = read_classes(path, SCORES)
     if given != classes:
@@ -131,14 +145,17 @@ def _scores(
     if clean.select(_KEY).is_duplicated().any():
         raise FormatError(f"{path.name} holds a cell twice.")
     result = np.full((len(cells), len(classes)), np.nan, np.float32)
+    fold = np.full(len(cells), -1, np.int64)
     place = (
         cells.select(_KEY)
         .with_row_index("row")
-        .join(clean.select(*_KEY, "score"), on=_KEY, how="inner")
+        .join(clean.select(*_KEY, "fold", "score"), on=_KEY, how="inner")
     )
     if len(place):
-        result[place["row"].to_numpy()] = place["score"].to_numpy().reshape(len(place), -1)
-    return result
+        rows = place["row"].to_numpy()
+        result[rows] = place["score"].to_numpy().reshape(len(place), -1)
+        fold[rows] = place["fold"].to_numpy()
+    return result, fold
 
 
 def _write(

@@ -111,3 +111,26 @@ def test_logits_of_logarithms_and_of_probabilities_agree(value):
     p = chance(value)
     assert logit(p) == pytest.approx(value, abs=1e-4)
     assert logit_of_log(np.log(p)) == pytest.approx(value, abs=1e-4)
+
+
+@given(own=LOGITS)
+def test_exclusive_classes_share_one_answer(own):
+    powers = np.exp(own)
+    for none in (True, False):
+        share = powers / (powers.sum(axis=1, keepdims=True) + none)
+        found = adjusters.build({"name": "exclusive", "none": none})(own, cells())
+        np.testing.assert_allclose(chance(found), share, rtol=1e-6, atol=1e-12)
+
+
+def test_a_cell_that_shows_another_class_more_ranks_lower():
+    """Both cells score 2 for the first class; the second one scores 5 for the other."""
+    own = np.array([[2.0, 0.0], [2.0, 5.0]])
+    found = adjusters.build("exclusive")(own, cells([0, 1]))
+    assert found[0, 0] > found[1, 0]
+
+
+def test_a_single_class_keeps_its_score():
+    own = np.array([[2.0], [-1.0]])
+    for none in (True, False):
+        make = adjusters.build({"name": "exclusive", "none": none})
+        assert make(own, cells([0, 1])) == pytest.approx(own)
