@@ -31,3 +31,10 @@ def test_a_torn_mask_is_refused(tmp_path):
 @given(st.integers(0, 2**32 - 1))
 def test_narrowing_keeps_the_value(top):
     assert int(narrow(np.array([[top]], np.uint64))[0, 0]) == top
+
+
+def test_foreign_bytes_are_refused_by_name(tmp_path):
+    path = tmp_path / "s_cells.tif"
+    path.write_bytes(b"II*\0abc")
+    with pytest.raises(FormatError, match="cannot be read as a label image"):
+        read_labels(path)

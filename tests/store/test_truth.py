@@ -111,3 +111,21 @@ def test_a_world_of_tomorrow_or_torn_is_refused(tmp_path):
 def test_fixed_columns_must_be_given(tmp_path):
     with pytest.raises(FormatError, match="misses"):
         write_truth_cells(tmp_path, pl.DataFrame({"site_id": ["a"]}))
+
+
+def test_numbers_of_cells_beyond_what_a_table_holds_are_refused(tmp_path):
+    (tmp_path / "cells.csv").write_text("site_id,cell_id,classes,ignored\ns,99999999999,a,0\n")
+    with pytest.raises(FormatError, match=r"line 2: cell_id"):
+        read_truth(tmp_path)
+
+
+def test_a_column_called_line_is_nobodys_business(tmp_path):
+    (tmp_path / "cells.csv").write_text("site_id,cell_id,classes,ignored,line\ns,1,a,0,7\n")
+    assert read_truth(tmp_path).cells["classes"].to_list() == [["a"]]
+
+
+@pytest.mark.parametrize("left_out", [5, "abc", [1]])
+def test_classes_left_out_are_a_list_of_names(tmp_path, left_out):
+    write_world(tmp_path, {"left_out": left_out})
+    with pytest.raises(FormatError, match="left_out is a list of names"):
+        read_truth(tmp_path)

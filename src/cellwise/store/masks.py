@@ -1,5 +1,7 @@
 """Label images of cells and nuclei, one pair of zlib TIFF files per site."""
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,9 @@ import tifffile
 from cellwise.domain.records import Masks
 from cellwise.errors import FormatError
 from cellwise.store.atomic import writing
+
+# What the decoder raises on torn or foreign bytes.
+_TORN = (ValueError, OSError, RuntimeError, struct.error, zlib.error, LookupError, TypeError)
 
 
 def mask_path(folder: Path, site_id: str, what: str) -> Path:
@@ -45,7 +50,7 @@ def read_labels(path: Path) -> npt.NDArray[Any]:
     """
     try:
         labels = tifffile.imread(path)
-    except (ValueError, OSError, RuntimeError) as error:
+    except _TORN as error:
         if not path.exists():
             raise
         raise FormatError(f"{path} cannot be read as a label image: {error}") from error

@@ -135,11 +135,15 @@ def read_rxrx1_submission(path: Path) -> tuple[pl.DataFrame, tuple[RowFault, ...
         if name in first:
             what = f"this well stands already in line {first[name]}"
             faults.append(RowFault(line, name, "duplicate_row", what))
-        elif not sirna:
-            faults.append(RowFault(line, name, "no_class", "there is no sirna"))
+        elif not (sirna.isascii() and sirna.isdecimal()):
+            faults.append(RowFault(line, name, "no_class", _no_class(sirna)))
         first.setdefault(name, line)
     bad = [fault.line for fault in faults]
     return table.filter(~pl.col("line").is_in(bad)), tuple(faults)
+
+
+def _no_class(sirna: str) -> str:
+    return f"{sirna!r} is no number of a sirna" if sirna else "there is no sirna"
 
 
 def refuse_faults(path: Path, faults: tuple[RowFault, ...]) -> None:

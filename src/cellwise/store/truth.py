@@ -26,6 +26,7 @@ CELL_COLUMNS = ("site_id", "cell_id", "classes", "ignored")
 FORMAT_VERSION = 1
 _LISTS = ("classes", "given")
 _END = "_cells.tif"
+_HIGHEST = 2**31 - 1
 # As `domain.records` makes them: an id is part of a file's name.
 _ID = r"^[A-Za-z0-9._~-]+$"
 
@@ -126,6 +127,10 @@ def read_truth(folder: Path) -> Truth:
         raise FormatError(
             f"{root / 'world.json'} was written by a newer cellwise (format {version!r}). Update."
         )
+    for name in ("classes", "left_out"):
+        listed = world.get(name, [])
+        if not isinstance(listed, list) or not all(isinstance(word, str) for word in listed):
+            raise FormatError(f"{root / 'world.json'}: {name} is a list of names. Make it again.")
     return Truth(root, _read_cells(root / "cells.csv"), _read_sites(root / "sites.csv"), world)
 
 
@@ -148,7 +153,9 @@ def read_text_table(path: Path, needed: Iterable[str]) -> pl.DataFrame:
             f"{path}: column {', '.join(missing)} is missing (found: {', '.join(frame.columns)}). "
             "Write the header as documented."
         )
-    return frame.with_columns(pl.all().fill_null("")).with_row_index("line", offset=2)
+    # Nobody needs a column of that name, and ours is said in messages.
+    own = frame.drop("line", strict=False)
+    return own.with_columns(pl.all().fill_null("")).with_row_index("line", offset=2)
 
 
 def _is_truth(root: Path) -> bool:
@@ -178,7 +185,8 @@ def _read_cells(path: Path) -> pl.DataFrame | None:
     frame = read_text_table(path, CELL_COLUMNS)
     number = pl.col("cell_id").cast(pl.Int64, strict=False)
     _refuse(path, frame, ~pl.col("site_id").str.contains(_ID), "this is no site_id")
-    _refuse(path, frame, (number.is_null() | (number < 1)), "cell_id is no whole number from 1")
+    possible = number.is_between(1, _HIGHEST).fill_null(value=False)
+    _refuse(path, frame, ~possible, "cell_id is no whole number from 1")
     _refuse(path, frame, ~pl.col("ignored").is_in(["0", "1"]), "ignored is neither 0 nor 1")
     twice = pl.struct("site_id", "cell_id").is_duplicated()
     _refuse(path, frame, twice, "this cell is listed twice")

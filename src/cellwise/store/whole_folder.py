@@ -16,6 +16,7 @@ def making_folder(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: The place cannot be written; `path` is as it was before.
     """
+    path = path.resolve()
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
     try:
         try:
@@ -25,9 +26,14 @@ def making_folder(path: Path) -> Iterator[Path]:
                 error.errno, f"Cannot make {path}: {error.strerror}. Choose another place."
             ) from error
         yield partial
-        # Not every system renames onto a folder, not even onto an empty one.
-        if path.is_dir():
-            path.rmdir()
-        partial.replace(path)
+        try:
+            # Not every system renames onto a folder, not even onto an empty one.
+            if path.is_dir():
+                path.rmdir()
+            partial.replace(path)
+        except OSError as error:
+            raise StorageError(
+                error.errno, f"Cannot write {path}: {error.strerror}. Choose another place."
+            ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -290,6 +290,36 @@ def test_a_file_of_wells(tmp_path):
         evaluate(path, world)
 
 
+def test_wells_of_the_train_part_never_pass_for_the_test_part(tmp_path):
+    world = wells_truth(tmp_path / "truth")
+    sites = read_truth(world).sites
+    early = pl.col("well").is_in(["B02", "B03"])
+    write_truth_sites(
+        world,
+        sites.with_columns(part=pl.when(early).then(pl.lit("train")).otherwise(pl.lit("test"))),
+    )
+    rows = [[f"HUVEC-01_1_B0{well}", str(well if well < 4 else 9)] for well in range(2, 6)]
+    path = write_submission(tmp_path / "s.csv", rows, header=("id_code", "sirna"))
+    found = evaluate(path, world, draws=20).metrics
+    assert (found["accuracy"].value, found["labelled_accuracy"].value) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("sirna", ["3.0", "banana", "-1"])
+def test_a_well_given_no_number_is_refused_rather_than_counted_wrong(tmp_path, sirna):
+    world = wells_truth(tmp_path / "truth")
+    rows = [["HUVEC-01_1_B02", sirna]]
+    path = write_submission(tmp_path / "s.csv", rows, header=("id_code", "sirna"))
+    with pytest.raises(FormatError, match=r"line 2 .*no number of a sirna"):
+        evaluate(path, world)
+
+
+def test_a_truth_mask_that_is_missing_is_named_for_a_file_too(tmp_path, world):
+    path = hpa(tmp_path, submission_rows(part=None))
+    (world / "masks" / "f01_cells.tif").unlink()
+    with pytest.raises(FormatError, match="f01, but there is no mask"):
+        evaluate(path, world)
+
+
 def test_a_file_of_wells_needs_a_truth_of_wells(tmp_path, world):
     path = write_submission(tmp_path / "s.csv", [["a", "1"]], header=("id_code", "sirna"))
     with pytest.raises(PreflightError, match="knows no wells"):

@@ -21,25 +21,37 @@ def simulate(
     out: Annotated[Path, typer.Argument(help="Folder to make.")],
     world: Annotated[str, typer.Option("--world", help="hpa, rxrx1 or mitocheck.")],
     severity: Annotated[
-        str | None, typer.Option("--severity", help="easy, default, hard; control has no noise.")
+        str | None,
+        typer.Option(
+            "--severity", help="easy, default or hard; hpa: also control, which has no noise."
+        ),
     ] = None,
     min_positives: Annotated[
         int | None, typer.Option("--min-positives", help="Least test cells per class.")
     ] = None,
-    sites: Annotated[int | None, typer.Option("--sites", help="Fields in all.")] = None,
+    sites: Annotated[
+        int | None,
+        typer.Option("--sites", help="Fields in all; rxrx1: at most, in whole experiments."),
+    ] = None,
     size: Annotated[int | None, typer.Option("--size", help="Side of a field, pixels.")] = None,
     seed: Seed = 0,
     scv: Annotated[
         float | None, typer.Option("--scv", help="Share of labels that vary between cells, 0..1.")
     ] = None,
     test_share: Annotated[
-        float | None, typer.Option("--test-share", help="Share of the fields in the test part.")
+        float | None,
+        typer.Option(
+            "--test-share", help="Share of the fields (rxrx1: of the experiments) in the test part."
+        ),
     ] = None,
     classes: Annotated[
         int | None, typer.Option("--classes", help="Number of classes (rxrx1).")
     ] = None,
     variant: Annotated[
-        str | None, typer.Option("--variant", help="Second form of a world (mitocheck).")
+        str | None,
+        typer.Option(
+            "--variant", help="Another form: mitocheck wells; rxrx1 one-aberrant, no-aberrant."
+        ),
     ] = None,
     workers: Workers = 0,
 ) -> None:

@@ -1,8 +1,8 @@
 """Figures of a run, or of anybody's submission file, against known cells.
 
 New fields (their labels were unknown) and labelled fields (scored out of fold) are two tables and
-never mixed. Where both are there, the plain metric names are those of new fields and the others
-begin with `labelled_`.
+never mixed: names of the latter always begin with `labelled_`. Where nothing tells parts apart, the
+plain names are those of all fields.
 """
 
 from dataclasses import dataclass, field

@@ -1,7 +1,9 @@
 """Which fields are judged together, with which classes; shared by runs and submission files."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
+import numpy.typing as npt
 import polars as pl
 
 from cellwise.app.evaluate import LABELLED, Evaluation, Table
@@ -35,13 +37,16 @@ def split_fields(sites: Iterable[str], parts: Mapping[str, str]) -> dict[str, li
     return {title: names for title, names in ((NEW, others), (LABELLED_TITLE, train)) if names}
 
 
-def gathered(results: Mapping[str, Results], warnings: Iterable[str]) -> Evaluation:
-    """One evaluation from the results by table title."""
+def gathered(
+    results: Mapping[str, Results], warnings: Iterable[str], *, of: str = "fields"
+) -> Evaluation:
+    """One evaluation from the results by table title; `of` is what the titles speak of."""
     tables, notes = [], list(warnings)
     for title, found in results.items():
         prefix = LABELLED if title == LABELLED_TITLE else ""
-        tables.append(Table(title, prefix, found.metrics, found.detail))
-        notes += [f"{title[0].upper()}{title[1:]}: {note}" for note in found.warnings]
+        shown = title.replace("fields", of)
+        tables.append(Table(shown, prefix, found.metrics, found.detail))
+        notes += [f"{shown[0].upper()}{shown[1:]}: {note}" for note in found.warnings]
     return Evaluation(tuple(tables), tuple(notes))
 
 
@@ -65,6 +70,22 @@ def class_list_of(truth: Truth, fallback: ClassList) -> ClassList:
     if truth.cells is not None:
         check_classes(truth.cells, found.names)
     return found
+
+
+def true_labels(truth: Truth, site: str) -> npt.NDArray[Any] | None:
+    """The true label image of a field, None where the truth speaks neither of it nor of its cells.
+
+    Raises:
+        FormatError: `cells.csv` lists cells that no mask shows.
+    """
+    labels = truth.labels(site)
+    listed = truth.cells is not None and (truth.cells["site_id"] == site).any()
+    if labels is None and listed:
+        raise FormatError(
+            f"{truth.root}: cells.csv lists cells of field {site}, but there is no mask "
+            f"masks/{site}_cells.tif. Make masks and cells.csv together."
+        )
+    return labels
 
 
 def asked_of(truth: Truth, classes: ClassList, *, draws: int, seed: int) -> Asked:

@@ -16,6 +16,7 @@ from cellwise.app.evaluate._fields import (
     gathered,
     nothing_in_common,
     split_fields,
+    true_labels,
     true_parts,
 )
 from cellwise.app.evaluate._wells import said_of_wells
@@ -108,18 +109,12 @@ def field_overlaps(
     Raises:
         FormatError: A mask is torn, of another size, or missing where cells.csv lists cells.
     """
-    listed = set() if truth.cells is None else set(truth.cells["site_id"].to_list())
     found = {}
     names = list(sites)
     for done, site in enumerate(names):
         report(done, len(names), site)
-        true = truth.labels(site)
+        true = true_labels(truth, site)
         if true is None:
-            if site in listed:
-                raise FormatError(
-                    f"{truth.root}: cells.csv lists cells of field {site}, but there is no mask "
-                    f"masks/{site}_cells.tif. Make masks and cells.csv together."
-                )
             continue
         path = mask_path(run.masks, site, "cells")
         predicted = read_labels(path) if path.is_file() else np.zeros_like(true)
@@ -165,11 +160,11 @@ def _out_of_fold(run: RunFolder, sites: list[str]) -> tuple[list[str], int]:
 def _said(run: RunFolder, truth: Truth) -> tuple[Said | None, ClassList, list[str]]:
     """What the run says of cells, over the classes of the truth, and what is missing."""
     if not run.predictions.is_file():
-        classes = class_list_of(truth, _run_classes(run))
+        classes = class_list_of(truth, _run_classes(run, truth))
         return None, classes, ["The run has no predictions: only its masks are judged."]
     table = read_table(run.predictions, PREDICTIONS).filter(pl.col("unit") == "cell")
     given = [n.removeprefix(_PREFIX) for n in table.columns if n.startswith(_PREFIX)]
-    classes = class_list_of(truth, _run_classes(run))
+    classes = class_list_of(truth, _run_classes(run, truth))
     if not given or not table.height:
         return None, classes, ["The run has no probabilities of cells per class."]
     notes = [
@@ -194,9 +189,16 @@ def _chance(table: pl.DataFrame, given: list[str], classes: ClassList) -> npt.ND
     return chance
 
 
-def _run_classes(run: RunFolder) -> ClassList:
+def _run_classes(run: RunFolder, truth: Truth) -> ClassList:
+    """The classes of the run, or those of the truth where the run knows none."""
     listed = read_json(run.reading).get("classes") if run.reading.is_file() else None
-    return ClassList(tuple(listed["names"]), listed["negative"]) if listed else ClassList(())
+    if listed and listed["names"]:
+        return ClassList(tuple(listed["names"]), listed["negative"])
+    cells = truth.cells
+    names = (
+        [] if cells is None else cells["classes"].explode().drop_nulls().unique().sort().to_list()
+    )
+    return ClassList(tuple(str(name) for name in names))
 
 
 def _with_wells(

@@ -14,6 +14,7 @@ from cellwise.app.evaluate._fields import (
     gathered,
     nothing_in_common,
     split_fields,
+    true_labels,
     true_parts,
 )
 from cellwise.app.evaluate._wells import evaluate_wells
@@ -152,7 +153,7 @@ def _tables(rows: dict[str, SubmissionRow], truth: Truth) -> dict[str, list[str]
 
 
 def _overlaps(path: Path, row: SubmissionRow | None, truth: Truth, site: str) -> Overlaps | None:
-    labels = truth.labels(site)
+    labels = true_labels(truth, site)
     if labels is None:
         return None
     height, width = labels.shape
@@ -171,4 +172,4 @@ def _overlaps(path: Path, row: SubmissionRow | None, truth: Truth, site: str) ->
         )
     except InputError as error:
         line = f", line {row.line} ({row.raw_id})" if row is not None else ""
-        raise FormatError(f"{path}{line}: {error.reason}. {error.remedy}") from error
+        raise FormatError(f"{path}{line}: {error.reason} {error.remedy}".rstrip()) from error

@@ -79,10 +79,8 @@ def evaluate_wells(path: Path, truth: Truth, *, draws: int, seed: int) -> Evalua
         # A submission answers for the test part; the rest only where it says something of it.
         if any(name in said for name in names):
             here = wells.filter(pl.col("id_code").is_in(names))
-            results[title.replace("fields", "wells")] = well_results(
-                here, said, draws=draws, seed=seed
-            )
-    return gathered(results, notes)
+            results[title] = well_results(here, said, draws=draws, seed=seed)
+    return gathered(results, notes, of="wells")
 
 
 def _codes(table: pl.DataFrame, sites: pl.DataFrame) -> pl.Series:

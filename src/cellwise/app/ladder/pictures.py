@@ -13,6 +13,7 @@ import polars as pl
 
 from cellwise.app.ladder.cells import LABELLED, known_cells
 from cellwise.app.ladder.plan import Task
+from cellwise.domain.classes import NEGATIVE
 from cellwise.domain.tables import CELLS, PREDICTIONS
 from cellwise.stages.report._draw import (
     composite,
@@ -33,6 +34,10 @@ _PER_FIELD = 2
 _SIDE = 96
 _FIELD_SIDE = 420
 _KEY = ["site_id", "cell_id"]
+# A cell that shows nothing is as a field says that is labelled with the negative class.
+_AS_GIVEN = (
+    pl.col("classes").list.sort() == pl.col("given").list.set_difference([NEGATIVE]).list.sort()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ def examples(folder: Path, task: Task, out: Path, rows: Sequence[str]) -> Exampl
 
 def _choose(keys: pl.DataFrame) -> pl.DataFrame:
     """By chance, among cells whose field says something else."""
-    wrong = keys.filter(pl.col("classes").list.sort() != pl.col("given").list.sort())
+    wrong = keys.filter(~_AS_GIVEN)
     mixed = wrong.sample(fraction=1.0, shuffle=True, seed=1)
     mixed = mixed.with_columns(turn=pl.int_range(pl.len()).over("site_id"))
     return mixed.filter(pl.col("turn") < _PER_FIELD).head(_CELLS).drop("turn")
@@ -160,7 +165,7 @@ def _field(site: str, keys: pl.DataFrame, pictures: RunPictures) -> tuple[str, s
     )
     own = keys.filter(pl.col("site_id") == site)
     given = own["given"].to_list()[0]
-    shows = int((own["classes"].list.sort() == own["given"].list.sort()).sum())
+    shows = int(own.select(_AS_GIVEN.sum()).item())
     words = (
         f"Field {site}, given label {' + '.join(given)}: {shows} of {own.height} cells show "
         "exactly that."

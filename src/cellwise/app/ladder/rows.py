@@ -268,6 +268,9 @@ def _check(where: str, table: Table) -> None:
     for key in ("seeds", "draws", "min_cells", "min_groups"):
         if getattr(table, key) < 1:
             raise BadOption(f"{where}: {key} is at least 1.")
+    # The usual names may be absent: then the table has no gap.
+    own = [name for name in (table.floor, table.ceiling) if name not in ("inherit", "truth")]
+    _known(f"{where}: floor or ceiling", own, names)
     for row in table.rows:
         of = f"{where}, row {row.name!r}"
         _known(f"{of}: world", row.worlds, worlds)

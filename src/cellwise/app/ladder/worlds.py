@@ -28,13 +28,16 @@ def world_request(draw: Draw, out: Path, *, workers: int) -> SimulateRequest:
                 f"World {draw.world.name!r}: make has no option {option!r}."
                 f"{did_you_mean(str(option), known)} There is: {', '.join(known)}."
             )
-    return SimulateRequest(
-        out=draw.folder(out),
-        world=draw.world.world,
-        seed=draw.number,
-        workers=workers,
-        **draw.world.make,
-    )
+    try:
+        return SimulateRequest(
+            out=draw.folder(out),
+            world=draw.world.world,
+            seed=draw.number,
+            workers=workers,
+            **draw.world.make,
+        )
+    except TypeError as error:
+        raise BadOption(f"World {draw.world.name!r}: make {draw.world.make}: {error}.") from error
 
 
 def check_worlds(plan: Plan, out: Path) -> None:

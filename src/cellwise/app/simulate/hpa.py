@@ -115,8 +115,10 @@ def simulate(request: SimulateRequest, report: Report) -> dict[str, int]:
         "unseen_labels": sum(not s.agreed for samples in parts.values() for s in samples),
     }
     write_world(request.out / "truth", content)
+    missing = len(content["left_out"])
     proteins = sum(len(samples) for samples in parts.values())
-    return {"fields": sites, "cells": len(cells), "proteins": proteins}
+    counts = {"fields": sites, "cells": len(cells), "proteins": proteins}
+    return {**counts, "classes_with_too_few_cells": missing} if missing else counts
 
 
 def pixel_size_of(size: int) -> float:
