@@ -5,7 +5,7 @@ left out. A cell that a row says nothing of is ranked below all others in that r
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +40,7 @@ class Known:
         truth: `[cell, class]`.
         group: `[cell]`, a number into `groups`.
         groups: Names.
+        left_out: Learned classes that the world leaves out: it has too few cells of them.
     """
 
     keys: pl.DataFrame
@@ -47,10 +48,11 @@ class Known:
     truth: Flags
     group: Groups
     groups: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
     def apart(self, *, min_cells: int, min_groups: int) -> dict[str, str]:
         """The classes that do not count here, and why."""
-        found = {}
+        found = dict.fromkeys(self.left_out, "left out by the world")
         for c, name in enumerate(self.classes):
             shown = self.truth[:, c]
             cells, groups = int(shown.sum()), len(np.unique(self.group[shown]))
@@ -79,12 +81,9 @@ def known_cells(folder: Path, task: Task, out: Path) -> dict[str, Known]:
         raise FormatError(f"{truth.root} holds no cells.csv: nothing is known of single cells.")
     run = RunFolder(task.run(out))
     listed = read_json(run.reading)["classes"]
-    left_out = set(truth.world.get("left_out", []))
-    classes = tuple(
-        name
-        for name in listed["names"]
-        if name not in left_out and name not in (NEGATIVE, listed["negative"])
-    )
+    learned = [name for name in listed["names"] if name not in (NEGATIVE, listed["negative"])]
+    left_out = tuple(name for name in learned if name in truth.world.get("left_out", []))
+    classes = tuple(name for name in learned if name not in left_out)
     first = _predictions(run, task.merged.strands[0].decide)
     fields = first.group_by("site_id").agg(
         pl.col("Weak_labels").first(), pl.col("fold").first(), pl.col("part").first()
@@ -96,7 +95,11 @@ def known_cells(folder: Path, task: Task, out: Path) -> dict[str, Known]:
         NEW: cells.filter(~labelled),
         LABELLED: cells.filter(labelled & pl.col("fold").is_not_null()),
     }
-    return {name: _known(frame, classes) for name, frame in tables.items() if frame.height}
+    return {
+        name: replace(_known(frame, classes), left_out=left_out)
+        for name, frame in tables.items()
+        if frame.height
+    }
 
 
 def scores(known: Known, task: Task, out: Path) -> dict[str, Floats]:
@@ -123,7 +126,7 @@ def numbered(tables: Sequence[Known]) -> list[Known]:
     result = []
     for known in tables:
         own = np.array([place[name] for name in known.groups], np.int64)
-        result.append(Known(known.keys, known.classes, known.truth, own[known.group], tuple(names)))
+        result.append(replace(known, group=own[known.group], groups=tuple(names)))
     return result
 
 

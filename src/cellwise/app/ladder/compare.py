@@ -197,9 +197,9 @@ class _Measured:
 
     def _classes(self, row: Row) -> tuple[tuple[str, ...], dict[str, str]]:
         """The classes that count in some drawn world, and why the others count in none."""
-        names = [
-            name for name in self._seen[0].known.classes if name in row.classes or not row.classes
-        ]
+        known = [one.known for one in self._seen]
+        every = dict.fromkeys(name for one in known for name in (*one.classes, *one.left_out))
+        names = [name for name in every if name in row.classes or not row.classes]
         apart = {
             name: self._apart[0][name]
             for name in names

@@ -79,6 +79,8 @@ def outcome(line: Line, row: Row) -> str:
     """What became of an effect that others have reported; empty where none is expected."""
     if not row.expect or line.difference is None:
         return ""
+    if not math.isfinite(line.difference.value):
+        return "not measured"
     if line.sign == "open":
         return "open"
     return "reproduced" if line.sign == row.expect else "contradicted"
