@@ -28,7 +28,7 @@ def world(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def quick(world):
-    settings = [f"{name}.epochs=1" for name in ("bag", "cell1", "cell2")]
+    settings = [f"{name}.epochs=1" for name in ("cell", "cell1", "cell2")]
     return cellwise.run(world, out=world.parent / "quick", settings=settings)
 
 
