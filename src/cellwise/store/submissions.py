@@ -114,7 +114,8 @@ def read_hpa_submission(path: Path, *, classes: int = 19) -> Submission:
             continue
         first[raw_id] = line
         try:
-            size = _size(width, text), _size(height, text)
+            # A row cut short has one side only: it is not a field without cells.
+            size = _size(width, height + text), _size(height, width + text)
             rows.append(_row(line, raw_id, size, text, numbers=numbers))
         except _RowError as error:
             faults.append(RowFault(line, raw_id, error.code, str(error)))
@@ -170,8 +171,8 @@ class _RowError(Exception):
         self.code = code
 
 
-def _size(text: str, predictions: str) -> int | None:
-    if not text.strip() and not predictions.strip():
+def _size(text: str, rest: str) -> int | None:
+    if not text.strip() and not rest.strip():
         return None
     # isdecimal alone would take digits of other alphabets.
     if not (text.isascii() and text.isdecimal() and 0 < len(text) < 7 and int(text) > 0):

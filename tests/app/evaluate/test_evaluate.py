@@ -320,6 +320,12 @@ def test_a_truth_mask_that_is_missing_is_named_for_a_file_too(tmp_path, world):
         evaluate(path, world)
 
 
+def test_a_row_cut_short_is_no_field_without_cells(tmp_path, world):
+    rows = submission_rows(part=None)
+    with pytest.raises(FormatError, match="is no image size"):
+        evaluate(hpa(tmp_path, [*rows[:-1], [rows[-1][0], str(SIDE), "", ""]]), world)
+
+
 def test_a_file_of_wells_needs_a_truth_of_wells(tmp_path, world):
     path = write_submission(tmp_path / "s.csv", [["a", "1"]], header=("id_code", "sirna"))
     with pytest.raises(PreflightError, match="knows no wells"):
