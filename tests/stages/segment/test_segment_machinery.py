@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from cellwise.stages.segment._flood import flood
+from cellwise.kernels.flood import flood
 from cellwise.stages.segment._foreground import (
     find_foreground,
     inscribed_diameter,

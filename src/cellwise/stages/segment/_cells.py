@@ -8,7 +8,7 @@ CellProfiler's "Distance - N".
 import cv2
 import numpy as np
 
-from cellwise.stages.segment._flood import flood
+from cellwise.kernels.flood import flood
 from cellwise.stages.segment._foreground import Labels, Mask, Plane, find_foreground
 from cellwise.stages.segment._nuclei import enlarged, reduced
 from cellwise.stages.segment._regions import fill_small_holes, whole_pieces

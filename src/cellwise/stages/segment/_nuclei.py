@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cellwise.stages.segment._flood import flood
+from cellwise.kernels.flood import flood
 from cellwise.stages.segment._foreground import (
     Labels,
     Mask,

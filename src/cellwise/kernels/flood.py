@@ -10,7 +10,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from cellwise.stages.segment._foreground import Labels, Plane
+Plane = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int32]
 
 _LEVELS = 2048
 
