@@ -6,7 +6,7 @@ from tests.app.ladder.tiny_world import write_rows
 from cellwise.app import simulate
 from cellwise.app.ladder.plan import Draw, make_plan
 from cellwise.app.ladder.rows import World, load_table
-from cellwise.app.ladder.worlds import make_worlds, world_request
+from cellwise.app.ladder.worlds import check_worlds, make_worlds, world_request
 from cellwise.app.pipeline.events import Silent
 from cellwise.errors import UsageError
 
@@ -37,3 +37,17 @@ def test_what_is_there_is_not_made_again(tmp_path, monkeypatch):
     monkeypatch.setattr(simulate, "simulate_world", fake)
     make_worlds(plan, tmp_path, workers=1, listener=Silent())
     assert made == ["w-1"]
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [("severity: hrad", "hrad"), ("size: 9", "--size"), ("classes: 4", "--classes")],
+)
+def test_a_setting_of_a_world_that_cannot_be_is_refused_before_any_work(tmp_path, make, words):
+    rows = f"format: 1\nworlds: [{{name: w, make: {{{make}}}}}]\nrows:\n" + (
+        "  - {name: inherit, recipe: inherit.yaml}\n"
+    )
+    plan = make_plan(load_table(str(write_rows(tmp_path, rows=rows))))
+    with pytest.raises(UsageError, match=rf"World 'w'.*{words}"):
+        check_worlds(plan, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

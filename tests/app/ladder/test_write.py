@@ -5,7 +5,7 @@ import math
 import pytest
 
 from cellwise.app.ladder.statistics import Estimate
-from cellwise.app.ladder.write import p_said, said
+from cellwise.app.ladder.write import _grid, p_said, said
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,7 @@ def test_an_estimate_in_words(found, signed, words):
 )
 def test_a_p_value_in_words(value, words):
     assert p_said(value) == words
+
+
+def test_a_bar_in_a_name_stays_in_its_column():
+    assert _grid(["row"], [["a|b"]]).splitlines()[-1] == r"| a\|b |"

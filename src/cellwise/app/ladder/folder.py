@@ -1,5 +1,6 @@
 """One folder, one ladder: what was asked of it is kept, and another setting is refused."""
 
+import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -20,12 +21,22 @@ def setting_of(table: Table, *, device: str) -> dict[str, Any]:
     Worlds and seeds may be taken in parts: each has a run folder of its own.
     """
     content = {**asdict(table), "seeds": "any"}
+    for row in content["rows"]:
+        row["recipe"] = _identity(row["recipe"])
     return {
         "format": 1,
         "rows_file": table.name,
         "device": device,
         "table": json.loads(json.dumps(content)),
     }
+
+
+def _identity(recipe: str) -> str:
+    """A recipe that comes along by its name; a file by name and content, wherever it lies."""
+    path = Path(recipe)
+    if path.suffix not in (".yaml", ".yml") or not path.is_file():
+        return recipe
+    return f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 def write_setting(out: Path, setting: dict[str, Any]) -> None:

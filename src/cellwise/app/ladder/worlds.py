@@ -8,7 +8,7 @@ from cellwise.app.ladder.plan import Draw, Plan
 from cellwise.app.ladder.rows import FOLDER
 from cellwise.app.pipeline.events import Listener
 from cellwise.app.simulate._request import SimulateRequest
-from cellwise.errors import BadOption, PreflightError
+from cellwise.errors import BadOption, PreflightError, UsageError
 from cellwise.registry import did_you_mean
 
 # What the ladder itself decides.
@@ -50,12 +50,22 @@ def check_worlds(plan: Plan, out: Path) -> None:
     for world in plan.worlds:
         for draw in plan.draws(world)[:1]:
             if world.world != FOLDER:
-                world_request(draw, out, workers=1)
+                _check_request(draw, out)
             elif not (draw.folder(out) / "truth" / "masks").is_dir():
                 raise PreflightError(
                     f"World {world.name!r}: {draw.folder(out)} holds no truth/masks. Name the "
                     "folder of a world with truth."
                 )
+
+
+def _check_request(draw: Draw, out: Path) -> None:
+    from cellwise.app.simulate import check_request
+
+    request = world_request(draw, out, workers=1)
+    try:
+        check_request(request)
+    except UsageError as error:
+        raise type(error)(f"World {draw.world.name!r}: {error}") from error
 
 
 def make_worlds(plan: Plan, out: Path, *, workers: int, listener: Listener) -> None:

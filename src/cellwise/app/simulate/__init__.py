@@ -1,8 +1,9 @@
 """Worlds with known truth, written in the layout of the challenge they imitate.
 
-A world is one file here: `DEFAULTS`, the settings it uses with their values, and
-`simulate(request, report)`, which fills `request.out` (an empty folder under a temporary name) and
-returns counts. The request reaches it resolved: nothing it uses is None unless `DEFAULTS` says so.
+A world is one file here: `DEFAULTS`, the settings it uses with their values; `check(request)`,
+which refuses what cannot be before anything is drawn; and `simulate(request, report)`, which fills
+`request.out` (an empty folder under a temporary name) and returns counts. Requests reach it
+resolved: nothing it uses is None unless `DEFAULTS` says so.
 """
 
 from collections.abc import Mapping
@@ -46,7 +47,7 @@ def simulate_world(request: SimulateRequest, report: Report) -> World:
     from cellwise.store.whole_folder import making_folder
 
     module = _world(request.world)
-    whole = request.resolved(module.DEFAULTS)
+    whole = check_request(request)
     if _already_there(whole):
         return World(request.out, found=True)
     with making_folder(request.out) as folder:
@@ -54,6 +55,18 @@ def simulate_world(request: SimulateRequest, report: Report) -> World:
         content = read_json(folder / "truth" / "world.json")
         write_world(folder / "truth", {**content, "request": whole.digest()})
     return World(request.out, counts)
+
+
+def check_request(request: SimulateRequest) -> SimulateRequest:
+    """The request with its world's defaults filled in and every setting looked at; nothing is made.
+
+    Raises:
+        UsageError: No such world, or a setting it does not use or cannot take.
+    """
+    module = _world(request.world)
+    whole = request.resolved(module.DEFAULTS)
+    module.check(whole)
+    return whole
 
 
 def _world(name: str) -> Any:

@@ -37,7 +37,7 @@ from cellwise.synth.hpa_protein import images_with
 from cellwise.synth.hpa_strata import LEAST_FIELDS, draw_part
 from cellwise.synth.plan import FieldPlan
 from cellwise.synth.randomness import generator
-from cellwise.synth.severity import digest, severity_named
+from cellwise.synth.severity import Severity, digest, severity_named
 
 # Settings this world uses; any other one that is given is refused.
 DEFAULTS: dict[str, Any] = {
@@ -79,14 +79,8 @@ def simulate(request: SimulateRequest, report: Report) -> dict[str, int]:
     Raises:
         UsageError: The size or the number of fields cannot be.
     """
+    severity = check(request)
     size, sites = int(request.size or 0), int(request.sites or 0)
-    _check(size, sites)
-    severity = severity_named(request.severity or "")
-    if request.scv is not None and (severity.exclusive or severity.full_presence):
-        raise UsageError(
-            f"--scv means nothing to --severity {severity.name}, where it is settled. Leave it out."
-        )
-    severity = with_scv(severity, request.scv)
     pixel_size = pixel_size_of(size)
     model = make_label_model(request.seed, severity, side_um=size * pixel_size)
     parts = _draw_parts(model, request)
@@ -147,12 +141,24 @@ def left_out(cells: list[Row], names: tuple[str, ...], *, least: int) -> list[st
     return [n for n in names if counts[n] < least or len(fields[n]) < LEAST_FIELDS]
 
 
-def _check(size: int, sites: int) -> None:
+def check(request: SimulateRequest) -> Severity:
+    """The severity of a resolved request, after a look at every setting; nothing is drawn.
+
+    Raises:
+        UsageError: The size, the number of fields, the severity or `scv` cannot be.
+    """
+    size, sites = int(request.size or 0), int(request.sites or 0)
     low, high = SIZES
     if not low <= size <= high:
         raise UsageError(f"--size of world hpa is {low} to {high} pixels, not {size}.")
     if sites < 2:
         raise UsageError("--sites of world hpa is 2 or more: one to train and one to test.")
+    severity = severity_named(request.severity or "")
+    if request.scv is not None and (severity.exclusive or severity.full_presence):
+        raise UsageError(
+            f"--scv means nothing to --severity {severity.name}, where it is settled. Leave it out."
+        )
+    return with_scv(severity, request.scv)
 
 
 def _draw_parts(model: LabelModel, request: SimulateRequest) -> dict[str, list[Sample]]:

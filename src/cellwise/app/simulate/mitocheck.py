@@ -51,12 +51,7 @@ def simulate(request: SimulateRequest, report: Report) -> dict[str, int]:
     Raises:
         UsageError: An unknown variant.
     """
-    variant = request.variant or DEFAULTS["variant"]
-    if variant not in VARIANTS:
-        raise UsageError(
-            f"--variant of world mitocheck is {' or '.join(VARIANTS)}, not {variant!r}."
-            f"{did_you_mean(variant, list(VARIANTS))}"
-        )
+    variant = check(request)
     cells = read_known_cells()
     bags = _bags(cells, variant, request.seed)
     fields = pl.DataFrame([_field(cells, bag, k, variant) for k, bag in enumerate(bags)])
@@ -69,6 +64,21 @@ def simulate(request: SimulateRequest, report: Report) -> dict[str, int]:
     truth = _cell_rows(cells, fields["site_id"].to_list(), bags)
     _write_truth(request, variant, truth, fields)
     return {"fields": len(fields), "cells": len(truth), "unused": len(cells) - len(truth)}
+
+
+def check(request: SimulateRequest) -> str:
+    """The variant of a resolved request, if there is such a one.
+
+    Raises:
+        UsageError: An unknown variant.
+    """
+    variant: str = request.variant or DEFAULTS["variant"]
+    if variant not in VARIANTS:
+        raise UsageError(
+            f"--variant of world mitocheck is {' or '.join(VARIANTS)}, not {variant!r}."
+            f"{did_you_mean(variant, list(VARIANTS))}"
+        )
+    return variant
 
 
 def _bags(cells: KnownCells, variant: str, seed: int) -> list[npt.NDArray[np.int64]]:

@@ -126,6 +126,17 @@ def simulate(request: SimulateRequest, report: Report) -> dict[str, int]:
     }
 
 
+def check(request: SimulateRequest) -> None:
+    """Look at every setting of a resolved request; nothing is drawn.
+
+    Raises:
+        UsageError: A setting is out of range, or `sites` is too few for one experiment.
+        UnknownName: No severity of this name.
+    """
+    severity_named(request.severity or "")
+    design_of(request)
+
+
 def design_of(request: SimulateRequest) -> Design:
     """The plates that a resolved request asks for, without drawing anything.
 
