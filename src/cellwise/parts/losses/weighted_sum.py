@@ -1,0 +1,48 @@
+"""A sum of other losses, each with its weight.
+
+    loss: {name: weighted_sum, of: [{name: focal, gamma: 2.5}, symmetric_lovasz, hard_log],
+           weights: [0.5, 0.5, 0.5]}
+
+Source: the combined losses of the HPA 2021 systems: one half each of focal, symmetric Lovasz and
+hard log (AllDataAreExt & Galixir; "Raman"); focal and a quarter of soft hard log ("Raman", late).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from cellwise.errors import BadOption
+from cellwise.parts.losses import losses
+from cellwise.parts.losses._checks import Loss
+
+
+def build(of: Sequence[str | dict[str, Any]], weights: Sequence[float] = ()) -> Loss:
+    """Make the loss.
+
+    Args:
+        of: Losses, by name or as `{name: ..., option: value}`; all of one kind: a number per label,
+            or a number per item.
+        weights: One for each, 0 or more; 1 each where none are given.
+    """
+    parts = [losses.build(spec) for spec in of]
+    shares = list(weights) or [1.0] * len(parts)
+    if not parts or len(shares) != len(parts) or min(shares) < 0:
+        raise BadOption(
+            f"loss weighted_sum: one weight, 0 or more, for each of the {len(parts)} losses under "
+            f"`of`, not {list(weights)}."
+        )
+
+    def weighted_sum(logits: Tensor, targets: Tensor) -> Tensor:
+        values = [w * part(logits, targets) for w, part in zip(shares, parts, strict=True)]
+        shapes = {tuple(value.shape) for value in values}
+        if len(shapes) > 1:
+            raise BadOption(
+                "loss weighted_sum: losses of labels and losses of items cannot be added."
+            )
+        total = values[0]
+        for value in values[1:]:
+            total = total + value
+        return total
+
+    return weighted_sum
