@@ -15,7 +15,9 @@ def rngs(seed, count):
     return [np.random.default_rng((seed, item)) for item in range(count)]
 
 
-@pytest.mark.parametrize("name", ["dihedral", "affine", "gain"])
+@pytest.mark.parametrize(
+    "name", ["dihedral", "affine", "gain", "cutout", "coarse_holes", "random_crop", "brightness"]
+)
 def test_an_item_is_changed_alike_in_any_company(name):
     """Chance belongs to the item's own generator."""
     change = augmentations.build(name)

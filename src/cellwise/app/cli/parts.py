@@ -8,13 +8,16 @@ SHELVES = {
     "layout": "cellwise.stages.read",
     "splitter": "cellwise.stages.split",
     "segmenter": "cellwise.stages.segment",
+    "pixel net": "cellwise.parts.pixel_nets",
     "net": "cellwise.parts.nets",
+    "head": "cellwise.parts.heads",
     "task": "cellwise.parts.tasks",
     "loss": "cellwise.parts.losses",
     "augmentation": "cellwise.parts.augment",
     "scorer": "cellwise.stages.score",
     "labeller": "cellwise.stages.label",
     "calibration": "cellwise.stages.decide",
+    "adjustment": "cellwise.stages.decide.adjust",
     "export": "cellwise.stages.export",
 }
 

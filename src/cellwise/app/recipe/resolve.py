@@ -238,12 +238,16 @@ def _check_shelf(what: str, option: str, package: str, value: Any) -> None:
     kind = package.rsplit(".", 1)[-1]
     for spec in value if isinstance(value, list) else [value]:
         try:
-            name, _ = split_spec(spec)
-            Registry(option, package).check(spec)
+            name, inner = split_spec(spec)
+            registry = Registry(option, package)
+            registry.check(spec)
         except UsageError as error:
             raise type(error)(f"{what}: {error}") from error
         if not name:
             raise BadOption(f"{what}: {option} names one of {kind}.")
+        # A part may be made of others: a network of a head, a sum of losses.
+        for shelf, shelf_package in registry.page(name).shelves.items():
+            _check_shelf(what, shelf, shelf_package, inner.get(shelf))
 
 
 def _check_references(steps: tuple[Step, ...]) -> None:

@@ -1,7 +1,8 @@
 """Turn by any angle, zoom and shift a little: position and size are not the answer.
 
-Source: shift, scale and rotate of the HPA 2021 system AllDataAreExt & Galixir; what comes in from
-outside is mirrored, so that no black corner tells that a picture was turned.
+Source: shift, scale and rotate of the HPA 2021 system AllDataAreExt & Galixir (45 degrees, 0.2,
+0.2, in three quarters of the pictures, zero outside). By itself what comes in from outside is
+mirrored, so that no black corner tells that a picture was turned.
 """
 
 from collections.abc import Sequence
@@ -13,26 +14,44 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 from cellwise.errors import BadOption
+from cellwise.parts.augment._chance import check_chance, sometimes
 from cellwise.parts.augment._views import Augment
 
+_PADDINGS = {"mirror": "reflection", "zero": "zeros"}
 
-def build(rotate: float = 180.0, scale: float = 0.15, shift: float = 0.15) -> Augment:
+
+def build(
+    rotate: float = 180.0,
+    scale: float = 0.15,
+    shift: float = 0.15,
+    outside: str = "mirror",
+    chance: float = 1.0,
+) -> Augment:
     """Make the augmentation; each item draws evenly from its ranges.
 
     Args:
         rotate: Largest angle in degrees, either way.
         scale: Largest zoom as a natural logarithm, either way: 0.15 is 0.86 to 1.16.
         shift: Largest shift as a fraction of the side, either way.
+        outside: What lies beyond the picture: `mirror` or `zero`.
+        chance: Share of the pictures that are moved.
     """
+    check_chance("affine", chance)
+    if outside not in _PADDINGS:
+        raise BadOption(f"augment affine: outside is mirror or zero, not {outside!r}.")
     if rotate < 0 or scale < 0 or not 0 <= shift <= 1:
         raise BadOption("augment affine: rotate and scale are not negative, shift lies in 0..1.")
 
-    def affine(batch: Tensor, rngs: Sequence[np.random.Generator]) -> Tensor:
+    def move(batch: Tensor, rngs: Sequence[np.random.Generator]) -> Tensor:
         draws = np.stack([rng.uniform(-1, 1, size=4) for rng in rngs])
         moves = _matrices(draws * [np.deg2rad(rotate), scale, 2 * shift, 2 * shift])
         theta = torch.from_numpy(moves).to(batch.device, batch.dtype)
         grid = affine_grid(theta, list(batch.shape), align_corners=False)
-        return grid_sample(batch, grid, padding_mode="reflection", align_corners=False)
+        return grid_sample(batch, grid, padding_mode=_PADDINGS[outside], align_corners=False)
+
+    def affine(batch: Tensor, rngs: Sequence[np.random.Generator]) -> Tensor:
+        # No draw is spent where all are moved.
+        return move(batch, rngs) if chance == 1 else sometimes(batch, rngs, move, chance=chance)
 
     return affine
 

@@ -10,11 +10,14 @@ hard log (AllDataAreExt & Galixir; "Raman"); focal and a quarter of soft hard lo
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from cellwise.errors import BadOption
 from cellwise.parts.losses import losses
 from cellwise.parts.losses._checks import Loss
+
+SHELVES = {"of": "cellwise.parts.losses"}
 
 
 def build(of: Sequence[str | dict[str, Any]], weights: Sequence[float] = ()) -> Loss:
@@ -40,9 +43,6 @@ def build(of: Sequence[str | dict[str, Any]], weights: Sequence[float] = ()) -> 
             raise BadOption(
                 "loss weighted_sum: losses of labels and losses of items cannot be added."
             )
-        total = values[0]
-        for value in values[1:]:
-            total = total + value
-        return total
+        return torch.stack(values).sum(0)
 
     return weighted_sum

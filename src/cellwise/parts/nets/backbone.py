@@ -1,79 +1,123 @@
-"""Any convolutional backbone that timm knows by name, with a class map head.
+"""Any backbone that timm knows by name, for any number of channels, with a head of choice.
 
-Weights start random unless pretrained ones are asked for; those are fetched by timm and need the
-network once.
+Weights start random unless pretrained ones are asked for, from timm's hub or from a file.
 
-Source: timm (Wightman, Apache-2.0); class map head as in the HPA 2021 system of Riedel.
+Source: timm (Wightman, Apache-2.0). The HPA 2021 systems used, by their names here: densenet121,
+densenet169, resnet50d, resnet101d, tf_efficientnet_b0 to b7, dpn68b, mixnet_m, rexnet_150
+(AllDataAreExt & Galixir), resnest101e with stride 16 and tf_efficientnet_b4 (Riedel), densenet121
+with `stem_pool` and the head `embedding` ("Raman"), resnet101 (AiRLab); vit_base_patch16_384,
+resnext101_32x8d and inception_v3 served for whole fields.
 """
 
 from typing import Any
 
 from torch import Tensor, nn
 
-from cellwise.errors import BadOption, PreflightError
-from cellwise.parts.nets._output import MakeNet, Output, check_pool, pool_map
+from cellwise.errors import BadOption
+from cellwise.parts.heads import heads
+from cellwise.parts.nets._output import MakeNet, Output
+from cellwise.parts.nets._pretrained import load_file, open_hub
+from cellwise.parts.nets._stem import check_way, pool_after_stem, use_mish, widen_first
 from cellwise.registry import did_you_mean
+
+SHELVES = {"head": "cellwise.parts.heads"}
+
+_COLOURS = 3
+_STRIDES = (0, 8, 16, 32)
 
 
 def build(
-    model: str = "resnet18", *, pretrained: bool = False, pool: str = "avg", drop: float = 0.0
+    model: str = "resnet18",
+    head: str | dict[str, Any] = "class_map",
+    *,
+    pretrained: bool | str = False,
+    sha256: str = "",
+    stem: str = "copy_first",
+    stem_pool: bool = False,
+    stride: int = 0,
+    mish: bool = False,
 ) -> MakeNet:
     """Make the network.
 
     Args:
         model: A timm name such as `resnet18` or `densenet121`.
-        pretrained: Start from published weights, whose first layer timm widens to our channels.
-        pool: `avg`, `max` or `avg+max`.
-        drop: Share of features dropped before the head while training, 0..1.
+        head: What becomes of the features.
+        pretrained: `true` starts from the weights timm publishes (the network is needed once); a
+            path
+            starts from a file of the same model (`.safetensors`, or a plain `.pth` of tensors).
+        sha256: What the file's hash must be; empty for any.
+        stem: How pretrained first-layer weights for three colours become those of our channels:
+            `copy_first`, `repeat`, `mean` or `zero`.
+        stem_pool: Halve the map once more after the stem, for large pictures.
+        stride: Pixels per place of the map: 8, 16 or 32, by dilation; 0 for the model's own.
+        mish: Mish in place of every ReLU and SiLU.
     """
-    check_pool(pool)
-    if not 0 <= drop < 1:
-        raise BadOption(f"net backbone: drop lies in 0..1, not {drop}.")
+    check_way(stem)
+    make_head = heads.build(head)
+    if stride not in _STRIDES:
+        raise BadOption(f"net backbone: stride is one of {_STRIDES}, not {stride}.")
+    if sha256 and not isinstance(pretrained, str):
+        raise BadOption("net backbone: sha256 goes with a file under `pretrained`.")
 
     def make(channels: int, classes: int) -> nn.Module:
-        trunk = _trunk(model, channels, pretrained=pretrained)
-        return _Backbone(trunk, classes, pool=pool, drop=drop)
+        trunk = _trunk(model, channels, stride, pretrained=pretrained, sha256=sha256, stem=stem)
+        if stem_pool:
+            pool_after_stem(trunk)
+        if mish:
+            use_mish(trunk)
+        return _Backbone(trunk, make_head(trunk.num_features, classes), model)
 
     return make
 
 
 class _Backbone(nn.Module):
-    def __init__(self, trunk: Any, classes: int, *, pool: str, drop: float) -> None:
+    def __init__(self, trunk: Any, head: nn.Module, model: str) -> None:
         super().__init__()
         self.trunk = trunk
-        self.drop = nn.Dropout2d(drop)
-        self.head = nn.Conv2d(trunk.num_features, classes, 1)
-        self.pool = pool
+        self.head = head
+        self.model = model
 
     def forward(self, pixels: Tensor) -> Output:
-        features = self.trunk.forward_features(pixels)
-        class_map = self.head(self.drop(features))
-        return Output(pool_map(class_map, self.pool), class_map)
+        found: Output = self.head(self._as_map(self.trunk.forward_features(pixels), pixels))
+        return found
+
+    def _as_map(self, features: Tensor, pixels: Tensor) -> Tensor:
+        """Features as `[item, feature, y, x]`, whatever the family puts where."""
+        width = self.trunk.num_features
+        if features.ndim == 4 and features.shape[1] == width:
+            return features
+        if features.ndim == 4 and features.shape[3] == width:
+            return features.permute(0, 3, 1, 2)
+        if features.ndim == 3 and hasattr(self.trunk, "patch_embed"):
+            down, across = self.trunk.patch_embed.patch_size
+            places = features[:, getattr(self.trunk, "num_prefix_tokens", 0) :]
+            grid = (pixels.shape[2] // down, pixels.shape[3] // across)
+            return places.transpose(1, 2).reshape(len(features), width, *grid)
+        raise BadOption(f"net backbone: {self.model!r} gives no map of features; choose another.")
 
 
-def _trunk(model: str, channels: int, *, pretrained: bool) -> Any:
+def _trunk(
+    model: str, channels: int, stride: int, *, pretrained: bool | str, sha256: str, stem: str
+) -> Any:
     import timm
 
     if not timm.is_model(model):
         known = timm.list_models()
         raise BadOption(f"timm knows no model {model!r}.{did_you_mean(model, known)}")
-    options: dict[str, Any] = {"in_chans": channels, "num_classes": 0, "global_pool": ""}
+    options: dict[str, Any] = {"num_classes": 0, "global_pool": ""}
+    if "vit_" in model:
+        options["dynamic_img_size"] = True
+    if stride:
+        options["output_stride"] = stride
     try:
-        trunk = timm.create_model(model, pretrained=pretrained, **options)
-    except (OSError, RuntimeError) as error:
         if not pretrained:
-            raise
-        raise PreflightError(
-            f"The published weights of {model!r} could not be fetched: {error} "
-            "Connect once to fill timm's cache, or leave out 'pretrained'."
-        ) from error
-    if not _gives_a_map(trunk):
-        raise BadOption(
-            f"{model!r} gives no feature map [item, feature, y, x]; choose a convolutional model."
-        )
+            return timm.create_model(model, in_chans=channels, **options)
+        if pretrained is True:
+            trunk = open_hub(model, options)
+        else:
+            trunk = load_file(timm.create_model(model, **options), str(pretrained), sha256)
+    except (TypeError, NotImplementedError) as error:
+        raise BadOption(f"net backbone: {model!r} cannot be made so: {error}.") from error
+    if channels != _COLOURS:
+        widen_first(trunk, channels, stem)
     return trunk
-
-
-def _gives_a_map(trunk: Any) -> bool:
-    # Transformers cut the picture into patches and give tokens, or put the features last.
-    return not hasattr(trunk, "patch_embed")

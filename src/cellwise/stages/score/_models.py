@@ -8,7 +8,7 @@ import torch
 
 from cellwise.domain.channels import Channel
 from cellwise.errors import FormatError, PreflightError
-from cellwise.parts.nets import nets
+from cellwise.parts.nets import nets, without_beginning
 from cellwise.parts.normalise import Normalisation
 from cellwise.stages.score._scorer import Predictor
 from cellwise.store.models import CARD_FILE, ModelCard, channel_positions, read_model
@@ -79,7 +79,7 @@ def load_panel(run: RunFolder, name: str, device: str) -> Panel:
     models = []
     for folder in folders:
         card, weights = read_model(folder)
-        net = nets.build(card.net)(len(card.channels), len(card.classes))
+        net = nets.build(without_beginning(card.net))(len(card.channels), len(card.classes))
         net.load_state_dict({key: torch.from_numpy(value) for key, value in weights.items()})
         net = net.eval().to(device).to(memory_format=torch.channels_last)
         facts = card.normalisation

@@ -147,9 +147,11 @@ class _Learner(LightningModule):  # type: ignore[misc, unused-ignore]
         items = positions.reshape(-1)
         pixels = relative(self._pixels(self.material, items), self.plan.normalisation.mode)
         generators = item_generators(items, self.plan.seed, epoch=self.current_epoch)
+        targets = torch.from_numpy(self.material.targets[items]).to(self.device)
         for change in self.plan.augment:
-            pixels = change(pixels, generators)
-        cost = self._cost(self.material, positions, self.plan.normalisation.standardise(pixels))
+            pixels, targets = change(pixels, targets, generators)
+        seen = self.plan.normalisation.standardise(pixels)
+        cost = self._cost(self.material, positions, seen, targets)
         value = float(cost.detach())
         if not np.isfinite(value):
             raise BadOption(
@@ -200,16 +202,13 @@ class _Learner(LightningModule):  # type: ignore[misc, unused-ignore]
     def _pixels(self, material: Material, items: Positions) -> Tensor:
         return torch.from_numpy(material.read(items)).to(self.device)
 
-    def _cost(self, material: Material, positions: Positions, pixels: Tensor) -> Tensor:
+    def _cost(
+        self, material: Material, positions: Positions, pixels: Tensor, targets: Tensor
+    ) -> Tensor:
         items = positions.reshape(-1)
         bags = positions if positions.ndim == 1 else positions[:, 0]
-        arrays = (
-            material.targets[items],
-            material.weights[items],
-            material.fields[bags],
-            self.plan.balance,
-        )
-        truth = Truth(*(torch.from_numpy(array).to(self.device) for array in arrays))
+        arrays = (material.weights[items], material.fields[bags], self.plan.balance)
+        truth = Truth(targets, *(torch.from_numpy(array).to(self.device) for array in arrays))
         logits = self.net(pixels.contiguous(memory_format=torch.channels_last)).logits
         return self.plan.task.cost(logits, truth, self.plan.loss)
 
@@ -218,13 +217,15 @@ class _Learner(LightningModule):  # type: ignore[misc, unused-ignore]
         self.net.eval()
         batches = self.plan.task.sampler(material.pool, self.plan.batch, When(self.plan.seed, 0))
         with torch.no_grad():
-            costs = [
-                float(self._cost(material, positions, self.plan.normalisation(pixels)))
-                for positions in batches
-                for pixels in [self._pixels(material, positions.reshape(-1))]
-            ]
+            costs = [self._cost_as_is(material, positions) for positions in batches]
         self.net.train()
         return float(np.mean(costs))
+
+    def _cost_as_is(self, material: Material, positions: Positions) -> float:
+        items = positions.reshape(-1)
+        targets = torch.from_numpy(material.targets[items]).to(self.device)
+        seen = self.plan.normalisation(self._pixels(material, items))
+        return float(self._cost(material, positions, seen, targets))
 
     def _tell(self, batch_idx: int) -> None:
         steps = len(self._batches)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cellwise.parts.augment._views import Augment
+from cellwise.parts.augment._panel import Change
 from cellwise.parts.batches._pool import Pool
 from cellwise.parts.losses._checks import Loss
 from cellwise.parts.normalise import Normalisation
@@ -56,7 +56,7 @@ class Plan:
 
     task: Task
     loss: Loss
-    augment: tuple[Augment, ...]
+    augment: tuple[Change, ...]
     normalisation: Normalisation
     balance: Floats
     epochs: int

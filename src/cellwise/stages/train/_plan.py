@@ -9,10 +9,12 @@ import torch
 from cellwise.domain.steps import Job
 from cellwise.errors import BadOption
 from cellwise.parts.augment import augmentations
+from cellwise.parts.augment._panel import Change, ForPanel, Panel, bound
 from cellwise.parts.batches._pool import When
 from cellwise.parts.losses import losses
 from cellwise.parts.normalise import fit as fit_normalisation
 from cellwise.parts.tasks import tasks
+from cellwise.parts.tasks._task import Task
 from cellwise.stages.train._material import Material, Plan, balance_of
 from cellwise.stages.train._schedule import derived_seed
 
@@ -22,15 +24,22 @@ if TYPE_CHECKING:
 _ALL = 10**6
 
 
-def make_plan(job: Job, options: Any, *, material: Material, fold: int | None, sample: int) -> Plan:
-    """The plan of one training; brightness statistics from at most `sample` of its items."""
+def make_plan(
+    job: Job, options: Any, *, material: Material, panel: Panel, fold: int | None, sample: int
+) -> Plan:
+    """The plan of one training; brightness statistics from at most `sample` of its items.
+
+    Raises:
+        BadOption: An augmentation that does not fit the channels, the classes or the task.
+    """
+    task = tasks.build(options.task)
     count = len(material.pool)
     places = np.unique(np.linspace(0, count - 1, min(sample, count)).astype(np.int64))
     normalisation = fit_normalisation(torch.from_numpy(material.read(places)), options.normalise)
     return Plan(
-        task=tasks.build(options.task),
+        task=task,
         loss=losses.build(options.loss),
-        augment=tuple(augmentations.build(spec) for spec in options.augment),
+        augment=tuple(_change(spec, panel, task) for spec in options.augment),
         normalisation=normalisation,
         balance=balance_of(material, options.balance),
         epochs=options.epochs,
@@ -44,6 +53,17 @@ def make_plan(job: Job, options: Any, *, material: Material, fold: int | None, s
         device=job.device,
         seed=derived_seed(job.seed, _ALL if fold is None else fold),
     )
+
+
+def _change(spec: Any, panel: Panel, task: Task) -> Change:
+    augment = augmentations.build(spec)
+    in_bags = task.unit == "cell" and task.cell_labels != "needed"
+    if isinstance(augment, ForPanel) and augment.relabels and in_bags:
+        raise BadOption(
+            f"train: {spec!r} changes the label of one cell; a bag has the label of its field. "
+            "Leave it out, or learn from cells or images."
+        )
+    return bound(augment, panel)
 
 
 def total_batches(plan: Plan, material: Material) -> int:

@@ -199,6 +199,7 @@ class _Share:
 def _train(job: Job, options: Options, *, found: Any, fold: int | None, report: Report) -> None:
     import torch
 
+    from cellwise.parts.augment._panel import Panel
     from cellwise.stages.train._bundle import begin, make_card
     from cellwise.stages.train._fit import fit
     from cellwise.stages.train._material import Place
@@ -211,7 +212,8 @@ def _train(job: Job, options: Options, *, found: Any, fold: int | None, report: 
     learned = found.material.part(inside & ~watched[site])
     if not len(learned.pool):
         raise PreflightError(f"train: without fold {fold} there is nothing to learn from.")
-    plan = make_plan(job, options, material=learned, fold=fold, sample=_SAMPLE)
+    panel = Panel(tuple(found.channels), tuple(found.classes.positive))
+    plan = make_plan(job, options, material=learned, panel=panel, fold=fold, sample=_SAMPLE)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
         net = nets.build(options.net)(len(found.channels), len(found.classes.positive))

@@ -1,0 +1,44 @@
+"""Blank one channel by chance, so that no channel alone carries the answer.
+
+Source: dropout of whole feature maps (Tompson et al. 2015, arXiv 1411.4280), here of channels of
+the picture; the protein is kept, as the labels of HPA data speak of nothing else.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+
+from cellwise.errors import BadOption
+from cellwise.parts.augment._chance import check_chance, sometimes
+from cellwise.parts.augment._panel import Change, ForPanel, Panel
+
+
+def build(chance: float = 0.1, keep: Sequence[str] = ("protein",)) -> ForPanel:
+    """Make the augmentation.
+
+    Args:
+        chance: Share of the pictures that lose one of their channels.
+        keep: Roles or names of channels that are never lost.
+    """
+    check_chance("drop_channel", chance)
+
+    def bind(panel: Panel) -> Change:
+        kept = {panel.channel(role) for role in keep}
+        free = [place for place in range(len(panel.channels)) if place not in kept]
+        if not free or len(panel.channels) < 2:
+            raise BadOption("augment drop_channel: no channel is left that could be lost.")
+
+        def blank(pixels: Tensor, rngs: Sequence[np.random.Generator]) -> Tensor:
+            for item, rng in zip(pixels, rngs, strict=True):
+                item[free[int(rng.integers(len(free)))]] = 0
+            return pixels
+
+        def drop_channel(
+            batch: Tensor, targets: Tensor, rngs: Sequence[np.random.Generator]
+        ) -> tuple[Tensor, Tensor]:
+            return sometimes(batch, rngs, blank, chance=chance), targets
+
+        return drop_channel
+
+    return ForPanel(bind)

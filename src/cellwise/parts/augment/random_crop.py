@@ -1,0 +1,43 @@
+"""A random square of the picture, brought back to full size: seen from nearer, and not whole.
+
+Source: squares of 512 to 768 of 768 pixels, brought to 512, in the HPA 2021 system AllDataAreExt &
+Galixir ("center_cells").
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from cellwise.errors import BadOption
+from cellwise.parts.augment._chance import check_chance, sometimes
+from cellwise.parts.augment._views import Augment
+
+
+def build(least: float = 2 / 3, chance: float = 1.0) -> Augment:
+    """Make the augmentation.
+
+    Args:
+        least: Smallest side of the square as a share of the shorter side; drawn evenly up to 1.
+        chance: Share of the pictures that are cropped.
+    """
+    check_chance("random_crop", chance)
+    if not 0 < least <= 1:
+        raise BadOption(f"augment random_crop: least is above 0 and up to 1, not {least}.")
+
+    def crop(batch: Tensor, rngs: Sequence[np.random.Generator]) -> Tensor:
+        height, width = batch.shape[2:]
+        result = []
+        for item, rng in zip(batch, rngs, strict=True):
+            side = max(round(rng.uniform(least, 1) * min(height, width)), 1)
+            top, left = rng.integers(0, height - side + 1), rng.integers(0, width - side + 1)
+            piece = item[None, :, top : top + side, left : left + side]
+            result.append(interpolate(piece, (height, width), mode="bilinear", antialias=True))
+        return torch.cat(result)
+
+    def random_crop(batch: Tensor, rngs: Sequence[np.random.Generator]) -> Tensor:
+        return sometimes(batch, rngs, crop, chance=chance)
+
+    return random_crop
