@@ -1,4 +1,4 @@
-"""Pure functions of a training: rates, seeds, stopping, weights of labels."""
+"""Pure functions of a training: seeds, stopping, weights of labels."""
 
 import numpy as np
 import pytest
@@ -11,21 +11,10 @@ from cellwise.stages.train._schedule import (
     best_epoch,
     derived_seed,
     item_generators,
-    rate_factor,
     should_stop,
 )
 
 COSTS = st.lists(st.floats(0.01, 10), min_size=1, max_size=12)
-
-
-def test_the_rate_rises_for_a_fifth_and_then_falls_to_nothing():
-    factors = [rate_factor(t / 100) for t in range(101)]
-    assert int(np.argmax(factors)) == 20
-    assert factors[20] == pytest.approx(1.0)
-    assert 0 < factors[0] < 0.05
-    assert factors[100] == pytest.approx(0.0)
-    assert all(np.diff(factors[:21]) > 0)
-    assert all(np.diff(factors[20:]) < 0)
 
 
 def test_seeds_for_different_places_differ():

@@ -114,6 +114,13 @@ def test_channels_are_chosen_by_name_or_role_in_the_order_given(run):
         ({"net": {"name": "tiny", "wdth": 8}}, "Did you mean 'width'"),
         ({"balance": "odd"}, "balance"),
         ({"validate": 1.0}, "validate"),
+        ({"keep": "best"}, "best_ap"),
+        ({"accumulate": 0}, "accumulate"),
+        ({"average": 1.0}, "average"),
+        ({"not_finite": "ignore"}, "skip"),
+        ({"optimiser": {"name": "adam", "epz": 1}}, "eps"),
+        ({"schedule": {"name": "poly", "powr": 1}}, "power"),
+        ({"augment": ["dim_protein"], "task": "bag"}, "label of one cell"),
     ],
 )
 def test_settings_that_cannot_be_are_refused_with_what_to_do(run, options, word):
@@ -153,6 +160,78 @@ def test_pixels_that_are_no_numbers_stop_the_training_and_say_where(run):
     write_shard(run.crops, "s04", broken)
     with pytest.raises(BadOption, match=r"nan in epoch 1, batch \d+ \(fold0\).*learning_rate"):
         work(make_job(run), silent)
+
+
+def spoil_labels(run, cells):
+    """No number as the label of these cells of a field in fold 1."""
+    labels = read_table(run.labels("label"), LABELS)
+    rows = labels.to_dicts()
+    for row in rows:
+        if row["site_id"] == "s04" and row["cell_id"] in cells:
+            row["label"] = [float("nan")] * 2
+    spoiled = pl.DataFrame(rows, schema=labels.schema)
+    write_table(run.labels("label"), LABELS, spoiled, classes=CLASSES[:2])
+
+
+def test_a_batch_without_a_finite_cost_can_be_passed_over_and_is_counted(run):
+    options = {"not_finite": "skip", "batch": 4, "epochs": 2, "balance": "none"}
+    spoil_labels(run, {1})
+    work(make_job(run, **options), silent)
+    facts = [card_of(run, fold=fold).training for fold in (0, 1)]
+    # One of six batches holds the cell: more than a tenth, but a single one is borne.
+    assert sorted(fact["skipped_batches"] for fact in facts) == [0, 2]
+    assert np.isfinite([fact["losses"] for fact in facts]).all()
+    for fold in (0, 1):
+        weights = read_model(run.model("model", fold))[1]
+        assert all(np.isfinite(value).all() for value in weights.values())
+    spoil_labels(run, {1, 2, 3, 4})
+    with pytest.raises(BadOption, match="learning_rate"):
+        work(make_job(run, key="k2", **{**options, "batch": 2}), silent)
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "sgd", "radam_lookahead"])
+def test_other_optimisers_and_schedules_learn(run, optimiser):
+    options = {"optimiser": optimiser, "schedule": "poly", "epochs": 6, "augment": []}
+    work(make_job(run, **options, learning_rate=0.003), silent)
+    losses = card_of(run).training["losses"]
+    assert losses[-1] < losses[0]
+
+
+def test_gradients_of_several_batches_are_one_step_of_a_large_batch(run):
+    plain = {"epochs": 1, "augment": [], "clip": 0.0, "schedule": {"name": "steps"}}
+    weights = []
+    for name, batch, accumulate in (("one", 12, 2), ("two", 24, 1)):
+        options = {"batch": batch, "accumulate": accumulate, "optimiser": "sgd", "balance": "none"}
+        work(make_job(run, name=name, **plain, **options, learning_rate=0.01), silent)
+        weights.append(read_model(run.model(name, 0))[1])
+    for name, value in weights[0].items():
+        np.testing.assert_allclose(value, weights[1][name], rtol=1e-3, atol=1e-5)
+
+
+def test_the_average_of_the_weights_is_kept_where_asked(run):
+    options = {"epochs": 4, "augment": [], "learning_rate": 0.02}
+    for name, average in (("plain", 0.0), ("mean", 0.9)):
+        work(make_job(run, name=name, average=average, **options), silent)
+    plain, mean = (read_model(run.model(name, 0))[1] for name in ("plain", "mean"))
+    assert any(not np.allclose(plain[key], mean[key]) for key in plain)
+    assert card_of(run, "plain").training["losses"] == card_of(run, "mean").training["losses"]
+
+
+@pytest.mark.parametrize("task", ["cell", {"name": "bag", "cells": 2}])
+def test_epochs_can_be_judged_by_how_well_they_rank(run, task):
+    work(make_job(run, task=task, validate=0.2, keep="best_ap", epochs=3, batch=4), silent)
+    facts = card_of(run).training
+    assert all(-1 <= value <= 0 for value in facts["validation"])
+    work(make_job(run, name="last", validate=0.2, keep="last", epochs=3), silent)
+    assert card_of(run, "last").training["kept_epoch"] == 3
+
+
+def test_changed_labels_are_learned(run):
+    """Every cell is made Negative: the cost falls to that of saying nothing."""
+    change = {"name": "dim_protein", "chance": 1.0, "most": 0.0}
+    work(make_job(run, augment=[change], epochs=8, learning_rate=0.02, balance="none"), silent)
+    losses = card_of(run).training["losses"]
+    assert losses[-1] < 0.15
 
 
 def test_setting_groups_aside_keeps_the_best_epoch_and_stops_early(run):
@@ -212,7 +291,7 @@ def test_a_run_that_applies_finished_models_trains_nothing(run, tmp_path):
 
 def test_every_default_is_a_valid_choice():
     options = build()
-    assert set(SHELVES) == {"task", "net", "loss", "augment"}
+    assert set(SHELVES) == {"task", "net", "loss", "augment", "optimiser", "schedule"}
     assert options.epochs >= 1
 
 

@@ -14,6 +14,8 @@ SHELVES = {
     "task": "cellwise.parts.tasks",
     "loss": "cellwise.parts.losses",
     "augmentation": "cellwise.parts.augment",
+    "optimiser": "cellwise.parts.optimisers",
+    "schedule": "cellwise.parts.schedules",
     "scorer": "cellwise.stages.score",
     "labeller": "cellwise.stages.label",
     "calibration": "cellwise.stages.decide",

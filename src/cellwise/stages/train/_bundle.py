@@ -31,6 +31,7 @@ def make_card(
         "kept_epoch": trained.kept_epoch + 1,
         "losses": [round(value, 6) for value in trained.losses],
         "validation": [round(value, 6) for value in trained.validation],
+        "skipped_batches": trained.skipped,
         "items": len(material.pool),
         "sites": len(set(material.pool.site.tolist())),
         "options": job.options,

@@ -9,7 +9,7 @@ import logging
 import signal
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -21,25 +21,31 @@ from torch import Tensor, nn
 from cellwise.errors import BadOption
 from cellwise.parts.batches._pool import Positions, When
 from cellwise.parts.normalise import relative
-from cellwise.parts.tasks._task import Truth
+from cellwise.parts.optimisers._groups import SHARE
+from cellwise.parts.schedules._moment import Moment
+from cellwise.stages.train._average import WeightAverage
 from cellwise.stages.train._checkpoint import last_checkpoint, save_checkpoint
+from cellwise.stages.train._judge import cost_of, judge
 from cellwise.stages.train._material import Material, Place, Plan, Trained
 from cellwise.stages.train._schedule import (
     best_epoch,
     derived_seed,
     item_generators,
-    rate_factor,
     should_stop,
 )
 
-_PRECISION: dict[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed"}
+_PRECISION: dict[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 _REPORTS = 100
+# More batches without a finite cost than this share of an epoch are no accident.
+_MOST_SKIPPED = 0.1
 
 
 def fit(
     net: nn.Module, material: Material, *, plan: Plan, place: Place, watched: Material | None
 ) -> Trained:
     """Train `net` on `material`, going on from the newest checkpoint in `place` if there is one.
+
+    Where `plan.average` is set, its running average is judged and kept in place of the weights.
 
     Args:
         net: Freshly made; its weights are changed.
@@ -74,6 +80,7 @@ def _run(learner: "_Learner", plan: Plan, *, start: str | None) -> None:
         max_epochs=plan.epochs,
         precision=_PRECISION[plan.precision],
         gradient_clip_val=plan.clip or None,
+        accumulate_grad_batches=plan.accumulate,
         deterministic=True,
         logger=False,
         enable_checkpointing=False,
@@ -113,8 +120,11 @@ class _Learner(LightningModule):  # type: ignore[misc, unused-ignore]
         self.losses: list[float] = []
         self.validation: list[float] = []
         self.best: dict[str, Tensor] = {}
+        self.skipped = 0
+        self.average = WeightAverage(self.net, plan.average) if plan.average else None
         self._batches: list[Positions] = []
         self._costs: list[float] = []
+        self._skipped_here = 0
 
     def order(self, epoch: int) -> list[Positions]:
         """The batches of an epoch."""
@@ -122,27 +132,27 @@ class _Learner(LightningModule):  # type: ignore[misc, unused-ignore]
         return self.plan.task.sampler(self.material.pool, self.plan.batch, when)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam with decoupled weight decay; the rate is set before every step."""
-        return torch.optim.AdamW(
-            self.net.parameters(), lr=self.plan.learning_rate, weight_decay=self.plan.weight_decay
-        )
+        """As the plan says; the rate is set before every step."""
+        return self.plan.optimiser(self.net, self.plan.learning_rate, self.plan.weight_decay)
 
     def on_train_epoch_start(self) -> None:
         """Draw the epoch's order."""
         self._batches = self.order(self.current_epoch)
         self._costs = []
+        self._skipped_here = 0
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Seed torch and set the learning rate from where the training stands."""
         torch.manual_seed(derived_seed(self.plan.seed, self.current_epoch, batch_idx))
-        steps = len(self._batches)
-        done = self.current_epoch * steps + batch_idx
-        factor = rate_factor(done / (self.plan.epochs * steps))
+        moment = Moment(
+            batch_idx, len(self._batches), self.current_epoch, self.plan.epochs, self.judgements
+        )
+        rate = self.plan.learning_rate * self.plan.schedule(moment)
         for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = self.plan.learning_rate * factor
+            group["lr"] = rate * group.get(SHARE, 1.0)
 
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """The cost of one batch."""
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
+        """The cost of one batch; None passes it over."""
         positions = self._batches[batch_idx]
         items = positions.reshape(-1)
         pixels = relative(self._pixels(self.material, items), self.plan.normalisation.mode)
@@ -151,24 +161,28 @@ class _Learner(LightningModule):  # type: ignore[misc, unused-ignore]
         for change in self.plan.augment:
             pixels, targets = change(pixels, targets, generators)
         seen = self.plan.normalisation.standardise(pixels)
-        cost = self._cost(self.material, positions, seen, targets)
+        logits = self.net(seen.contiguous(memory_format=torch.channels_last)).logits
+        cost = cost_of(logits, self.material, positions, plan=self.plan, targets=targets)
         value = float(cost.detach())
         if not np.isfinite(value):
-            raise BadOption(
-                f"The cost became {value} in epoch {self.current_epoch + 1}, batch "
-                f"{batch_idx + 1} ({self.place.folder.name}). Lower the learning rate: "
-                f"--set train.learning_rate={self.plan.learning_rate / 3:.2g}."
-            )
+            self._pass_over(value, batch_idx)
+            return None
         self._costs.append(value)
         self._tell(batch_idx)
         return cost
 
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Take a step, if this batch completed one, into the average."""
+        if self.average is not None and self.trainer.global_step > self.average.steps:
+            self.average.update(self.net)
+
     def on_train_epoch_end(self) -> None:
         """Judge the epoch, save, and stop if nothing gets better."""
         self.losses.append(float(np.mean(self._costs)))
-        if self.watched is not None:
-            self.validation.append(self._validate(self.watched))
-            if best_epoch(self.validation) == len(self.validation) - 1:
+        with self._judged_weights():
+            if self.watched is not None:
+                self.validation.append(judge(self.net, self.watched, self.plan))
+            if self._keeps_copies() and self._kept_epoch() == len(self.losses) - 1:
                 self.best = {n: v.detach().cpu().clone() for n, v in self.net.state_dict().items()}
         save_checkpoint(self.trainer, self.place.folder, self.current_epoch)
         self.trainer.should_stop = self.is_finished()
@@ -179,6 +193,8 @@ class _Learner(LightningModule):  # type: ignore[misc, unused-ignore]
             "losses": self.losses,
             "validation": self.validation,
             "best": self.best,
+            "skipped": self.skipped,
+            "average": None if self.average is None else self.average.state(),
         }
 
     def remember(self, history: dict[str, Any]) -> None:
@@ -186,46 +202,54 @@ class _Learner(LightningModule):  # type: ignore[misc, unused-ignore]
         self.losses = list(history["losses"])
         self.validation = list(history["validation"])
         self.best = dict(history["best"])
+        self.skipped = int(history["skipped"])
+        if self.average is not None:
+            self.average.restore(**history["average"])
+
+    @property
+    def judgements(self) -> list[float]:
+        """What epochs are judged by: groups set aside, else the training cost."""
+        return self.losses if self.watched is None else self.validation
 
     def is_finished(self) -> bool:
         """Whether all epochs are done, or nothing got better for long enough."""
-        costs = self.losses if self.watched is None else self.validation
-        return len(self.losses) >= self.plan.epochs or should_stop(costs, self.plan.patience)
+        done = len(self.losses) >= self.plan.epochs
+        return done or should_stop(self.judgements, self.plan.patience)
 
     def outcome(self) -> Trained:
         """Weights and history."""
-        kept = len(self.losses) - 1 if self.watched is None else best_epoch(self.validation)
-        state = self.best if self.watched is not None else self.net.state_dict()
+        state = self.best if self._keeps_copies() else self.net.state_dict()
         weights = {name: value.detach().cpu().numpy().copy() for name, value in state.items()}
-        return Trained(weights, tuple(self.losses), tuple(self.validation), kept)
+        history = (tuple(self.losses), tuple(self.validation))
+        return Trained(weights, *history, self._kept_epoch(), self.skipped)
+
+    def _keeps_copies(self) -> bool:
+        """Whether the weights to keep may be others than those at the end."""
+        return self.watched is not None or self.average is not None
+
+    def _kept_epoch(self) -> int:
+        if self.watched is None or self.plan.keep == "last":
+            return len(self.losses) - 1
+        return best_epoch(self.validation)
+
+    def _judged_weights(self) -> AbstractContextManager[None]:
+        return nullcontext() if self.average is None else self.average.in_place_of(self.net)
+
+    def _pass_over(self, value: float, batch_idx: int) -> None:
+        """Count a batch without a finite cost, or stop."""
+        self.skipped += 1
+        self._skipped_here += 1
+        few = self._skipped_here <= max(1, _MOST_SKIPPED * len(self._batches))
+        if self.plan.not_finite == "skip" and few:
+            return
+        raise BadOption(
+            f"The cost became {value} in epoch {self.current_epoch + 1}, batch "
+            f"{batch_idx + 1} ({self.place.folder.name}). Lower the learning rate: "
+            f"--set train.learning_rate={self.plan.learning_rate / 3:.2g}."
+        )
 
     def _pixels(self, material: Material, items: Positions) -> Tensor:
         return torch.from_numpy(material.read(items)).to(self.device)
-
-    def _cost(
-        self, material: Material, positions: Positions, pixels: Tensor, targets: Tensor
-    ) -> Tensor:
-        items = positions.reshape(-1)
-        bags = positions if positions.ndim == 1 else positions[:, 0]
-        arrays = (material.weights[items], material.fields[bags], self.plan.balance)
-        truth = Truth(targets, *(torch.from_numpy(array).to(self.device) for array in arrays))
-        logits = self.net(pixels.contiguous(memory_format=torch.channels_last)).logits
-        return self.plan.task.cost(logits, truth, self.plan.loss)
-
-    def _validate(self, material: Material) -> float:
-        """Mean cost per batch without augmentation, always on the same batches."""
-        self.net.eval()
-        batches = self.plan.task.sampler(material.pool, self.plan.batch, When(self.plan.seed, 0))
-        with torch.no_grad():
-            costs = [self._cost_as_is(material, positions) for positions in batches]
-        self.net.train()
-        return float(np.mean(costs))
-
-    def _cost_as_is(self, material: Material, positions: Positions) -> float:
-        items = positions.reshape(-1)
-        targets = torch.from_numpy(material.targets[items]).to(self.device)
-        seen = self.plan.normalisation(self._pixels(material, items))
-        return float(self._cost(material, positions, seen, targets))
 
     def _tell(self, batch_idx: int) -> None:
         steps = len(self._batches)
@@ -251,6 +275,8 @@ def _surroundings(plan: Plan) -> Iterator[None]:
             # Lightning itself calls what torch has deprecated; nobody here can change that.
             warnings.filterwarnings("ignore", category=FutureWarning, module=r"lightning\..*")
             warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"lightning\..*")
+            # A batch that is passed over on purpose.
+            warnings.filterwarnings("ignore", message=r".*training_step. returned .None.")
             yield
     finally:
         torch.set_num_threads(before[0])

@@ -12,6 +12,8 @@ from cellwise.parts.augment._panel import Change
 from cellwise.parts.batches._pool import Pool
 from cellwise.parts.losses._checks import Loss
 from cellwise.parts.normalise import Normalisation
+from cellwise.parts.optimisers._groups import MakeOptimiser
+from cellwise.parts.schedules._moment import Schedule
 from cellwise.parts.tasks._task import Task
 
 Floats = npt.NDArray[np.float32]
@@ -63,6 +65,12 @@ class Plan:
     batch: int
     learning_rate: float
     weight_decay: float
+    optimiser: MakeOptimiser
+    schedule: Schedule
+    accumulate: int
+    average: float
+    keep: str
+    not_finite: str
     clip: float
     patience: int
     precision: str
@@ -81,12 +89,21 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """The outcome: weights by name, and the mean cost of every epoch."""
+    """The outcome.
+
+    Args:
+        weights: By name.
+        losses: Mean cost of every epoch.
+        validation: What each epoch was judged by, less is better; empty where nothing was set
+            aside. kept_epoch: The epoch, from 0, whose weights these are. skipped: Batches passed
+            over because their cost was no number.
+    """
 
     weights: dict[str, npt.NDArray[Any]]
     losses: tuple[float, ...]
     validation: tuple[float, ...]
     kept_epoch: int
+    skipped: int = 0
 
 
 def balance_of(material: Material, how: str) -> Floats:

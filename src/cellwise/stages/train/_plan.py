@@ -13,6 +13,8 @@ from cellwise.parts.augment._panel import Change, ForPanel, Panel, bound
 from cellwise.parts.batches._pool import When
 from cellwise.parts.losses import losses
 from cellwise.parts.normalise import fit as fit_normalisation
+from cellwise.parts.optimisers import optimisers
+from cellwise.parts.schedules import schedules
 from cellwise.parts.tasks import tasks
 from cellwise.parts.tasks._task import Task
 from cellwise.stages.train._material import Material, Plan, balance_of
@@ -46,6 +48,12 @@ def make_plan(
         batch=options.batch,
         learning_rate=options.learning_rate,
         weight_decay=options.weight_decay,
+        optimiser=optimisers.build(options.optimiser),
+        schedule=schedules.build(options.schedule),
+        accumulate=options.accumulate,
+        average=options.average,
+        keep=options.keep,
+        not_finite=options.not_finite,
         clip=options.clip,
         patience=options.patience,
         precision=options.precision,

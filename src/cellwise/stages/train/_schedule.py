@@ -1,28 +1,31 @@
-"""Pure functions of where a training stands: learning rate, seeds, when to stop.
+"""Pure functions of where a training stands: seeds, when to stop.
 
 Nothing here remembers anything, so a resumed training cannot differ from an undisturbed one.
 """
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-_WARM = 0.2
-_START = 0.04
 # An improvement smaller than this share of the best cost so far is none.
 _LEAST_GAIN = 0.001
 
 
 def rate_factor(progress: float) -> float:
-    """Share of the learning rate at `progress` in 0..1: a linear rise, then half a cosine to 0.
+    """Share of the learning rate at `progress` in 0..1 by the schedule `one_cycle`."""
+    from cellwise.parts.schedules.one_cycle import build
+    from cellwise.parts.schedules._moment import Moment
 
-    Source: Smith and Topin 2018, arXiv 1708.07120 ("one cycle").
-    """
-    if progress < _WARM:
-        return _START + (1 - _START) * progress / _WARM
-    return 0.5 * (1 + math.cos(math.pi * (progress - _WARM) / (1 - _WARM)))
+    return build()(Moment(0, 1, 0, 1)) if progress == 0 else _at(progress)
+
+
+def _at(progress: float) -> float:
+    import math
+
+    if progress < 0.2:
+        return 0.04 + 0.96 * progress / 0.2
+    return 0.5 * (1 + math.cos(math.pi * (progress - 0.2) / 0.8))
 
 
 def derived_seed(*numbers: int) -> int:

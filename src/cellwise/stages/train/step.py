@@ -20,6 +20,8 @@ from cellwise.errors import BadOption, PreflightError
 from cellwise.parts.augment import augmentations
 from cellwise.parts.losses import losses
 from cellwise.parts.nets import nets
+from cellwise.parts.optimisers import optimisers
+from cellwise.parts.schedules import schedules
 from cellwise.parts.tasks import tasks
 from cellwise.store.models import write_model
 from cellwise.store.run_folder import RunFolder
@@ -31,9 +33,14 @@ SHELVES = {
     "net": "cellwise.parts.nets",
     "loss": "cellwise.parts.losses",
     "augment": "cellwise.parts.augment",
+    "optimiser": "cellwise.parts.optimisers",
+    "schedule": "cellwise.parts.schedules",
 }
 
 Spec = str | dict[str, Any]
+
+PRECISIONS = ("fp32", "bf16", "fp16")
+KEEPS = ("best_cost", "best_ap", "last")
 
 _SAMPLE = 1024
 
@@ -55,6 +62,12 @@ class Options:
     batch: int
     learning_rate: float
     weight_decay: float
+    optimiser: Spec
+    schedule: Spec
+    accumulate: int
+    average: float
+    keep: str
+    not_finite: str
     clip: float
     validate: float
     patience: int
@@ -77,6 +90,12 @@ def build(
     batch: int = 32,
     learning_rate: float = 0.003,
     weight_decay: float = 0.01,
+    optimiser: str | dict[str, Any] = "adamw",
+    schedule: str | dict[str, Any] = "one_cycle",
+    accumulate: int = 1,
+    average: float = 0.0,
+    keep: str = "best_cost",
+    not_finite: str = "stop",
     clip: float = 1.0,
     validate: float = 0.0,
     patience: int = 0,
@@ -99,15 +118,24 @@ def build(
             leaves them as they are.
         epochs: How often the training set is gone through, at most.
         batch: Cells, bags or fields in one step.
-        learning_rate: The highest rate; it rises over a fifth of the training, then falls to 0.
+        learning_rate: The rate that the schedule takes shares of.
         weight_decay: Pull of weights towards 0.
+        optimiser: What moves the weights.
+        schedule: How the rate changes over the training.
+        accumulate: Batches whose gradients are averaged before the weights move.
+        average: In 0..1; above 0 a running average of the weights, this much of it kept at each
+            step, is judged and kept in place of the weights themselves.
+        keep: Which epoch's weights are kept where groups are set aside to judge: `best_cost`,
+            `best_ap` (macro average precision against their labels) or `last`.
+        not_finite: `stop` at a cost that is no number, or `skip` the batch; more than a tenth of an
+            epoch's batches stop it all the same, and what was skipped stands in the model's card.
         clip: Longest gradient; 0 for no bound.
         validate: Share in 0..1 of the training fields, in whole groups, that is set aside to judge
-            each epoch; the best epoch's weights are kept. 0 learns from all of them and keeps the
-            last epoch. The fold left out is never looked at.
+            each epoch, see `keep`. 0 learns from all of them and keeps the last epoch. The fold
+            left out is never looked at.
         patience: Stop after so many epochs without improvement of the set-aside groups, or, without
             them, of the training cost; 0 never stops early.
-        precision: `fp32`, or `bf16` for a GPU.
+        precision: `fp32`, `bf16`, or `fp16` for a GPU.
         threads: Processor threads; part of the result, see above.
         start: Name of an earlier train step whose weights (of the same fold) are the beginning.
 
@@ -116,8 +144,8 @@ def build(
     """
     options = Options(
         task, labels, net, loss, tuple(augment), channels, tuple(without), normalise, balance,
-        epochs, batch, learning_rate, weight_decay, clip, validate, patience, precision, threads,
-        start,
+        epochs, batch, learning_rate, weight_decay, optimiser, schedule, accumulate, average, keep,
+        not_finite, clip, validate, patience, precision, threads, start,
     )  # fmt: skip
     _check(options)
     return options
@@ -129,12 +157,18 @@ def _check(options: Options) -> None:
     tasks.check(options.task)
     nets.check(options.net)
     losses.check(options.loss)
+    optimisers.check(options.optimiser)
+    schedules.check(options.schedule)
     for spec in options.augment:
         augmentations.check(spec)
     check_mode(options.normalise)
     rules = [
         (options.balance in ("even", "none"), "balance is 'even' or 'none'"),
-        (options.precision in ("fp32", "bf16"), "precision is 'fp32' or 'bf16'"),
+        (options.precision in PRECISIONS, f"precision is one of {', '.join(PRECISIONS)}"),
+        (options.keep in KEEPS, f"keep is one of {', '.join(KEEPS)}"),
+        (options.not_finite in ("stop", "skip"), "not_finite is 'stop' or 'skip'"),
+        (options.accumulate >= 1, "accumulate is at least 1"),
+        (0 <= options.average < 1, "average lies in 0..1, 1 excluded"),
         (options.epochs >= 1, "epochs is at least 1"),
         (options.batch >= 1, "batch is at least 1"),
         (options.threads >= 1, "threads is at least 1"),

@@ -1,0 +1,57 @@
+"""Rectified Adam whose weights are pulled back, every few steps, to a slow average of themselves.
+
+Source: Liu et al. 2020 (arXiv 1908.03265); Zhang et al. 2019 (arXiv 1907.08610).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from cellwise.errors import BadOption
+from cellwise.parts.optimisers._groups import MakeOptimiser
+
+
+def build(every: int = 6, pull: float = 0.5) -> MakeOptimiser:
+    """Make the optimiser.
+
+    Args:
+        every: Steps between two pulls, 1 or more.
+        pull: How far the slow weights move towards the fast ones, above 0 and up to 1.
+    """
+    if every < 1 or not 0 < pull <= 1:
+        raise BadOption("optimiser radam_lookahead: every is at least 1, pull above 0 and up to 1.")
+
+    def radam_lookahead(net: nn.Module, rate: float, decay: float) -> torch.optim.Optimizer:
+        return _Lookahead(net.parameters(), rate, decay, every=every, pull=pull)
+
+    return radam_lookahead
+
+
+class _Lookahead(torch.optim.RAdam):
+    """The slow weights lie in the optimiser's state, so that a checkpoint holds them."""
+
+    def __init__(
+        self, parameters: Any, rate: float, decay: float, *, every: int, pull: float
+    ) -> None:
+        super().__init__(parameters, lr=rate, weight_decay=decay)
+        self.every, self.pull = every, pull
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> Any:  # type: ignore[override]
+        weights = [weight for group in self.param_groups for weight in group["params"]]
+        # Before its first step a weight has no state, and none may be put there.
+        beginnings = {w: w.detach().clone() for w in weights if not self.state.get(w)}
+        cost = super().step(closure)
+        for weight in weights:
+            if weight in beginnings and self.state.get(weight):
+                self.state[weight]["slow"] = beginnings[weight]
+            self._pull_back(weight)
+        return cost
+
+    def _pull_back(self, weight: torch.Tensor) -> None:
+        state = self.state.get(weight, {})
+        if "slow" in state and int(state["step"]) % self.every == 0:
+            state["slow"].lerp_(weight, self.pull)
+            weight.copy_(state["slow"])
