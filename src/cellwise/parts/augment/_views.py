@@ -10,6 +10,8 @@ from torch import Tensor
 Augment = Callable[[Tensor, Sequence[np.random.Generator]], Tensor]
 
 VIEWS = tuple(range(8))
+# As it is, upside down and mirrored (a half turn), and mirrored each way.
+FLIPS = (0, 2, 4, 6)
 
 
 def turn(pixels: Tensor, view: int) -> Tensor:

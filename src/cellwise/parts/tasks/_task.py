@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cellwise.parts.batches._pool import Sampler
 from cellwise.parts.losses._checks import Loss
@@ -30,6 +30,9 @@ class Truth:
 
 # (logits [item, class], truth, loss) -> the cost of the batch, one number.
 Cost = Callable[[Tensor, Truth, Loss], Tensor]
+# (network, its pixels [item, channel, y, x], truth, loss, share of the epochs done in 0..1) -> the
+# cost of the batch, for tasks that look at a picture more than once.
+Look = Callable[[nn.Module, Tensor, Truth, Loss, float], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class Task:
         cell_labels: Whether labels of cells are needed, used if there, or of no use.
         sampler: Which items meet in a batch.
         cost: What a batch costs.
+        look: What a batch costs while training, where that takes more than one look; epochs are
+            judged by `cost` all the same.
     """
 
     unit: Literal["cell", "site"]
@@ -49,6 +54,7 @@ class Task:
     cell_labels: Literal["needed", "used", "unused"]
     sampler: Sampler
     cost: Cost
+    look: Look | None = None
 
 
 def balanced(targets: Tensor, balance: Tensor) -> Tensor:

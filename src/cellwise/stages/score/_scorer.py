@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cellwise.errors import BadOption
-from cellwise.parts.augment._views import VIEWS
+from cellwise.parts.augment._views import FLIPS, VIEWS
 from cellwise.parts.nets._output import Output
 from cellwise.parts.normalise import Normalisation
 
@@ -77,9 +77,9 @@ def views_of(views: str, batch: int) -> tuple[int, ...]:
     Raises:
         BadOption: Another word, or a batch of no crops.
     """
-    known = {"none": VIEWS[:1], "dihedral": VIEWS}
+    known = {"none": VIEWS[:1], "flips": FLIPS, "dihedral": VIEWS}
     if views not in known:
-        raise BadOption(f"score: views is 'none' or 'dihedral', not {views!r}.")
+        raise BadOption(f"score: views is one of {', '.join(known)}, not {views!r}.")
     if batch < 1:
         raise BadOption(f"score: batch is at least 1, not {batch}.")
     return known[views]

@@ -23,9 +23,10 @@ from cellwise.parts.batches._pool import Positions, When
 from cellwise.parts.normalise import relative
 from cellwise.parts.optimisers._groups import SHARE
 from cellwise.parts.schedules._moment import Moment
+from cellwise.parts.tasks._task import Truth
 from cellwise.stages.train._average import WeightAverage
 from cellwise.stages.train._checkpoint import last_checkpoint, save_checkpoint
-from cellwise.stages.train._judge import cost_of, judge
+from cellwise.stages.train._judge import judge, truth_of
 from cellwise.stages.train._material import Material, Place, Plan, Trained
 from cellwise.stages.train._schedule import (
     best_epoch,
@@ -161,8 +162,8 @@ class _Learner(LightningModule):  # type: ignore[misc, unused-ignore]
         for change in self.plan.augment:
             pixels, targets = change(pixels, targets, generators)
         seen = self.plan.normalisation.standardise(pixels)
-        logits = self.net(seen.contiguous(memory_format=torch.channels_last)).logits
-        cost = cost_of(logits, self.material, positions, plan=self.plan, targets=targets)
+        truth = truth_of(self.material, positions, self.plan, targets)
+        cost = self._cost(seen.contiguous(memory_format=torch.channels_last), truth)
         value = float(cost.detach())
         if not np.isfinite(value):
             self._pass_over(value, batch_idx)
@@ -234,6 +235,12 @@ class _Learner(LightningModule):  # type: ignore[misc, unused-ignore]
 
     def _judged_weights(self) -> AbstractContextManager[None]:
         return nullcontext() if self.average is None else self.average.in_place_of(self.net)
+
+    def _cost(self, seen: Tensor, truth: Truth) -> Tensor:
+        task, loss = self.plan.task, self.plan.loss
+        if task.look is not None:
+            return task.look(self.net, seen, truth, loss, self.current_epoch / self.plan.epochs)
+        return task.cost(self.net(seen).logits, truth, loss)
 
     def _pass_over(self, value: float, batch_idx: int) -> None:
         """Count a batch without a finite cost, or stop."""

@@ -16,23 +16,19 @@ from cellwise.stages.train._material import Material, Plan
 _PRESENT = 0.5
 
 
-def cost_of(
-    logits: Tensor, material: Material, positions: Positions, *, plan: Plan, targets: Tensor
-) -> Tensor:
-    """The cost of one batch, one number.
+def truth_of(material: Material, positions: Positions, plan: Plan, targets: Tensor) -> Truth:
+    """What a batch should say.
 
     Args:
-        logits: `[item, class]`, of `positions` one after another.
-        material: What they are positions in.
-        positions: `[item]` or `[bag, cell]`.
-        plan: Its task, loss and balance.
+        material: What is learned from.
+        positions: Places in it, `[item]` or `[bag, cell]`.
+        plan: Its balance.
         targets: `[item, class]`, the items' own labels as augmentation left them.
     """
     items = positions.reshape(-1)
     bags = positions if positions.ndim == 1 else positions[:, 0]
     arrays = (material.weights[items], material.fields[bags], plan.balance)
-    truth = Truth(targets, *(torch.from_numpy(array).to(logits.device) for array in arrays))
-    return plan.task.cost(logits, truth, plan.loss)
+    return Truth(targets, *(torch.from_numpy(array).to(targets.device) for array in arrays))
 
 
 def judge(net: nn.Module, material: Material, plan: Plan) -> float:
@@ -52,8 +48,8 @@ def judge(net: nn.Module, material: Material, plan: Plan) -> float:
             seen = plan.normalisation(torch.from_numpy(material.read(items)).to(device))
             logits = net(seen.contiguous(memory_format=torch.channels_last)).logits
             targets = torch.from_numpy(material.targets[items]).to(device)
-            cost = cost_of(logits, material, positions, plan=plan, targets=targets)
-            costs.append(float(cost))
+            truth = truth_of(material, positions, plan, targets)
+            costs.append(float(plan.task.cost(logits, truth, plan.loss)))
             scores.append(logits.view(*positions.shape, -1).float().cpu().numpy())
             places.append(positions)
     net.train()

@@ -1,0 +1,70 @@
+"""Each cell alone in a field that is black otherwise, through a network that knows fields.
+
+Source: the input "masked" of the HPA 2021 system AllDataAreExt & Galixir (everything but the cell
+zero at 512 pixels), its "center_cells" (the cell moved to the middle of an empty canvas), and
+"Raman".
+"""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from cellwise.errors import BadOption
+from cellwise.parts.augment._views import turn
+from cellwise.stages.score._scorer import Predictor, Scorer, SitePixels, Views, views_of
+
+NEEDS = ("fields",)
+
+_PLACES = ("own", "centre", "tiled")
+
+
+def build(place: str = "own", views: str = "none", batch: int = 16) -> Scorer:
+    """Make the scorer.
+
+    Args:
+        place: `own` leaves the cell where it is; `centre` moves it to the middle; `tiled` repeats
+            its
+            box until the canvas is full, so that a network sees as much of it as of a whole field.
+        views: `none`, or `dihedral` for the canvas turned and mirrored as well (8 in all).
+        batch: Canvases at a time; of no influence on the result beyond rounding.
+    """
+    chosen = views_of(views, batch)
+    if place not in _PLACES:
+        raise BadOption(f"score masked_view: place is one of {', '.join(_PLACES)}, not {place!r}.")
+
+    def masked_view(predictor: Predictor, pixels: SitePixels) -> Views:
+        masks = masks_at(pixels.masks, tuple(pixels.field.shape[1:]))
+        found: list[list[Tensor]] = [[] for _ in chosen]
+        for start in range(0, len(pixels.numbers), batch):
+            some = pixels.numbers[start : start + batch]
+            shown = torch.stack([_canvas(pixels.field, masks == n, place) for n in some])
+            for answers, view in zip(found, chosen, strict=True):
+                answers.append(predictor(turn(shown, view)).logits)
+        return torch.stack([torch.cat(answers) for answers in found])
+
+    return Scorer("site", masked_view)
+
+
+def masks_at(masks: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Cell numbers `[y, x]` at another size, by the nearest pixel."""
+    if tuple(masks.shape) == shape:
+        return masks
+    # Double precision holds every cell number exactly.
+    wide = masks[None, None].to(torch.float64)
+    return interpolate(wide, shape, mode="nearest-exact")[0, 0].long()
+
+
+def _canvas(field: Tensor, inside: Tensor, place: str) -> Tensor:
+    alone = field * inside
+    if place == "own" or not inside.any():
+        return alone
+    rows, columns = inside.any(1).nonzero()[:, 0], inside.any(0).nonzero()[:, 0]
+    box = alone[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    height, width = field.shape[1:]
+    if place == "tiled":
+        down, across = -(-height // box.shape[1]), -(-width // box.shape[2])
+        return box.repeat(1, down, across)[:, :height, :width]
+    canvas = torch.zeros_like(field)
+    top, left = (height - box.shape[1]) // 2, (width - box.shape[2]) // 2
+    canvas[:, top : top + box.shape[1], left : left + box.shape[2]] = box
+    return canvas

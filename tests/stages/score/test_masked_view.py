@@ -1,0 +1,93 @@
+"""Masked views: what the network is shown of each cell."""
+
+import pytest
+import torch
+from torch import nn
+
+from cellwise.errors import BadOption
+from cellwise.parts.nets._output import Output
+from cellwise.parts.normalise import Normalisation
+from cellwise.stages.score import scorers
+from cellwise.stages.score._scorer import Predictor, SitePixels
+from cellwise.stages.score.masked_view import masks_at
+
+
+class Watcher(nn.Module):
+    """Keeps what it is shown; its logit is the sum of all pixels."""
+
+    def __init__(self):
+        super().__init__()
+        self.shown = []
+
+    def forward(self, pixels):
+        self.shown.append(pixels.clone())
+        total = pixels.sum((1, 2, 3))[:, None]
+        return Output(total, total[:, :, None, None])
+
+
+def site():
+    masks = torch.zeros(16, 16, dtype=torch.int64)
+    masks[1:5, 2:6] = 3
+    masks[8:16, 9:15] = 70_000
+    field = torch.rand(2, 16, 16) + 0.5
+    return SitePixels(torch.empty(0), field, masks, torch.tensor([3, 70_000]))
+
+
+def score(place, pixels, **options):
+    net = Watcher()
+    plain = Normalisation("standard", (0.0, 0.0), (1.0, 1.0))
+    spec = {"name": "masked_view", "place": place, **options}
+    return scorers.build(spec).score(Predictor(net, plain, "cpu"), pixels), torch.cat(net.shown)
+
+
+def test_each_cell_is_alone_where_it_is():
+    pixels = site()
+    views, shown = score("own", pixels)
+    assert views.shape == (1, 2, 1)
+    for row, number in enumerate((3, 70_000)):
+        torch.testing.assert_close(shown[row], pixels.field * (pixels.masks == number))
+
+
+def test_a_cell_in_the_middle_is_the_same_cell():
+    pixels = site()
+    views, shown = score("centre", pixels)
+    assert torch.allclose(views, score("own", pixels)[0], rtol=1e-5)
+    torch.testing.assert_close(shown[0][:, 6:10, 6:10], pixels.field[:, 1:5, 2:6])
+    assert (shown[0][:, :6] == 0).all()
+
+
+def test_a_tiled_cell_fills_the_canvas():
+    pixels = site()
+    _, shown = score("tiled", pixels)
+    box = pixels.field[:, 1:5, 2:6]
+    torch.testing.assert_close(shown[0], box.repeat(1, 4, 4))
+    assert (shown[1] != 0).any(0).float().mean() > 0.9
+
+
+def test_small_batches_and_eight_views_say_the_same():
+    pixels = site()
+    one = score("own", pixels)[0]
+    many = score("own", pixels, views="dihedral", batch=1)[0]
+    assert many.shape == (8, 2, 1)
+    torch.testing.assert_close(many, one.expand(8, 2, 1), rtol=1e-5, atol=1e-4)
+
+
+def test_masks_at_another_size_keep_large_numbers():
+    masks = torch.tensor([[0, 16_777_217], [5, 0]])
+    large = masks_at(masks, (4, 4))
+    assert large.tolist()[0] == [0, 0, 16_777_217, 16_777_217]
+    assert torch.equal(masks_at(large, (2, 2)), masks)
+
+
+def test_a_cell_that_vanishes_at_the_models_size_is_a_black_canvas():
+    pixels = site()
+    lost = SitePixels(pixels.crops, pixels.field, pixels.masks, torch.tensor([9]))
+    for place in ("own", "centre", "tiled"):
+        assert (score(place, lost)[1] == 0).all()
+
+
+def test_settings_that_cannot_be_are_refused():
+    with pytest.raises(BadOption, match="tiled"):
+        scorers.build({"name": "masked_view", "place": "middle"})
+    with pytest.raises(BadOption, match="batch"):
+        scorers.build({"name": "masked_view", "batch": 0})
