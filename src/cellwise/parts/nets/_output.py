@@ -21,7 +21,8 @@ class Output(NamedTuple):
     class_map: Tensor
 
 
-# (number of channels, number of classes) -> module whose forward gives an `Output`.
+# (number of channels, number of classes) -> module whose forward gives an `Output`, in two halves:
+# `look` from pixels to features [item, feature, y, x], `answer` from features to the output.
 MakeNet = Callable[[int, int], nn.Module]
 
 POOLS = ("avg", "max", "avg+max")

@@ -78,11 +78,16 @@ class _Backbone(nn.Module):
         self.model = model
 
     def forward(self, pixels: Tensor) -> Output:
-        found: Output = self.head(self._as_map(self.trunk.forward_features(pixels), pixels))
+        return self.answer(self.look(pixels))
+
+    def answer(self, features: Tensor) -> Output:
+        """What the features say."""
+        found: Output = self.head(features)
         return found
 
-    def _as_map(self, features: Tensor, pixels: Tensor) -> Tensor:
-        """Features as `[item, feature, y, x]`, whatever the family puts where."""
+    def look(self, pixels: Tensor) -> Tensor:
+        """Features `[item, feature, y, x]`, whatever the family puts where."""
+        features = self.trunk.forward_features(pixels)
         width = self.trunk.num_features
         if features.ndim == 4 and features.shape[1] == width:
             return features

@@ -50,5 +50,14 @@ class _Tiny(nn.Module):
         self.pool = pool
 
     def forward(self, pixels: Tensor) -> Output:
-        class_map = self.head(self.features(pixels))
+        return self.answer(self.look(pixels))
+
+    def look(self, pixels: Tensor) -> Tensor:
+        """Features `[item, feature, y, x]`."""
+        found: Tensor = self.features(pixels)
+        return found
+
+    def answer(self, features: Tensor) -> Output:
+        """What the features say."""
+        class_map = self.head(features)
         return Output(pool_map(class_map, self.pool), class_map)

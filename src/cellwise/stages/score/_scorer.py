@@ -47,6 +47,17 @@ class Predictor:
         found: Output = self.net(ready.contiguous(memory_format=torch.channels_last))
         return Output(found.logits.float().cpu(), found.class_map.float().cpu())
 
+    def look(self, pixels: Tensor) -> Tensor:
+        """Features of `[item, channel, y, x]`, where the network lies."""
+        ready = self.normalisation(pixels.to(self.device))
+        found: Tensor = self.net.look(ready.contiguous(memory_format=torch.channels_last))  # type: ignore[operator]
+        return found
+
+    def answer(self, features: Tensor) -> Tensor:
+        """Logits `[item, class]` of features, in ordinary memory."""
+        found: Output = self.net.answer(features)  # type: ignore[operator]
+        return found.logits.float().cpu()
+
 
 @dataclass(frozen=True, slots=True)
 class Scorer:
