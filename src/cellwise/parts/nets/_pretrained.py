@@ -1,6 +1,5 @@
 """Published weights, only where they are asked for: from timm's hub, or from a file."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import torch
 from torch import Tensor
 
 from cellwise.errors import PreflightError
+from cellwise.store.network_weights import network_digest
 
 _SHOWN = 3
 
@@ -40,7 +40,7 @@ def load_file(trunk: Any, name: str, sha256: str) -> Any:
     path = Path(name)
     if not path.is_file():
         raise PreflightError(f"There is no file of pretrained weights {name}.")
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    found = network_digest(path)
     if sha256 and found != sha256.lower():
         raise PreflightError(f"{name} has the sha256 {found}, not {sha256}: it is another file.")
     weights = _read(path)

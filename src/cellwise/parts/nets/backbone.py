@@ -87,7 +87,7 @@ class _Backbone(nn.Module):
 
     def look(self, pixels: Tensor) -> Tensor:
         """Features `[item, feature, y, x]`, whatever the family puts where."""
-        features = self.trunk.forward_features(pixels)
+        features: Tensor = self.trunk.forward_features(pixels)
         width = self.trunk.num_features
         if features.ndim == 4 and features.shape[1] == width:
             return features

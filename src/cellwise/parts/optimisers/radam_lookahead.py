@@ -39,7 +39,7 @@ class _Lookahead(torch.optim.RAdam):
         self.every, self.pull = every, pull
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], float] | None = None) -> Any:
         weights = [weight for group in self.param_groups for weight in group["params"]]
         # Before its first step a weight has no state, and none may be put there.
         beginnings = {w: w.detach().clone() for w in weights if not self.state.get(w)}

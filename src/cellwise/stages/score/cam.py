@@ -89,7 +89,8 @@ def _relative(values: Tensor) -> Tensor:
     apart = three - quarter
     if not apart > 0:
         return torch.zeros_like(values)
-    return (_STEEP * ((values - middle) / apart - _MIDDLE)).to(values.dtype)
+    relative: Tensor = _STEEP * ((values - middle) / apart - _MIDDLE)
+    return relative.to(values.dtype)
 
 
 def _under(class_map: Tensor, masks: Tensor, numbers: Tensor, *, over: str) -> Tensor:
