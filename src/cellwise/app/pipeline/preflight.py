@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from cellwise.app.pipeline.leftovers import own_folders
-from cellwise.app.pipeline.state import Request, step_module
+from cellwise.app.pipeline.state import Request, State, step_module
 from cellwise.app.recipe.resolve import Recipe, Step
 from cellwise.domain.tables import SITES
-from cellwise.errors import BadOption, FormatError, PreflightError
+from cellwise.errors import BadOption, FormatError, InputError, PreflightError
 from cellwise.registry import Registry
+from cellwise.store.given_masks import GivenMasks
 from cellwise.store.models import verify_model
 from cellwise.store.run_folder import FORMAT_VERSION, RunFolder, read_json
+from cellwise.store.site_table import read_sites
 from cellwise.store.tables import read_table
 
 
@@ -51,10 +53,44 @@ def check_values(recipe: Recipe) -> None:
         options = {f"{key}_" if f"{key}_" in own else key: v for key, v in step.options.items()}
         _build(step, module.build, {key: v for key, v in options.items() if key in own})
         whole = getattr(module, "SHELVES", {}).get("*")
-        # The part `given` is built with what lies in the folder of masks.
-        if whole and options.get("name") not in (None, "", "given"):
+        if whole and options.get("name") not in (None, ""):
             rest = {key: v for key, v in options.items() if key not in own or key == "name"}
-            Registry(step.kind, whole).build(rest)
+            if options["name"] == "given" and options.get("masks"):
+                # What lies in the folder is looked at once the fields are known.
+                rest["load"] = _nothing
+            getattr(module, "check_part", Registry(step.kind, whole).build)(rest)
+
+
+def require_masks(state: State) -> None:
+    """Refuse a folder of masks that has none for any field, before each is set aside for it.
+
+    Raises:
+        PreflightError: No file fits a field; some names of either side are shown.
+    """
+    for step in state.request.recipe.of_kind("segment"):
+        folder = Path(str(step.options.get("masks") or ""))
+        if step.options.get("name") != "given" or not step.options.get("masks"):
+            continue
+        if not folder.is_dir():
+            what = "is a file" if folder.exists() else "does not exist"
+            raise PreflightError(f"{folder} {what}. Give the folder that holds the masks.")
+        sites = read_sites(state.run.sites)
+        try:
+            found = GivenMasks(folder, sites, images=state.request.folder).matches_any()
+        except InputError as error:
+            raise PreflightError(f"{error.reason} {error.remedy}") from error
+        if sites and not found:
+            there = sorted(path.name for path in folder.iterdir())[:3]
+            raise PreflightError(
+                f"No file in {folder} fits any of the {len(sites):,} fields "
+                f"({', '.join(site.id for site in sites[:3])}...): there is "
+                f"{', '.join(there) or 'nothing'}. Name masks as the fields, with _cells and "
+                "_nuclei where there are both."
+            )
+
+
+def _nothing(site_id: str) -> None:
+    """Stands for the masks of a field while options are checked."""
 
 
 def _build(step: Step, build: Any, options: dict[str, Any]) -> None:

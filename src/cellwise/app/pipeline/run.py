@@ -13,7 +13,7 @@ from cellwise.app.pipeline.events import EventLog, Listener, Silent
 from cellwise.app.pipeline.keys import listing_digest
 from cellwise.app.pipeline.leftovers import sweep
 from cellwise.app.pipeline.lock import locked
-from cellwise.app.pipeline.preflight import check_request
+from cellwise.app.pipeline.preflight import check_request, require_masks
 from cellwise.app.pipeline.record import (
     changed_options,
     earlier_options,
@@ -133,6 +133,7 @@ def _steps(state: State, record: dict[str, Any], log: EventLog) -> None:
         write_record(state.run, {**record, "counts": _counts(state)})
         if step.kind == "read":
             _require_labels(state)
+            require_masks(state)
 
 
 def _require_labels(state: State) -> None:

@@ -147,7 +147,42 @@ def _segmentation(
         if row.threshold == 0.6:
             share = (row.share, row.share_low, row.share_high)
             metrics["cells_found_60"] = Metric(*share, found.n, "cell")
-    return Results(metrics, {"segmentation": [asdict(row) for row in found.thresholds]})
+    detail = {
+        "segmentation": [asdict(row) for row in found.thresholds],
+        "fields": _field_rows(fields, ignored),
+    }
+    return Results(metrics, detail)
+
+
+def _field_rows(fields: FieldOverlaps, ignored: npt.NDArray[np.bool_]) -> list[dict[str, Any]]:
+    """One row per field: what was found at IoU 0.5, F1 at 0.5 and 0.7 (None without any cell).
+
+    `predicted` and `predicted_pixels` tell later whether the masks are still those of then.
+    """
+    tables = [segmentation_f1.field_counts(fields, ignored, t).tolist() for t in (0.5, 0.7)]
+    sites = len(fields.sites)
+    cells = np.bincount(fields.predicted_site, minlength=sites)
+    pixels = np.bincount(
+        fields.predicted_site, weights=fields.overlaps.predicted_area, minlength=sites
+    )
+    return [
+        {
+            "site_id": site,
+            "hits": low[0],
+            "false": low[1],
+            "missed": low[2],
+            "f1_50": _f1(*low),
+            "f1_70": _f1(*high),
+            "predicted": int(cells[k]),
+            "predicted_pixels": int(pixels[k]),
+        }
+        for k, (site, low, high) in enumerate(zip(fields.sites, *tables, strict=True))
+    ]
+
+
+def _f1(hits: int, false: int, missed: int) -> float | None:
+    total = 2 * hits + false + missed
+    return 2 * hits / total if total else None
 
 
 def _instances(

@@ -90,6 +90,15 @@ def build(lowest: float = 0.5, highest: float = 0.9, steps: int = 5, draws: int 
     return evaluate
 
 
+def field_counts(
+    fields: FieldOverlaps, ignored: npt.NDArray[np.bool_], threshold: float
+) -> npt.NDArray[np.int64]:
+    """`[field, (hits, false, missed)]` at one threshold, in the order of `fields.sites`."""
+    count = len(fields.sites)
+    found = _counts(fields, ignored, np.arange(count, dtype=np.int64), count, threshold)
+    return found.astype(np.int64)
+
+
 def _counts(
     fields: FieldOverlaps,
     ignored: npt.NDArray[np.bool_],

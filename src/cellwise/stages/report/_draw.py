@@ -109,8 +109,13 @@ def outlines(cells: npt.NDArray[Any], nuclei: npt.NDArray[Any]) -> bytes:
     drawn = np.zeros(cells.shape, np.uint8)
     drawn[edges(cells)] = 1
     drawn[edges(nuclei)] = 2
-    picture = Image.fromarray(drawn, mode=None).convert("P")
-    picture.putpalette([0, 0, 0, 255, 255, 255, 90, 230, 255])
+    return palette_png(drawn, ("#ffffff", "#5ae6ff"))
+
+
+def palette_png(numbers: npt.NDArray[np.uint8], colours: Sequence[str]) -> bytes:
+    """A PNG of few colours: number 1 is the first of `colours` (`#rrggbb`), 0 is transparent."""
+    picture = Image.fromarray(numbers, mode=None).convert("P")
+    picture.putpalette([0, 0, 0, *(b for colour in colours for b in bytes.fromhex(colour[1:]))])
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", transparency=0, optimize=True)
     return buffer.getvalue()

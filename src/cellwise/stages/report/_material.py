@@ -26,9 +26,18 @@ class Pictures(Protocol):
     def crops(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.float32] | None:
         """Single-cell pictures `[cell, channel, y, x]` for rows of the cells table."""
 
+    def known(self, site_id: str, kind: str) -> npt.NDArray[Any] | None:
+        """The known label image of `cells` or `nuclei` that the run was compared with."""
+
     @property
     def crop_channels(self) -> tuple[Channel, ...]:
         """The channels of the single-cell pictures."""
+
+
+def place_of(row: dict[str, Any]) -> str:
+    """Plate and well of a site's row, empty where its id says them already."""
+    words = [str(row[column]) for column in (PLATE, WELL) if row.get(column)]
+    return "" if all(word in str(row["site_id"]) for word in words) else " ".join(words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,8 @@ class Material:
         control: Predictions of the model without the protein channel.
         record, reading, split, evaluation: The JSON files of the same names.
         metrics: Name to value, low, high, n, unit.
+        known: What `cellwise evaluate` found against known masks; empty where it was not asked.
+        notes: Per site what was odd about masks that were brought, counts by name.
         decisions: What was fitted, by name.
         quarantine: Rows of `quarantine.csv`.
     """
@@ -76,6 +87,8 @@ class Material:
     split: dict[str, Any] = field(default_factory=dict)
     evaluation: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
+    known: dict[str, Any] = field(default_factory=dict)
+    notes: dict[str, dict[str, float]] = field(default_factory=dict)
     decisions: dict[str, dict[str, Any]] = field(default_factory=dict)
     quarantine: tuple[dict[str, str], ...] = ()
 
@@ -115,6 +128,13 @@ class Material:
     def has_labels(self) -> bool:
         """Whether any field has a label."""
         return self.sites is not None and self.sites["labels"].null_count() < self.sites.height
+
+    @property
+    def outlines_only(self) -> bool:
+        """Whether the recipe finds cells and says nothing of classes."""
+        kinds = {step.get("kind") for step in (self.record.get("recipe") or {}).get("steps") or []}
+        learns = kinds & {"label", "train", "score", "decide"}
+        return "segment" in kinds and not learns and self.predictions is None
 
     def column(self, name: str) -> str:
         """The predictions' column of a class."""

@@ -6,7 +6,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from cellwise.stages.report._material import Material
+from cellwise.stages.report._material import WELL, Material
 from cellwise.stages.report._svg import short
 from cellwise.stages.report.sections import (
     audit,
@@ -15,6 +15,7 @@ from cellwise.stages.report.sections import (
     doses,
     galleries,
     inputs,
+    known,
     plates,
     provenance,
     replicates,
@@ -31,6 +32,7 @@ SECTIONS: tuple[tuple[str, str, Section], ...] = (
     ("verdict", "What may be trusted", verdict.context),
     ("inputs", "What went in, what was set aside", inputs.context),
     ("segmentation", "Outlines of cells", segmentation.context),
+    ("known", "Outlines against known masks", known.context),
     ("plates", "Plate maps", plates.context),
     ("doses", "Dose-response", doses.context),
     ("classes", "Results per class", classes.context),
@@ -42,6 +44,21 @@ SECTIONS: tuple[tuple[str, str, Section], ...] = (
     ("splits", "Split and leaks", splits.context),
     ("provenance", "How this was made", provenance.context),
 )
+# What a run that gives no classes can speak of; `known` and `plates` only where there are any.
+_OUTLINES = ("verdict", "inputs", "segmentation", "known", "plates", "provenance")
+
+
+def sections_of(material: Material) -> tuple[tuple[str, str, Section], ...]:
+    """The sections of this run's page, in order."""
+    if not material.outlines_only:
+        return SECTIONS
+    absent = set()
+    if not known.was_compared(material):
+        absent.add("known")
+    if material.sites is None or WELL not in material.sites.columns:
+        absent.add("plates")
+    wanted = [name for name in _OUTLINES if name not in absent]
+    return tuple(entry for entry in SECTIONS if entry[0] in wanted)
 
 
 def render(material: Material, report: Callable[[int, int, str], None]) -> str:
@@ -54,9 +71,11 @@ def render(material: Material, report: Callable[[int, int, str], None]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"short": short, "percent": _percent, "count": _count, "time": _time}
+    environment.filters["figure"] = _figure
     filled = []
-    for number, (name, title, section) in enumerate(SECTIONS):
-        report(number, len(SECTIONS), title.lower())
+    sections = sections_of(material)
+    for number, (name, title, section) in enumerate(sections):
+        report(number, len(sections), title.lower())
         context = section(material)
         body = ""
         if "empty" not in context:
@@ -70,13 +89,18 @@ def render(material: Material, report: Callable[[int, int, str], None]) -> str:
                 "body": Markup(body),
             }
         )
-    report(len(SECTIONS), len(SECTIONS), "done")
+    report(len(sections), len(sections), "done")
     page = environment.get_template("page.html")
     return page.render(sections=filled, name=run_title(material.record), material=material)
 
 
 def _percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.0f} %"
+
+
+def _figure(value: float | None) -> str:
+    """A score of 0..1 with three decimals."""
+    return "–" if value is None else f"{value:.3f}"
 
 
 def _count(number: float) -> str:

@@ -5,6 +5,7 @@ where they were; writes `report.html`.
 """
 
 import csv
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from cellwise.stages.report._page import render
 from cellwise.store.atomic import write_text
 from cellwise.store.crops import CropStore, read_channels
 from cellwise.store.images import read_field
-from cellwise.store.masks import mask_path, read_masks
+from cellwise.store.masks import mask_path, read_labels, read_masks
 from cellwise.store.run_folder import RunFolder, read_json
 from cellwise.store.site_table import read_sites
 from cellwise.store.tables import read_table
@@ -40,6 +41,7 @@ VERSION = 1
 UNIT = "table"
 
 LARGEST = 15_000_000
+NOTED = ("overlapped_pixels", "outlines_lost", "outlines_skipped")
 
 
 def build(sites: int = 24, gallery: int = 12, negative_control: str = "") -> Choices:
@@ -89,7 +91,11 @@ def gather(job: Job, choices: Choices) -> Material:
     cells = _table(run.cells, CELLS)
     cells = None if cells is None else cells.with_row_index("position")
     predictions = _predictions(run.predictions, cells, frame)
-    pictures = RunPictures(run, job.images, {site.id: site for site in sites}, cells)
+    known = _json(run.path / "evaluation_truth.json")
+    truth = (known.get("truth") or {}).get("folder")
+    pictures = RunPictures(
+        run, job.images, {site.id: site for site in sites}, cells, Path(truth) if truth else None
+    )
     control = run.path / f"predictions_{choices.negative_control}.parquet"
     return Material(
         pictures=pictures,
@@ -108,6 +114,8 @@ def gather(job: Job, choices: Choices) -> Material:
         split=_json(run.path / "split.json"),
         evaluation=_json(run.path / "evaluation.json"),
         metrics=_json(run.metrics).get("metrics") or {},
+        known=known,
+        notes=_notes(run.done / "segment.jsonl"),
         decisions={path.stem: _json(path) for path in sorted(run.path.glob("decisions/*.json"))},
         quarantine=_quarantine(run.quarantine),
     )
@@ -121,6 +129,7 @@ class RunPictures:
     images: Path
     sites: dict[str, Site]
     cells: pl.DataFrame | None
+    truth: Path | None = None
 
     def field(self, site_id: str) -> Field | None:
         """The decoded field, or None where its files are gone or no longer readable."""
@@ -135,6 +144,15 @@ class RunPictures:
             return None
         try:
             return read_masks(self.run.masks, site_id)
+        except (FormatError, OSError):
+            return None
+
+    def known(self, site_id: str, kind: str) -> npt.NDArray[Any] | None:
+        """The known label image, or None where there is none or it is gone."""
+        if self.truth is None:
+            return None
+        try:
+            return read_labels(mask_path(self.truth / "masks", site_id, kind))
         except (FormatError, OSError):
             return None
 
@@ -164,13 +182,29 @@ def _json(path: Path) -> dict[str, Any]:
     return read_json(path) if path.exists() else {}
 
 
+def _notes(path: Path) -> dict[str, dict[str, float]]:
+    """What was odd about masks that were brought, from the completion records of the sites."""
+    found: dict[str, dict[str, float]] = {}
+    if not path.exists():
+        return found
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            row = json.loads(line)
+            counts, site = row["counts"], str(row["site"])
+        except (ValueError, LookupError, TypeError):
+            # The last line may be torn.
+            continue
+        found[site] = {name: float(counts[name]) for name in NOTED if name in counts}
+    return {site: notes for site, notes in found.items() if notes}
+
+
 def _site_rows(run: RunFolder) -> pl.DataFrame | None:
     """One row per site, with what all its channels share."""
     frame = _table(run.sites, SITES)
     if frame is None:
         return None
     metadata = [name for name in frame.columns if name.startswith("Metadata_")]
-    shared = ["site_id", "raw_id", "part", "labels", "status", *metadata]
+    shared = ["site_id", "raw_id", "part", "labels", "status", "height", "width", *metadata]
     rows = frame.select(shared).unique("site_id", keep="first", maintain_order=True)
     usable = rows.filter(pl.col("status") == "ok")
     pixels = _table(run.pixels, PIXELS)

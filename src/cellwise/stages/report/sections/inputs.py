@@ -60,7 +60,8 @@ def _facts(material: Material) -> list[tuple[str, str]]:
         wells = sites.filter(pl.col(WELL).is_not_null()).select(keys).n_unique()
         facts.append(("Wells", f"{wells:,}"))
     labelled = sites.height - sites["labels"].null_count()
-    facts.append(("Fields with a label", f"{labelled:,} of {sites.height:,}"))
+    if labelled or not material.outlines_only:
+        facts.append(("Fields with a label", f"{labelled:,} of {sites.height:,}"))
     if material.cells is not None:
         facts.append(("Cells found", f"{material.n_cells:,}"))
     facts.append(("Set aside", f"{len(material.quarantine):,}"))

@@ -41,6 +41,7 @@ def context(material: Material) -> dict[str, Any]:
         for name in names[:_PLATES]
     ]
     return {
+        "outlines_only": material.outlines_only,
         "plates": plates,
         "hidden_plates": len(names) - len(plates),
         "hidden_classes": max(0, len(material.classes) - _CLASSES),

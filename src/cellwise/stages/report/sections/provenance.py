@@ -29,7 +29,7 @@ def context(material: Material) -> dict[str, Any]:
         "versions": sorted((record.get("versions") or {}).items()),
         "recipe": _recipe(record),
         "methods": methods(material),
-        "citation": _citation(record),
+        "citation": _citation(material),
     }
 
 
@@ -103,7 +103,10 @@ def methods(material: Material) -> str:
     ]
     if material.cells is not None:
         how = f" with the method '{segmenter}'" if segmenter else ""
-        words.append(f"{material.n_cells:,} cells were outlined{how}.")
+        found = f"{material.n_cells:,} cells were outlined{how}."
+        if segmenter == "given":
+            found = f"{material.n_cells:,} cells were taken from masks that were given."
+        words.append(found)
     if material.has_labels and material.classes:
         n = sum(labels is not None for labels in material.sites["labels"])  # type: ignore[index]
         words.append(
@@ -135,12 +138,15 @@ def _segmenter(steps: list[dict[str, Any]]) -> str:
     return ""
 
 
-def _citation(record: dict[str, Any]) -> str:
+def _citation(material: Material) -> str:
+    record = material.record
     recipe = (record.get("recipe") or {}).get("name", "unnamed")
     versions = record.get("versions") or {}
     torch = f", torch {versions['torch']}" if "torch" in versions else ""
+    what = "field-level labels in, per-cell labels with stated probabilities out"
+    if material.outlines_only:
+        what = "single cells from fields of fluorescence microscopy"
     return (
-        f"cellwise, version {record.get('cellwise', 'unknown')} (recipe {recipe}{torch}): "
-        "field-level labels in, per-cell labels with stated probabilities out. "
+        f"cellwise, version {record.get('cellwise', 'unknown')} (recipe {recipe}{torch}): {what}. "
         "The cellwise developers."
     )

@@ -1,6 +1,7 @@
 """Segmentation sheet: random fields with the outlines that were found, counts and flags."""
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,13 @@ from cellwise.stages.report._draw import (
     shrink_labels,
     tints,
 )
-from cellwise.stages.report._material import PLATE, WELL, Material
+from cellwise.stages.report._material import Material, place_of
 from cellwise.stages.report._svg import BLUE
 
 _SIDE = 640
+_FEW_ROWS, _MOST_ROWS = 40, 500
+# Of fewer fields the list says more than a histogram.
+_CHARTED = 6
 _FLAG_WORDS = {
     "border": "touch the edge of the field",
     "tiny": "are unusually small for their field",
@@ -38,9 +42,10 @@ def context(material: Material) -> dict[str, Any]:
     if material.sites is None or material.cells is None:
         return {"empty": "No cells were looked for in this run, so there are no outlines to show."}
     counts = _cells_per_site(material.sites, material.cells)
+    rows = _site_rows(material, counts)
     return {
         "pictures": _pictures(material, counts),
-        "chart": _counts_chart(list(counts.values())),
+        "chart": _counts_chart(list(counts.values())) if len(counts) >= _CHARTED else "",
         "flags": _flags(material.cells),
         "n_cells": material.n_cells,
         "n_sites": material.n_sites,
@@ -48,6 +53,12 @@ def context(material: Material) -> dict[str, Any]:
         "n_empty": sum(n == 0 for n in counts.values()),
         "median": f"{np.median(list(counts.values())) if counts else 0:g}",
         "key": _colour_key(material),
+        "rows": rows,
+        "odd_pixels": any(row["pixels"] for row in rows),
+        "open_rows": material.outlines_only and len(counts) <= _FEW_ROWS,
+        "overlaps": _overlaps(material),
+        "lost": int(sum(notes.get("outlines_lost", 0) for notes in material.notes.values())),
+        "skipped": int(sum(notes.get("outlines_skipped", 0) for notes in material.notes.values())),
     }
 
 
@@ -64,6 +75,57 @@ def choose(sites: list[str], most: int, seed: int) -> list[str]:
     return [sites[i] for i in sorted(picked)]
 
 
+def _site_rows(material: Material, counts: dict[str, int]) -> list[dict[str, Any]]:
+    """One line per field: where it lies, its size, its cells, and what is odd about them."""
+    assert material.sites is not None
+    assert material.cells is not None
+    per_site = material.cells.group_by("site_id").agg(
+        pl.col("area").median(), pl.col("border").sum(), pl.col("flags").explode().drop_nulls()
+    )
+    cells = {row["site_id"]: row for row in per_site.iter_rows(named=True)}
+    pixels = _pixel_flags(material.pixels)
+    lines = []
+    for row in material.sites.head(_MOST_ROWS).iter_rows(named=True):
+        own = cells.get(row["site_id"], {})
+        size = f"{row['height']} × {row['width']}" if row.get("height") else "–"
+        lines.append(
+            {
+                "site": row["site_id"],
+                "place": place_of(row),
+                "size": size,
+                "n": counts[row["site_id"]],
+                "border": own.get("border", 0),
+                "area": own.get("area"),
+                "flags": _listed(own.get("flags") or ()),
+                "pixels": pixels.get(row["site_id"], ""),
+            }
+        )
+    return lines
+
+
+def _listed(flags: Iterable[str]) -> str:
+    """`3 tiny, 1 giant`; the border has a column of its own."""
+    found = Counter(flag for flag in flags if flag != "border")
+    return ", ".join(f"{n} {flag.replace('_', ' ')}" for flag, n in sorted(found.items()))
+
+
+def _pixel_flags(pixels: pl.DataFrame | None) -> dict[str, str]:
+    if pixels is None:
+        return {}
+    found: dict[str, list[str]] = {}
+    odd = pixels.filter(pl.col("flags").list.len() > 0)
+    for site, channel, flags in odd.select("site_id", "channel", "flags").iter_rows():
+        found.setdefault(site, []).append(f"{channel} {', '.join(flags).replace('_', ' ')}")
+    return {site: "; ".join(words) for site, words in found.items()}
+
+
+def _overlaps(material: Material) -> dict[str, Any]:
+    """Pixels that two outlines of brought masks claim, and in which fields."""
+    found = {site: notes.get("overlapped_pixels", 0) for site, notes in material.notes.items()}
+    sites = sorted(site for site, n in found.items() if n)
+    return {"pixels": int(sum(found.values())), "fields": len(sites), "sites": sites[:8]}
+
+
 def _pictures(material: Material, counts: dict[str, int]) -> list[dict[str, Any]]:
     assert material.sites is not None
     names = choose(
@@ -76,7 +138,7 @@ def _pictures(material: Material, counts: dict[str, int]) -> list[dict[str, Any]
         shown = {
             "site": name,
             "n": counts[name],
-            "place": " ".join(str(row[c]) for c in (PLATE, WELL) if row.get(c)),
+            "place": place_of(row),
             "labels": " + ".join(row["labels"] or []),
         }
         sheet.append({**shown, **_picture(material.pictures.field(name), material, name)})

@@ -5,7 +5,7 @@ from typing import Any
 from cellwise.stages.report._material import Material
 from cellwise.stages.report._results import ClassResult, class_results
 from cellwise.stages.report._svg import short
-from cellwise.stages.report.sections import control, replicates
+from cellwise.stages.report.sections import control, known, replicates
 from cellwise.stages.report.sections.provenance import calibration
 
 _SHOWN = 12
@@ -84,6 +84,7 @@ def _points(material: Material) -> list[tuple[str, str]]:
     points.append(_set_aside(material))
     if material.cells is not None and material.n_cells:
         points.append(_outlines(material))
+    points.extend(known.points(material))
     points.extend(_leaks(material))
     points.extend(("care", str(words)) for words in material.evaluation.get("warnings") or [])
     points.extend(_controls_apart(material))
