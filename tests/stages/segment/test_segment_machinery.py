@@ -1,7 +1,5 @@
 """The pieces below the watershed, each beside a slow and plain computation of the same."""
 
-import heapq
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +7,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from cellwise.kernels.flood import flood
 from cellwise.stages.segment._foreground import (
     find_foreground,
     inscribed_diameter,
@@ -24,54 +21,6 @@ from cellwise.stages.segment._regions import (
 )
 
 small_labels = hnp.arrays(np.int32, (9, 11), elements=st.integers(0, 4))
-
-
-def slow_flood(height, markers, mask):
-    """Dijkstra over (highest level on the way, order of arrival)."""
-    labels = np.where(mask, markers, 0)
-    queue, arrival = [], 0
-    for y, x in np.argwhere(labels > 0):
-        heapq.heappush(queue, (height[y, x], arrival, y, x))
-        arrival += 1
-    while queue:
-        level, _, y, x = heapq.heappop(queue)
-        for dy, dx in ((-1, 0), (0, -1), (0, 1), (1, 0)):
-            b, a = y + dy, x + dx
-            if not (0 <= b < mask.shape[0] and 0 <= a < mask.shape[1]):
-                continue
-            if mask[b, a] and labels[b, a] == 0:
-                labels[b, a] = labels[y, x]
-                heapq.heappush(queue, (max(level, height[b, a]), arrival, b, a))
-                arrival += 1
-    return labels
-
-
-@given(st.integers(0, 10_000))
-@settings(max_examples=40, deadline=None)
-def test_flooding_equals_a_slow_priority_queue(seed):
-    rng = np.random.default_rng(seed)
-    # Whole levels from 0 to 2047 are told apart exactly.
-    height = rng.integers(0, 2048, (12, 15)).astype(np.float32)
-    height[0, :2] = (0, 2047)
-    mask = rng.random((12, 15)) < 0.8
-    mask[0, :2] = True
-    markers = (rng.random((12, 15)) < 0.05) * rng.integers(1, 9, (12, 15))
-    markers = markers.astype(np.int32)
-    assert np.array_equal(flood(height, markers, mask), slow_flood(height, markers, mask))
-
-
-def test_flooding_meets_at_the_ridge():
-    height = np.array([[0, 1, 5, 1, 0]], np.float32)
-    markers = np.array([[1, 0, 0, 0, 2]], np.int32)
-    mask = np.ones((1, 5), bool)
-    assert flood(height, markers, mask).tolist() == [[1, 1, 1, 2, 2]]
-
-
-def test_flooding_stays_inside_its_mask():
-    markers = np.array([[1, 0, 0, 0, 2]], np.int32)
-    mask = np.array([[1, 1, 0, 1, 0]])
-    assert flood(np.zeros((1, 5), np.float32), markers, mask).tolist() == [[1, 1, 0, 0, 0]]
-    assert flood(np.zeros((1, 5), np.float32), markers, 0 * mask).tolist() == [[0] * 5]
 
 
 @given(small_labels)

@@ -15,6 +15,7 @@ from cellwise.domain.tables import PIXELS, SITES
 from cellwise.errors import BadOption
 from cellwise.stages.segment import step
 from cellwise.stages.segment._facts import pixel_facts
+from cellwise.store.given_masks import GivenMasks
 from cellwise.store.masks import read_masks
 from cellwise.store.run_folder import RunFolder
 from cellwise.store.site_table import sites_to_frame
@@ -181,9 +182,10 @@ def test_a_raw_id_never_leads_out_of_the_folder(tmp_path):
     folder = tmp_path / "own"
     folder.mkdir()
     tifffile.imwrite(tmp_path / "secret.tif", np.ones((4, 4), np.uint8))
-    loader = step._Loader(str(folder), {"s": "../secret", "t": str(tmp_path / "secret")})
-    assert loader("s") is None
-    assert loader("t") is None
+    sites = [Site("s", "../secret", ()), Site("t", str(tmp_path / "secret"), ())]
+    load = GivenMasks(folder, sites)
+    assert load("s") is None
+    assert load("t") is None
 
 
 def test_masks_go_with_given_only(job, tmp_path):

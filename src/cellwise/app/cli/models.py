@@ -1,28 +1,34 @@
-"""`cellwise models`: the model files of a run, with their hashes."""
+"""`cellwise models`: model files with their hashes, of a run or for segmenting."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cellwise.app.cli.options import RunPath
 from cellwise.errors import PreflightError, UsageError
-from cellwise.store.run_folder import RunFolder
+
+Run = Annotated[
+    Path | None,
+    typer.Argument(help="A run folder; without one, the weights that segmenters can use."),
+]
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb with its sub-verbs."""
     group = typer.Typer(help="Model files with hashes.", no_args_is_help=True)
-    group.command("list", help="The models of a run.")(list_models)
-    group.command("verify", help="Compare the models of a run with their recorded hashes.")(verify)
-    group.command("path", help="Where the models of a run lie.")(path)
+    group.command("list", help="The models of a run, or the weights for segmenting.")(list_models)
+    group.command("verify", help="Compare models or weights with their recorded hashes.")(verify)
+    group.command("path", help="Where they lie.")(path)
     group.command("pull", help="Not in this release: no published models yet.")(pull)
-    group.command("convert", help="Not in this release: conversion of published files.")(convert)
+    group.command("convert", help="Published weights of the HPA networks, made safe.")(convert)
     app.add_typer(group, name="models")
 
 
-def list_models(run: RunPath) -> None:
-    """The models of a run."""
+def list_models(run: Run = None) -> None:
+    """The models of a run; without one, the weights that segmenters find by name."""
+    if run is None:
+        _list_weights()
+        return
     from cellwise.store.run_folder import read_json
 
     for folder in _folders(run):
@@ -31,8 +37,15 @@ def list_models(run: RunPath) -> None:
         print(f"{folder.parent.name}/{folder.name}  {card['sha256'][:12]}  {classes}")
 
 
-def verify(run: RunPath) -> None:
-    """Compare the models of a run with their recorded hashes."""
+def verify(run: Run = None) -> None:
+    """Compare the models of a run, or all weights for segmenting, with their recorded hashes."""
+    if run is None:
+        from cellwise.store.network_weights import verify_network
+
+        for file in _weights():
+            verify_network(file)
+            print(f"{file.stem}  ok")
+        return
     from cellwise.store.models import verify_model
 
     for folder in _folders(run):
@@ -40,10 +53,10 @@ def verify(run: RunPath) -> None:
         print(f"{folder.parent.name}/{folder.name}  ok")
 
 
-def path(run: RunPath) -> None:
-    """Where the models of a run lie."""
-    for folder in _folders(run):
-        print(folder)
+def path(run: Run = None) -> None:
+    """Where the models of a run lie, or the weights for segmenting."""
+    for place in _weights() if run is None else _folders(run):
+        print(place)
 
 
 def pull(name: Annotated[str, typer.Argument(help="Model name.")] = "") -> None:
@@ -51,12 +64,59 @@ def pull(name: Annotated[str, typer.Argument(help="Model name.")] = "") -> None:
     raise UsageError("`cellwise models pull` (published models) comes with a later release.")
 
 
-def convert(file: Annotated[Path | None, typer.Argument(help="Weights file.")] = None) -> None:
-    """Conversion of published weights."""
-    raise UsageError("`cellwise models convert` comes with a later release.")
+def convert(
+    file: Annotated[Path, typer.Argument(help="A published file, such as dpn_unet_nuclei_v1.pth.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="File to write; else the user's folder, found by name."),
+    ] = None,
+    name: Annotated[
+        str,
+        typer.Option(
+            "--name",
+            help="dpn_unet_nuclei, dpn_unet_cell or dpn_unet_cell_2ch; else by the file's name.",
+        ),
+    ] = "",
+) -> None:
+    """Read a pickled model of the hosts without running any of it; write it as safetensors."""
+    from cellwise.app.models.convert import checked_name
+    from cellwise.app.models.convert import convert as convert_file
+    from cellwise.store.network_weights import user_weights
+
+    known = checked_name(name, file)
+    target = out or user_weights() / f"{known}.safetensors"
+    done = convert_file(file, target, known)
+    print(f"{done.name}: {done.tensors} tensors in {target}")
+    print(f"sha256 {done.sha256}")
+    if not done.compared:
+        print(
+            "Names and shapes agree. The file has no layers, so their settings (activation, "
+            "normalising constant, enlargement) are taken to be the published ones."
+        )
+
+
+def _list_weights() -> None:
+    from cellwise.store.network_weights import network_digest, read_network_card
+
+    for file in _weights():
+        card = read_network_card(file)
+        roles = ", ".join(card.channels)
+        print(f"{file.stem}  {network_digest(file)[:12]}  {card.net['name']}  {roles}  {file}")
+
+
+def _weights() -> list[Path]:
+    from cellwise.store.network_weights import list_networks, weight_folders
+
+    found = list_networks()
+    if not found:
+        places = ", ".join(str(folder) for folder in weight_folders())
+        raise PreflightError(f"There are no weights for segmenting in {places}.")
+    return found
 
 
 def _folders(run: Path) -> list[Path]:
+    from cellwise.store.run_folder import RunFolder
+
     folders = sorted(p.parent for p in (RunFolder(run).path / "models").glob("*/*/model.json"))
     if not folders:
         raise PreflightError(f"{run} holds no models.")

@@ -4,24 +4,34 @@ A result depends on the site and the options alone and files appear whole, so a 
 gives the same files when it runs again.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from cellwise.domain.channels import Channel
-from cellwise.domain.records import ChannelFile, Field, Masks, Site
+from cellwise.domain.records import Field, Masks, Site
 from cellwise.domain.steps import Job, SiteRecord
 from cellwise.domain.tables import PIXELS
 from cellwise.errors import BadOption, InputError
 from cellwise.stages.segment import segmenters
 from cellwise.stages.segment._facts import pixel_facts
-from cellwise.stages.segment.given import Brought
-from cellwise.store.images import read_field_with_flags, read_pixels
+from cellwise.stages.segment._network import (
+    Segment,
+    check_network,
+    handed,
+    is_network,
+    network_segmenter,
+    uses_device,
+    weights_of,
+)
+from cellwise.store.given_masks import GivenMasks
+from cellwise.store.images import read_field_with_flags
 from cellwise.store.masks import mask_path, write_masks
+from cellwise.store.network_weights import network_digest
 from cellwise.store.run_folder import RunFolder
 from cellwise.store.site_table import read_sites
 from cellwise.store.tables import empty_frame, read_table, write_table
@@ -32,7 +42,17 @@ BATCH = 16
 # `name` chooses a part of this stage; options that are not the step's own are the part's.
 SHELVES = {"*": "cellwise.stages.segment"}
 
-_ENDINGS = (".tif", ".tiff", ".png")
+
+# Fields that are segmented together are held in memory together: up to about this much.
+_HELD_BYTES = 1 << 28
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """A field and what decoding it showed."""
+
+    field: Field
+    facts: list[dict[str, Any]]
 
 
 def build(name: str = "watershed", masks: str = "") -> dict[str, Any]:
@@ -51,8 +71,40 @@ def work(site_ids: Sequence[str], job: Job) -> list[SiteRecord]:
     """Segment these sites; one that cannot be read comes back with its error."""
     run = RunFolder(job.run)
     sites = read_sites(run.sites, only=site_ids)
-    segment = segmenters.build(_spec(job.options, sites))
+    spec = _spec(job.options, sites, job.images)
+    if is_network(spec):
+        segment = network_segmenter(spec, job)
+    else:
+        segment = segmenters.build(handed(spec, job))
+    if hasattr(segment, "many"):
+        return _together(sites, job, segment)
     return [_one(site, job, segment) for site in sites]
+
+
+def check_part(options: dict[str, Any]) -> None:
+    """Refuse a wrong option of the chosen part, or weights that are not there, before any work.
+
+    Raises:
+        BadOption: An option cannot take its value.
+        UsageError: There are no such weights.
+        FormatError: They are torn or no weights of ours.
+    """
+    if is_network(options):
+        check_network(options)
+    else:
+        segmenters.build(options)
+
+
+def key_parts(options: dict[str, Any], device: str) -> list[str]:
+    """What the result depends on beside the options: weights by their bytes, and the device.
+
+    Empty for a part that has neither, whose keys stay what they were before there were networks.
+
+    Raises:
+        UsageError: There are no such weights.
+    """
+    weights = [network_digest(path) for path in weights_of(options)]
+    return [*weights, device] if uses_device(options) else weights
 
 
 def present(job: Job, site_ids: Iterable[str]) -> list[str]:
@@ -93,57 +145,74 @@ def finish(job: Job, site_ids: Collection[str]) -> dict[str, Any]:
     }
 
 
-class _Loader:
-    """Fetches the pictures that a user's folder holds for a site."""
-
-    def __init__(self, folder: str, raw_ids: dict[str, str]) -> None:
-        self.folder = Path(folder)
-        self.raw_ids = raw_ids
-
-    def __call__(self, site_id: str) -> Brought | None:
-        """Cells and nuclei as two files, else one file for both; by site id, else by raw id."""
-        for name in dict.fromkeys((site_id, self.raw_ids[site_id])):
-            cells, nuclei = self._read(f"{name}_cells"), self._read(f"{name}_nuclei")
-            if cells is not None:
-                return Brought(cells, nuclei)
-            single = (self._read(f"{name}{end}") for end in ("", "_masks", "_cp_masks"))
-            found = (
-                nuclei if nuclei is not None else next((s for s in single if s is not None), None)
-            )
-            if found is not None:
-                return Brought(found)
-        return None
-
-    def _read(self, stem: str) -> npt.NDArray[Any] | None:
-        inside = PurePosixPath(stem)
-        if inside.is_absolute() or ".." in inside.parts:
-            return None
-        for ending in _ENDINGS:
-            if (self.folder / f"{stem}{ending}").is_file():
-                return read_pixels(ChannelFile(Channel("mask"), (f"{stem}{ending}",)), self.folder)
-        return None
-
-
-def _spec(options: dict[str, Any], sites: list[Site]) -> dict[str, Any]:
+def _spec(options: dict[str, Any], sites: list[Site], images: Path) -> dict[str, Any]:
     own = build(options.get("name") or "watershed", options.get("masks") or "")
     spec = {**options, "name": own["name"]}
     if own["name"] != "given":
         spec.pop("masks", None)
     elif own["masks"]:
-        spec["load"] = _Loader(own["masks"], {site.id: site.raw_id for site in sites})
+        allowed = bool(options.get("allow_pickle"))
+        spec["load"] = GivenMasks(own["masks"], sites, images=images, allow_pickle=allowed)
     return spec
 
 
-def _one(site: Site, job: Job, segment: Callable[[Field], Masks]) -> SiteRecord:
+def _one(site: Site, job: Job, segment: Segment) -> SiteRecord:
+    decoded = _decoded(site, job)
+    return decoded if isinstance(decoded, SiteRecord) else _finished(decoded, job, segment)
+
+
+def _together(sites: Sequence[Site], job: Job, segment: Any) -> list[SiteRecord]:
+    """Several fields at a time, as many as a bounded amount of memory holds."""
+    records: dict[str, SiteRecord] = {}
+    waiting: list[_Decoded] = []
+    for site in sites:
+        decoded = _decoded(site, job)
+        if isinstance(decoded, SiteRecord):
+            records[site.id] = decoded
+            continue
+        waiting.append(decoded)
+        if sum(one.field.pixels.nbytes for one in waiting) >= _HELD_BYTES:
+            records.update(_finished_together(waiting, job, segment))
+            waiting = []
+    records.update(_finished_together(waiting, job, segment))
+    return [records[site.id] for site in sites]
+
+
+def _finished_together(
+    waiting: Sequence[_Decoded], job: Job, segment: Any
+) -> Iterable[tuple[str, SiteRecord]]:
+    fields = [one.field for one in waiting]
+    try:
+        answers = segment.many(fields) if fields else []
+    except (InputError, MemoryError):
+        # One of them does not say which: each goes through alone.
+        answers = [None for _ in fields]
+    for decoded, answer in zip(waiting, answers, strict=True):
+        yield decoded.field.site_id, _finished(decoded, job, segment, answer)
+
+
+def _decoded(site: Site, job: Job) -> _Decoded | SiteRecord:
     try:
         field, changed = read_field_with_flags(site, job.images)
-        facts = pixel_facts(field, changed)
-        masks = segment(field)
+        return _Decoded(field, pixel_facts(field, changed))
     except InputError as error:
         return SiteRecord(site.id, error=error)
-    write_table(_facts_path(job, site.id), PIXELS, _facts_frame(facts))
-    write_masks(RunFolder(job.run).masks, site.id, masks)
-    return SiteRecord(site.id, _counts(masks))
+
+
+def _finished(
+    decoded: _Decoded, job: Job, segment: Segment, answer: Masks | InputError | None = None
+) -> SiteRecord:
+    """The masks of one field on disk; `answer` where it was segmented with others."""
+    site_id = decoded.field.site_id
+    try:
+        masks = segment(decoded.field) if answer is None else answer
+    except InputError as error:
+        masks = error
+    if isinstance(masks, InputError):
+        return SiteRecord(site_id, error=masks)
+    write_table(_facts_path(job, site_id), PIXELS, _facts_frame(decoded.facts))
+    write_masks(RunFolder(job.run).masks, site_id, masks)
+    return SiteRecord(site_id, _counts(masks))
 
 
 def _counts(masks: Masks) -> dict[str, float]:
@@ -153,6 +222,8 @@ def _counts(masks: Masks) -> dict[str, float]:
         "cells": _ids(cells),
         "nuclei": _ids(masks.nuclei),
         "border": len(np.unique(edge[edge > 0])),
+        # What was odd about masks that were brought.
+        **getattr(masks, "notes", {}),
     }
 
 
