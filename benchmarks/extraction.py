@@ -1,11 +1,12 @@
 """Single-cell extraction: ours beside plain numpy, on the same fields, taking turns, in one run.
 
     python benchmarks/extraction.py [--json FILE] [--cells 10 30 100] [--sizes 128] [--repeats 3]
+                                    [--only-ours]
 
 Each case is a field of 4 x 2048 x 2048 pixels from a seed. Before any clock runs, our crops are
 compared with an exact area resize in float64. Times are CPU seconds of one thread from pixels and
-label image to masked crops, our table of boxes included; the median of the repeats is given. No
-method uses more than one thread.
+label image to masked crops, our table of boxes included; the median of the repeats is given with
+the spread (least to most). No method uses more than one thread.
 """
 
 import argparse
@@ -46,6 +47,8 @@ class Timing:
     wall_s: float
     peak_mb: float
     ratio_to_ours: float
+    least_s: float
+    most_s: float
 
 
 def make_field(cells: int, dtype: str, seed: int = 0) -> tuple[Array, Array]:
@@ -126,11 +129,14 @@ def check(pixels: Array, labels: Array, size: int) -> float:
     return difference
 
 
-def measure(pixels: Array, labels: Array, size: int, *, case: str, repeats: int) -> list[Timing]:
+def measure(
+    pixels: Array, labels: Array, size: int, *, case: str, repeats: int, only_ours: bool = False
+) -> list[Timing]:
     """All methods on one field, taking turns; the first turn is not counted."""
-    clocks: dict[str, list[tuple[float, float]]] = {who: [] for who in WHO}
+    methods = {"cellwise": ours} if only_ours else WHO
+    clocks: dict[str, list[tuple[float, float]]] = {who: [] for who in methods}
     for turn in range(repeats + 1):
-        for who, extract in WHO.items():
+        for who, extract in methods.items():
             cpu, wall = time.process_time(), time.perf_counter()
             extract(pixels, labels, size)
             spent = (time.process_time() - cpu, time.perf_counter() - wall)
@@ -141,7 +147,16 @@ def measure(pixels: Array, labels: Array, size: int, *, case: str, repeats: int)
     }
     base = medians["cellwise"][0]
     return [
-        Timing(case, who, cpu, wall, _peak(WHO[who], pixels, labels, size), cpu / base)
+        Timing(
+            case,
+            who,
+            cpu,
+            wall,
+            _peak(WHO[who], pixels, labels, size),
+            cpu / base,
+            min(clocks[who])[0],
+            max(clocks[who])[0],
+        )
         for who, (cpu, wall) in medians.items()
     ]
 
@@ -200,9 +215,12 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[128])
     parser.add_argument("--dtypes", nargs="+", default=["uint8", "uint16"])
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--only-ours", action="store_true", help="for work on the speed itself")
     chosen = parser.parse_args()
     print(_header())
-    print(f"{'ratio':>8} {'cpu ms':>9} {'wall ms':>9} {'peak MB':>8}  case, who")
+    print(
+        f"{'ratio':>8} {'cpu ms':>9} {'least..most':>15} {'wall ms':>9} {'peak MB':>8}  case, who"
+    )
     results: list[Timing] = []
     for cells in chosen.cells:
         for dtype in chosen.dtypes:
@@ -210,7 +228,14 @@ def main() -> None:
             check(pixels, labels, chosen.sizes[0])
             for size in chosen.sizes:
                 case = f"{cells} cells, {dtype}, {size} px"
-                rows = measure(pixels, labels, size, case=case, repeats=chosen.repeats)
+                rows = measure(
+                    pixels,
+                    labels,
+                    size,
+                    case=case,
+                    repeats=chosen.repeats,
+                    only_ours=chosen.only_ours,
+                )
                 results += rows
                 for row in rows:
                     note = (
@@ -218,9 +243,11 @@ def main() -> None:
                         if row.who == "cellwise" or row.ratio_to_ours >= NO_DIFFERENCE
                         else (" (no difference)")
                     )
+                    spread = f"{row.least_s * 1e3:.2f}..{row.most_s * 1e3:.2f}"
                     print(
-                        f"{row.ratio_to_ours:8.1f} {row.cpu_s * 1e3:9.2f} {row.wall_s * 1e3:9.2f}"
-                        f" {row.peak_mb:8.1f}  {row.case}, {row.who}{note}"
+                        f"{row.ratio_to_ours:8.1f} {row.cpu_s * 1e3:9.2f} {spread:>15}"
+                        f" {row.wall_s * 1e3:9.2f} {row.peak_mb:8.1f}  {row.case}, {row.who}{note}",
+                        flush=True,
                     )
     if chosen.json:
         content = [asdict(row) for row in results]

@@ -14,7 +14,6 @@ import numpy.typing as npt
 from cellwise.errors import InputError
 
 Labels = npt.NDArray[Any]
-_BLOCK = 32
 # Above this the table by number would be larger than the frame; such numbers are renumbered first.
 _LARGEST_TABLE = 1 << 22
 
@@ -131,34 +130,36 @@ def _boxes(
 def _scan(labels, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Table `[number, (y0, x0, y1, x1, area, sum of y, twice the sum of x)]`."""
     height, width = np.uint64(labels.shape[0]), np.uint64(labels.shape[1])
-    block, one = np.uint64(_BLOCK), np.uint64(1)
+    one, eight = np.uint64(1), np.uint64(8)
     table = np.zeros((count, 7), np.int64)
     table[:, 0] = height
     table[:, 1] = width
+    if width == 0:
+        return table
+    # One byte per pixel says whether a run begins there; eight of them at a time are mostly zero.
+    marks = np.zeros((labels.shape[1] + 7) // 8 * 8, np.uint8)
+    words = marks.view(np.uint64)
     for y in range(height):
-        x = np.uint64(0)
-        while x < width:
-            value = labels[y, x]
-            start = x
-            x += one
-            # Whole blocks of one number are passed over at once; most of a frame is such blocks.
-            while x + block <= width:
-                differs = value ^ value
-                for k in range(block):
-                    differs |= labels[y, x + k] ^ value
-                if differs != 0:
-                    break
-                x += block
-            while x < width and labels[y, x] == value:
-                x += one
-            if value == 0:
+        for x in range(one, width):
+            marks[x] = labels[y, x] != labels[y, x - one]
+        start = np.uint64(0)
+        for word in range(np.uint64(len(words))):
+            if words[word] == 0:
                 continue
-            _add_run(table, np.int64(value), np.int64(y), np.int64(start), np.int64(x))
+            for x in range(word * eight, word * eight + eight):
+                if marks[x] != 0:
+                    value = np.int64(labels[y, start])
+                    _add_run(table, value, np.int64(y), np.int64(start), np.int64(x))
+                    start = np.uint64(x)
+        value = np.int64(labels[y, start])
+        _add_run(table, value, np.int64(y), np.int64(start), np.int64(width))
     return table
 
 
 @numba.njit(cache=True, nogil=True)
 def _add_run(table, number, y, start, stop):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    if number == 0:
+        return
     table[number, 0] = min(table[number, 0], y)
     table[number, 1] = min(table[number, 1], start)
     table[number, 2] = y + 1

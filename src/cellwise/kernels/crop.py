@@ -1,8 +1,7 @@
 """Single-cell pictures: crop, mask and resize in one pass over each cell's window.
 
 Down-scaling is the exact area average, so nothing aliases; up-scaling is bilinear, so that a
-network sees no blocks. Both are separable: rows are first added up with their weights, all columns
-at once, then columns. No full-frame mask is ever made. Pixels outside the frame count as zero.
+network sees no blocks. No full-frame mask is ever made. Pixels outside the frame count as zero.
 
 Source: the crop policies of the HPA 2021 systems AllDataAreExt & Galixir (neighbours zeroed;
 "recentring"), Raman (neighbours zeroed, background kept) and Riedel (attenuation by a factor).
@@ -11,11 +10,11 @@ Source: the crop policies of the HPA 2021 systems AllDataAreExt & Galixir (neigh
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from cellwise.errors import BadOption, InputError
+from cellwise.kernels._crop_rows import cut_cells
 from cellwise.kernels.boxes import Boxes, as_labels
 
 POLICIES = ("mask_others", "mask_all", "keep", "dim", "recentre")
@@ -116,143 +115,22 @@ def crop_cells(
             f"Crops are cut from uint8, uint16 or float32 pixels, not {pixels.dtype}.",
             code="pixel_type",
         )
-    result = np.zeros((len(boxes), pixels.shape[0], plan.size, plan.size), np.float32)
-    coverage = np.zeros((len(boxes), plan.size, plan.size), np.float32)
+    # One piece of memory, which the system hands out faster than two.
+    one = len(boxes) * plan.size**2
+    room = np.empty(one * (pixels.shape[0] + 1), np.float32)
+    result = room[one:].reshape(len(boxes), pixels.shape[0], plan.size, plan.size)
+    coverage = room[:one].reshape(len(boxes), plan.size, plan.size)
     outlines = np.stack([boxes.y0, boxes.x0, boxes.y1, boxes.x1], axis=1)
     background, others = plan.gains
-    _crop(
+    cut_cells(
         pixels if pixels.flags.c_contiguous else np.ascontiguousarray(pixels),
         as_labels(labels),
         boxes.ids,
         outlines,
         crop_windows(boxes, plan),
         np.array([background, others, _UNIT[pixels.dtype.name]], np.float32),
+        True if pixels.dtype.kind == "f" else None,
         result,
         coverage,
     )
     return Crops(result, coverage)
-
-
-@numba.njit(cache=True, nogil=True, fastmath={"contract"})
-def _crop(pixels, labels, ids, outlines, windows, gains, result, coverage):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    channels, height, width = pixels.shape
-    size = result.shape[2]
-    longest = 0
-    for cell in range(len(ids)):
-        longest = max(longest, int(np.ceil(windows[cell, 2])))
-    # Five more than the window, so that the taps of the last column stay inside (on zeros).
-    sums = np.zeros((channels + 1, longest + 5), np.float32)
-    middle, gain = np.zeros(longest + 5, np.float32), np.empty(longest + 5, np.float32)
-    starts, weights = np.empty(size, np.uint64), np.empty((3, size), np.float32)
-    # Where everything outside the cell is zero, nothing outside its box needs to be read.
-    only_box = gains[0] == 0 and gains[1] == 0
-    for cell in range(len(ids)):
-        low_y, low_x, high_y, high_x = 0, 0, height, width
-        if only_box:
-            low_y, low_x, high_y, high_x = outlines[cell]
-        top, left, side = windows[cell]
-        step = side / size
-        reach = max(step, 1.0)
-        origin = int(np.floor(left + 0.5 * (step - reach)))
-        count = int(np.ceil(side)) + 2
-        _weigh_columns(left - origin, step, starts, weights)
-        first = max(origin, low_x)
-        last = min(origin + count, high_x)
-        if last <= first:
-            continue
-        sums[:] = 0
-        for i in range(size):
-            begin = top + (i + 0.5) * step - 0.5 * reach
-            end = begin + reach
-            start, stop = max(int(np.floor(begin)), low_y), min(int(np.ceil(end)), high_y)
-            if stop <= start:
-                continue
-            sums[:, :count] = 0
-            for y in range(start, stop):
-                weight = np.float32((min(end, y + 1.0) - max(begin, float(y))) / reach)
-                area = np.uint64(y), np.uint64(first), np.uint64(last - first)
-                shift = np.uint64(first - origin)
-                _add_row(pixels, labels, ids[cell], area, shift, weight, gains, gain, sums)
-            columns = starts, weights
-            pair = result[cell, :, i], coverage[cell, i]
-            _shrink_rows(sums, middle, count, step, columns, gains[2], pair)
-
-
-@numba.njit(cache=True, nogil=True, fastmath={"contract"})
-def _add_row(pixels, labels, number, area, offset, weight, gains, gain, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Add one source row, weighted and masked, to `sums[channel, x]`; its last row is coverage.
-
-    Unsigned numbers index without a check for negative ones, and no slices are taken: both would
-    keep the loops from running many columns at once.
-    """
-    y, first, count = area
-    channels = np.uint64(pixels.shape[0])
-    inside = labels.dtype.type(number)
-    nothing = labels.dtype.type(0)
-    background, others = weight * gains[0], weight * gains[1]
-    for x in range(count):
-        label = labels[y, first + x]
-        own = label == inside
-        sums[channels, offset + x] += weight if own else np.float32(0)
-        gain[x] = weight if own else (background if label == nothing else others)
-    for c in range(channels):
-        for x in range(count):
-            factor = gain[x]
-            value = np.float32(pixels[c, y, first + x])
-            # A select, not only a product: a masked NaN must not survive.
-            value = value if factor > np.float32(0) else np.float32(0)
-            sums[c, offset + x] += value * factor
-
-
-@numba.njit(cache=True, nogil=True, fastmath={"contract"})
-def _shrink_rows(sums, middle, count, step, columns, unit, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Average columns: `inner` whole pixels summed beforehand, and three at the edges weighted.
-
-    Every output pixel thus costs the same few operations, whatever the scale.
-    """
-    reach = max(step, 1.0)
-    inner = np.uint64(np.floor(reach)) - np.uint64(1)
-    one, two = np.uint64(1), np.uint64(2)
-    pixels, coverage = out
-    channels = np.uint64(len(pixels))
-    starts, weights = columns
-    size = np.uint64(len(starts))
-    for c in range(channels + one):
-        for x in range(np.uint64(count)):
-            middle[x] = np.float32(0)
-        for k in range(one, inner + one):
-            for x in range(np.uint64(count)):
-                middle[x] += sums[c, x + k]
-        scale = np.float32((unit if c < channels else np.float32(1)) / reach)
-        for j in range(size):
-            start = starts[j]
-            total = (
-                weights[0, j] * sums[c, start]
-                + weights[1, j] * sums[c, start + inner + one]
-                + weights[2, j] * sums[c, start + inner + two]
-                + middle[start]
-            ) * scale
-            if c < channels:
-                pixels[c, j] = total
-            else:
-                coverage[j] = total
-
-
-@numba.njit(cache=True, nogil=True)
-def _weigh_columns(left, step, starts, weights):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """First source column of each output column and the weights of the edge columns.
-
-    Between the first and the last two lie `floor(reach) - 1` columns that are always wholly inside.
-    Up-scaling uses a box one source pixel wide: its overlaps are the bilinear weights.
-    """
-    reach = max(step, 1.0)
-    inner = int(np.floor(reach)) - 1
-    for j in range(len(starts)):
-        begin = left + (j + 0.5) * step - 0.5 * reach
-        end = begin + reach
-        start = int(np.floor(begin))
-        starts[j] = start
-        weights[0, j] = start + 1.0 - begin
-        for k in range(2):
-            column = start + inner + 1 + k
-            weights[1 + k, j] = min(1.0, max(0.0, end - column))

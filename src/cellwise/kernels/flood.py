@@ -10,67 +10,117 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-Plane = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]
 
 _LEVELS = 2048
 
 
-def flood(height: Plane, markers: Labels, mask: npt.NDArray[Any]) -> Labels:
+def flood(height: npt.NDArray[Any], markers: Labels, mask: npt.NDArray[Any]) -> Labels:
     """Labels grown from `markers` through the true pixels of `mask`, low heights first.
 
     Args:
-        height: `[y, x]`, finite; told apart to one part in 2,048 of its range within the mask.
+        height: `[y, x]`; uint8 is taken as it is; floats, finite within the mask, are told apart to
+            one part in 2,048 of their range there.
         markers: Positive labels; those outside the mask are ignored.
         mask: Where labels may go, 4 neighbours at a time.
     """
-    solid = mask.astype(bool)
-    inside = height[solid]
-    if inside.size == 0:
-        return np.zeros(markers.shape, np.int32)
-    low, high = float(inside.min()), float(inside.max())
-    scale = (_LEVELS - 1) / (high - low) if high > low else 0.0
+    labels = np.where(mask, markers, 0).astype(np.int32, copy=False)
+    flood_into(height, labels, mask)
+    return labels
+
+
+def flood_into(height: npt.NDArray[Any], labels: Labels, mask: npt.NDArray[Any]) -> None:
+    """As `flood`, in place: `labels` are the markers; those outside the mask stay as they are.
+
+    Args:
+        height: As of `flood`.
+        labels: int32 in C order, overwritten within the mask.
+        mask: As of `flood`.
+    """
+    solid = np.ascontiguousarray(mask, bool).view(np.uint8)
     # One pixel of frame, in no mask, spares every test for the edge of the picture.
-    levels = np.full((height.shape[0] + 2, height.shape[1] + 2), -1, np.int16)
-    levels[1:-1, 1:-1][solid] = ((inside - low) * scale).astype(np.int16)
-    labels = np.zeros(levels.shape, np.int32)
-    labels[1:-1, 1:-1] = np.where(solid, markers, 0)
-    _flood(levels.ravel(), labels.ravel(), levels.shape[1], _LEVELS)
-    return np.ascontiguousarray(labels[1:-1, 1:-1])
+    levels = np.empty((height.shape[0] + 2, height.shape[1] + 2), np.int16)
+    framed = np.empty(levels.shape, np.int32)
+    if height.dtype == np.uint8:
+        _frame_whole(np.ascontiguousarray(height), labels, solid, levels, framed)
+        count = 256
+    else:
+        _frame(np.ascontiguousarray(height, np.float32), labels, solid, levels, framed)
+        count = _LEVELS
+    _flood(levels.ravel(), framed.ravel(), levels.shape[1], count)
+    _unframe(framed, solid, labels)
+
+
+@numba.njit(cache=True, nogil=True)
+def _frame_whole(height, markers, mask, levels, labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    labels[0], labels[-1], labels[:, 0], labels[:, -1] = -1, -1, -1, -1
+    for y in range(height.shape[0]):
+        for x in range(height.shape[1]):
+            levels[y + 1, x + 1] = height[y, x]
+            labels[y + 1, x + 1] = markers[y, x] if mask[y, x] else -1
+
+
+@numba.njit(cache=True, nogil=True)
+def _frame(height, markers, mask, levels, labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Levels of the heights; labels are -1 outside the mask and 0 where they may still go."""
+    labels[0], labels[-1], labels[:, 0], labels[:, -1] = -1, -1, -1, -1
+    low, high = np.float32(np.inf), np.float32(-np.inf)
+    for y in range(height.shape[0]):
+        for x in range(height.shape[1]):
+            low = min(low, height[y, x] if mask[y, x] else low)
+            high = max(high, height[y, x] if mask[y, x] else high)
+    span = np.float64(high) - np.float64(low)
+    scale = np.float32((_LEVELS - 1) / span) if span > 0 else np.float32(0)
+    for y in range(height.shape[0]):
+        for x in range(height.shape[1]):
+            inside = mask[y, x] != 0
+            rise = (height[y, x] - low) * scale
+            levels[y + 1, x + 1] = np.int16(rise if inside else np.float32(0))
+            labels[y + 1, x + 1] = markers[y, x] if inside else -1
+
+
+@numba.njit(cache=True, nogil=True)
+def _unframe(framed, mask, labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for y in range(labels.shape[0]):
+        for x in range(labels.shape[1]):
+            labels[y, x] = framed[y + 1, x + 1] if mask[y, x] else labels[y, x]
 
 
 @numba.njit(cache=True, nogil=True)
 def _flood(levels, labels, width, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    follower = np.full(levels.size, -1, np.int32)
+    # Unsigned places are indexed without a check for negative ones.
+    wide, one = np.uint64(width), np.uint64(1)
+    follower = np.empty(levels.size, np.int32)
     heads = np.full(count, -1, np.int32)
-    tails = np.full(count, -1, np.int32)
-    steps = (-width, -1, 1, width)
-    for pixel in range(width, levels.size - width):
-        if labels[pixel] == 0:
-            continue
+    tails = np.empty(count, np.int32)
+    for place in range(wide, np.uint64(levels.size) - wide):
         # The inside of a marker has no one to pass its label to.
-        for step in steps:
-            if levels[pixel + step] >= 0 and labels[pixel + step] == 0:
-                _append(follower, heads, tails, pixel, levels[pixel])
-                break
+        if labels[place] > 0 and (
+            labels[place - wide] == 0
+            or labels[place - one] == 0
+            or labels[place + one] == 0
+            or labels[place + wide] == 0
+        ):
+            _append(follower, heads, tails, place, levels[place])
     level = 0
     while level < count:
-        pixel = heads[level]
-        if pixel < 0:
+        if heads[level] < 0:
             level += 1
             continue
-        heads[level] = follower[pixel]
-        for step in steps:
-            near = pixel + step
-            if levels[near] >= 0 and labels[near] == 0:
-                labels[near] = labels[pixel]
+        here = np.uint64(heads[level])
+        heads[level] = follower[here]
+        label = labels[here]
+        for near in (here - wide, here - one, here + one, here + wide):
+            if labels[near] == 0:
+                labels[near] = label
                 _append(follower, heads, tails, near, max(level, levels[near]))
 
 
 @numba.njit(cache=True, nogil=True)
-def _append(follower, heads, tails, pixel, level):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _append(follower, heads, tails, place, level):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    follower[place] = -1
     if heads[level] < 0:
-        heads[level] = pixel
+        heads[level] = place
     else:
-        follower[tails[level]] = pixel
-    tails[level] = pixel
+        follower[np.uint64(tails[level])] = place
+    tails[level] = place
