@@ -80,9 +80,19 @@ def test_halves_of_a_disc_are_joined_and_touching_discs_are_not():
 
 
 def test_a_step_in_brightness_parts_what_shape_would_join():
-    few = join_pieces(*two_halves(1.0), diameter=40, split=0.45)
-    many = join_pieces(*two_halves(4.0), diameter=40, split=0.45)
-    assert (few.max(), many.max()) == (1, 2)
+    mask = disc(40, 45, 20) | disc(40, 75, 20)
+    labels = np.where(mask, np.where(X < 60, 1, 2), 0).astype(np.int32)
+    height = np.where(mask, 20 - np.abs(Y - 40) / 2, 0).astype(np.float32)
+    counts = []
+    for step in (1.0, 3.0):
+        bright = np.where(labels == 2, np.log(step), 0).astype(np.float32)
+        counts.append(join_pieces(labels, height, bright, diameter=60, split=0.45).max())
+    assert counts == [1, 2]
+
+
+def test_an_ellipse_by_itself_is_one_nucleus_unless_a_half_is_twice_as_bright():
+    counts = [join_pieces(*two_halves(s), diameter=20, split=0.45).max() for s in (1.0, 1.9, 3.0)]
+    assert counts == [1, 1, 2]
 
 
 @given(small_labels, st.integers(0, 1000), st.floats(0, 1), st.floats(0, 1))

@@ -92,6 +92,32 @@ def test_debris_is_judged_against_the_nuclei_of_the_picture():
     assert well_formed(segmenters.build("watershed")(field(plane))) == 6
 
 
+def test_the_edge_of_the_field_leaves_slivers_or_takes_them():
+    plane = discs((240, 240), [*SIX, (-6, 160), (244, 30)], 12)
+    kept = segmenters.build("watershed")(field(plane))
+    dropped = segmenters.build({"name": "watershed", "slivers": "drop"})(field(plane))
+    assert well_formed(kept) == 8
+    assert well_formed(dropped) == 6
+    assert dropped.cells[0, 160] == 0
+
+
+def test_a_spotted_nucleus_stays_one():
+    rng = np.random.default_rng(1)
+    plane = discs((300, 300), [(90, 90), (90, 210), (210, 150)], 40, noise=0.0)
+    spots = np.kron(rng.uniform(0.4, 1.6, (60, 60)), np.ones((5, 5)))
+    masks = segmenters.build("watershed")(field((plane * spots).astype(np.float32)))
+    assert well_formed(masks) == 3
+
+
+def test_a_bright_neighbour_does_not_flow_around_a_nucleus():
+    nuclei = discs((120, 200), [(60, 60), (60, 110)], 12)
+    body = np.maximum(
+        discs((120, 200), [(60, 60)], 26, level=0.15), discs((120, 200), [(60, 110)], 26, level=0.6)
+    )
+    cells = segmenters.build("watershed")(field(nuclei, body)).cells
+    assert (cells == cells[60, 60]).sum() > 1.5 * np.pi * 12**2
+
+
 def test_cells_follow_the_cytoplasm_and_meet_in_the_valley():
     nuclei = discs((120, 200), [(60, 60), (60, 130)], 10)
     body = np.maximum(

@@ -20,6 +20,8 @@ _EDGE = 0.25
 # Every cell has at least this rim around its nucleus, in nuclear diameters, so that its cytoplasm
 # can be measured even where it does not shine.
 _RIM = 0.25
+# This much around a nucleus is its own cell's, so that a bright neighbour cannot flow around it.
+_HELD = 0.15
 # The level beside the nucleus is taken over this width.
 _BESIDE = 0.2
 # Holes up to this area, in squared nuclear diameters, are vacuoles or noise.
@@ -104,7 +106,8 @@ def _grown(
     allowed = ((mask > 0) & (distance <= reach)) | near
     # The valley between two bodies decides; on flat ground the nearer nucleus does.
     height = distance - np.minimum(level, 2.0)
-    cells = flood(height, seeds, allowed)
+    held = np.where(distance <= _HELD, nearest, 0).astype(np.int32)
+    cells = flood(height, held, allowed)
     count = int(seeds.max()) + 1
     beside = (distance > 0) & (distance <= _BESIDE) & (cells > 0)
     size = np.maximum(np.bincount(cells[beside], minlength=count), 1)

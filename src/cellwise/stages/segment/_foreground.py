@@ -22,6 +22,8 @@ Background = Literal["local", "even"]
 # empty background have no measurable noise at all.
 _DARKEST = 0.02
 _NOISE_LEVELS = 6.0
+# A background that varies by more than this share of the picture is an object.
+_NO_GROUND = 0.6
 # Cores are brighter than this share of the mean around them, taken over this width in diameters.
 _LOCAL = 0.87
 _REGION = 0.4
@@ -73,13 +75,24 @@ def inscribed_diameter(mask: Mask) -> float:
     The largest circle inside a blob hardly grows when several nuclei touch, and specks weigh by
     their area, so this is the area-weighted median over blobs of that circle's diameter.
     """
+    diameters, sizes = inscribed_circles(mask)
+    return weighted_median(diameters, sizes) if len(sizes) else 0.0
+
+
+def inscribed_circles(mask: Mask) -> tuple[Plane, npt.NDArray[np.int32]]:
+    """Diameter of the largest circle inside each blob of a mask, and the area of the blob."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
     if count < 2:
-        return 0.0
-    depth = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+        return np.zeros(0, np.float32), np.zeros(0, np.int32)
     inside = mask > 0
-    radius = largest(labels[inside], depth[inside], count)[1:]
-    return 2.0 * weighted_median(radius, stats[1:, cv2.CC_STAT_AREA])
+    radius = largest(labels[inside], depth_inside(mask)[inside], count)[1:]
+    return 2 * radius, stats[1:, cv2.CC_STAT_AREA]
+
+
+def depth_inside(mask: Mask) -> Plane:
+    """Distance to the background; where there is none at all, the longer side of the picture."""
+    depth: Plane = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+    return np.minimum(depth, np.float32(max(mask.shape)))
 
 
 def locally_bright(level: Plane, mask: Mask, diameter: float) -> Mask:
@@ -118,7 +131,13 @@ def _background(soft: Plane) -> Plane:
     kernel = np.ones((max(small[1] // 3, 1) | 1, max(small[0] // 3, 1) | 1), np.uint8)
     # At the bright end of a slope an opening falls short, so the slope goes first.
     slope = _plane_through(_opened(coarse, kernel))
-    opened = _opened(coarse - slope, kernel) + slope
+    level = coarse - slope
+    ground = _opened(level, kernel)
+    if np.ptp(ground) > _NO_GROUND * np.ptp(level):
+        # Something wider than the opening stands on it: one level for all is the better guess.
+        ground = np.full_like(ground, ground.min())
+        slope = np.full_like(slope, slope.mean())
+    opened = ground + slope
     flat = cv2.GaussianBlur(opened, (0, 0), 4.0, borderType=cv2.BORDER_REPLICATE)
     result: Plane = cv2.resize(flat, (width, height), interpolation=cv2.INTER_LINEAR)
     return result

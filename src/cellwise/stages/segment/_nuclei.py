@@ -1,7 +1,9 @@
-"""Nuclei: foreground, split where a clump narrows or dims, outline at half height.
+"""Nuclei: foreground, pieces, edges between pieces, joined to nuclei, outline at half height.
 
-Sources: distance-transform watershed (Vincent and Soille 1991; Malpica et al. 1997 for touching
-nuclei); passes between peaks compared with the peaks themselves, as in topological persistence.
+Pieces are made small on purpose; which of them are one nucleus is decided afterwards, from shape,
+brightness and size together (`_joining`). Sources: distance-transform watershed (Vincent and Soille
+1991; Malpica et al. 1997 for touching nuclei); borders by watershed of the gradient from markers
+(Meyer and Beucher 1990).
 """
 
 from dataclasses import dataclass
@@ -11,21 +13,36 @@ import numpy as np
 
 from cellwise.kernels.flood import flood
 from cellwise.stages.segment._foreground import (
+    Foreground,
     Labels,
     Mask,
     Plane,
+    depth_inside,
     find_foreground,
+    inscribed_circles,
     inscribed_diameter,
     largest,
     locally_bright,
+    weighted_median,
 )
+from cellwise.stages.segment._joining import join_pieces
 from cellwise.stages.segment._regions import (
     areas,
     fill_small_holes,
     merge_shallow,
+    moments,
     renumber,
+    roundness,
     saddles,
+    smoothed,
     whole_pieces,
+)
+from cellwise.stages.segment._tidying import (
+    Slivers,
+    drop_debris,
+    drop_haze,
+    outline,
+    without_holes,
 )
 
 # A first look needs no more pixels than this along the longer side.
@@ -35,18 +52,30 @@ _WORK_DIAMETER = 24.0
 _LOOKS = 4
 # The bright core of a lone nucleus measures this share of it.
 _CORE = 0.85
+# A blob as round as this is one nucleus.
+_LONE = 0.97
 # Two measures that differ less than this are the same.
 _AGREES = 0.8
-# A nucleus ends where its signal falls below this share of its mean.
-_CUT = 0.6
-# Widths in nuclear diameters: smoothing for the scale, for the foreground, of depth and of
-# brightness, and how far apart two peaks are at least. Chosen on every second picture of BBBC039
-# and DSB 2018, see docs/explain/segmentation.md.
+# Pieces are looked for as if nuclei were this much smaller than measured: in crowds the measure is
+# one of clumps, and pieces of one nucleus are joined again.
+_SMALLER = 0.7
+# Two peaks are one piece where the pass between them is this shallow, whatever else.
+_SHALLOW = 0.95
+# A border between two pieces is looked for outside the part above this share of their peaks.
+_SURE = 0.7
+# Widths in nuclear diameters: smoothing for the scale, for the foreground, of depth, of brightness
+# and of the gradient, how far apart two peaks are at least, and how wide a tail of a nucleus is
+# at most. These and the shares here were chosen on every second picture of BBBC039 and DSB 2018,
+# see docs/explain/segmentation.md.
 _SMOOTH = 0.05
-_FINE = 0.04
+_FINE = 0.03
 _SOFT_DEPTH = 0.05
 _SOFT_LEVEL = 0.1
+_SOFT_EDGE = 0.06
 _APART = 0.3
+_TAIL = 0.15
+# Holes up to this area, in squared diameters, are nucleoli or dark texture.
+_HOLE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,34 +86,63 @@ class Nuclei:
     diameter: float
 
 
-def find_nuclei(plane: Plane, *, split: float, debris: float) -> Nuclei:
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """At which resolution a picture is worked on.
+
+    Args:
+        diameter: Typical nuclear diameter in pixels of the picture.
+        shrink: The picture is reduced to 1/shrink.
+        inside: Typical diameter there.
+        smooth: Width (sigma) of the smoothing there.
+    """
+
+    diameter: float
+    shrink: int
+    inside: float
+    smooth: float
+
+
+def first_scale(plane: Plane) -> Scale | None:
+    """The scale of a picture; None where nothing stands out."""
+    diameter = _first_look(plane)
+    if diameter == 0:
+        return None
+    shrink = max(int(diameter / _WORK_DIAMETER), 1)
+    inside = diameter / shrink
+    return Scale(diameter, shrink, inside, max(_FINE * inside, 0.7))
+
+
+def find_nuclei(plane: Plane, *, split: float, debris: float, slivers: Slivers = "keep") -> Nuclei:
     """Label the nuclei in the nucleus channel.
 
     Args:
         plane: `[y, x]`, float32, any range.
-        split: Two peaks are two nuclei where the pass between them lies below this share of the
-            lower peak; 0 never splits, 1 always does.
+        split: How readily what touches is taken apart: 0 never, 1 always, 0.5 where two nuclei are
+            more likely than one.
         debris: What is smaller than this share of the picture's median nuclear area is dropped.
+        slivers: `keep` spares nuclei that the edge of the field cuts from `debris`; `drop` asks of
+            them half of the median area.
     """
     none = Nuclei(np.zeros(plane.shape, np.int32), 0.0)
-    diameter = _first_look(plane)
-    if diameter == 0:
+    scale = first_scale(plane)
+    if scale is None:
         return none
-    shrink = max(int(diameter / _WORK_DIAMETER), 1)
-    small = reduced(plane, shrink)
-    inside = diameter / shrink
-    found = find_foreground(small, smooth=max(_FINE * inside, 0.7))
+    inside = scale.inside
+    found = find_foreground(reduced(plane, scale.shrink), smooth=scale.smooth)
     if found is None:
         return none
-    mask = _close(found.mask, inside)
-    cores = _close(locally_bright(found.level, mask, inside), inside)
-    labels = _split(mask, cores, found.level, inside, split)
-    labels = _outline(labels, found.level, found.floor)
-    labels = _drop_debris(whole_pieces(labels), debris, inside)
+    pieces, height, bright = pieces_of(found, inside)
+    labels = join_pieces(pieces, height, bright, diameter=inside, split=split)
+    labels = outline(labels, found.level, found.floor)
+    labels = whole_pieces(smoothed(labels, round(_TAIL * inside)))
+    labels = without_holes(labels, _HOLE * inside**2)
+    labels = drop_debris(labels, found.level, debris, diameter=inside, slivers=slivers)
+    labels = drop_haze(labels, found.level)
     if labels.max(initial=0) == 0:
         return none
     full = enlarged(labels, plane.shape)
-    return Nuclei(renumber(full, areas(full, int(labels.max()) + 1) > 0), diameter)
+    return Nuclei(renumber(full, areas(full, int(labels.max()) + 1) > 0), scale.diameter)
 
 
 def reduced(plane: Plane, shrink: int) -> Plane:
@@ -127,10 +185,23 @@ def _first_look(plane: Plane) -> float:
             return 0.0
         mask = _close(found.mask, diameter)
         cores = _close(locally_bright(found.level, mask, diameter), diameter)
-        before, diameter = diameter, inscribed_diameter(cores) / _CORE
+        before, diameter = diameter, _measured(mask, cores)
         if diameter > before * _AGREES:
             break
     return float(diameter * shrink)
+
+
+def _measured(mask: Mask, cores: Mask) -> float:
+    """Typical diameter: of blobs that are round, however spotted, and of the cores of others."""
+    _, blobs = cv2.connectedComponents(mask, connectivity=4)
+    shapes = moments(blobs, int(blobs.max()) + 1)
+    lone = roundness(shapes) >= _LONE
+    whole = 2 * largest(blobs[mask > 0], depth_inside(mask)[mask > 0], len(shapes))[lone]
+    if lone[1:].all():
+        return weighted_median(whole, shapes[lone, 0]) if len(whole) else 0.0
+    parts, sizes = inscribed_circles(np.where(lone[blobs], np.uint8(0), cores))
+    diameters = np.concatenate([whole, parts / np.float32(_CORE)])
+    return weighted_median(diameters, np.concatenate([shapes[lone, 0], sizes]))
 
 
 def _close(mask: Mask, diameter: float) -> Mask:
@@ -138,22 +209,52 @@ def _close(mask: Mask, diameter: float) -> Mask:
     width = max(round(0.15 * diameter), 1) | 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
     opened = cv2.morphologyEx(mask, cv2.MORPH_OPEN, kernel)
-    return fill_small_holes(opened, 0.1 * diameter**2)
+    return fill_small_holes(opened, _HOLE * diameter**2)
 
 
-def _split(mask: Mask, cores: Mask, level: Plane, diameter: float, split: float) -> Labels:
-    height = _height(cores, level, diameter)
+def pieces_of(found: Foreground, diameter: float) -> tuple[Labels, Plane, Plane]:
+    """Pieces of nuclei, the landscape they were found in, and the logarithm of the level."""
+    finer = _SMALLER * diameter
+    mask = _close(found.mask, finer)
+    cores = _close(locally_bright(found.level, mask, finer), finer)
+    height = _height(cores, found.level, finer)
+    bright = np.log(found.level + np.float32(max(found.floor, 1e-6)))
+    labels = _pieces(mask, cores, height, finer)
+    return _edged(labels, mask, height, _steepness(bright, finer)), height, bright
+
+
+def _pieces(mask: Mask, cores: Mask, height: Plane, diameter: float) -> Labels:
+    """One piece per hill, without those that hardly stand out from their neighbour."""
     window = max(round(_APART * diameter), 1) | 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (window, window))
     tops = ((height >= cv2.dilate(height, kernel)) & (cores > 0)).astype(np.uint8)
     _, markers = cv2.connectedComponents(tops, connectivity=8)
     labels = flood(-height, markers, mask > 0)
-    inside = labels > 0
-    count = int(labels.max(initial=0)) + 1
-    peaks = largest(labels[inside], height[inside], count)
-    joined = merge_shallow(peaks, *saddles(labels, height), keep=split)
+    joined = merge_shallow(_peaks(labels, height), *saddles(labels, height), keep=_SHALLOW)
     labels = joined[labels]
-    return renumber(labels, areas(labels, count) > 0)
+    return renumber(labels, areas(labels, len(joined)) > 0)
+
+
+def _edged(labels: Labels, mask: Mask, height: Plane, steep: Plane) -> Labels:
+    """Borders moved to where brightness changes most: a dim nucleus ends at the bright one's edge.
+
+    Numbers may have gaps afterwards where a piece has no sure part.
+    """
+    sure = np.where(height >= _SURE * _peaks(labels, height)[labels], labels, 0)
+    return flood(steep, whole_pieces(sure.astype(np.int32)), mask > 0)
+
+
+def _peaks(labels: Labels, height: Plane) -> Plane:
+    inside = labels > 0
+    return largest(labels[inside], height[inside], int(labels.max(initial=0)) + 1)
+
+
+def _steepness(bright: Plane, diameter: float) -> Plane:
+    soft = cv2.GaussianBlur(bright, (0, 0), max(_SOFT_EDGE * diameter, 0.7))
+    steep: Plane = cv2.magnitude(
+        cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
+    )
+    return steep
 
 
 def _height(mask: Mask, level: Plane, diameter: float) -> Plane:
@@ -168,25 +269,3 @@ def _height(mask: Mask, level: Plane, diameter: float) -> Plane:
     bright = np.sqrt(soft / np.maximum(near, np.float32(1e-9)))
     height: Plane = (depth * bright).astype(np.float32)
     return height
-
-
-def _outline(labels: Labels, level: Plane, floor: float) -> Labels:
-    """Each nucleus cut at half of its own level, so that bright ones do not swell by their blur."""
-    inside = labels > 0
-    count = int(labels.max(initial=0)) + 1
-    own = labels[inside]
-    size = np.maximum(np.bincount(own, minlength=count), 1)
-    mean = np.bincount(own, weights=level[inside], minlength=count) / size
-    cut = np.maximum(_CUT * mean, floor).astype(np.float32)
-    result: Labels = np.where(level >= cut[labels], labels, 0).astype(np.int32)
-    return result
-
-
-def _drop_debris(labels: Labels, debris: float, diameter: float) -> Labels:
-    size = areas(labels, int(labels.max(initial=0)) + 1)
-    size[0] = 0
-    # Specks must not pull the median down, so it is taken over what could be a nucleus at all.
-    likely = size[size > 0.1 * diameter**2]
-    if len(likely) == 0:
-        return np.zeros_like(labels)
-    return renumber(labels, size >= debris * float(np.median(likely)))

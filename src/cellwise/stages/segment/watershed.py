@@ -6,7 +6,7 @@ Vincent and Soille 1991; Malpica et al. 1997; Jones, Carpenter and Golland 2005)
 """
 
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field as Limits
 
@@ -24,22 +24,25 @@ _LAST_RESORT = ("protein", "mitochondria", "golgi")
 
 
 def build(
-    split: Annotated[float, Limits(ge=0, le=1)] = 0.87,
+    split: Annotated[float, Limits(ge=0, le=1)] = 0.45,
     debris: Annotated[float, Limits(ge=0)] = 0.2,
     reach: Annotated[float, Limits(ge=0)] = 1.5,
     ring: Annotated[float, Limits(ge=0)] = 0.5,
     body: Sequence[str] | None = None,
+    slivers: Literal["keep", "drop"] = "keep",
 ) -> Callable[[Field], Masks]:
     """Make the segmenter.
 
     Args:
-        split: Two peaks are two nuclei where the pass between them lies below this share of the
-            lower peak: higher splits more.
+        split: How readily what touches is taken apart: 0 never, 1 always, 0.5 where two nuclei are
+            more likely than one.
         debris: What is smaller than this share of the picture's median nuclear area is dropped.
         reach: How far a cell may extend from its nucleus, in nuclear diameters.
         ring: The same where no channel shows the cell body.
         body: Roles or names of the channels that show the cell body; None takes what is there: the
             mean of microtubule, er, actin, rna and membrane, else protein, mitochondria or golgi.
+        slivers: `keep` or `drop` cells of whose nucleus the edge of the field leaves a sliver. Kept
+            ones may be smaller than `debris`; `drop` asks for half of a median nucleus.
 
     Returns:
         A function from a field to its masks, ids 1..n, each nucleus inside its cell. It raises
@@ -49,7 +52,7 @@ def build(
     def watershed(field: Field) -> Masks:
         nucleus = _nucleus_index(field)
         stains = _body_planes(field, nucleus, body)
-        nuclei = find_nuclei(field.pixels[nucleus], split=split, debris=debris)
+        nuclei = find_nuclei(field.pixels[nucleus], split=split, debris=debris, slivers=slivers)
         cells = grow_cells(nuclei.labels, nuclei.diameter, stains, reach=reach, ring=ring)
         return Masks(narrow(cells), narrow(nuclei.labels))
 
