@@ -95,6 +95,7 @@ def test_a_plain_augmentation_is_bound_too():
         ("dim_protein", Panel((Channel("DNA", "nucleus"),), CLASSES), "protein"),
         ("swap_landmark", panel(("red", "green", "blue")), "er"),
         ("swap_landmark", panel(classes=("Golgi",)), "Microtubules"),
+        ({"name": "drop_channel", "keep": ["protien"]}, panel(), "protien"),
         ("drop_channel", Panel((Channel("a", "protein"),), CLASSES), "no channel"),
     ],
 )

@@ -65,6 +65,12 @@ def test_plateau_waits_and_lowers_again_and_again():
     assert found == pytest.approx([1, 1, 1, 1, 1, 0.1, 0.1, 0.1, 0.1, 0.01])
 
 
+def test_plateau_knows_a_ranking_that_stands_still():
+    spec = {"name": "plateau", "factor": 0.1, "patience": 2}
+    assert rates(spec, 5, costs=[-0.8, -0.8, -0.79, -0.8])[-1] == pytest.approx(0.1)
+    assert rates(spec, 5, costs=[-0.5, -0.6, -0.7, -0.8])[-1] == 1
+
+
 @pytest.mark.parametrize("name", NAMES)
 @given(
     epochs=st.integers(1, 20),

@@ -22,11 +22,11 @@ class Local(nn.Module):
 
 
 class Global(Local):
-    """The same, minus what the whole picture shows: quarters see it differently."""
+    """The same, times what the whole picture shows: quarters see it differently."""
 
     def forward(self, pixels):
-        class_map = nn.functional.avg_pool2d(pixels, 4) - pixels.mean((2, 3), keepdim=True)
-        return Output(class_map.mean((2, 3)) + pixels.mean((2, 3)), class_map)
+        class_map = nn.functional.avg_pool2d(pixels, 4) * pixels.mean((2, 3), keepdim=True)
+        return Output(class_map.mean((2, 3)), class_map)
 
 
 def truth(targets):
@@ -56,7 +56,7 @@ def test_a_network_that_looks_at_each_place_alone_agrees_with_itself():
 @pytest.mark.parametrize("done", [0.0, 0.1, 0.5, 1.0])
 def test_the_cost_by_a_slow_computation(done):
     torch.manual_seed(0)
-    pixels = 4 * torch.rand(3, 2, 32, 32)
+    pixels = 2 * torch.rand(3, 2, 32, 32) * torch.linspace(0.2, 1, 32)
     net = Global()
     whole = net(pixels)
     parts = torch.empty_like(whole.class_map)
@@ -114,6 +114,15 @@ def test_the_tiny_net_learns_a_puzzle():
 def test_a_size_whose_quarters_do_not_fit_is_refused():
     with pytest.raises(BadOption, match="stride"):
         cost(Local(), torch.rand(3, 2, 36, 36), 0.0)
+
+
+@pytest.mark.parametrize("head", ["embedding", "cosine", {"name": "class_map", "pool": "max"}])
+def test_a_head_whose_map_is_not_its_answer_is_refused(head):
+    spec = {"name": "backbone", "model": "resnet10t", "head": head}
+    torch.manual_seed(0)
+    net = nets.build(spec)(2, 2)
+    with pytest.raises(BadOption, match="class_map with pool avg"):
+        cost(net, torch.rand(3, 2, 64, 64), 0.5, size=64)
 
 
 @pytest.mark.parametrize(

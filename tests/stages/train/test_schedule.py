@@ -1,5 +1,7 @@
 """Pure functions of a training: seeds, stopping, weights of labels."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -40,6 +42,12 @@ def test_the_best_epoch_by_hand():
     assert should_stop([0.9, 0.5, 0.51, 0.52], 2)
     assert not should_stop([0.9, 0.5, 0.51], 2)
     assert not should_stop([1.0] * 50, 0)
+
+
+def test_an_epoch_without_a_number_is_beaten_by_any_with_one():
+    assert best_epoch([math.inf, 1.0, 0.5]) == 2
+    assert best_epoch([math.nan, 1.0, math.nan]) == 1
+    assert best_epoch([1.0, math.nan]) == 0
 
 
 @given(costs=COSTS, patience=st.integers(1, 5))

@@ -13,8 +13,10 @@ from cellwise.errors import BadOption
 from cellwise.parts.augment._chance import check_chance, sometimes
 from cellwise.parts.augment._panel import Change, ForPanel, Panel
 
+_PROTEIN = ("protein",)
 
-def build(chance: float = 0.1, keep: Sequence[str] = ("protein",)) -> ForPanel:
+
+def build(chance: float = 0.1, keep: Sequence[str] = _PROTEIN) -> ForPanel:
     """Make the augmentation.
 
     Args:
@@ -24,7 +26,10 @@ def build(chance: float = 0.1, keep: Sequence[str] = ("protein",)) -> ForPanel:
     check_chance("drop_channel", chance)
 
     def bind(panel: Panel) -> Change:
-        kept = {panel.channel(role) for role in keep}
+        named = tuple(keep) != _PROTEIN
+        # Data without a protein need not say so; any other name has to be there.
+        find = (lambda role: panel.need_channel("drop_channel", role)) if named else panel.channel
+        kept = {find(role) for role in keep}
         free = [place for place in range(len(panel.channels)) if place not in kept]
         if not free or len(panel.channels) < 2:
             raise BadOption("augment drop_channel: no channel is left that could be lost.")

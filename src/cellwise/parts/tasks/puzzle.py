@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from cellwise.errors import BadOption
 from cellwise.parts.batches import images
 from cellwise.parts.losses._checks import Loss
+from cellwise.parts.nets._output import Output
 from cellwise.parts.tasks._task import Task, Truth, item_cost
 
 _LEVELS = ("feature", "cam")
@@ -51,12 +52,23 @@ def build(size: int = 256, alpha: float = 4.0, rise: float = 0.5, level: str = "
                 f"that of the quarters {put_together}. Choose a size whose half is a multiple of "
                 "the network's stride."
             )
+        _check_head(whole)
         classes = item_cost(whole.logits, truth, loss) + item_cost(parts.mean((2, 3)), truth, loss)
         apart = (_level(whole.class_map, level) - _level(parts, level)).abs()
         agreement = (apart * truth.targets[:, :, None, None]).mean()
         return classes + min(done / rise, 1.0) * alpha * agreement
 
     return Task("site", size, "unused", images.build(), item_cost, look)
+
+
+def _check_head(whole: Output) -> None:
+    """Refuse a head whose map is not what its logits are the mean of."""
+    same = torch.allclose(whole.class_map.mean((2, 3)), whole.logits, rtol=1e-2, atol=1e-2)
+    if not same or (whole.logits.requires_grad and not whole.class_map.requires_grad):
+        raise BadOption(
+            "task puzzle: the network's logits are not the mean of its map, so that quarters could "
+            "not be compared with the whole. Choose the head class_map with pool avg, or attention."
+        )
 
 
 def quarters(pixels: Tensor) -> Tensor:

@@ -179,7 +179,7 @@ class _Learner(LightningModule):  # type: ignore[misc, unused-ignore]
 
     def on_train_epoch_end(self) -> None:
         """Judge the epoch, save, and stop if nothing gets better."""
-        self.losses.append(float(np.mean(self._costs)))
+        self.losses.append(float(np.mean(self._costs)) if self._costs else float("nan"))
         with self._judged_weights():
             if self.watched is not None:
                 self.validation.append(judge(self.net, self.watched, self.plan))

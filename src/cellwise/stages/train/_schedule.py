@@ -3,6 +3,7 @@
 Nothing here remembers anything, so a resumed training cannot differ from an undisturbed one.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,22 +11,6 @@ import numpy.typing as npt
 
 # An improvement smaller than this share of the best cost so far is none.
 _LEAST_GAIN = 0.001
-
-
-def rate_factor(progress: float) -> float:
-    """Share of the learning rate at `progress` in 0..1 by the schedule `one_cycle`."""
-    from cellwise.parts.schedules.one_cycle import build
-    from cellwise.parts.schedules._moment import Moment
-
-    return build()(Moment(0, 1, 0, 1)) if progress == 0 else _at(progress)
-
-
-def _at(progress: float) -> float:
-    import math
-
-    if progress < 0.2:
-        return 0.04 + 0.96 * progress / 0.2
-    return 0.5 * (1 + math.cos(math.pi * (progress - 0.2) / 0.8))
 
 
 def derived_seed(*numbers: int) -> int:
@@ -49,7 +34,11 @@ def best_epoch(costs: Sequence[float]) -> int:
     """The last epoch (from 0) that was better than all before by more than a trifle."""
     best = 0
     for epoch, cost in enumerate(costs):
-        if cost < costs[best] - _LEAST_GAIN * abs(costs[best]):
+        least = costs[best]
+        if not math.isfinite(least):
+            # An epoch without a number is beaten by any that has one.
+            best = epoch if math.isfinite(cost) else best
+        elif cost < least - _LEAST_GAIN * abs(least):
             best = epoch
     return best
 
