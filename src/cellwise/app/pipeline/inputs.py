@@ -40,6 +40,13 @@ def base_key(step: Step, *, state: State) -> str:
     return digest(step.kind, module.VERSION, options, seed, device, *beside)
 
 
+def pretrained_file(step: Step) -> Path | None:
+    """The user's own file that a train step's network begins with, if it names one."""
+    net = step.options.get("net")
+    name = net.get("pretrained") if isinstance(net, dict) else None
+    return Path(name) if isinstance(name, str) and name else None
+
+
 def site_keys(step: Step, *, state: State) -> dict[str, str]:
     """The key of every site that a site step has to treat."""
     base = base_key(step, state=state)
@@ -66,9 +73,10 @@ def table_key(step: Step, *, state: State) -> str:
         labels = file_digest(run.labels(str(step.options.get("labels", ""))))
         start = step.options.get("start") or ""
         models = _models(run, str(start)) if start else ""
-        return digest(
-            base, _labels(state), _cells(state, labelled=True), labels, _folds(state), models
-        )
+        cells = _cells(state, labelled=True)
+        parts = [base, _labels(state), cells, labels, _folds(state), models]
+        begun = pretrained_file(step)
+        return digest(*parts, *([] if begun is None else [file_digest(begun)]))
     if step.kind == "score":
         home = RunFolder(state.request.fitted) if state.request.fitted else run
         models = _models(home, str(step.options.get("model")))

@@ -4,6 +4,7 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+from cellwise.app.pipeline.inputs import pretrained_file
 from cellwise.app.pipeline.leftovers import own_folders
 from cellwise.app.pipeline.state import Request, State, step_module
 from cellwise.app.recipe.resolve import Recipe, Step
@@ -38,7 +39,19 @@ def check_request(request: Request) -> dict[str, Any]:
             f"No permission to look at {error.filename}. Choose another folder, or allow it."
         ) from error
     check_values(request.recipe)
+    if not request.fitted:
+        _check_pretrained(request.recipe)
     return earlier
+
+
+def _check_pretrained(recipe: Recipe) -> None:
+    for step in recipe.of_kind("train"):
+        path = pretrained_file(step)
+        if path is not None and not path.is_file():
+            raise PreflightError(
+                f"Step {step.name!r}: there is no file of pretrained weights {path}. Name another "
+                "under net.pretrained, or leave it out."
+            )
 
 
 def check_values(recipe: Recipe) -> None:
