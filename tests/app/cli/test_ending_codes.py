@@ -63,7 +63,7 @@ def test_a_log_gets_plain_lines(images, tmp_path):
     assert "cells: 2 sites (size: 24 -> 20; 2 changed) ..." in other.stderr.splitlines()
 
 
-@pytest.mark.parametrize("verb", ["train-segmenter", "fetch", "ensemble"])
+@pytest.mark.parametrize("verb", ["fetch", "ensemble"])
 def test_verbs_of_later_releases_say_so(verb):
     one_message(call(command(verb, "x", "--any")), 2, "later release")
 

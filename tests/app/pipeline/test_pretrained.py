@@ -1,4 +1,4 @@
-"""A network's own file of weights: looked for before any work, and part of what a model depends on."""
+"""A file of weights to begin with: looked for before any work, and part of what a model is."""
 
 import pytest
 from tests.worlds import plate

@@ -24,6 +24,7 @@ from cellwise.app.cli import (
     run,
     simulate,
     status,
+    train_segmenter,
     view,
 )
 from cellwise.app.cli.compiled import keep_compiled_code
@@ -40,7 +41,7 @@ app = typer.Typer(
 )
 for module in (demo, check, run, predict, evaluate, export, report, view, status):
     module.register(app)
-for module in (simulate, ladder, models, parts, recipes, doctor, later):
+for module in (simulate, train_segmenter, ladder, models, parts, recipes, doctor, later):
     module.register(app)
 
 

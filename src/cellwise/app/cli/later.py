@@ -7,7 +7,6 @@ import typer
 from cellwise.errors import UsageError
 
 _LATER = {
-    "train-segmenter": "training of a segmenter of your own",
     "fetch": "public data sets",
     "ensemble": "several runs combined into one",
 }

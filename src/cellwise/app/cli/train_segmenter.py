@@ -1,0 +1,89 @@
+"""`cellwise train-segmenter`: weights for the segmenter `small_unet` from pictures with masks."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cellwise.app.cli.options import Device, Seed
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("train-segmenter", help="A segmenter from pictures with masks.")(train_segmenter)
+
+
+def train_segmenter(
+    data: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Folders: images/ with labels/, a world of `simulate`, or a run folder."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="File to write, .safetensors.")],
+    folds: Annotated[
+        int, typer.Option("--folds", help="Trainings with a part held out, for figures; 0 = none.")
+    ] = 0,
+    epochs: Annotated[int, typer.Option("--epochs", help="Rounds of 100 batches.")] = 20,
+    batch: Annotated[int, typer.Option("--batch", help="Pieces of 128 px in a batch.")] = 4,
+    seed: Seed = 0,
+    device: Device = "auto",
+    threads: Annotated[
+        int, typer.Option("--threads", help="Of a processor; changes the last digits.", min=1)
+    ] = 1,
+    licence: Annotated[str, typer.Option("--licence", help="For the card of the weights.")] = "",
+    start: Annotated[
+        str, typer.Option("--base", help="Weights to go on from: a file or a name.")
+    ] = "",
+) -> None:
+    """Train on pictures with masks; the same words give the same weights."""
+    from cellwise.app.request import pick_device
+    from cellwise.app.train_segmenter.train import TrainRequest, train_segmenter
+    from cellwise.store.network_weights import find_network
+
+    request = TrainRequest(
+        folders=tuple(data),
+        out=out,
+        folds=folds,
+        epochs=epochs,
+        batch=batch,
+        seed=seed,
+        threads=threads,
+        device=pick_device(device),
+        start=find_network(start) if start else None,
+        command=("cellwise", *sys.argv[1:]),
+        licence=licence,
+    )
+    progress = _Progress()
+    try:
+        facts = train_segmenter(request, progress)
+    finally:
+        progress.end()
+    for row in facts["held_out"]:
+        print(
+            f"{row['set']}, {row['pictures']} pictures: {row['measure']} {row['value']:.3f} "
+            f"({row['low']:.3f} to {row['high']:.3f})"
+        )
+    print(f"{out}: {facts['pictures']} pictures · {facts['nuclei']:,} nuclei · use it with")
+    print(f"  cellwise run ... --set segment.name=small_unet --set segment.weights={out}")
+
+
+class _Progress:
+    """One bar per training."""
+
+    def __init__(self) -> None:
+        from cellwise.app.cli.screen import make_listener
+
+        self._listener = make_listener()
+        self._last = 0
+
+    def __call__(self, done: int, total: int, note: str) -> None:
+        if self._last == 0 or done < self._last:
+            self._listener.step_started("train-segmenter", total=total, unit="batch", why="")
+        self._last = done
+        self._listener.step_advanced(done, total=total, note=note)
+
+    def end(self) -> None:
+        """Leave a line, or put the terminal in order after an error."""
+        self._listener.ended("")

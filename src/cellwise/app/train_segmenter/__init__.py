@@ -1,0 +1,1 @@
+"""Training of the small segmenter on pictures with masks: `cellwise train-segmenter`."""

@@ -1,0 +1,190 @@
+"""A small network that ships with cellwise: nuclei, and cells where a channel shows the body.
+
+The picture is brought to a fixed nuclear size by the same first look as `watershed`, the
+network's own measure corrects that size, and its maps of inside, border and distance become nuclei
+and cells. Weights of your own come from `cellwise train-segmenter`. Sources: those named in
+`parts/pixel_nets/small_unet`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field as Limits
+
+from cellwise.domain.records import Field, Masks
+from cellwise.errors import BadOption, FormatError
+from cellwise.stages.segment._cells import grow_cells
+from cellwise.stages.segment._foreground import Labels, Plane
+from cellwise.stages.segment._nuclei import _first_look
+from cellwise.stages.segment._small_unet_maps import (
+    Maps,
+    cells_around,
+    drop_debris,
+    enlarged_smoothly,
+    measured_diameter,
+    regions,
+)
+from cellwise.stages.segment._small_unet_planes import (
+    PLANES,
+    WORK_DIAMETER,
+    body_level,
+    network_planes,
+    relative_level,
+    resized,
+    typical_diameter,
+)
+from cellwise.stages.segment.watershed import _body_planes, _nucleus_index
+from cellwise.store.masks import narrow
+
+Read = Callable[[str], tuple[Any, dict[str, npt.NDArray[Any]]]]
+Predict = Callable[[npt.NDArray[np.float32]], Maps]
+
+_OWN = "small_unet"
+_NUCLEUS_MAPS, _CELL_MAPS = slice(0, 3), slice(3, 6)
+# The first look tells of the circle that fits into a nucleus, this share of one of equal area.
+_INSCRIBED = 0.85
+# It may be off by two; each pass of the network measures again, at most this often.
+_LOOKS = 3
+_AGREES = 0.8
+# Enlarging further than this shows the network nothing new.
+_MOST_ZOOM = 2.5
+_NUCLEUS_WINDOW = 5
+# Cells have nuclei to seed them; only those of the frame are told apart by their own hills.
+_CELL_SPLIT = 0.8
+
+
+def build(
+    weights: str = "",
+    split: Annotated[float, Limits(ge=0, le=1)] = 0.8,
+    debris: Annotated[float, Limits(ge=0)] = 0.1,
+    ring: Annotated[float, Limits(ge=0)] = 0.5,
+    reach: Annotated[float, Limits(ge=0)] = 1.5,
+    body: Sequence[str] | None = None,
+    views: int = 1,
+    device: Literal["cpu", "cuda"] | None = None,
+    threads: Annotated[int, Limits(ge=1)] | None = None,
+    read: Read | None = None,
+) -> Callable[[Field], Masks]:
+    """Make the segmenter.
+
+    Args:
+        weights: A file or the name of weights made by `cellwise train-segmenter`; empty for those
+            that ship with cellwise.
+        split: Two peaks are two nuclei where the pass between them lies below this share of the
+            lower peak: higher splits more.
+        debris: What is smaller than this share of the picture's median nuclear area is dropped.
+        ring: How far a cell extends from its nucleus where no channel shows the body, in nuclear
+            diameters.
+        reach: The same where one does, for weights that know nuclei only.
+        body: Roles or names of the channels that show the cell body; None as for `watershed`.
+        views: How many of the eight ways to turn and mirror the picture are averaged: 1, 2, 4, 8.
+        device: `cpu` or `cuda`; None takes that of the run (`--device`).
+        threads: For the processor; None shares the cores between the run's workers.
+        read: Fetches weights by name; the step passes it.
+
+    Returns:
+        A function from a field to its masks, ids 1..n, each nucleus inside its cell; a cell at the
+        edge of the field may have no nucleus. It raises `InputError` with code `channel_missing`
+        where the field has no nucleus channel.
+    """
+    if read is None:
+        raise BadOption("segmenter small_unet: it is called by the step, which reads its weights.")
+    if views not in (1, 2, 4, 8):
+        raise BadOption(f"segmenter small_unet: views is 1, 2, 4 or 8, not {views}.")
+    card, tensors = read(weights or _OWN)
+    predict = _predictor(
+        card, tensors, weights or _OWN, device=device or "cpu", views=views, threads=threads
+    )
+    knows_cells = bool(card.facts.get("cells", False))
+
+    def small_unet(field: Field) -> Masks:
+        nucleus = _nucleus_index(field)
+        stains = _body_planes(field, nucleus, body)
+        seen = _look(field.pixels[nucleus], stains, predict, split=split, debris=debris)
+        if seen is None:
+            empty = np.zeros(field.pixels.shape[1:], np.uint16)
+            return Masks(empty, empty.copy())
+        nuclei = seen.full_size(seen.nuclei, seen.maps[_NUCLEUS_MAPS][0])
+        if knows_cells and seen.has_body:
+            small = cells_around(seen.nuclei, seen.maps[_CELL_MAPS], split=_CELL_SPLIT)
+            cells = seen.full_size(small, seen.maps[_CELL_MAPS][0])
+            cells = np.where(nuclei > 0, nuclei, cells)
+        else:
+            cells = grow_cells(nuclei, seen.diameter, stains, reach=reach, ring=ring)
+        return _numbered(cells, nuclei)
+
+    return small_unet
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the network said of one field, at the size it was shown."""
+
+    nuclei: Labels
+    maps: Maps
+    diameter: float
+    has_body: bool
+    shape: tuple[int, int]
+
+    def full_size(self, labels: Labels, inside: Plane) -> Labels:
+        return enlarged_smoothly(labels, inside, self.shape)
+
+
+def _look(
+    plane: Plane, stains: list[Plane], predict: Predict, *, split: float, debris: float
+) -> _Seen | None:
+    """Ask the network at the size of the first look, then at the size that it measured itself."""
+    first = diameter = _first_look(plane) / _INSCRIBED
+    seen = None
+    for _ in range(_LOOKS if first > 0 else 0):
+        zoom = min(WORK_DIAMETER / diameter, _MOST_ZOOM)
+        level = relative_level(resized(plane, zoom), WORK_DIAMETER)
+        if level is None:
+            return None
+        body = body_level([resized(stain, zoom) for stain in stains], WORK_DIAMETER)
+        maps = predict(network_planes(level, body))
+        nuclei = regions(maps[_NUCLEUS_MAPS], split=split, window=_NUCLEUS_WINDOW)
+        nuclei = drop_debris(nuclei, debris, typical_diameter(nuclei))
+        if nuclei.max(initial=0) == 0:
+            break
+        before = diameter
+        diameter = float(np.clip(measured_diameter(nuclei) / zoom, first / 2, first * 2))
+        shape = (plane.shape[0], plane.shape[1])
+        seen = _Seen(nuclei, maps, diameter, body is not None, shape)
+        if _AGREES < diameter / before < 1 / _AGREES:
+            break
+    return seen
+
+
+def _numbered(cells: Labels, nuclei: Labels) -> Masks:
+    """Both as 1..n: at full size a region of a few pixels may be gone."""
+    table = np.zeros(int(cells.max(initial=0)) + 1, np.int64)
+    present = np.unique(cells[cells > 0])
+    table[present] = np.arange(1, len(present) + 1)
+    return Masks(narrow(table[cells]), narrow(table[nuclei]))
+
+
+def _predictor(
+    card: Any,
+    tensors: dict[str, npt.NDArray[Any]],
+    name: str,
+    *,
+    device: str,
+    views: int,
+    threads: int | None,
+) -> Predict:
+    from cellwise.parts.pixel_nets._predict import load_net
+    from cellwise.parts.pixel_nets.small_unet import make_predictor
+
+    spec = dict(card.net)
+    if spec.get("name") != _OWN or spec.get("planes", PLANES) != PLANES:
+        raise FormatError(
+            f"Weights {name!r} are of {spec.get('name')!r}, not of small_unet. "
+            "Choose the segmenter of that name, or train with `cellwise train-segmenter`."
+        )
+    net = load_net(spec, tensors, device, source=f"Weights {name!r}")
+    predict: Predict = make_predictor(net, device=device, views=views, threads=threads)
+    return predict
