@@ -187,3 +187,23 @@ def test_no_nuclei_stay_none():
         smoothed(none, 3),
     ):
         assert not result.any()
+
+
+def test_a_veil_around_a_bright_nucleus_is_left_out_and_a_dim_round_neighbour_stays():
+    y, x = np.mgrid[:80, :160]
+    level = np.zeros((80, 160), np.float32)
+    labels = np.zeros((80, 160), np.int32)
+    bright = np.hypot(y - 40, x - 40) < 12
+    beside = np.hypot(y - 40, x - 63) < 12
+    # A crescent of cytoplasm, brighter than the ground and far from round.
+    veil = (np.hypot(y - 40, x - 36) < 20) & (x < 36) & ~bright
+    for number, (inside, height) in enumerate(((bright, 1.0), (beside, 0.3), (veil, 0.3)), start=1):
+        labels[inside & (labels == 0)] = number
+        level[inside & (level == 0)] = height
+    labels[np.hypot(y - 40, x - 120) < 12] = 4
+    level[labels == 4] = 1.0
+    kept = drop_haze(labels, level)
+    assert kept.max() == 3
+    assert kept[40, 40] > 0
+    assert kept[40, 63] > 0
+    assert not kept[(labels == 3)].any()

@@ -13,6 +13,7 @@ from cellwise.stages.segment._regions import (
     moments,
     renumber,
     roundness,
+    saddles,
 )
 
 # What happens to nuclei that the edge of the field cuts to a sliver.
@@ -31,6 +32,9 @@ _GLARES = 1.3
 # Fainter than this beside the bright nuclei is haze, and less round than this is no nucleus.
 _FAINT = 0.15
 _RAGGED = 0.55
+# What touches something this much brighter is a veil around it, unless it is as round as this.
+_VEIL = 0.4
+_ROUND = 0.9
 # What could be a nucleus at all, in squared diameters.
 _LIKELY = 0.05
 
@@ -91,16 +95,27 @@ def drop_debris(
 
 
 def drop_haze(labels: Labels, level: Plane) -> Labels:
-    """What is faint beside the bright nuclei, or too ragged to be one, is left out."""
+    """What is faint beside the bright nuclei, a veil around one, or too ragged is left out."""
     count = int(labels.max(initial=0)) + 1
     light = _mean_level(labels, level)
     weight = light * areas(labels, count)
     weight[0] = 0
     # Weighted by its own brightness, so that much haze does not outvote a few nuclei.
     usual = float((weight * light).sum() / max(weight.sum(), 1e-9))
-    return renumber(
-        labels, (light >= _FAINT * usual) & (roundness(moments(labels, count)) >= _RAGGED)
-    )
+    shape = roundness(moments(labels, count))
+    veil = _beside_brighter(labels, level, light) & (shape < _ROUND)
+    return renumber(labels, (light >= _FAINT * usual) & (shape >= _RAGGED) & ~veil)
+
+
+def _beside_brighter(
+    labels: Labels, level: Plane, light: npt.NDArray[np.float64]
+) -> npt.NDArray[np.bool_]:
+    """Which regions touch one that is much brighter; `light` is the mean level of each."""
+    result = np.zeros(len(light), np.bool_)
+    pairs, _ = saddles(labels, level)
+    for dim, bright in ((pairs[:, 0], pairs[:, 1]), (pairs[:, 1], pairs[:, 0])):
+        result[dim[light[dim] < _VEIL * light[bright]]] = True
+    return result
 
 
 def _mean_level(labels: Labels, level: Plane) -> npt.NDArray[np.float64]:
