@@ -94,9 +94,10 @@ def main() -> None:
     wanted = range(request.folds) if asked.fold is None else [asked.fold]
     listener = Lines()
     listener.step_started("train", total=0, unit="batch", why="")
+    weights = []
     for fold in wanted:
-        start = asked.base / f"fold{fold}.safetensors" if asked.base else None
-        train_fold(
+        start = next(asked.base.glob(f"fold{fold}-*.safetensors")) if asked.base else None
+        made = train_fold(
             # Going on with the same seed would show the same pieces again.
             replace(request, start=start, seed=asked.seed + (start is not None)),
             annotated,
@@ -104,8 +105,9 @@ def main() -> None:
             fold,
             lambda done, total, note: listener.step_advanced(done, total=total, note=note),
         )
+        weights.append(made)
     if asked.fold is None:
-        rows = scored(request, annotated, folds)
+        rows = scored(weights, annotated, folds, seed=request.seed)
         if asked.json:
             asked.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
         if asked.into:
@@ -122,14 +124,14 @@ def note_figures(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def scored(
-    request: TrainRequest,
+    weights: Sequence[Path],
     annotated: Sequence[Annotated],
     folds: npt.NDArray[np.int64],
+    *,
+    seed: int,
 ) -> list[dict[str, Any]]:
     """Both segmenters on every picture, each network on what it has not seen."""
-    ours = [
-        trained_segmenter(request.work / f"fold{fold}.safetensors") for fold in range(request.folds)
-    ]
+    ours = [trained_segmenter(path) for path in weights]
     peer = segmenters.build("watershed")
     rows = []
     for name, choose in (
@@ -139,7 +141,7 @@ def scored(
         start = time.process_time()
         tallies = [tally(one, choose(fold)) for one, fold in zip(annotated, folds, strict=True)]
         spent = time.process_time() - start
-        for row in figures(annotated, tallies, seed=request.seed):
+        for row in figures(annotated, tallies, seed=seed):
             rows.append({"who": name, **row})
             print(
                 f"{row['set']:24s} {name:11s} {row['measure']:38s} {row['value']:.3f} "

@@ -124,6 +124,27 @@ def test_held_out_pictures_were_not_seen(tmp_path, short, monkeypatch):
     assert all(name not in seen[fold - 1] for fold, name in judged)
 
 
+def test_folds_of_another_request_are_not_taken_over(tmp_path, monkeypatch):
+    """They may have seen what is held out here."""
+    data = write_pairs(tmp_path / "data", seeds=(0, 1, 2, 3))
+    annotated = read_annotated([data])
+    from cellwise.app.train_segmenter import cross_validate
+
+    trained = []
+
+    def train_one(request, kept, out, report, **options):
+        trained.append(out.name)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_bytes(b"weights")
+
+    monkeypatch.setattr(cross_validate, "train_one", train_one)
+    for seed, times in ((0, 1), (0, 1), (7, 2)):
+        request = request_for(data, tmp_path / "own.safetensors", folds=2, seed=seed)
+        folds = deal_folds(annotated, 2, seed=seed)
+        cross_validate.train_fold(request, annotated, folds, 0, silent)
+        assert len(trained) == len(set(trained)) == times
+
+
 def test_groups_are_never_parted_and_each_folder_reaches_each_fold(tmp_path):
     write_pairs(tmp_path / "a", seeds=range(6))
     write_pairs(tmp_path / "b", seeds=(0, 7, 8))

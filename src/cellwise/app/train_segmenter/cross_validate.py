@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cellwise.app.train_segmenter.data import Annotated
-from cellwise.app.train_segmenter.train import TrainRequest, train_one
+from cellwise.app.train_segmenter.train import TrainRequest, train_one, training_digest
 from cellwise.domain.records import Field, Masks
 from cellwise.domain.steps import Report
 from cellwise.errors import InputError, PreflightError
@@ -57,10 +57,14 @@ def train_fold(
     fold: int,
     report: Report,
 ) -> Path:
-    """The weights that have not seen `fold`; they are kept until the whole training is done."""
-    out = request.work / f"fold{fold}.safetensors"
+    """The weights that have not seen `fold`; they are kept until the whole training is done.
+
+    Their name holds what they were made from: a request of other words never takes them for its
+    own.
+    """
+    kept = [one for one, own in zip(annotated, folds, strict=True) if own != fold]
+    out = request.work / f"fold{fold}-{training_digest(request, kept)}.safetensors"
     if not out.exists():
-        kept = [one for one, own in zip(annotated, folds, strict=True) if own != fold]
         train_one(request, kept, out, report, note=f"fold {fold + 1} of {request.folds}")
     return out
 

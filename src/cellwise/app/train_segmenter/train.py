@@ -141,7 +141,7 @@ def train_one(
     def progress(done: int, text: str) -> None:
         report(done, total, f"{note} {text}".strip())
 
-    folder = request.work / _digest(request, annotated)
+    folder = request.work / training_digest(request, annotated)
     weights = fit(net, shelves, plan, folder=folder, progress=progress)
     facts = _facts(request, annotated, shelves, held_out)
     write_network(out, weights, NetworkCard(out.stem, request.net, CHANNELS, facts))
@@ -214,7 +214,7 @@ def _count(labels: Any) -> int:
     return 0 if labels is None else int(labels.max(initial=0))
 
 
-def _digest(request: TrainRequest, annotated: Sequence[Annotated]) -> str:
+def training_digest(request: TrainRequest, annotated: Sequence[Annotated]) -> str:
     """A name for the checkpoints of exactly this training."""
     whole = hashlib.sha256()
     start = b"" if request.start is None else request.start.read_bytes()
