@@ -238,3 +238,14 @@ def test_the_order_of_files_on_disk_changes_nothing(tmp_path):
     first, second = read(tmp_path / "x"), read(tmp_path / "y")
     assert first.sites == second.sites
     assert first.channels == second.channels
+
+
+def test_masks_that_cellpose_wrote_beside_the_pictures_are_no_fields(tmp_path):
+    put(tmp_path, "A01_dna.png", "A02_dna.png")
+    for site in ("A01", "A02"):
+        mask = np.zeros((8, 8), np.uint16)
+        tifffile.imwrite(tmp_path / f"{site}_dna_cp_masks.tif", mask)
+    reading = read(tmp_path)
+    assert set(reading.status.values()) == {"ok"}
+    assert len(reading.status) == 2
+    assert reading.counts["ignored_files"] == {"masks of Cellpose": 2}

@@ -18,6 +18,8 @@ _PASSED_OVER = {
     *("mask", "masks", "label", "labels", "truth", "segmentation", "segmentations", "outlines"),
     *("groundtruth", "ground_truth", "annotations", "__macosx", "thumbnails"),
 }
+# What Cellpose writes beside the pictures it was shown.
+_MASKS_BESIDE = ("_cp_masks", "_cp_outlines")
 # A finished run inside the image folder holds masks and crops, not fields.
 _RUN_FILES = {"sites.parquet", "run.json"}
 _REPORT_EVERY = 500
@@ -190,6 +192,8 @@ class _Walk:
 
     def _file(self, entry: "os.DirEntry[str]", path: str, reason: str) -> None:
         ending = Path(entry.name).suffix.lower()
+        if not reason and Path(entry.name).stem.lower().endswith(_MASKS_BESIDE):
+            reason = "masks of Cellpose"
         if reason:
             self.ignored[reason] += 1
         elif ending in IMAGE_ENDINGS:
