@@ -1,6 +1,7 @@
 """Files of network weights: card and weights in one, found by name, refused where foreign."""
 
 import hashlib
+import json
 import sys
 
 import numpy as np
@@ -100,6 +101,41 @@ def test_a_foreign_file_is_refused(tmp_path):
         read_network(path)
     with pytest.raises(FormatError, match="not there"):
         read_network(tmp_path / "nowhere.safetensors")
+
+
+CARD_TEXT = {"format": 1, "name": "x", "net": {"name": "n"}, "channels": [], "facts": {}}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"net": "abc"},
+        {"net": ["abc"]},
+        {"net": [["name", "n"]]},
+        {"net": {}},
+        {"net": {"name": 3}},
+        {"facts": "abc"},
+        {"facts": None},
+        {"channels": "nucleus"},
+        {"channels": 3},
+    ],
+    ids=str,
+)
+def test_a_card_of_another_shape_is_refused(tmp_path, change):
+    path = tmp_path / "odd.safetensors"
+    save_file(TENSORS, path, metadata={"cellwise_network": json.dumps(CARD_TEXT)})
+    assert read_network_card(path).net == {"name": "n"}
+    save_file(TENSORS, path, metadata={"cellwise_network": json.dumps({**CARD_TEXT, **change})})
+    with pytest.raises(FormatError, match=r"odd\.safetensors: its card cannot be read"):
+        read_network_card(path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "3", "null", '"abc"', "[" * 100_000, "{"])
+def test_a_card_that_is_none_is_refused(tmp_path, text):
+    path = tmp_path / "odd.safetensors"
+    save_file(TENSORS, path, metadata={"cellwise_network": text})
+    with pytest.raises(FormatError, match="card cannot be read"):
+        read_network_card(path)
 
 
 def test_another_ending_is_refused(tmp_path):

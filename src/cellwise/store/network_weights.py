@@ -214,13 +214,18 @@ def _card(path: Path, metadata: Mapping[str, str]) -> NetworkCard:
         raise FormatError(f"{path} holds weights, but no card of cellwise. {_REMEDY}")
     try:
         content = json.loads(metadata[_KEY])
-        if not isinstance(content["format"], int) or content["format"] > FORMAT:
-            raise FormatError(f"{path} was written by a newer cellwise. Update to read it.")
-        return NetworkCard(
-            str(content["name"]),
-            dict(content["net"]),
-            tuple(str(role) for role in content["channels"]),
-            dict(content["facts"]),
-        )
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        if isinstance(content["format"], int) and content["format"] <= FORMAT:
+            return _made(content)
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise FormatError(f"{path}: its card cannot be read ({error!r}). {_REMEDY}") from error
+    raise FormatError(f"{path} was written by a newer cellwise. Update to read it.")
+
+
+def _made(content: dict[str, Any]) -> NetworkCard:
+    net, channels, facts = (content[key] for key in ("net", "channels", "facts"))
+    # `dict` and `tuple` would take a text or a list of pairs apart.
+    if not isinstance(net, dict) or not isinstance(facts, dict) or not isinstance(channels, list):
+        raise TypeError("net and facts are mappings, channels is a list")
+    if not isinstance(net["name"], str):
+        raise TypeError("net names no network")
+    return NetworkCard(str(content["name"]), net, tuple(map(str, channels)), facts)

@@ -248,6 +248,24 @@ def test_from_the_command_line_to_a_name_that_is_found(net, tmp_path):
     assert "damaged" in said
 
 
+def test_one_file_that_is_not_usable_does_not_hide_the_others(net, tmp_path):
+    source = whole_model(net, tmp_path / "dpn_unet_nuclei_v1.pth")
+    assert ended("models", "convert", str(source))[0] == 0
+    folder = find_network("dpn_unet_nuclei").parent
+    save_file({"a": np.ones(2)}, folder / "a_foreign.safetensors")
+    (folder / "b_torn.safetensors").write_bytes(b"torn")
+    for verb, code in (("list", 0), ("verify", 4)):
+        found, said = ended("models", verb)
+        assert found == code
+        lines = said.splitlines()
+        assert lines[0].startswith("a_foreign  not usable: ")
+        assert "no card of cellwise" in lines[0]
+        assert lines[1].startswith("b_torn  not usable: ")
+        assert lines[2].startswith("dpn_unet_nuclei  ")
+        assert "not usable" not in lines[2]
+    assert "2 of 3 cannot be used" in said
+
+
 def test_no_weights_at_all_are_said_with_the_places():
     code, said = ended("models", "list")
     assert code == 4

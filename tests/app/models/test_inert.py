@@ -172,6 +172,27 @@ def test_a_whole_model_of_a_lost_package_comes_out(legacy, parallel, tmp_path):
     assert found.layers["last_upsample.layer.0"]["mode"] == "nearest"
 
 
+def layers_pickled(depth, names):
+    """A module that holds the one below it under each name, and so on: names ** depth places."""
+    program, module = b"\x80\x02", b"cmine.nets\nNet\n)\x81}b"
+    for level in range(depth):
+        # Remembered by its number and taken off again.
+        number = bytes([level])
+        program += module + b"q" + number + b"0"
+        children = b"".join(b"U" + bytes([len(name)]) + name + b"h" + number for name in names)
+        module = b"cmine.nets\nNet\n)\x81}U\x08_modules}(" + children + b"usb"
+    return program + module + b"."
+
+
+@pytest.mark.parametrize("names", [(b"a", b"b"), (b"", b".")], ids=["named", "nameless"])
+def test_layers_that_share_layers_are_not_walked_for_ever(names):
+    shallow = in_zip(layers_pickled(3, names))
+    with pytest.raises(Refused, match="no tensor"):
+        read_torch_file(io.BytesIO(shallow))
+    with pytest.raises(Refused, match="more than 5000 layers"):
+        read_torch_file(io.BytesIO(in_zip(layers_pickled(60, names))))
+
+
 def test_tensors_that_reach_beyond_their_numbers_are_refused():
     from cellwise.app.models import torch_files
     from cellwise.app.models.inert import Storage, Strided

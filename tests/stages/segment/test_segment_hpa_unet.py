@@ -200,6 +200,25 @@ def test_the_size_of_a_pixel_sets_the_scale(known, given_size, side, seen):
     assert seen[0][3] == (512 if known else None)
 
 
+@pytest.mark.parametrize(
+    ("known", "given_size", "scale"), [(10.0, None, 0.25), (None, 80, 0.25), (0.161, None, 1.0)]
+)
+def test_a_size_that_would_enlarge_a_field_beyond_all_bounds_sets_it_aside(
+    known, given_size, scale, seen
+):
+    part = segmenter(pixel_size=given_size, scale=scale)
+    (found,) = part.many([field(32, 32, pixel_size=known, site="coarse")])
+    assert isinstance(found, InputError)
+    assert (found.code, found.path) == ("pixel_size", "coarse")
+    assert "segment.pixel_size in micrometres" in found.remedy
+    assert not seen
+
+
+def test_a_field_may_be_enlarged_twice(seen):
+    segmenter(scale=1.0)(field(32, 32, pixel_size=0.16))
+    assert seen[0][0].shape == (3, 64, 64)
+
+
 def without(*names):
     return {name: role for name, role in STAINS.items() if name not in names}
 

@@ -1,5 +1,8 @@
 """Segmenters with weights in the step: fetched by name, kept, part of the key, alone in failing."""
 
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +12,7 @@ from PIL import Image
 from tests.stages.segment.test_segment_hpa_unet import MEAN, ROLES, SMALL, STD
 
 from cellwise.app.pipeline.inputs import base_key
+from cellwise.app.pipeline.preflight import check_values
 from cellwise.app.recipe.load import load_recipe
 from cellwise.app.recipe.resolve import resolve
 from cellwise.domain.channels import Channel
@@ -144,7 +148,7 @@ def test_the_part_is_kept_until_weights_or_options_change(job, weights):
 def test_device_and_threads_are_handed_on(job, monkeypatch):
     specs = []
     monkeypatch.setattr(_network, "_kept", lambda spec, digests: specs.append(spec))
-    monkeypatch.setattr(_network, "weights_of", lambda options: [])
+    monkeypatch.setattr(_network, "weights_of", lambda options: {})
     monkeypatch.setattr(_network.os, "cpu_count", lambda: 8)
     _network.network_segmenter({"name": "hpa_unet"}, replace(job, device="cuda", workers=4))
     _network.network_segmenter({"name": "hpa_unet", "device": "cpu"}, replace(job, device="cuda"))
@@ -167,7 +171,8 @@ def test_parts_of_other_packages_are_handed_the_device_too(job, tmp_path):
     options = {"name": "cellpose", "weights": str(tmp_path / "own")}
     assert not _network.is_network(options)
     assert _network.handed(options, replace(job, device="cuda"))["device"] == "cuda"
-    assert step.key_parts(options, "cuda") == ["cuda"]
+    with pytest.raises(UsageError, match="no weights file"):
+        step.key_parts(options, "cuda")
     (tmp_path / "own").write_bytes(b"1")
     first = step.key_parts(options, "cpu")
     (tmp_path / "own").write_bytes(b"22")
@@ -181,6 +186,14 @@ def test_options_and_weights_are_checked_before_any_work(weights):
         step.check_part({"name": "hpa_unet", "scale": 7})
     with pytest.raises(UsageError, match="Did you mean 'dpn_unet_cell'"):
         step.check_part({"name": "hpa_unet", "cells": "dpn_unet_cel"})
+    with pytest.raises(FormatError, match=r"'dpn_unet_nuclei'.*segment\.cells names the wrong"):
+        step.check_part({"name": "hpa_unet", "cells": "dpn_unet_nuclei"})
+    with pytest.raises(FormatError, match=r"segment\.nuclei names the wrong"):
+        step.check_part({"name": "hpa_unet", "nuclei": str(weights / "dpn_unet_cell.safetensors")})
+    card = NetworkCard("other", {"name": "small_unet"}, ("nucleus",), {})
+    write_network(weights / "other.safetensors", {}, card)
+    with pytest.raises(FormatError, match="does not say how to show it a field"):
+        step.check_part({"name": "hpa_unet", "nuclei": "other"})
     torn = weights / "dpn_unet_cell.safetensors"
     torn.write_bytes(torn.read_bytes()[:50])
     with pytest.raises(FormatError, match="torn"):
@@ -194,10 +207,14 @@ class AnyState:
         self.request = type("Request", (), {"seed": 0, "device": device})
 
 
-def key(tmp_path, text, device="cpu"):
+def recipe(tmp_path, text):
     path = tmp_path / "recipe.yaml"
     path.write_text(f"format: 1\nsteps: [read, {{segment: {text}}}]\n")
-    (segment,) = resolve(load_recipe(path)).of_kind("segment")
+    return resolve(load_recipe(path))
+
+
+def key(tmp_path, text, device="cpu"):
+    (segment,) = recipe(tmp_path, text).of_kind("segment")
     return base_key(segment, state=AnyState(device))
 
 
@@ -212,3 +229,108 @@ def test_other_weights_and_another_device_give_another_key(weights, tmp_path):
     assert key(tmp_path, network) == first
     # Weights count by what they are, not by where they lie.
     assert key(tmp_path, "watershed") == key(tmp_path, "watershed", "cuda")
+
+
+NETWORKS = ("hpa_unet", "small_unet", "cellpose", "instanseg")
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_a_recipe_leaves_open_is_said_by_the_run(name, job, tmp_path, monkeypatch):
+    monkeypatch.setattr(_network.os, "cpu_count", lambda: 8)
+    (segment,) = recipe(tmp_path, name).of_kind("segment")
+    on_gpu = replace(job, device="cuda", workers=4)
+    spec = _network.handed(segment.options, on_gpu)
+    assert spec["device"] == "cuda"
+    assert spec.get("threads", 2) == 2
+    assert ("threads" in spec) == (name in ("hpa_unet", "small_unet"))
+    (segment,) = recipe(tmp_path, f"{{name: {name}, device: cpu}}").of_kind("segment")
+    assert _network.handed(segment.options, on_gpu)["device"] == "cpu"
+
+
+def test_the_key_takes_the_device_that_is_used(weights, tmp_path):
+    assert key(tmp_path, "{name: hpa_unet, device: cpu}", "cuda") == key(tmp_path, "hpa_unet")
+    assert key(tmp_path, "{name: hpa_unet, device: cuda}") == key(tmp_path, "hpa_unet", "cuda")
+    assert key(tmp_path, "hpa_unet", "cuda") != key(tmp_path, "hpa_unet")
+    # As many threads as there are: the result is the same.
+    assert key(tmp_path, "{name: hpa_unet, threads: 2}") == key(tmp_path, "hpa_unet")
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_device_that_is_not_there_is_refused_before_any_work(
+    name, weights, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UsageError, match=r"'segment', option 'device'.*no GPU") as caught:
+        check_values(recipe(tmp_path, f"{{name: {name}, device: cuda}}"))
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["hpa_unet", "small_unet"])
+def test_a_device_of_no_kind_is_refused_before_any_work(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("CELLWISE_MODELS", str(write_weights(tmp_path)))
+    card = NetworkCard("small_unet", {"name": "small_unet"}, ("nucleus",), {})
+    write_network(tmp_path / "small_unet.safetensors", {}, card)
+    with pytest.raises(BadOption, match="device"):
+        check_values(recipe(tmp_path, f"{{name: {name}, device: gpu}}"))
+
+
+def test_the_same_weights_elsewhere_give_the_same_key(weights, tmp_path):
+    here, there = weights / "dpn_unet_cell.safetensors", tmp_path / "there" / "x.safetensors"
+    there.parent.mkdir()
+    shutil.copy(here, there)
+    by_name = key(tmp_path, "hpa_unet")
+    assert key(tmp_path, f"{{name: hpa_unet, cells: '{here}'}}") == by_name
+    assert key(tmp_path, f"{{name: hpa_unet, cells: '{there}'}}") == by_name
+    there.write_bytes(there.read_bytes() + b" ")
+    assert key(tmp_path, f"{{name: hpa_unet, cells: '{there}'}}") != by_name
+    # Which of the two networks it is counts too.
+    other = weights / "dpn_unet_nuclei.safetensors"
+    turned = f"{{name: hpa_unet, cells: '{other}', nuclei: '{here}'}}"
+    assert key(tmp_path, turned) != by_name
+
+
+@pytest.mark.parametrize("name", ["cellpose", "instanseg"])
+def test_a_file_that_another_package_keeps_is_part_of_the_key(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(tmp_path))
+    monkeypatch.setenv("INSTANSEG_BIOIMAGEIO_PATH", str(tmp_path))
+    with pytest.raises(UsageError, match="has no weights here"):
+        key(tmp_path, name)
+    kept = (
+        tmp_path
+        / {
+            "cellpose": "cpsam",
+            "instanseg": "fluorescence_nuclei_and_cells/instanseg.pt",
+        }[name]
+    )
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_bytes(b"1")
+    first = key(tmp_path, name)
+    assert key(tmp_path, f"{{name: {name}, weights: '{kept}'}}") == first
+    (tmp_path / "copy").write_bytes(b"1")
+    assert key(tmp_path, f"{{name: {name}, weights: '{tmp_path / 'copy'}'}}") == first
+    kept.write_bytes(b"22")
+    assert key(tmp_path, name) != first
+    assert key(tmp_path, f"{{name: {name}, weights: '{kept}'}}") != first
+    # A newer one that the package fetches takes its place.
+    second = key(tmp_path, name)
+    newer = {"cellpose": tmp_path / "cpsam_v2", "instanseg": kept.parent / "2" / "instanseg.pt"}
+    newer[name].parent.mkdir(exist_ok=True)
+    newer[name].write_bytes(b"333")
+    assert key(tmp_path, name) != second
+
+
+def test_options_that_are_words_of_other_packages_are_no_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "find").write_bytes(b"")
+    (tmp_path / "own").write_bytes(b"1")
+    options = {"name": "cellpose", "nuclei": "find", "weights": "own"}
+    assert list(_network.weights_of(options)) == ["weights"]
+    assert step.key_options(options) == {"name": "cellpose", "nuclei": "find"}
+
+
+def test_the_check_before_a_run_leaves_torch_alone(weights):
+    program = (
+        "import sys; from cellwise.stages.segment import step; "
+        "step.check_part({'name': 'hpa_unet'}); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -1,11 +1,12 @@
 """`cellwise models`: model files with their hashes, of a run or for segmenting."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cellwise.errors import PreflightError, UsageError
+from cellwise.errors import FormatError, PreflightError, UsageError
 
 Run = Annotated[
     Path | None,
@@ -38,19 +39,24 @@ def list_models(run: Run = None) -> None:
 
 
 def verify(run: Run = None) -> None:
-    """Compare the models of a run, or all weights for segmenting, with their recorded hashes."""
+    """Compare the models of a run, or all weights for segmenting, with their recorded hashes.
+
+    Raises:
+        FormatError: Some differ or cannot be read; each was named.
+    """
     if run is None:
         from cellwise.store.network_weights import verify_network
 
-        for file in _weights():
-            verify_network(file)
-            print(f"{file.stem}  ok")
-        return
-    from cellwise.store.models import verify_model
+        good = [_verified(file.stem, verify_network, file) for file in _weights()]
+    else:
+        from cellwise.store.models import verify_model
 
-    for folder in _folders(run):
-        verify_model(folder)
-        print(f"{folder.parent.name}/{folder.name}  ok")
+        good = [
+            _verified(f"{folder.parent.name}/{folder.name}", verify_model, folder)
+            for folder in _folders(run)
+        ]
+    if not all(good):
+        raise FormatError(f"{good.count(False)} of {len(good)} cannot be used, as said above.")
 
 
 def path(run: Run = None) -> None:
@@ -99,9 +105,24 @@ def _list_weights() -> None:
     from cellwise.store.network_weights import network_digest, read_network_card
 
     for file in _weights():
-        card = read_network_card(file)
+        try:
+            card = read_network_card(file)
+        except FormatError as error:
+            print(f"{file.stem}  not usable: {error}")
+            continue
         roles = ", ".join(card.channels)
         print(f"{file.stem}  {network_digest(file)[:12]}  {card.net['name']}  {roles}  {file}")
+
+
+def _verified(name: str, check: Callable[[Path], object], path: Path) -> bool:
+    """Print whether a file is what was written, or why not."""
+    try:
+        check(path)
+    except FormatError as error:
+        print(f"{name}  not usable: {error}")
+        return False
+    print(f"{name}  ok")
+    return True
 
 
 def _weights() -> list[Path]:

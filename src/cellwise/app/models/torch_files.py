@@ -23,6 +23,8 @@ _PROTOCOL = 1001
 _NESTED = ("state_dict", "model_state_dict", "model", "net", "weights")
 # What is told of a layer, so that it can be compared with the layer that we build.
 _TOLD = ("eps", "stride", "padding", "dilation", "groups", "kernel_size", "mode", "scale_factor")
+# Layers that share others have more places than the file has bytes: twice as many at each depth.
+_MOST_LAYERS = 5000
 
 
 @dataclass
@@ -123,24 +125,31 @@ def _without_wrapper(root: Any) -> Any:
     return root
 
 
-def _walk(
-    module: Held, place: str, strided: dict[str, Strided], layers: dict[str, dict[str, Any]]
-) -> None:
+def _walk(root: Held, strided: dict[str, Strided], layers: dict[str, dict[str, Any]]) -> None:
     """Collect tensors and settings of a module and everything below it."""
-    state = module.attributes
-    told = {
-        key: state[key] for key in _TOLD if isinstance(state.get(key), int | float | str | tuple)
-    }
-    layers[place.rstrip(".")] = {"class": type(module).__qualname__.rpartition(".")[2], **told}
-    skipped = state.get("_non_persistent_buffers_set")
-    for kind in ("_parameters", "_buffers"):
-        for name, value in _dictionary(state, kind).items():
-            if isinstance(value, Strided) and not (isinstance(skipped, set) and name in skipped):
-                strided[f"{place}{name}"] = value
-    for name, child in _dictionary(state, "_modules").items():
-        if isinstance(child, Held):
-            # A module that holds itself ends at the recursion limit, which counts as torn.
-            _walk(child, f"{place}{name}.", strided, layers)
+    waiting = [("", root)]
+    for _ in range(_MOST_LAYERS):
+        if not waiting:
+            return
+        place, module = waiting.pop()
+        state = module.attributes
+        told = {
+            key: state[key]
+            for key in _TOLD
+            if isinstance(state.get(key), int | float | str | tuple)
+        }
+        layers[place.rstrip(".")] = {"class": type(module).__qualname__.rpartition(".")[2], **told}
+        skipped = state.get("_non_persistent_buffers_set")
+        for kind in ("_parameters", "_buffers"):
+            for name, value in _dictionary(state, kind).items():
+                if isinstance(value, Strided) and not (
+                    isinstance(skipped, set) and name in skipped
+                ):
+                    strided[f"{place}{name}"] = value
+        children = _dictionary(state, "_modules").items()
+        below = [(f"{place}{name}.", child) for name, child in children if isinstance(child, Held)]
+        waiting.extend(reversed(below))
+    raise Refused(f"it holds more than {_MOST_LAYERS} layers")
 
 
 def _dictionary(state: Mapping[Any, Any], key: str) -> Mapping[Any, Any]:
@@ -153,7 +162,7 @@ def _named_tensors(root: Any, layers: dict[str, dict[str, Any]]) -> dict[str, St
     root = _without_wrapper(root)
     found: dict[str, Strided] = {}
     if isinstance(root, Held):
-        _walk(root, "", found, layers)
+        _walk(root, found, layers)
         return found
     if not isinstance(root, dict):
         raise Refused("it holds neither a network nor a table of weights")

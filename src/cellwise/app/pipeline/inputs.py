@@ -36,7 +36,10 @@ def base_key(step: Step, *, state: State) -> str:
     module = step_module(step.kind)
     seed = state.request.seed if step.kind in _DRAWING else None
     device = state.request.device if step.kind in _ON_DEVICE else None
-    beside = module.key_parts(options, state.request.device) if step.kind == "segment" else []
+    beside: list[str] = []
+    if step.kind == "segment":
+        beside = module.key_parts(options, state.request.device)
+        options = module.key_options(options)
     return digest(step.kind, module.VERSION, options, seed, device, *beside)
 
 

@@ -9,7 +9,7 @@ from cellwise.app.pipeline.leftovers import own_folders
 from cellwise.app.pipeline.state import Request, State, step_module
 from cellwise.app.recipe.resolve import Recipe, Step
 from cellwise.domain.tables import SITES
-from cellwise.errors import BadOption, FormatError, InputError, PreflightError
+from cellwise.errors import BadOption, FormatError, InputError, PreflightError, UsageError
 from cellwise.registry import Registry
 from cellwise.store.given_masks import GivenMasks
 from cellwise.store.models import verify_model
@@ -59,12 +59,14 @@ def check_values(recipe: Recipe) -> None:
 
     Raises:
         BadOption: The message names the step and the option.
+        UsageError: A segmenter is told to take a GPU, and there is none.
     """
     for step in recipe.steps:
         module = step_module(step.kind)
         own = set(inspect.signature(module.build).parameters)
         options = {f"{key}_" if f"{key}_" in own else key: v for key, v in step.options.items()}
         _build(step, module.build, {key: v for key, v in options.items() if key in own})
+        _check_device(step)
         whole = getattr(module, "SHELVES", {}).get("*")
         if whole and options.get("name") not in (None, ""):
             rest = {key: v for key, v in options.items() if key not in own or key == "name"}
@@ -104,6 +106,25 @@ def require_masks(state: State) -> None:
 
 def _nothing(site_id: str) -> None:
     """Stands for the masks of a field while options are checked."""
+
+
+def _check_device(step: Step) -> None:
+    """A segmenter that is told to take a GPU needs one; the run's own device is known to be there.
+
+    Raises:
+        UsageError: torch sees no GPU.
+    """
+    if step.kind != "segment" or step.options.get("device") != "cuda":
+        return
+    from cellwise.app.request import pick_device
+
+    try:
+        pick_device("cuda")
+    except UsageError as error:
+        raise UsageError(
+            f"Step {step.name!r}, option 'device': cuda is asked for, and torch sees no GPU here "
+            "(`cellwise doctor` tells more)."
+        ) from error
 
 
 def _build(step: Step, build: Any, options: dict[str, Any]) -> None:

@@ -1,11 +1,17 @@
 """Segmenters with weights: where these lie, and the part kept from batch to batch.
 
-Parts of ours have an option `read`, through which the step hands them their weights; those of
-other packages read a file themselves. Either may have `device` and `threads`. Which they have is
-seen from their source, so that torch is imported only where a network is used.
+Parts of ours have an option `read`, through which the step hands them their weights; adapters to
+other packages read a file themselves. Either may have `device` and `threads`, where None is what
+the run says. Which they have is seen from their source, so that torch is imported only where a
+network is used.
+
+Beside `build` the file of a part may have `weights_file(weights) -> Path`, the file that it reads
+itself, and `check_card(card, name, option)`, which refuses weights of another kind.
 """
 
 import ast
+import importlib
+import importlib.util
 import json
 import os
 from collections.abc import Callable
@@ -29,6 +35,8 @@ Segment = Callable[[Field], Masks]
 
 # Options that name weights; empty stands for the part's own name.
 _NAMING = ("weights", "nuclei", "cells")
+# Options that say where and how fast a part works.
+_WHERE = ("device", "threads")
 
 
 class _Enough(Exception):
@@ -45,43 +53,62 @@ def uses_device(options: dict[str, Any]) -> bool:
     return "device" in _defaults(options)
 
 
-def weights_of(options: dict[str, Any]) -> list[Path]:
-    """The files of weights that the chosen part reads; none for a part without weights.
+def weights_of(options: dict[str, Any]) -> dict[str, Path]:
+    """The files of weights that the chosen part reads, by the option that names each.
 
-    Where a part of another package takes that package's own weights, these are not among them.
+    A file that lies in the cache of another package is among them; none for a part without weights.
 
     Raises:
-        UsageError: Weights of a part of ours are nowhere.
+        UsageError: There are no such weights.
     """
     defaults = _defaults(options)
-    names = [options.get(key, defaults[key]) for key in _NAMING if key in defaults]
+    names = {key: options.get(key, defaults[key]) for key in _NAMING if key in defaults}
     if is_network(options):
-        return [find_network(str(name or options["name"])) for name in names]
-    files = [Path(name).expanduser() for name in names if isinstance(name, str) and name]
-    return [file for file in files if file.is_file()]
+        return {key: find_network(str(name or options["name"])) for key, name in names.items()}
+    weights_file = _beside_build(options, "weights_file")
+    if weights_file is not None:
+        return {"weights": weights_file(str(names["weights"] or ""))}
+    files = {key: Path(name).expanduser() for key, name in names.items() if isinstance(name, str)}
+    return {key: file for key, file in files.items() if names[key] and file.is_file()}
 
 
 def handed(options: dict[str, Any], job: Job) -> dict[str, Any]:
-    """The options with what the job says of device and threads, where the part has such options."""
+    """The options with what the job says of device and threads, where the part leaves it open."""
     defaults = _defaults(options)
     spec = dict(options)
-    if "device" in defaults:
-        spec.setdefault("device", job.device)
-    if "threads" in defaults and job.workers > 1:
-        spec.setdefault("threads", max(1, (os.cpu_count() or 1) // job.workers))
+    if "device" in defaults and spec.get("device") is None:
+        spec["device"] = job.device
+    if "threads" in defaults and spec.get("threads") is None and job.workers > 1:
+        spec["threads"] = max(1, (os.cpu_count() or 1) // job.workers)
     return spec
 
 
+def named_only(options: dict[str, Any]) -> dict[str, Any]:
+    """The options without those that count by something else than their text.
+
+    Weights count by their bytes and the device by the one that is used (`key_parts` of the step);
+    threads change nothing, whoever says how many.
+
+    Raises:
+        UsageError: There are no such weights.
+    """
+    apart = {*weights_of(options), *_WHERE}
+    return {key: value for key, value in options.items() if key not in apart}
+
+
 def check_network(options: dict[str, Any]) -> None:
-    """Refuse wrong options and missing weights without reading these.
+    """Refuse wrong options and missing or exchanged weights without reading more than their cards.
 
     Raises:
         BadOption: An option cannot take its value.
         UsageError: There are no such weights.
-        FormatError: They are torn or no weights of ours.
+        FormatError: They are torn, no weights of ours, or those of another network.
     """
-    for path in weights_of(options):
-        read_network_card(path)
+    check_card = _beside_build(options, "check_card")
+    for option, path in weights_of(options).items():
+        card = read_network_card(path)
+        if check_card is not None:
+            check_card(card, str(options.get(option) or card.name), option)
     try:
         segmenters.build({**options, "read": _stop})
     except _Enough:
@@ -90,7 +117,7 @@ def check_network(options: dict[str, Any]) -> None:
 
 def network_segmenter(options: dict[str, Any], job: Job) -> Segment:
     """The part with its weights; the same one as for the batch before where nothing changed."""
-    digests = tuple(network_digest(path) for path in weights_of(options))
+    digests = tuple(network_digest(path) for path in weights_of(options).values())
     return _kept(json.dumps(handed(options, job), sort_keys=True), digests)
 
 
@@ -109,9 +136,22 @@ def _stop(name: str) -> NoReturn:
     raise _Enough
 
 
+def _beside_build(options: dict[str, Any], what: str) -> Callable[..., Any] | None:
+    """What the file of a part of ours has of this name; None where it has nothing."""
+    module = f"{segmenters.package}.{_part(options)}"
+    if importlib.util.find_spec(module) is None:
+        return None
+    found: Callable[..., Any] | None = getattr(importlib.import_module(module), what, None)
+    return found
+
+
+def _part(options: dict[str, Any]) -> str:
+    return str(options.get("name") or "watershed")
+
+
 def _defaults(options: dict[str, Any]) -> dict[str, Any]:
     """The part's options with their defaults; a default that is no plain value counts as None."""
-    page = segmenters.page(str(options.get("name") or "watershed"))
+    page = segmenters.page(_part(options))
     return {option.name: _plain(option.default) for option in page.options}
 
 

@@ -44,7 +44,7 @@ def build(
     nuclei: Literal["find", "none"] = "find",
     body: Sequence[str] | None = None,
     batch: Annotated[int, Limits(ge=1)] = 8,
-    device: Literal["cpu", "cuda"] = "cpu",
+    device: Literal["cpu", "cuda"] | None = None,
 ) -> Callable[[Field], Masks]:
     """Make the segmenter.
 
@@ -58,15 +58,14 @@ def build(
         nuclei: `none` spares the second look; cells then have no nucleus.
         body: Roles or names of the channels that show the cell body; None as for `watershed`.
         batch: Tiles that go through the network together.
-        device: `cpu` or `cuda`.
+        device: `cpu` or `cuda`; None takes that of the run (`--device`).
 
     Returns:
         A function from a field to its masks. It raises `InputError` with code `channel_missing`
         where the field shows neither body nor nucleus.
     """
     require_package("cellpose", "cellpose")
-    kept = [_home() / name for name in _OWN]
-    path = find_weights(weights, kept, extra="cellpose", fetch=_FETCH)
+    path = weights_file(weights)
     options = {
         "diameter": diameter,
         "flow_threshold": flow_threshold,
@@ -76,7 +75,7 @@ def build(
     }
 
     def cellpose(field: Field) -> Masks:
-        model = _model(path, path.stat().st_mtime_ns, device)
+        model = _model(path, path.stat().st_mtime_ns, device or "cpu")
 
         def look(first: Plane, second: Plane | None = None) -> npt.NDArray[Any]:
             # The network reads three planes whose order does not matter.
@@ -95,6 +94,16 @@ def build(
         return paired(cells, look(nucleus))
 
     return cellpose
+
+
+def weights_file(weights: str = "") -> Path:
+    """The file that is read for this option.
+
+    Raises:
+        UsageError: There is none.
+    """
+    kept = [_home() / name for name in _OWN]
+    return find_weights(weights, kept, extra="cellpose", fetch=_FETCH)
 
 
 def _home() -> Path:

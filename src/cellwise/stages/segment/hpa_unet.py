@@ -29,6 +29,10 @@ Predict = Callable[[npt.NDArray[np.float32]], Maps]
 _PIXEL_SIZE = 0.08
 # And their side in pixels.
 _SIDE = 2048
+# Enlarging further shows the networks nothing new, and a size in nanometres fills the memory.
+_MOST_ZOOM = 2.0
+# By which the two networks are told apart.
+_FIRST_ROLE = {"nuclei": "nucleus", "cells": "microtubule"}
 
 
 def build(
@@ -42,8 +46,8 @@ def build(
     *,
     stretch: bool = False,
     batch: Annotated[int, Limits(ge=1)] = 8,
-    device: str = "cpu",
-    threads: int | None = None,
+    device: Literal["cpu", "cuda"] | None = None,
+    threads: Annotated[int, Limits(ge=1)] | None = None,
     read: Read | None = None,
 ) -> Callable[[Field], Masks]:
     """Make the segmenter.
@@ -60,8 +64,8 @@ def build(
         stretch: Bring each channel's darkest and brightest thousandth to 0 and 1 first, for fields
             that use a small part of their range.
         batch: Fields that go through a GPU together.
-        device: `cpu` or `cuda`.
-        threads: For the processor; None leaves torch's own number.
+        device: `cpu` or `cuda`; None takes that of the run (`--device`).
+        threads: For the processor; None shares the cores between the run's workers.
         read: Fetches weights by name; the step passes it.
 
     Returns:
@@ -71,17 +75,33 @@ def build(
     if read is None:
         raise BadOption("segmenter hpa_unet: it is called by the step, which reads its weights.")
 
-    def network(name: str, role: str) -> "_Network":
+    def network(name: str, option: str) -> "_Network":
         card, tensors = read(name)
-        if card.channels and card.channels[0] != role:
-            raise FormatError(
-                f"Weights {name!r} are {card.name!r}, whose first channel is {card.channels[0]!r}, "
-                f"not {role!r}: segment.nuclei and segment.cells name the wrong network."
-            )
-        return _load(card, tensors, name, device=device, views=views, threads=threads)
+        check_card(card, name, option)
+        return _load(card, tensors, name, device=device or "cpu", views=views, threads=threads)
 
     look = _Look(scale, pixel_size, er_from, margin, stretch)
-    return _HpaUnet(network(nuclei, "nucleus"), network(cells, "microtubule"), look, batch)
+    return _HpaUnet(network(nuclei, "nuclei"), network(cells, "cells"), look, batch)
+
+
+def check_card(card: NetworkCard, name: str, option: str) -> None:
+    """Refuse weights that this segmenter cannot use, or that belong to its other network.
+
+    Args:
+        card: What the weights say of themselves.
+        name: What the user calls them.
+        option: `nuclei` or `cells`.
+
+    Raises:
+        FormatError: They are of another kind, or of the other network.
+    """
+    role = _FIRST_ROLE[option]
+    if card.channels and card.channels[0] != role:
+        raise FormatError(
+            f"Weights {name!r} are {card.name!r}, whose first channel is {card.channels[0]!r}, "
+            f"not {role!r}: segment.{option} names the wrong network."
+        )
+    _shown(card, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +115,22 @@ class _Look:
     stretch: bool
 
     def factor(self, field: Field) -> float:
-        """Size at the networks over full size."""
-        return self.scale * (self.pixel_size or field.pixel_size or _PIXEL_SIZE) / _PIXEL_SIZE
+        """Size at the networks over full size.
+
+        Raises:
+            InputError: `pixel_size`: the pixels are said to be too coarse for the networks.
+        """
+        size = self.pixel_size or field.pixel_size or _PIXEL_SIZE
+        factor = self.scale * size / _PIXEL_SIZE
+        if factor > _MOST_ZOOM:
+            raise InputError(
+                f"{field.site_id}: with pixels of {size:g} µm the field would be enlarged "
+                f"{factor:.1f} times; more than {_MOST_ZOOM:g} shows the networks nothing new.",
+                code="pixel_size",
+                remedy="If that is not its size, give segment.pixel_size in micrometres.",
+                path=field.site_id,
+            )
+        return factor
 
     def standard_side(self, field: Field) -> float | None:
         """Side of one of the hosts' fields at the networks' size; None where sizes are unknown."""
@@ -192,6 +226,19 @@ def _load(
 ) -> _Network:
     from cellwise.parts.pixel_nets._predict import load_net, predict, to_bytes
 
+    planes, mean, deviation = _shown(card, name)
+    net = load_net(card.net, tensors, device, source=f"Weights {name!r}")
+
+    def answer(shown: npt.NDArray[np.float32]) -> Maps:
+        return to_bytes(predict(net, shown, device=device, views=views, threads=threads))
+
+    return _Network(planes, mean, deviation, answer)
+
+
+def _shown(
+    card: NetworkCard, name: str
+) -> tuple[tuple[str | None, ...], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Roles of the planes that a network reads, and what each is normalised with."""
     try:
         planes = tuple(card.facts["planes"])
         mean, deviation = (
@@ -204,9 +251,4 @@ def _load(
             f"their card does not say how to show it a field ({error!r}). Convert the published "
             "files with `cellwise models convert`."
         ) from error
-    net = load_net(card.net, tensors, device, source=f"Weights {name!r}")
-
-    def answer(shown: npt.NDArray[np.float32]) -> Maps:
-        return to_bytes(predict(net, shown, device=device, views=views, threads=threads))
-
-    return _Network(planes, mean, deviation, answer)
+    return planes, mean, deviation

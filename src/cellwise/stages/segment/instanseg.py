@@ -43,7 +43,7 @@ def build(
     seed_threshold: Annotated[float, Limits(ge=0, le=1)] | None = None,
     min_size: Annotated[int, Limits(ge=0)] | None = None,
     tile: Annotated[int, Limits(ge=128)] = 512,
-    device: Literal["cpu", "cuda"] = "cpu",
+    device: Literal["cpu", "cuda"] | None = None,
 ) -> Callable[[Field], Masks]:
     """Make the segmenter.
 
@@ -56,14 +56,14 @@ def build(
         seed_threshold: How sure a cell's seed has to be; None leaves the weights' own.
         min_size: Smaller cells, in pixels of the network, are dropped; None as above.
         tile: Side of the tiles in which fields above 6.75 million pixels are taken.
-        device: `cpu` or `cuda`.
+        device: `cpu` or `cuda`; None takes that of the run (`--device`).
 
     Returns:
         A function from a field to its masks. It raises `InputError` with code `pixel_size` where
         none is known, or `channel_missing`.
     """
     require_package("instanseg", "instanseg")
-    path = find_weights(weights, _kept(), extra="instanseg", fetch=_FETCH)
+    path = weights_file(weights)
     limits = {
         "mask_threshold": mask_threshold,
         "seed_threshold": seed_threshold,
@@ -78,7 +78,7 @@ def build(
             "pixel_size": _pixel_size(field, pixel_size),
             "return_image_tensor": False,
         }
-        model = _model(path, path.stat().st_mtime_ns, device)
+        model = _model(path, path.stat().st_mtime_ns, device or "cpu")
         if planes[0].size <= _MOST_AT_ONCE:
             answer = model.eval_small_image(planes, **options)
         else:
@@ -89,6 +89,15 @@ def build(
         return Masks(images[0], images[0]) if len(images) == 1 else paired(images[1], images[0])
 
     return instanseg
+
+
+def weights_file(weights: str = "") -> Path:
+    """The file that is read for this option.
+
+    Raises:
+        UsageError: There is none.
+    """
+    return find_weights(weights, _kept(), extra="instanseg", fetch=_FETCH)
 
 
 def _kept() -> list[Path]:

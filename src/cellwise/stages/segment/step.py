@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from pydantic import TypeAdapter
 
 from cellwise.domain.records import Field, Masks, Site
 from cellwise.domain.steps import Job, SiteRecord
@@ -24,6 +25,7 @@ from cellwise.stages.segment._network import (
     check_network,
     handed,
     is_network,
+    named_only,
     network_segmenter,
     uses_device,
     weights_of,
@@ -71,7 +73,7 @@ def work(site_ids: Sequence[str], job: Job) -> list[SiteRecord]:
     """Segment these sites; one that cannot be read comes back with its error."""
     run = RunFolder(job.run)
     sites = read_sites(run.sites, only=site_ids)
-    spec = _spec(job.options, sites, job.images)
+    spec = _spec(job, sites)
     if is_network(spec):
         segment = network_segmenter(spec, job)
     else:
@@ -87,7 +89,7 @@ def check_part(options: dict[str, Any]) -> None:
     Raises:
         BadOption: An option cannot take its value.
         UsageError: There are no such weights.
-        FormatError: They are torn or no weights of ours.
+        FormatError: They are torn, no weights of ours, or those of another network.
     """
     if is_network(options):
         check_network(options)
@@ -95,16 +97,30 @@ def check_part(options: dict[str, Any]) -> None:
         segmenters.build(options)
 
 
+def key_options(options: dict[str, Any]) -> dict[str, Any]:
+    """The options that the key takes as they are written; `key_parts` says the rest.
+
+    Raises:
+        UsageError: There are no such weights.
+    """
+    return named_only(options)
+
+
 def key_parts(options: dict[str, Any], device: str) -> list[str]:
     """What the result depends on beside the options: weights by their bytes, and the device.
 
     Empty for a part that has neither, whose keys stay what they were before there were networks.
 
+    Args:
+        options: All options of the step.
+        device: That of the run; an option `device` of the part is stronger.
+
     Raises:
         UsageError: There are no such weights.
     """
-    weights = [network_digest(path) for path in weights_of(options)]
-    return [*weights, device] if uses_device(options) else weights
+    weights = [network_digest(path) for path in weights_of(options).values()]
+    used = str(options.get("device") or device)
+    return [*weights, used] if uses_device(options) else weights
 
 
 def present(job: Job, site_ids: Iterable[str]) -> list[str]:
@@ -145,14 +161,21 @@ def finish(job: Job, site_ids: Collection[str]) -> dict[str, Any]:
     }
 
 
-def _spec(options: dict[str, Any], sites: list[Site], images: Path) -> dict[str, Any]:
+def _spec(job: Job, sites: list[Site]) -> dict[str, Any]:
+    options = job.options
     own = build(options.get("name") or "watershed", options.get("masks") or "")
     spec = {**options, "name": own["name"]}
     if own["name"] != "given":
         spec.pop("masks", None)
     elif own["masks"]:
-        allowed = bool(options.get("allow_pickle"))
-        spec["load"] = GivenMasks(own["masks"], sites, images=images, allow_pickle=allowed)
+        spec["load"] = GivenMasks(
+            own["masks"],
+            sites,
+            table=RunFolder(job.run).sites,
+            images=job.images,
+            # As the part reads its option: "f" and "no" are texts, and true as such.
+            allow_pickle=TypeAdapter(bool).validate_python(options.get("allow_pickle", False)),
+        )
     return spec
 
 
