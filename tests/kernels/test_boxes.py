@@ -123,6 +123,16 @@ def test_what_is_no_label_image_is_refused(wrong):
     assert error.value.code == "mask_type"
 
 
+def test_numbers_beyond_signed_64_bits_are_refused_and_those_below_kept():
+    labels = np.zeros((3, 4), np.uint64)
+    labels[1, 1:3] = 2**63 - 1
+    assert find_boxes(labels).ids.tolist() == [2**63 - 1]
+    labels[2, 0] = 2**63
+    with pytest.raises(InputError, match=str(2**63)) as error:
+        find_boxes(labels)
+    assert error.value.code == "mask_type"
+
+
 def test_selection_keeps_all_columns_together():
     labels = np.arange(12, dtype=np.uint16).reshape(3, 4)
     found = find_boxes(labels)

@@ -1,13 +1,17 @@
 """Masks as numpy files, and pickles that are opened by nobody's mistake."""
 
 import builtins
+import contextlib
 import datetime
 import os
 import pickle
+import tracemalloc
 import zipfile
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cellwise.errors import InputError
 from cellwise.store.given_arrays import read_npy, read_npz, read_seg_npy
@@ -92,6 +96,84 @@ def test_claims_of_endless_arrays_are_not_believed(tmp_path):
         archive.write(path, "arr_0.npy")
     with pytest.raises(InputError, match="larger than any field"):
         read_npz(tmp_path / "a.npz")
+
+
+def test_an_archive_may_not_unfold_to_more_than_a_gigabyte(tmp_path):
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("arr_0.npy", b"")
+    # The directory at the end of the archive says how long a member is once it is unfolded.
+    content = bytearray(path.read_bytes())
+    at = content.rindex(b"PK\x01\x02") + 24
+    content[at : at + 4] = (10**9 + 1).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="1 GB") as caught:
+        read_npz(path)
+    assert caught.value.code == "mask_file"
+
+
+def object_file(path, content):
+    """A numpy file of objects whose pickle is `content`."""
+    with path.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(
+            stream, {"descr": "|O", "fortran_order": False, "shape": ()}
+        )
+        stream.write(content)
+    return path
+
+
+def test_a_memo_of_absurd_length_is_not_believed(tmp_path):
+    # None is noted as number 2^24, for which a table by number takes 256 MB.
+    path = object_file(tmp_path / "a_seg.npy", b"\x80\x02Nr\x00\x00\x00\x01.")
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="no array 'masks'"):
+            read_seg_npy(path, allow_pickle=True)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind", [">u2", "<u2", ">i8", "<f4", "u1", "O", "<U3"])
+def test_arrays_of_any_byte_order_keep_their_numbers(tmp_path, kind):
+    masks, twin = LABELS.clip(0, 60_000).astype(">u2"), np.array([3, 4, 5]).astype(kind)
+    content = np.array({"twin": twin, "again": twin, "masks": masks, "x": masks.T}, dtype=object)
+    np.save(tmp_path / "a_seg.npy", content)
+    found = read_seg_npy(tmp_path / "a_seg.npy", allow_pickle=True)
+    assert np.array_equal(found, LABELS.clip(0, 60_000))
+
+
+def test_number_types_that_claim_to_hold_objects_are_not_believed(tmp_path):
+    path = tmp_path / "a_seg.npy"
+    object_file(path, pickle.dumps(np.array({"masks": LABELS}, dtype=object), protocol=4))
+    content = path.read_bytes()
+    # The last entry of the number type's state, before the bytes of the array.
+    assert content.count(b"K\x00t\x94b\x89C") == 1
+    path.write_bytes(content.replace(b"K\x00t\x94b\x89C", b"K\x3ft\x94b\x89C"))
+    assert np.array_equal(read_seg_npy(path, allow_pickle=True), LABELS)
+
+
+@pytest.mark.parametrize("changed", [b"cnumpy\nndarray\n", b"c_codecs\nencode\n", b"]"])
+def test_nothing_but_an_array_may_be_given_content(tmp_path, changed):
+    path = object_file(
+        tmp_path / "a_seg.npy", b"\x80\x02" + changed + b"}X\x01\x00\x00\x00aK\x01sb."
+    )
+    with pytest.raises(InputError, match="changes an object") as caught:
+        read_seg_npy(path, allow_pickle=True)
+    assert caught.value.code == "mask_pickle"
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_any_damage_to_a_pickle_is_an_error_of_the_file_or_none(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("damage") / "a_seg.npy"
+    content = bytearray(pickle.dumps({"masks": LABELS, "x": ["a", 1.5]}, protocol=2))
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    object_file(path, bytes(content))
+    # Any other error fails the test.
+    with contextlib.suppress(InputError):
+        assert isinstance(read_seg_npy(path, allow_pickle=True), np.ndarray)
 
 
 @pytest.mark.parametrize("kind", ["npy", "npz", "seg"])

@@ -24,10 +24,10 @@ def site(name="a", *files, raw=None):
 def put(folder, name, labels=ONE):
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".npy":
-        np.save(path, labels)
-    elif path.suffix == ".npz":
-        np.savez_compressed(path, labels)
+    ending = path.suffix.lower()
+    if ending in (".npy", ".npz"):
+        with path.open("wb") as stream:
+            (np.save if ending == ".npy" else np.savez_compressed)(stream, labels)
     else:
         tifffile.imwrite(path, labels)
     return path
@@ -177,3 +177,52 @@ def test_a_torn_json_file_does_not_hide_the_masks_of_others(tmp_path):
     assert load("a") is not None
     with pytest.raises(InputError, match=r"torn\.json"):
         load("b")
+
+
+@pytest.mark.parametrize("meaning", [None, "ZYX", "CYX", "TYX"])
+def test_a_stack_of_pictures_is_refused_and_never_flattened(tmp_path, meaning):
+    more = {"imagej": True, "metadata": {"axes": meaning}} if meaning else {}
+    tifffile.imwrite(tmp_path / "a.tif", np.stack([ONE, TWO]), photometric="minisblack", **more)
+    with pytest.raises(InputError, match="2 pictures") as caught:
+        GivenMasks(tmp_path, [site()])("a")
+    assert caught.value.code == "mask_values"
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("name", ["a.TIF", "a_cells.Npy", "a.NPZ", "cells/a.TIFF"])
+def test_the_case_of_an_ending_does_not_matter(tmp_path, name):
+    put(tmp_path, name)
+    load = GivenMasks(tmp_path, [site()])
+    assert load.matches_any()
+    assert np.array_equal(load("a").cells, ONE)
+
+
+@pytest.mark.parametrize("name", ["a.GeoJSON", "a.JSON"])
+def test_the_case_of_an_ending_does_not_matter_for_outlines(tmp_path, name):
+    (tmp_path / name).write_text(json.dumps([square()]))
+    assert len(GivenMasks(tmp_path, [site()])("a").cells.objects) == 1
+
+
+def test_a_coco_file_in_capitals_is_found(tmp_path):
+    coco(tmp_path, "COCO.JSON")
+    assert len(GivenMasks(tmp_path, [site()])("a").cells.objects) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("a_cells.tif", "a_cells.npy"),
+        ("a_nuclei.tif", "a_nuclei.TIFF"),
+        ("a.tif", "a.npz"),
+        ("cells/a.tif", "cells/a.TIF"),
+    ],
+)
+def test_two_files_of_one_name_are_refused(tmp_path, first, second):
+    put(tmp_path, first)
+    assert GivenMasks(tmp_path, [site()])("a") is not None
+    put(tmp_path, second)
+    load = GivenMasks(tmp_path, [site()])
+    assert load.matches_any()
+    with pytest.raises(InputError, match=f"{first} and {second}|{second} and {first}") as caught:
+        load("a")
+    assert caught.value.code == "mask_ambiguous"

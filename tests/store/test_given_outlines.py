@@ -254,8 +254,6 @@ def test_a_broken_segmentation_is_named(tmp_path, segmentation):
         {"images": [{"id": 1}]},
         {"images": [{"id": [1], "file_name": "a"}]},
         {"annotations": [7]},
-        {"annotations": [{"image_id": [1]}]},
-        {"annotations": [{"image_id": 1, "category_id": {}}]},
         {"categories": {"a": 1}},
     ],
 )
@@ -263,3 +261,30 @@ def test_a_broken_coco_file_is_named(tmp_path, more):
     with pytest.raises(InputError, match=r"coco\.json") as caught:
         coco(tmp_path, **{"annotations": [], **more})
     assert caught.value.code == "mask_file"
+
+
+@pytest.mark.parametrize("name", ["", ".", "/", "\\"])
+def test_a_picture_without_a_name_matches_nothing(tmp_path, name):
+    images = [{"id": 1, "file_name": name}, {"id": 2, "file_name": "b.png"}]
+    table = coco(tmp_path, [annotation([[0, 0, 4, 0, 4, 4]], image=2)], images=images)
+    assert table.find([name, "", "."]) is None
+    assert table.find(["b"]) == 2
+    assert len(table.shapes(2)[0].objects) == 1
+
+
+@pytest.mark.parametrize("homeless", [{}, {"image_id": None}, {"image_id": [1]}])
+def test_annotations_of_no_picture_are_left_out_and_counted_once(tmp_path, homeless):
+    square = [[0, 0, 4, 0, 4, 4]]
+    known = [annotation(square), annotation(square, image=0)]
+    table = coco(tmp_path, [*known, {"category_id": 1, "segmentation": square, **homeless}])
+    assert [len(table.shapes(image)[0].objects) for image in (1, 0)] == [1, 1]
+    assert [table.shapes(image)[0].skipped for image in (1, 0)] == [1, 0]
+
+
+def test_a_category_that_is_no_number_concerns_its_picture_only(tmp_path):
+    square = [[0, 0, 4, 0, 4, 4]]
+    table = coco(tmp_path, [annotation(square, category={}, id=5), annotation(square, image=0)])
+    with pytest.raises(InputError, match="annotation 5") as caught:
+        table.shapes(1)
+    assert caught.value.code == "mask_file"
+    assert len(table.shapes(0)[0].objects) == 1

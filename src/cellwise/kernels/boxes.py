@@ -1,7 +1,7 @@
 """Where each cell lies: one pass over a label image gives box, area and centre of all its cells.
 
-A label image holds 0 for background and a cell's number elsewhere. Numbers may have gaps and be of
-any size; a table by number is kept, so the frame is read once and never per cell.
+A label image holds 0 for background and a cell's number elsewhere. Numbers may have gaps and go up
+to 2^63 - 1; a table by number is kept, so the frame is read once and never per cell.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from cellwise.errors import InputError
 Labels = npt.NDArray[Any]
 # Above this the table by number would be larger than the frame; such numbers are renumbered first.
 _LARGEST_TABLE = 1 << 22
+_HIGHEST = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +67,16 @@ def find_boxes(labels: Labels) -> Boxes:
     """Boxes, areas and centres of all cells in `labels[y, x]`; zero cells give empty arrays.
 
     Raises:
-        InputError: `labels` is not a two-dimensional picture of whole numbers from 0.
+        InputError: `labels` is not a two-dimensional picture of whole numbers from 0 to 2^63 - 1.
     """
     frame = as_labels(labels)
     top = int(frame.max(initial=0))
+    if top > _HIGHEST:
+        raise InputError(
+            f"A label image holds the number {top}, above {_HIGHEST}.",
+            code="mask_type",
+            remedy="Number the cells 1, 2, 3...",
+        )
     if top > max(_LARGEST_TABLE, frame.size):
         return _find_sparse(frame)
     table = _scan(frame, top + 1)

@@ -11,10 +11,11 @@ of the Cellpose editor (Stringer et al., Nat Methods 18, 100, 2021).
 
 import io
 import pickle
+import struct
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,12 +27,14 @@ Array = npt.NDArray[Any]
 
 ONE_IMAGE = ("arr_0", "masks", "labels")
 _PAIR = ("cells", "nuclei")
-# No label image of a field is larger; a small archive may claim to unfold to more than the memory.
+# No label image of a field is larger. A small archive may unfold to more than the memory, so that
+# what it holds is bounded apart.
 _MOST_BYTES = 1 << 33
+_MOST_UNFOLDED = 10**9
 _TORN = (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, SyntaxError)
 _TORN_PICKLE = (
     *(*_TORN, TypeError, AttributeError, IndexError, MemoryError, RecursionError),
-    pickle.UnpicklingError,
+    *(pickle.UnpicklingError, struct.error, OverflowError, AssertionError),
 )
 # `numpy.core` is the name of `numpy._core` in files of older versions.
 _BUILDERS = {
@@ -39,6 +42,7 @@ _BUILDERS = {
     ("multiarray", "scalar"),
     ("numeric", "_frombuffer"),
 }
+_BUILD: Any = pickle._Unpickler.dispatch[pickle.BUILD[0]]
 PICKLE_REMEDY = (
     "Export the masks as TIFF or PNG. If you made the file yourself: "
     "--set segment.allow_pickle=true."
@@ -75,8 +79,8 @@ def read_npz(path: Path) -> tuple[Array, Array | None]:
             sizes = {info.filename: info.file_size for info in archive.infolist()}
             names = [name.removesuffix(".npy") for name in sizes]
             chosen = _chosen(path, names)
-            if sum(sizes[f"{name}.npy"] for name in chosen) > _MOST_BYTES:
-                raise broken(path, "its arrays are larger than any field")
+            if sum(sizes[f"{name}.npy"] for name in chosen) > _MOST_UNFOLDED:
+                raise broken(path, "its arrays are larger than any field (1 GB)")
             found = [_member(path, archive, name) for name in chosen]
     except (*_TORN, MemoryError, RuntimeError, NotImplementedError) as error:
         if isinstance(error, InputError):
@@ -119,8 +123,15 @@ class _ForeignError(pickle.UnpicklingError):
     """The file asks for something that is no plain data."""
 
 
-class _PlainData(pickle.Unpickler):
-    """Builds arrays, dicts, lists, texts and numbers; anything else ends the reading."""
+class _PlainData(pickle._Unpickler):
+    """Builds arrays, dicts, lists, texts and numbers; anything else ends the reading.
+
+    The reader in C keeps its memo as a table as long as the largest number that the file names, so
+    a file of twenty bytes could ask for all memory; that of Python keeps what there is.
+    """
+
+    stack: list[Any]
+    memo: dict[int, Any]
 
     def find_class(self, module: str, name: str) -> Any:
         if module == "numpy" and name in ("ndarray", "dtype"):
@@ -131,6 +142,28 @@ class _PlainData(pickle.Unpickler):
         if (module, name) == ("_codecs", "encode"):
             return _bytes_of_text
         raise _ForeignError(f"it asks for {module}.{name}, which is no plain data")
+
+    def _load_build(self) -> None:
+        """Gives an array its content; any other object could be changed by it.
+
+        A number type takes its byte order only: numpy believes the rest, damaged or not, and a type
+        that is said to hold objects makes it follow numbers as places in memory.
+        """
+        *_, made, state = self.stack
+        if isinstance(made, np.dtype):
+            self.stack.pop()
+            ordered = made.newbyteorder(state[1])
+            self.stack[-1] = ordered
+            self.memo.update({key: ordered for key, held in self.memo.items() if held is made})
+        elif isinstance(made, np.ndarray):
+            _BUILD(self)
+        else:
+            raise _ForeignError(f"it changes an object of type {type(made).__name__}")
+
+    dispatch: ClassVar[dict[int, Any]] = {
+        **pickle._Unpickler.dispatch,
+        pickle.BUILD[0]: _load_build,
+    }
 
 
 def _bytes_of_text(text: str, encoding: str) -> bytes:

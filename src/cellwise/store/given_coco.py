@@ -24,16 +24,20 @@ class CocoFile:
         path: The file.
         images: Number of the picture by `file_name`, by its last part, and by both without ending;
             None where two pictures share such a name.
+        files: The `file_name` of each picture.
         sizes: Height and width of each picture, None where not said.
         annotations: Per picture, in the order of the file.
         nuclei: Ids of the categories that hold nuclei, as texts.
+        homeless: Annotations that name no picture; counted once, with the first picture.
     """
 
     path: Path
     images: dict[str, Any]
+    files: dict[Any, str]
     sizes: dict[Any, tuple[int, int] | None]
     annotations: dict[Any, list[dict[str, Any]]]
     nuclei: frozenset[str]
+    homeless: int = 0
 
     def find(self, names: list[str]) -> Any:
         """The number of the picture that has one of these names, None where there is none."""
@@ -47,12 +51,14 @@ class CocoFile:
             InputError: `mask_file`.
         """
         kinds: dict[bool, list[Outline | Runs]] = {False: [], True: []}
-        skipped = 0
+        skipped = self.homeless if image == next(iter(self.sizes), None) else 0
         for entry in self.annotations.get(image, ()):
             if entry.get("iscrowd"):
                 skipped += 1
                 continue
             what = f"annotation {entry.get('id', '?')}"
+            if not _is_key(entry.get("category_id", 0)):
+                raise broken(self.path, f"{what} has a category_id that is no number")
             kinds[str(entry.get("category_id")) in self.nuclei].append(
                 _object(self.path, what, entry)
             )
@@ -84,22 +90,25 @@ def _read(path: Path, size: int, changed: int) -> CocoFile | None:
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise broken(path, f"{key!r} is no list of entries")
     images: dict[str, Any] = {}
-    sizes = {}
+    files, sizes = {}, {}
     for entry in parts["images"]:
         number, name = entry.get("id"), entry.get("file_name")
         if not _is_key(number) or not isinstance(name, str):
             raise broken(path, "a picture has no id or no file_name")
+        files[number] = name
         sizes[number] = _size(entry.get("height"), entry.get("width"))
         for key in _names(name):
             images[key] = number if images.get(key, number) == number else None
     annotations: dict[Any, list[dict[str, Any]]] = {}
+    homeless = 0
     for entry in parts["annotations"]:
-        if not _is_key(entry.get("image_id")) or not _is_key(entry.get("category_id", 0)):
-            raise broken(path, "an annotation has no image_id, or its category_id is no number")
-        annotations.setdefault(entry["image_id"], []).append(entry)
+        if _is_key(entry.get("image_id")):
+            annotations.setdefault(entry["image_id"], []).append(entry)
+        else:
+            homeless += 1
     named = {str(e.get("id")): str(e.get("name")).lower() for e in parts["categories"]}
     nuclei = (number for number, name in named.items() if "nucle" in name)
-    return CocoFile(path, images, sizes, annotations, frozenset(nuclei))
+    return CocoFile(path, images, files, sizes, annotations, frozenset(nuclei), homeless)
 
 
 def _is_key(value: Any) -> bool:
@@ -108,6 +117,8 @@ def _is_key(value: Any) -> bool:
 
 def _names(file_name: str) -> list[str]:
     path = PurePosixPath(file_name.replace("\\", "/"))
+    if not path.name:
+        return []  # A picture that matches nothing.
     return list(dict.fromkeys([str(path), path.name, str(path.with_suffix("")), path.stem]))
 
 

@@ -2,7 +2,8 @@
 
 Names: the field's id, its id as the images' folder writes it, or the name of one of its image
 files; with `_cells` and `_nuclei` for two files, or alone, with `_masks`, `_cp_masks` or `_seg` for
-one. Two sub-folders `cells` and `nuclei` (or `hpa_cell_mask` and `hpa_nuclei_mask`) do as well.
+one. Two sub-folders `cells` and `nuclei` (or `hpa_cell_mask` and `hpa_nuclei_mask`) do as well. No
+mask is taken by a name that fits two fields of the run, or where several files have the name.
 Forms: label images (`.tif`, `.tiff`, `.png`), numpy files (`.npy`, `.npz`), `.geojson`, and COCO
 `.json` files for many fields.
 
@@ -10,7 +11,7 @@ Source: file names of Cellpose (`_masks`, `_cp_masks`, `_seg.npy`), of the HPA 2
 and of a run folder of ours.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -23,8 +24,15 @@ from cellwise.errors import InputError
 from cellwise.store.given_arrays import read_npy, read_npz, read_seg_npy
 from cellwise.store.given_coco import CocoFile, read_coco
 from cellwise.store.given_geojson import read_geojson
+from cellwise.store.given_names import (
+    ids_of,
+    image_paths,
+    names_in_table,
+    names_of_sites,
+    stems_of,
+)
 from cellwise.store.given_shapes import Shapes, broken
-from cellwise.store.images import read_pixels
+from cellwise.store.images import read_header, read_pixels
 
 Part = npt.NDArray[Any] | Shapes
 
@@ -51,6 +59,8 @@ class GivenMasks:
     Args:
         folder: The folder of masks.
         sites: The fields that may be asked for.
+        table: The run's table of sites, where `sites` are some of these only: a name that fits
+            several fields of the run says nothing. Without it `sites` are all.
         images: The folder of the images: where it is the same, no image is taken for a mask.
         allow_pickle: Whether Cellpose's `_seg.npy` may be opened.
     """
@@ -60,6 +70,7 @@ class GivenMasks:
         folder: str | Path,
         sites: Iterable[Site],
         *,
+        table: Path | None = None,
         images: Path | None = None,
         allow_pickle: bool = False,
     ) -> None:
@@ -68,26 +79,30 @@ class GivenMasks:
         self.allow_pickle = allow_pickle
         # Cellpose writes its masks beside the images.
         beside = images is not None and images.resolve() == self.folder.resolve()
-        here = (name for site_id in self.sites for name in self._image_names(site_id))
-        self._images = frozenset(here) if beside else frozenset()
-        self._listed: dict[str, frozenset[str]] = {}
+        self._run = names_of_sites(self.sites.values()) if table is None else names_in_table(table)
+        self._images = self._run.images if beside else frozenset()
+        self._listed: dict[str, dict[str, list[str]]] = {}
         self._coco_files: list[CocoFile] | None = None
 
     def __call__(self, site_id: str) -> Brought | None:
         """The masks of a field, None where the folder has none.
 
         Raises:
-            InputError: A file is broken (`mask_file`, or as `read_pixels`), a pickle that was not
-                allowed (`mask_pickle`), without a known array (`mask_key`), or there are several
-                files for the field (`mask_ambiguous`).
+            InputError: A file is broken (`mask_file`, or as `read_pixels`), a stack of pictures
+                (`mask_values`), a pickle that was not allowed (`mask_pickle`), without a known
+                array (`mask_key`), or there are several files for the field, or a file that fits
+                another field as well (`mask_ambiguous`).
         """
-        own, *image_names = self._names(site_id)
-        for names in (own, *image_names):
+        groups = [self._own(site_id, names) for names in self._names(site_id)]
+        for names in groups:
             found = self._files_of(names)
             if found is not None:
-                self._refuse_others(site_id, names, [own, *image_names])
+                self._refuse_others(site_id, names, groups)
                 return found
-        return self._coco(site_id)
+        outlines = self._coco(site_id)
+        if outlines is None:
+            self._refuse_shared(site_id)
+        return outlines
 
     def matches_any(self) -> bool:
         """Whether there is a file for at least one of the fields; no label image is read.
@@ -98,29 +113,33 @@ class GivenMasks:
         for site_id in self.sites:
             if any(self._paths(names) for names in self._names(site_id)):
                 return True
-        return any(self._coco_places(site_id) for site_id in self.sites)
+        return any(
+            self._coco_places(self._coco_names(site_id))  # Shared names too: each says why.
+            for site_id in self.sites
+        )
 
     def _names(self, site_id: str) -> list[list[str]]:
         """Ids of the field, then each of its image files' own name."""
         site = self.sites[site_id]
-        ids = [site.id, site.raw_id, PurePosixPath(site.raw_id).name]
-        stems = [str(PurePosixPath(path).with_suffix("")) for path in self._image_names(site_id)]
-        groups = [[stem, PurePosixPath(stem).name] for stem in stems]
-        kept = [list(dict.fromkeys(group)) for group in groups if not set(group) & set(ids)]
-        return [list(dict.fromkeys(ids)), *kept]
+        ids = ids_of(site.id, site.raw_id)
+        groups = [stems_of(path) for path in self._image_names(site_id)]
+        return [ids, *(group for group in groups if not set(group) & set(ids))]
 
     def _image_names(self, site_id: str) -> list[str]:
-        """The paths of the field's images, as COCO's `file_name` may say them, and their parts."""
-        site = self.sites[site_id]
-        paths = [path.partition("#")[0] for entry in site.files for path in entry.paths]
-        return list(dict.fromkeys(paths))
+        """The paths of the field's images, as COCO's `file_name` may say them."""
+        return image_paths(path for entry in self.sites[site_id].files for path in entry.paths)
+
+    def _own(self, site_id: str, names: Sequence[str]) -> list[str]:
+        """Those of its names by which this field is meant and no other."""
+        return [name for name in names if self._run.belongs(name, site_id)]
 
     def _files_of(self, names: list[str]) -> Brought | None:
         for name in names:
-            cells, nuclei = (self._first(name, forms) for forms in (_CELLS, _NUCLEI))
-            single = cells or nuclei or self._first(name, _SINGLE)
-            if single is None and self._exists(_PICKLE.format(name)):
-                path = self.folder / _PICKLE.format(name)
+            cells, nuclei = (self._only(name, forms) for forms in (_CELLS, _NUCLEI))
+            single = cells or nuclei or self._only(name, _SINGLE)
+            pickled = None if single else self._only(name, (_PICKLE,))
+            if pickled is not None:
+                path = self.folder / pickled
                 return Brought(read_seg_npy(path, allow_pickle=self.allow_pickle))
             if single is None:
                 continue
@@ -132,8 +151,8 @@ class GivenMasks:
         return None
 
     def _paths(self, names: list[str]) -> bool:
-        forms = (*_CELLS, *_NUCLEI, *_SINGLE)
-        return any(self._first(n, forms) or self._exists(_PICKLE.format(n)) for n in names)
+        forms = (_CELLS, _NUCLEI, _SINGLE, (_PICKLE,))
+        return any(self._places(name, form) for name in names for form in forms)
 
     def _refuse_others(self, site_id: str, taken: list[str], groups: list[list[str]]) -> None:
         """Masks named after two images of one field: nobody knows which one is meant."""
@@ -148,36 +167,71 @@ class GivenMasks:
                 path=site_id,
             )
 
-    def _first(self, name: str, forms: Iterable[str]) -> str | None:
-        for form in forms:
-            for ending in ENDINGS:
-                place = f"{form.format(name)}{ending}"
-                # A mask that was read as an image of its own is known by the end of its name.
-                if self._exists(place) and not (form == "{}" and place in self._images):
-                    return place
-        return None
+    def _refuse_shared(self, site_id: str) -> None:
+        """A file under a name that another field has as well: it may be the mask of either."""
+        names = self._coco_names(site_id)
+        for name in [name for name in names if not self._run.belongs(name, site_id)]:
+            found = self._coco_places([name])
+            # A picture with the whole path of an image is that of its field.
+            described = any(t.files[number] not in self._run.images for t, number in found)
+            if described or self._paths([name]):
+                raise InputError(
+                    f"{site_id}: there are masks for {name}, a name that another field has too.",
+                    code="mask_ambiguous",
+                    remedy=f"Name them {site_id}, or with their folders as the images have them.",
+                    path=site_id,
+                )
 
-    def _exists(self, place: str) -> bool:
-        """Whether the folder holds this file; names never lead out of it."""
+    def _only(self, name: str, forms: Sequence[str]) -> str | None:
+        """The one file of this name in the first form that there is."""
+        places = self._places(name, forms)
+        if len(places) > 1:
+            raise InputError(
+                f"{name}: there are {' and '.join(places)}.",
+                code="mask_ambiguous",
+                remedy="Keep one file of that name.",
+                path=str(self.folder / places[0]),
+            )
+        return places[0] if places else None
+
+    def _places(self, name: str, forms: Sequence[str]) -> list[str]:
+        """All files of this name in the first form that there is."""
+        for form in forms:
+            # A mask that was read as an image of its own is known by the end of its name.
+            barred = self._images if form == "{}" else frozenset()
+            wanted = [form] if form == _PICKLE else [f"{form}{ending}" for ending in ENDINGS]
+            found = [place for one in wanted for place in self._there(one.format(name))]
+            if left := [place for place in found if place not in barred]:
+                return left
+        return []
+
+    def _there(self, place: str) -> list[str]:
+        """The files of the folder at this place, whatever the case of their ending.
+
+        Names never lead out of the folder.
+        """
         path = PurePosixPath(place)
         if path.is_absolute() or ".." in path.parts:
-            return False
+            return []
         parent = str(path.parent)
         if parent not in self._listed:
             inside = self.folder / parent
-            names = (p.name for p in inside.iterdir()) if inside.is_dir() else ()
-            self._listed[parent] = frozenset(names)
-        return path.name in self._listed[parent]
+            listed: dict[str, list[str]] = {}
+            for name in sorted(p.name for p in inside.iterdir()) if inside.is_dir() else ():
+                listed.setdefault(_small_ending(name), []).append(str(path.parent / name))
+            self._listed[parent] = listed
+        return self._listed[parent].get(path.name, [])
 
     def _read(self, place: str) -> Brought:
         path = self.folder / place
-        if path.suffix in PICTURES:
-            return Brought(read_pixels(ChannelFile(Channel("mask"), (place,)), self.folder))
-        if path.suffix == ".npy":
+        ending = path.suffix.lower()
+        if ending in PICTURES:
+            return Brought(_read_picture(self.folder, place))
+        if ending == ".npy":
             return Brought(read_npy(path))
-        if path.suffix == ".npz":
+        if ending == ".npz":
             return Brought(*read_npz(path))
-        table = read_coco(path) if path.suffix == ".json" else None
+        table = read_coco(path) if ending == ".json" else None
         if table is None:
             return Brought(*read_geojson(path))
         image = table.find([path.stem])
@@ -186,7 +240,7 @@ class GivenMasks:
         return Brought(*table.shapes(next(iter(table.sizes)) if image is None else image))
 
     def _coco(self, site_id: str) -> Brought | None:
-        found = self._coco_places(site_id)
+        found = self._coco_places(self._own(site_id, self._coco_names(site_id)))
         if len(found) > 1:
             listed = " and ".join(table.path.name for table, _ in found)
             raise InputError(
@@ -197,17 +251,39 @@ class GivenMasks:
             )
         return Brought(*found[0][0].shapes(found[0][1])) if found else None
 
-    def _coco_places(self, site_id: str) -> list[tuple[CocoFile, Any]]:
-        """The COCO files that describe the field, each with the number of its picture there."""
-        names = self._image_names(site_id)
-        names += [PurePosixPath(name).name for name in names]
-        names += [name for group in self._names(site_id) for name in group]
+    def _coco_names(self, site_id: str) -> list[str]:
+        """All names of the field, those of its images with and without their ending."""
+        paths = self._image_names(site_id)
+        last = [PurePosixPath(path).name for path in paths]
+        return [*paths, *last, *(name for group in self._names(site_id) for name in group)]
+
+    def _coco_places(self, names: list[str]) -> list[tuple[CocoFile, Any]]:
+        """The COCO files that have a picture of one of these names, each with its number there."""
         found = ((table, table.find(names)) for table in self._coco_tables())
         return [(table, number) for table, number in found if number is not None]
 
     def _coco_tables(self) -> list[CocoFile]:
         """The COCO files at the top of the folder."""
         if self._coco_files is None:
-            files = sorted(self.folder.glob("*.json"))
+            files = [p for p in sorted(self.folder.glob("*.*")) if p.suffix.lower() == ".json"]
             self._coco_files = [table for path in files if (table := read_coco(path)) is not None]
         return self._coco_files
+
+
+def _small_ending(name: str) -> str:
+    path = PurePosixPath(name)
+    return f"{path.stem}{path.suffix.lower()}"
+
+
+def _read_picture(folder: Path, place: str) -> npt.NDArray[Any]:
+    """A label image as it is stored; a stack would be flattened, which mixes numbers of cells."""
+    header = read_header(folder / place)
+    planes = header.channels * header.z * header.t * header.pages
+    if planes > 1:
+        raise InputError(
+            f"{place} holds {planes} pictures where one label image [y, x] is expected.",
+            code="mask_values",
+            remedy="Save the label image alone, or cells and nuclei as two files.",
+            path=str(folder / place),
+        )
+    return read_pixels(ChannelFile(Channel("mask"), (place,)), folder)

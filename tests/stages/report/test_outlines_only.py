@@ -201,6 +201,13 @@ def test_changed_outlines_make_the_scores_out_of_date(outlines, tmp_path):
     assert "out of date" in words_of(outlines.html())
 
 
+def test_a_field_that_lost_all_its_cells_makes_the_scores_out_of_date(outlines, tmp_path):
+    compared(outlines, truth_of(outlines, tmp_path / "truth", without_cell_3))
+    path = outlines.run / "cells.parquet"
+    write_table(path, CELLS, read_table(path, CELLS).filter(pl.col("site_id") != "plate_A01"))
+    assert "out of date" in words_of(outlines.html())
+
+
 def test_known_masks_that_are_gone_leave_the_scores(outlines, tmp_path):
     truth = truth_of(outlines, tmp_path / "truth", without_cell_3)
     compared(outlines, truth)

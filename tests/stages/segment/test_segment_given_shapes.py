@@ -164,3 +164,26 @@ def test_outlines_of_a_smaller_frame_are_resized_too():
 def test_no_other_way_of_resizing_is_known():
     with pytest.raises(BadOption, match="resize"):
         bring(np.zeros((4, 6), np.uint8), resize="bilinear")
+
+
+FAR = ((4_000_000, 4_000_000), (8 * 10**6, 9 * 10**6))
+
+
+@pytest.mark.parametrize("resize", ["", "nearest"])
+@pytest.mark.parametrize("frame", FAR)
+@pytest.mark.parametrize("kind", ["outline", "runs", "nuclei"])
+def test_a_frame_that_the_file_names_is_compared_before_anything_is_drawn(kind, frame, resize):
+    shape = Runs((frame[0] * frame[1],), frame) if kind == "runs" else box(0, 0, 2, 2)
+    named = Shapes((shape,), size=frame)
+    parts = (Shapes((box(0, 0, 2, 2),)), named) if kind == "nuclei" else (named,)
+    with pytest.raises(InputError, match=f"{frame[0]}") as caught:
+        bring(*parts, resize=resize)
+    assert caught.value.code == "mask_size"
+
+
+def test_a_whole_multiple_of_outlines_is_refused_with_the_setting_that_takes_it():
+    with pytest.raises(InputError, match="the cells mask is") as caught:
+        bring(Shapes((box(0, 0, 2, 2),), size=(16, 18)))
+    assert "segment.resize=nearest" in caught.value.remedy
+    masks = bring(Shapes((box(0, 0, 4, 4),), size=(16, 18)), resize="nearest")
+    assert np.count_nonzero(masks.cells) == 4

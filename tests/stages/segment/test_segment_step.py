@@ -188,6 +188,38 @@ def test_a_raw_id_never_leads_out_of_the_folder(tmp_path):
     assert load("t") is None
 
 
+@pytest.mark.parametrize(
+    ("said", "allowed"),
+    [(True, True), ("true", True), ("y", True), (1, True)]
+    + [(word, False) for word in (False, 0, "n", "f", "false", "no", "off", "0")],
+)
+def test_leave_to_open_pickles_is_read_as_the_option_is(job, tmp_path, said, allowed):
+    labels = np.zeros((120, 120), np.uint16)
+    labels[5:9, 5:9] = 1
+    np.save(tmp_path / "a_seg.npy", {"masks": labels})
+    options = {"name": "given", "masks": str(tmp_path), "allow_pickle": said}
+    (record,) = step.work(["a"], other(job, **options))
+    assert (record.error is None) == allowed
+    assert allowed or record.error.code == "mask_pickle"
+
+
+def test_a_name_that_a_field_of_another_batch_shares_is_refused(job, tmp_path):
+    sites = [
+        Site(name, raw, (ChannelFile(Channel("dna", "nucleus"), (f"{name}_dna.png",)),))
+        for name, raw in (("a", "p1/A01_1"), ("b", "p2/A01_1"), ("c", "p2/A02_1"))
+    ]
+    write_table(RunFolder(job.run).sites, SITES, sites_to_frame(sites, {}))
+    labels = np.zeros((120, 120), np.uint16)
+    labels[5:9, 5:9] = 1
+    for name in ("A01_1", "A02_1"):
+        tifffile.imwrite(tmp_path / f"{name}.tif", labels)
+    given = other(job, name="given", masks=str(tmp_path))
+    records = [step.work([site], given)[0] for site in "abc"]
+    assert [record.error and record.error.code for record in records] == [
+        *("mask_ambiguous", "mask_ambiguous", None)
+    ]
+
+
 def test_masks_go_with_given_only(job, tmp_path):
     with pytest.raises(BadOption, match="takes no masks"):
         step.work(["a"], other(job, masks=str(tmp_path)))

@@ -6,7 +6,6 @@ off.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -103,8 +102,3 @@ def _size(what: str, height: int, width: int) -> InputError:
         code="mask_size",
         remedy="Bring masks of the same height and width as the pictures.",
     )
-
-
-def size_of(part: npt.NDArray[Any] | Shapes, height: int, width: int) -> tuple[int, int]:
-    """The frame that outlines are to be drawn in: the one they name, else that of the field."""
-    return (part.size or (height, width)) if isinstance(part, Shapes) else (height, width)

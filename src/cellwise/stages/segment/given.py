@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from cellwise.domain.records import Field, Masks
 from cellwise.errors import BadOption, InputError
-from cellwise.stages.segment._given_shapes import draw, size_of
+from cellwise.stages.segment._given_shapes import draw
 from cellwise.store.given_masks import Brought
 from cellwise.store.given_shapes import Shapes
 from cellwise.store.masks import narrow
@@ -30,6 +30,8 @@ __all__ = ["Brought", "GivenLabels", "Load", "build", "pair"]
 
 _HIGHEST = int(np.iinfo(np.int32).max)
 _MOST_PIECES = 2
+# Drawing takes five bytes for each; 16,384 x 16,384.
+_MOST_PIXELS = 1 << 28
 _REMEDIES = {
     "size": "Bring masks of the same height and width as the pictures.",
     "values": "Bring one grey picture of whole numbers: 0 = background, 1, 2, 3... = cells.",
@@ -112,14 +114,22 @@ def _labels(
 ) -> Labels:
     """The label image of cells or nuclei at the size of the field; `notes` gains what was odd."""
     if isinstance(part, Shapes):
-        part = _drawn(field, part, what, notes)
+        # A file may name any frame, so it is compared before anything is drawn in it.
+        expected = field.pixels.shape[1:]
+        frame = part.size or expected
+        _factors(field, frame, what, resize)
+        if frame != expected and frame[0] * frame[1] > _MOST_PIXELS:
+            raise _refused(field, f"the outlines of {what} are for {frame} pixels", "size")
+        part = _drawn(field, part, frame, what, notes)
     return _checked(field, _fitted(field, part, what, resize), what)
 
 
-def _drawn(field: Field, shapes: Shapes, what: str, notes: dict[str, float]) -> Labels:
-    height, width = field.pixels.shape[1:]
+def _drawn(
+    field: Field, shapes: Shapes, frame: tuple[int, ...], what: str, notes: dict[str, float]
+) -> Labels:
+    height, width = frame
     try:
-        drawn = draw(shapes, *size_of(shapes, height, width))
+        drawn = draw(shapes, height, width)
     except InputError as error:
         raise InputError(
             f"{field.site_id}: {what}: {error.reason}.",
@@ -140,21 +150,27 @@ def _drawn(field: Field, shapes: Shapes, what: str, notes: dict[str, float]) -> 
 
 def _fitted(field: Field, labels: Labels, what: str, resize: str) -> Labels:
     """The mask at the size of the field: the nearest pixel, where that was allowed."""
-    expected = field.pixels.shape[1:]
     if labels.ndim != 2:
         raise _refused(field, f"the {what} mask has the shape {labels.shape}, not [y, x]", "values")
-    if labels.shape == expected:
-        return labels
-    said = f"the {what} mask is {labels.shape} pixels, the field {expected}"
-    larger, smaller = _factor(expected, labels.shape), _factor(labels.shape, expected)
+    larger, smaller = _factors(field, labels.shape, what, resize)
+    if larger > 1:
+        return np.repeat(np.repeat(labels, larger, axis=0), larger, axis=1)
+    # The pixel in the middle of each block; of an even block the one right below the middle.
+    return labels[smaller // 2 :: smaller, smaller // 2 :: smaller] if smaller > 1 else labels
+
+
+def _factors(field: Field, shape: tuple[int, ...], what: str, resize: str) -> tuple[int, int]:
+    """How many times the field is larger than a mask of this shape, and how many times smaller."""
+    expected = field.pixels.shape[1:]
+    if shape == expected:
+        return 1, 1
+    said = f"the {what} mask is {shape} pixels, the field {expected}"
+    larger, smaller = _factor(expected, shape), _factor(shape, expected)
     if not larger and not smaller:
         raise _refused(field, said, "size")
     if resize != "nearest":
         raise _refused(field, said, "size", " Or allow it: --set segment.resize=nearest.")
-    if larger:
-        return np.repeat(np.repeat(labels, larger, axis=0), larger, axis=1)
-    # The pixel in the middle of each block; of an even block the one right below the middle.
-    return labels[smaller // 2 :: smaller, smaller // 2 :: smaller]
+    return larger, smaller
 
 
 def _factor(large: tuple[int, ...], small: tuple[int, ...]) -> int:

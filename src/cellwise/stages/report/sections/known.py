@@ -113,10 +113,10 @@ def stale(material: Material) -> bool:
         return False
     frame = material.cells.group_by("site_id").agg(pl.len(), pl.col("area").cast(pl.Int64).sum())
     now = {site: (n, pixels) for site, n, pixels in frame.iter_rows()}
+    # A field without cells has no row in the table of cells.
     return any(
-        now[row["site_id"]] != (row["predicted"], row["predicted_pixels"])
+        now.get(row["site_id"], (0, 0)) != (row["predicted"], row["predicted_pixels"])
         for row in rows
-        if row["site_id"] in now
     )
 
 
