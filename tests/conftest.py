@@ -1,9 +1,14 @@
 """Fixtures that every test folder may use."""
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# Tests stand side by side, one to a core: threads of one would wait for those of the other. Set
+# before any library asks, and for the programs that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A machine that does other work too must not fail a test: examples are bounded, not timed.
 settings.register_profile("cellwise", deadline=None)
