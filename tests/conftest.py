@@ -1,6 +1,7 @@
 """Fixtures that every test folder may use."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,11 @@ from hypothesis import settings
 # Tests stand side by side, one to a core: threads of one would wait for those of the other. Set
 # before any library asks, and for the programs that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell that starts the tests in the background has them ignore interrupts, and so would the
+# programs that tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A machine that does other work too must not fail a test: examples are bounded, not timed.
 settings.register_profile("cellwise", deadline=None)

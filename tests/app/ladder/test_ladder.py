@@ -151,7 +151,7 @@ def test_another_setting_is_refused_with_words(climbed):
     for name in ("inherit.yaml", "soft.yaml"):
         (rows.parent / name).write_bytes((climbed.home / name).read_bytes())
     rows.write_text(text.replace("path: world", f"path: {climbed.home / 'world'}"))
-    with pytest.raises(PreflightError, match=r"another setting.*row 'inherit'"):
+    with pytest.raises(PreflightError, match=r"another setting.*row 'soft'"):
         run_ladder(climbed.into(climbed.out, rows=str(rows)))
     with pytest.raises(PreflightError, match="device cpu, now cuda"):
         run_ladder(climbed.into(climbed.out, device="cuda"))
