@@ -17,7 +17,7 @@ import numpy.typing as npt
 from cellwise.app.train_segmenter.targets import Labels, Plane, deepest_points
 from cellwise.domain.records import Field
 from cellwise.errors import InputError, PreflightError
-from cellwise.stages.segment._nuclei import _first_look
+from cellwise.stages.segment._nuclei import first_look
 from cellwise.stages.segment._small_unet_planes import (
     WORK_DIAMETER,
     body_level,
@@ -25,7 +25,7 @@ from cellwise.stages.segment._small_unet_planes import (
     resized,
     typical_diameter,
 )
-from cellwise.stages.segment.watershed import _body_planes, _nucleus_index
+from cellwise.stages.segment.watershed import body_planes, nucleus_index
 
 # Pictures are kept at the size where nuclei measure at most this many pixels.
 _LARGEST = 2 * WORK_DIAMETER
@@ -128,18 +128,18 @@ def prepare(one: Annotated) -> Picture | None:
         PreflightError: No channel shows the nucleus.
     """
     try:
-        index = _nucleus_index(one.field)
+        index = nucleus_index(one.field)
     except InputError as error:
         raise PreflightError(f"{one.source}: {error.reason} {error.remedy}") from error
     plane = one.field.pixels[index]
-    diameter = _first_look(plane) if one.nuclei is None else typical_diameter(one.nuclei)
+    diameter = first_look(plane) if one.nuclei is None else typical_diameter(one.nuclei)
     if not diameter > 0:
         return None
     zoom = min(_LARGEST / diameter, 1.0)
     nucleus = relative_level(resized(plane, zoom), diameter * zoom)
     if nucleus is None:
         return None
-    stains = [resized(stain, zoom) for stain in _body_planes(one.field, index, None)]
+    stains = [resized(stain, zoom) for stain in body_planes(one.field, index, None)]
     body = body_level(stains, diameter * zoom)
     nuclei = _shrunk(one.nuclei, nucleus.shape)
     cells = None if body is None else _shrunk(one.cells, nucleus.shape)

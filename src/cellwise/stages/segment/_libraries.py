@@ -18,7 +18,7 @@ from cellwise.domain.records import Field, Masks
 from cellwise.errors import FormatError, InputError, UsageError
 from cellwise.stages.segment._foreground import Plane
 from cellwise.stages.segment.given import pair
-from cellwise.stages.segment.watershed import _body_planes, _nucleus_index
+from cellwise.stages.segment.watershed import body_planes, nucleus_index
 from cellwise.store.masks import narrow
 
 # These libraries take a channel for empty whose range is below a thousandth, as that of a dim
@@ -119,9 +119,9 @@ def body_and_nucleus(field: Field, body: Sequence[str] | None) -> tuple[Plane, P
         InputError: `channel_missing`: neither is there, or a stain of `body`.
     """
     nucleus = field.index("nucleus")
-    stains = _body_planes(field, -1 if nucleus is None else nucleus, body)
+    stains = body_planes(field, -1 if nucleus is None else nucleus, body)
     if not stains:
-        only = at_16_bit(field.pixels[_nucleus_index(field)])
+        only = at_16_bit(field.pixels[nucleus_index(field)])
         return only, only
     tops = [max(float(np.percentile(plane, 99)), 1e-6) for plane in stains]
     mean = np.mean([plane / top for plane, top in zip(stains, tops, strict=True)], axis=0)

@@ -105,7 +105,7 @@ class Scale:
 
 def first_scale(plane: Plane) -> Scale | None:
     """The scale of a picture; None where nothing stands out."""
-    diameter = _first_look(plane)
+    diameter = first_look(plane)
     if diameter == 0:
         return None
     shrink = max(int(diameter / _WORK_DIAMETER), 1)
@@ -169,7 +169,7 @@ def enlarged(labels: Labels, shape: tuple[int, ...]) -> Labels:
     return np.where(solid > 0.5, near, 0).astype(np.int32)
 
 
-def _first_look(plane: Plane) -> float:
+def first_look(plane: Plane) -> float:
     """Typical nuclear diameter: from above, by measuring again at the scale just measured.
 
     The first measure is of clumps. At each scale the texture inside a nucleus is smoothed away and

@@ -18,7 +18,7 @@ from cellwise.domain.records import Field, Masks
 from cellwise.errors import BadOption, FormatError
 from cellwise.stages.segment._cells import grow_cells
 from cellwise.stages.segment._foreground import Labels, Plane
-from cellwise.stages.segment._nuclei import _first_look
+from cellwise.stages.segment._nuclei import first_look
 from cellwise.stages.segment._small_unet_maps import (
     Maps,
     cells_around,
@@ -36,7 +36,7 @@ from cellwise.stages.segment._small_unet_planes import (
     resized,
     typical_diameter,
 )
-from cellwise.stages.segment.watershed import _body_planes, _nucleus_index
+from cellwise.stages.segment.watershed import body_planes, nucleus_index
 from cellwise.store.masks import narrow
 
 Read = Callable[[str], tuple[Any, dict[str, npt.NDArray[Any]]]]
@@ -101,8 +101,8 @@ def build(
     knows_cells = bool(card.facts.get("cells", False))
 
     def small_unet(field: Field) -> Masks:
-        nucleus = _nucleus_index(field)
-        stains = _body_planes(field, nucleus, body)
+        nucleus = nucleus_index(field)
+        stains = body_planes(field, nucleus, body)
         seen = _look(field.pixels[nucleus], stains, predict, split=split, debris=debris)
         if seen is None:
             empty = np.zeros(field.pixels.shape[1:], np.uint16)
@@ -137,7 +137,7 @@ def _look(
     plane: Plane, stains: list[Plane], predict: Predict, *, split: float, debris: float
 ) -> _Seen | None:
     """Ask the network at the size of the first look, then at the size that it measured itself."""
-    first = diameter = _first_look(plane) / _INSCRIBED
+    first = diameter = first_look(plane) / _INSCRIBED
     seen = None
     for _ in range(_LOOKS if first > 0 else 0):
         zoom = min(WORK_DIAMETER / diameter, _MOST_ZOOM)

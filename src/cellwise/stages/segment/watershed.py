@@ -50,8 +50,8 @@ def build(
     """
 
     def watershed(field: Field) -> Masks:
-        nucleus = _nucleus_index(field)
-        stains = _body_planes(field, nucleus, body)
+        nucleus = nucleus_index(field)
+        stains = body_planes(field, nucleus, body)
         nuclei = find_nuclei(field.pixels[nucleus], split=split, debris=debris, slivers=slivers)
         cells = grow_cells(nuclei.labels, nuclei.diameter, stains, reach=reach, ring=ring)
         return Masks(narrow(cells), narrow(nuclei.labels))
@@ -59,7 +59,12 @@ def build(
     return watershed
 
 
-def _nucleus_index(field: Field) -> int:
+def nucleus_index(field: Field) -> int:
+    """Position of the nucleus channel; a single channel is taken for it.
+
+    Raises:
+        InputError: Code `channel_missing`: no channel shows the nucleus.
+    """
     found = field.index("nucleus")
     if found is not None:
         return found
@@ -74,7 +79,17 @@ def _nucleus_index(field: Field) -> int:
     )
 
 
-def _body_planes(field: Field, nucleus: int, body: Sequence[str] | None) -> list[Plane]:
+def body_planes(field: Field, nucleus: int, body: Sequence[str] | None) -> list[Plane]:
+    """The channels that show the cell body, `[y, x]` each; empty where none does.
+
+    Args:
+        field: The field.
+        nucleus: Position of its nucleus channel, which is no body.
+        body: Roles or names of the channels; None takes what usually fills a cell.
+
+    Raises:
+        InputError: Code `channel_missing`: a channel that was named is not there.
+    """
     if body is not None:
         return [field.pixels[_asked(field, role)] for role in body]
     chosen = [index for role in _BODY if (index := field.index(role)) not in (None, nucleus)]
