@@ -265,3 +265,28 @@ def test_many_times_faster_than_a_loop_over_masks_of_the_frame():
         return min(times)
 
     assert clock(lambda: naive(pixels, labels, 64)) > 7 * clock(ours)
+
+
+@pytest.mark.parametrize("lying", [True, False])
+def test_a_slender_cell_is_shown_twice_and_nothing_beside_it(lying):
+    labels = np.zeros((40, 40), np.uint16)
+    labels[18:22, 4:36] = 1
+    labels[0:10, 0:8] = 2
+    labels = labels if lying else labels.T.copy()
+    pixels = np.arange(1600, dtype=np.uint16).reshape(1, 40, 40) + 1
+    boxes = find_boxes(labels)
+    once = crop_cells(pixels, labels, boxes=boxes, plan=CropPlan(32, "keep", pad=0.0))
+    twice = crop_cells(pixels, labels, boxes=boxes, plan=CropPlan(32, "keep", 0.0, repeat=True))
+    slender = list(boxes.ids).index(1)
+    stout = 1 - slender
+    np.testing.assert_array_equal(twice.pixels[stout], once.pixels[stout])
+    one, two = once.pixels[slender, 0], twice.pixels[slender, 0]
+    if not lying:
+        one, two = one.T, two.T
+    band = one[14:18]
+    np.testing.assert_array_equal(two[12:16], band)
+    np.testing.assert_array_equal(two[16:20], band)
+    assert not two[:12].any()
+    assert not two[20:].any()
+    covered = twice.coverage[slender]
+    assert covered.sum() == pytest.approx(2 * once.coverage[slender].sum())

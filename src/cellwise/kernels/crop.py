@@ -4,7 +4,8 @@ Down-scaling is the exact area average, so nothing aliases; up-scaling is biline
 network sees no blocks. No full-frame mask is ever made. Pixels outside the frame count as zero.
 
 Source: the crop policies of the HPA 2021 systems AllDataAreExt & Galixir (neighbours zeroed;
-"recentring"), Raman (neighbours zeroed, background kept) and Riedel (attenuation by a factor).
+"recentring"), Raman (neighbours zeroed, background kept; slender cells shown twice) and Riedel
+(attenuation by a factor).
 """
 
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ class CropPlan:
         pad: Side of the window beyond the longer side of the box, as a fraction of it.
         window: Side of the window in source pixels, the same for all cells, in place of `pad`.
         dim: The factor of policy `dim`, 0..1.
+        repeat: Show a cell whose box is more than twice as long as wide twice, side by side, with
+            nothing beside it: else most of its picture would be empty.
 
     Raises:
         BadOption: A value is out of range, or `recentre` has no `window`.
@@ -43,6 +46,7 @@ class CropPlan:
     pad: float = 0.1
     window: float | None = None
     dim: float = 0.25
+    repeat: bool = False
 
     def __post_init__(self) -> None:
         if self.policy not in POLICIES:
@@ -133,4 +137,23 @@ def crop_cells(
         result,
         coverage,
     )
+    if plan.repeat:
+        _show_twice(result, boxes, plan)
+        _show_twice(coverage[:, None], boxes, plan)
     return Crops(result, coverage)
+
+
+def _show_twice(crops: npt.NDArray[np.float32], boxes: Boxes, plan: CropPlan) -> None:
+    """Put the band of each slender cell into its crop `[cell, channel, y, x]` twice, in place."""
+    height, width = boxes.y1 - boxes.y0, boxes.x1 - boxes.x0
+    side = crop_windows(boxes, plan)[:, 2]
+    for place in np.flatnonzero(2 * np.minimum(height, width) < np.maximum(height, width)):
+        lying = height[place] < width[place]
+        crop = crops[place] if lying else crops[place].swapaxes(1, 2)
+        short = min(height[place], width[place])
+        rows = min(max(round(plan.size * short / side[place]), 1), plan.size // 2)
+        start = (plan.size - rows) // 2
+        band = crop[:, start : start + rows].copy()
+        crop[:] = 0
+        above = plan.size // 2 - rows
+        crop[:, above : above + 2 * rows] = np.concatenate([band, band], axis=1)

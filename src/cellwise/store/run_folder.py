@@ -59,6 +59,10 @@ class RunFolder:
         """`scores/<name>.parquet`: merged scores."""
         return self.path / "scores" / f"{name}.parquet"
 
+    def class_maps(self, name: str) -> Path:
+        """`scores/<name>.maps.npz`: class maps of some fields; there only where asked for."""
+        return self.path / "scores" / f"{name}.maps.npz"
+
     def labels(self, name: str) -> Path:
         """`labels/<name>.parquet`: labels of cells."""
         return self.path / "labels" / f"{name}.parquet"

@@ -26,7 +26,9 @@ def test_the_pictures_that_come_in_are_not_touched(name):
     torch.testing.assert_close(batch, before)
 
 
-@pytest.mark.parametrize("name", ["cutout", "coarse_holes", "random_crop", "brightness", "affine"])
+@pytest.mark.parametrize(
+    "name", ["cutout", "coarse_holes", "random_crop", "brightness", "affine", "gain"]
+)
 def test_chance_is_the_share_of_pictures(name):
     batch = torch.rand(600, 1, 12, 12) + 0.1
     changed = augmentations.build({"name": name, "chance": 0.25})(batch, rngs(0, 600))
@@ -113,3 +115,16 @@ def test_what_comes_in_from_outside_can_be_black():
 def test_settings_that_cannot_be_are_refused(spec):
     with pytest.raises(BadOption):
         augmentations.build(spec)
+
+
+@settings(max_examples=20)
+@given(seed=st.integers(0, 999))
+def test_a_crop_can_come_out_at_another_size(seed):
+    ramp = torch.arange(48.0).repeat(3, 1, 48, 1)
+    spec = {"name": "random_crop", "least": 2 / 3, "side": 32}
+    found = augmentations.build(spec)(ramp, rngs(seed, 3))
+    assert found.shape == (3, 1, 32, 32)
+    # Squares of 32 to 48 pixels on 32: as they are, or smaller, never magnified.
+    steps = found.diff(dim=3)[:, 0, :, 4:-4].mean((1, 2))
+    assert (steps > 0.99).all()
+    assert (steps < 1.51).all()

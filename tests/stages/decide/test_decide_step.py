@@ -269,6 +269,17 @@ def test_scores_of_sites_speak_for_their_cells(maker):
     assert json.loads(run.decision("decide").read_text())["field"] == "whole"
 
 
+def test_several_scores_of_fields_are_averaged(maker):
+    run = maker.write(_fields())
+    other = _fields()
+    other[0].logits = [[4.0], [5.0]]
+    maker.scores(other, classes=("a", "neg"), negative="neg", name="other")
+    maker.decide(**PLAIN, field=["main", "other"], adjust=["field_score"])
+    # The best cell of the field has 2 in one set and 5 in the other.
+    assert _chances(run)["s1", 2] == pytest.approx(_logistic(-1.0) * _logistic(3.5), rel=1e-5)
+    assert json.loads(run.decision("decide").read_text())["field"] == "main, other"
+
+
 def test_cells_whose_field_has_no_score_are_left_out(maker):
     run = maker.write(_fields())
     some = [f for f in _fields() if f.id != "s2"]

@@ -91,3 +91,28 @@ def test_settings_that_cannot_be_are_refused():
         scorers.build({"name": "masked_view", "place": "middle"})
     with pytest.raises(BadOption, match="batch"):
         scorers.build({"name": "masked_view", "batch": 0})
+
+
+def test_a_canvas_of_another_size_holds_the_cell_in_its_middle():
+    pixels = site()
+    _, shown = score("centre", pixels, canvas=10)
+    assert shown.shape == (2, 2, 10, 10)
+    small, large = pixels.field[:, 1:5, 2:6], pixels.field[:, 8:16, 9:15]
+    torch.testing.assert_close(shown[0, :, 3:7, 3:7], small)
+    torch.testing.assert_close(shown[1, :, 1:9, 2:8], large)
+    assert shown[0].count_nonzero() == small.numel()
+
+
+def test_a_cell_larger_than_the_canvas_is_shrunk_to_it():
+    _, shown = score("centre", site(), canvas=4)
+    assert shown.shape == (2, 2, 4, 4)
+    # Eight rows and six columns become four and three.
+    assert (shown[1] != 0).sum((1, 2)).tolist() == [12, 12]
+
+
+@pytest.mark.parametrize(
+    "options", [{"place": "own", "canvas": 8}, {"place": "centre", "canvas": -1}]
+)
+def test_canvases_that_cannot_be_are_refused(options):
+    with pytest.raises(BadOption, match="canvas"):
+        scorers.build({"name": "masked_view", **options})

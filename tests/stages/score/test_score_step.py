@@ -13,6 +13,7 @@ from cellwise.errors import BadOption, FormatError, PreflightError
 from cellwise.stages.score import step
 from cellwise.stages.score.step import work
 from cellwise.stages.train.step import work as train
+from cellwise.store.class_maps import read_class_maps
 from cellwise.store.crops import CropStore, write_channels, write_shard
 from cellwise.store.models import WEIGHTS_FILE
 from cellwise.store.run_folder import RunFolder
@@ -236,3 +237,31 @@ def test_whole_fields_get_one_row_each_from_the_model_that_left_them_out(run):
     assert set(frame["cell_id"]) == {step.OF_FIELD}
     folds = dict(read_table(run.folds, FOLDS).select("site_id", "fold").iter_rows())
     assert dict(frame.select("site_id", "fold").iter_rows()) == folds
+
+
+def test_class_maps_of_labelled_fields_are_kept_where_asked(run):
+    frame = score(run, name="seen", model="fields", by="cam", maps=5)
+    kept = read_class_maps(run.class_maps("seen"))
+    assert kept.classes == CLASSES[:2]
+    assert len(kept.sites) == 5
+    labels = [label_of(int(site[1:])) for site in kept.sites]
+    assert labels[:4] == ["ring", "spot", "ring", "spot"], "each class in turn"
+    assert len(set(kept.sites)) == 5
+    # A cell's score is the mean of the map under its mask; the map's own mean lies close by.
+    ring = frame.filter(pl.col("site_id") == kept.sites[0])
+    assert kept.maps[0, 0].max() > kept.maps[0, 1].max()
+    assert logits(ring)[:, 0].mean() > logits(ring)[:, 1].mean()
+    score(run, name="seen", model="fields", by="cam")
+    assert not run.class_maps("seen").exists(), "an earlier run's maps would be of another model"
+
+
+def test_scorers_without_maps_keep_none(run):
+    score(run, maps=3)
+    assert not run.class_maps("s").exists()
+
+
+def test_half_the_digits_give_nearly_the_same_scores(run):
+    whole, half = logits(score(run)), logits(score(run, precision="bf16"))
+    assert half.dtype == np.float32
+    assert not np.array_equal(whole, half)
+    np.testing.assert_allclose(half, whole, atol=0.03 * whole.std() + 0.02)

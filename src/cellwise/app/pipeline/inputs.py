@@ -139,7 +139,7 @@ def _all_tables(step: Step, *, state: State) -> dict[str, Any]:
     if step.kind == "decide":
         home = RunFolder(state.request.fitted) if state.request.fitted else None
         tables["fitted"] = file_digest(home.decision(step.name)) if home else ""
-        names = _names(step.options.get("from"))
+        names = [name for word in ("from", "field") for name in _names(step.options.get(word))]
         tables["scores"] = [file_digest(run.scores(name)) for name in names]
         return tables
     tables["predictions"] = [file_digest(p) for p in sorted(run.path.glob("predictions*.parquet"))]
@@ -149,6 +149,7 @@ def _all_tables(step: Step, *, state: State) -> dict[str, Any]:
         beside = (run.reading, run.pixels, run.metrics)
         named = [run.path / name for name in ("split.json", "evaluation.json")]
         tables["beside"] = [file_digest(path) for path in (*beside, *named)]
+        tables["maps"] = [file_digest(p) for p in sorted(run.path.glob("scores/*.maps.npz"))]
         tables["recipe"] = state.request.recipe.digest
         tables["errors"] = state.errors()
     return tables

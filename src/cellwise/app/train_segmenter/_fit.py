@@ -4,11 +4,7 @@ Which pieces are drawn and how they are changed follows from (seed, epoch, batch
 of pictures gives an equal share of the pieces, however many pictures it holds.
 """
 
-import logging
-import signal
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from lightning.fabric.plugins.environments.lightning import LightningEnvironment
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from cellwise.app.train_segmenter.augment import Example, draw_example
 from cellwise.app.train_segmenter.data import Picture
 from cellwise.errors import BadOption
+from cellwise.parts._trainer import run_trainer, seed_batch, surroundings
 from cellwise.parts.schedules import one_cycle
 from cellwise.parts.schedules._moment import Moment
 from cellwise.stages.train._checkpoint import last_checkpoint, save_checkpoint
@@ -82,12 +78,20 @@ def fit(
         KeyboardInterrupt: Stopped from outside; the next call goes on from the last epoch.
     """
     learner = _Learner(net, shelves, plan, folder, progress)
-    with _surroundings(plan):
+    with surroundings(plan.threads, plan.device):
         found = last_checkpoint(folder)
         if found is not None and found[1]["cellwise"]["epochs"] >= plan.epochs:
             learner.load_state_dict(found[1]["state_dict"])
         else:
-            _run(learner, plan, folder, start=None if found is None else str(found[0]))
+            run_trainer(
+                learner,
+                range(STEPS),
+                epochs=plan.epochs,
+                device=plan.device,
+                folder=folder,
+                start=None if found is None else str(found[0]),
+                gradient_clip_val=1.0,
+            )
     return {name: value.detach().cpu().numpy().copy() for name, value in net.state_dict().items()}
 
 
@@ -113,31 +117,6 @@ def cost_of(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         for maps in (slice(0, 3), slice(3, 6))
     ]
     return parts[0] + parts[1]
-
-
-def _run(learner: "_Learner", plan: Plan, folder: Path, *, start: str | None) -> None:
-    trainer = Trainer(
-        accelerator="gpu" if plan.device.startswith("cuda") else "cpu",
-        devices=1,
-        # Without this a job of a cluster's scheduler would be taken for a multi-node training.
-        plugins=[LightningEnvironment()],
-        max_epochs=plan.epochs,
-        gradient_clip_val=1.0,
-        deterministic=not plan.device.startswith("cuda"),
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        default_root_dir=str(folder),
-    )
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        trainer.fit(learner, range(STEPS), ckpt_path=start, weights_only=True)
-    except SystemExit as stop:
-        # Lightning ends the process on an interrupt; the shell above decides what one means.
-        signal.signal(signal.SIGINT, handler)
-        raise KeyboardInterrupt from stop
 
 
 class _Learner(LightningModule):  # type: ignore[misc, unused-ignore]
@@ -167,7 +146,7 @@ class _Learner(LightningModule):  # type: ignore[misc, unused-ignore]
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Seed torch and set the learning rate from where the training stands."""
-        torch.manual_seed(derived_seed(self.plan.seed, self.current_epoch, batch_idx))
+        seed_batch(derived_seed(self.plan.seed, self.current_epoch, batch_idx), self.device)
         moment = Moment(batch_idx, STEPS, self.current_epoch, self.plan.epochs)
         factor = _SCHEDULE(moment)
         for group in self.trainer.optimizers[0].param_groups:
@@ -200,24 +179,3 @@ class _Learner(LightningModule):  # type: ignore[misc, unused-ignore]
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """What resuming needs beside lightning's own."""
         checkpoint["cellwise"] = {"epochs": self.current_epoch + 1}
-
-
-@contextmanager
-def _surroundings(plan: Plan) -> Iterator[None]:
-    """Threads, random state, determinism and logging as training needs them, then as before."""
-    log = logging.getLogger("lightning.pytorch")
-    before = (torch.get_num_threads(), log.level, torch.are_deterministic_algorithms_enabled())
-    devices = [0] if plan.device.startswith("cuda") else []
-    try:
-        torch.set_num_threads(plan.threads)
-        # Lightning tells of tips and hardware at level INFO.
-        log.setLevel(logging.WARNING)
-        with torch.random.fork_rng(devices=devices), warnings.catch_warnings():
-            # Lightning itself calls what torch has deprecated; nobody here can change that.
-            warnings.filterwarnings("ignore", category=FutureWarning, module=r"lightning\..*")
-            warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"lightning\..*")
-            yield
-    finally:
-        torch.set_num_threads(before[0])
-        log.setLevel(before[1])
-        torch.use_deterministic_algorithms(before[2])

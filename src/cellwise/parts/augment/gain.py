@@ -10,21 +10,28 @@ import torch
 from torch import Tensor
 
 from cellwise.errors import BadOption
+from cellwise.parts.augment._chance import check_chance, sometimes
 from cellwise.parts.augment._views import Augment
 
 
-def build(spread: float = 0.3) -> Augment:
+def build(spread: float = 0.3, chance: float = 1.0) -> Augment:
     """Make the augmentation; each channel of each item draws its own factor.
 
     Args:
         spread: Largest change as a natural logarithm, either way: 0.3 is a factor 0.74 to 1.35.
+        chance: Share of the pictures that are changed.
     """
+    check_chance("gain", chance)
     if spread < 0:
         raise BadOption(f"augment gain: spread is not negative, as {spread} is.")
 
-    def gain(batch: Tensor, rngs: Sequence[np.random.Generator]) -> Tensor:
+    def change(batch: Tensor, rngs: Sequence[np.random.Generator]) -> Tensor:
         draws = np.stack([rng.uniform(-spread, spread, size=batch.shape[1]) for rng in rngs])
         factors = torch.from_numpy(np.exp(draws)).to(batch.device, batch.dtype)
         return batch * factors[:, :, None, None]
+
+    def gain(batch: Tensor, rngs: Sequence[np.random.Generator]) -> Tensor:
+        # No draw is spent where all are changed.
+        return change(batch, rngs) if chance == 1 else sometimes(batch, rngs, change, chance=chance)
 
     return gain

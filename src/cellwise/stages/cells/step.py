@@ -58,6 +58,7 @@ def build(
     window: float | None = None,
     dim: float = 0.25,
     *,
+    repeat: bool = False,
     crops: bool = True,
 ) -> CellOptions:
     """Options of the step.
@@ -68,12 +69,13 @@ def build(
         pad: Window beyond the longer side of the cell's box, as a fraction of it.
         window: Side of the window in source pixels, the same for all cells, in place of `pad`.
         dim: Factor of policy `dim` for everything outside the cell.
+        repeat: Show a cell that is more than twice as long as wide twice, side by side.
         crops: False keeps only the table; nothing can be trained on it.
 
     Raises:
         BadOption: A value is out of range.
     """
-    return CellOptions(CropPlan(size, policy, pad, window, dim), crops)
+    return CellOptions(CropPlan(size, policy, pad, window, dim, repeat), crops)
 
 
 def work(site_ids: Sequence[str], job: Job) -> list[SiteRecord]:

@@ -33,7 +33,7 @@ class Decision:
         n_cells: Their cells.
         positives: Fields that carry each positive class.
         negative_rule: How the negative class is decided.
-        field: Name of the scores of whole fields that the adjusters used; empty for none.
+        field: Names of the scores of whole fields that the adjusters used; empty for none.
         adjust: What was done to the scores before the calibration, as JSON, in order.
     """
 

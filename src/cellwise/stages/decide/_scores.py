@@ -25,7 +25,7 @@ def adjusted_scores(
     classes: tuple[str, ...],
     *,
     names: Sequence[str],
-    field: str,
+    fields: Sequence[str],
     adjust: Sequence[str | dict[str, Any]],
 ) -> tuple[npt.NDArray[np.float32], Flags]:
     """Logits `[cell, class]`, NaN where a cell has no score; and which cells are out of fold.
@@ -35,7 +35,7 @@ def adjusted_scores(
         cells: One row per cell with `fold`, the fold of its site or null.
         classes: The positive classes.
         names: Score sets, of which the mean is taken.
-        field: The score set that speaks of fields; empty for none.
+        fields: The score sets that speak of fields, of which the mean is taken; empty for none.
         adjust: Adjusters, in order.
 
     Raises:
@@ -43,9 +43,10 @@ def adjusted_scores(
     """
     logits, unseen = _mean_logits(run, names, cells, classes)
     of_field = None
-    if field:
-        of_field, clean = _field_logits(run, field, cells, classes)
-        unseen &= clean
+    if fields:
+        found = [_field_logits(run, name, cells, classes) for name in fields]
+        of_field = np.mean([values for values, _ in found], axis=0)
+        unseen &= np.all([clean for _, clean in found], axis=0)
         logits = np.where(np.isfinite(of_field), logits, np.nan)
     scored = np.isfinite(logits).all(axis=1)
     _, number = np.unique(cells["site_id"].to_numpy()[scored], return_inverse=True)

@@ -45,7 +45,7 @@ class Options:
     scores: tuple[str, ...]
     by: str | dict[str, Any]
     threshold: float | dict[str, float]
-    field: str
+    field: tuple[str, ...]
     adjust: tuple[str | dict[str, Any], ...]
 
 
@@ -53,7 +53,7 @@ def build(
     from_: str | list[str],
     by: str | dict[str, Any] = "temperature",
     threshold: float | dict[str, float] = 0.5,
-    field: str = "",
+    field: str | list[str] = "",
     adjust: list[str | dict[str, Any]] = [],  # noqa: B006 (never changed)
 ) -> Options:
     """Options of the step; a recipe writes `from_` as `from`.
@@ -63,8 +63,8 @@ def build(
         by: The decider, a part of this stage.
         threshold: Probability in 0..1 from which a cell gets a label, one for all classes or a
             mapping from class to value (others 0.5).
-        field: Name of a score step that says what whole fields show: its rows of sites, or else
-            the largest logit among each field's cells.
+        field: Names of score steps that say what whole fields show: their rows of sites, or else
+            the largest logit among each field's cells; the mean of them is taken.
         adjust: What is done to the scores before the calibration, in order.
     """
     names = [from_] if isinstance(from_, str) else from_
@@ -81,7 +81,8 @@ def build(
         name, _ = split_spec(spec)
         if "field" in adjusters.page(name).needs and not field:
             raise BadOption(f"decide: {name!r} needs scores of fields, 'field: <score step>'.")
-    return Options(tuple(names), by, threshold, field, tuple(adjust))
+    fields = [field] if isinstance(field, str) and field else field
+    return Options(tuple(names), by, threshold, tuple(fields), tuple(adjust))
 
 
 def work(job: Job, report: Report) -> dict[str, Any]:
@@ -101,7 +102,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     cells = cells.join(sites.select("site_id", "fold"), on="site_id", how="left").sort(_KEY)
     logits, unseen = adjusted_scores(
         run, cells, classes.positive,
-        names=options.scores, field=options.field, adjust=options.adjust,
+        names=options.scores, fields=options.field, adjust=options.adjust,
     )  # fmt: skip
     scored = np.isfinite(logits).all(axis=1)
     decision = fitted or _fit(options, classes, sites, cells, logits, scored & unseen)
@@ -175,7 +176,7 @@ def _fit(
         pooling=fitted.pooling,
         by=split_spec(options.by)[0],
         scores=options.scores,
-        field=options.field,
+        field=", ".join(options.field),
         adjust=tuple(json.dumps(spec, sort_keys=True) for spec in options.adjust),
         n_fields=len(words),
         n_cells=int(used.sum()),

@@ -9,6 +9,7 @@ import polars as pl
 
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import Field, Masks
+from cellwise.store.class_maps import ClassMaps
 
 PLATE, WELL = "Metadata_Plate", "Metadata_Well"
 PREFIX = "Prob_"
@@ -68,6 +69,7 @@ class Material:
         known: What `cellwise evaluate` found against known masks; empty where it was not asked.
         notes: Per site what was odd about masks that were brought, counts by name.
         decisions: What was fitted, by name.
+        class_maps: Where networks saw each class, by score step.
         quarantine: Rows of `quarantine.csv`.
     """
 
@@ -90,6 +92,7 @@ class Material:
     known: dict[str, Any] = field(default_factory=dict)
     notes: dict[str, dict[str, float]] = field(default_factory=dict)
     decisions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    class_maps: dict[str, ClassMaps] = field(default_factory=dict)
     quarantine: tuple[dict[str, str], ...] = ()
 
     @property

@@ -16,6 +16,7 @@ from cellwise.stages.report.sections import (
     galleries,
     inputs,
     known,
+    maps,
     plates,
     provenance,
     replicates,
@@ -37,6 +38,7 @@ SECTIONS: tuple[tuple[str, str, Section], ...] = (
     ("doses", "Dose-response", doses.context),
     ("classes", "Results per class", classes.context),
     ("galleries", "Cells to look at", galleries.context),
+    ("maps", "Where each class was seen", maps.context),
     ("audit", "Labels to doubt", audit.context),
     ("variability", "Variability between cells", variability.context),
     ("replicates", "Replicates and position on the plate", replicates.context),
@@ -51,7 +53,7 @@ _OUTLINES = ("verdict", "inputs", "segmentation", "known", "plates", "provenance
 def sections_of(material: Material) -> tuple[tuple[str, str, Section], ...]:
     """The sections of this run's page, in order."""
     if not material.outlines_only:
-        return SECTIONS
+        return tuple(entry for entry in SECTIONS if entry[0] != "maps" or material.class_maps)
     absent = set()
     if not known.was_compared(material):
         absent.add("known")

@@ -30,6 +30,7 @@ from cellwise.errors import BadOption, FormatError, InputError
 from cellwise.stages.report._material import Choices, Material
 from cellwise.stages.report._page import render
 from cellwise.store.atomic import write_text
+from cellwise.store.class_maps import read_class_maps
 from cellwise.store.crops import CropStore, read_channels
 from cellwise.store.images import read_field
 from cellwise.store.masks import mask_path, read_labels, read_masks
@@ -117,6 +118,10 @@ def gather(job: Job, choices: Choices) -> Material:
         known=known,
         notes=_notes(run.done / "segment.jsonl"),
         decisions={path.stem: _json(path) for path in sorted(run.path.glob("decisions/*.json"))},
+        class_maps={
+            path.name.split(".")[0]: read_class_maps(path)
+            for path in sorted(run.path.glob("scores/*.maps.npz"))
+        },
         quarantine=_quarantine(run.quarantine),
     )
 

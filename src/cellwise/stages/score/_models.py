@@ -8,6 +8,7 @@ import torch
 
 from cellwise.domain.channels import Channel
 from cellwise.errors import FormatError, PreflightError
+from cellwise.parts.memory import keep_freed_memory
 from cellwise.parts.nets import nets, without_beginning
 from cellwise.parts.normalise import Normalisation
 from cellwise.stages.score._scorer import Predictor
@@ -65,7 +66,7 @@ class Panel:
         return Chosen((self.models[folds.index(fold)],), fold, f"{self.name}/fold{fold}")
 
 
-def load_panel(run: RunFolder, name: str, device: str) -> Panel:
+def load_panel(run: RunFolder, name: str, device: str, precision: str = "fp32") -> Panel:
     """Load every model of a train step.
 
     Raises:
@@ -84,7 +85,7 @@ def load_panel(run: RunFolder, name: str, device: str) -> Panel:
         net = net.eval().to(device).to(memory_format=torch.channels_last)
         facts = card.normalisation
         normalisation = Normalisation(facts["mode"], tuple(facts["mean"]), tuple(facts["std"]))
-        models.append(Model(card, Predictor(net, normalisation, device)))
+        models.append(Model(card, Predictor(net, normalisation, device, precision)))
     first = models[0].card
     for model in models[1:]:
         same = ("classes", "channels", "unit", "crop")
@@ -97,6 +98,7 @@ def load_panel(run: RunFolder, name: str, device: str) -> Panel:
 @contextmanager
 def steady(threads: int) -> Iterator[None]:
     """This many threads and no gradients, then as before."""
+    keep_freed_memory()
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(threads)

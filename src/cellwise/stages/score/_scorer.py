@@ -11,6 +11,7 @@ from cellwise.errors import BadOption
 from cellwise.parts.augment._views import FLIPS, VIEWS
 from cellwise.parts.nets._output import Output
 from cellwise.parts.normalise import Normalisation
+from cellwise.parts.precision import calculating
 
 # [view, cell, class] logits; a scorer of fields gives one row in place of the cells.
 Views = Tensor
@@ -35,37 +36,48 @@ class SitePixels:
 
 @dataclass(frozen=True, slots=True)
 class Predictor:
-    """A network in evaluation mode with its normalisation: pixels in 0..1 to its output."""
+    """A network in evaluation mode with its normalisation: pixels in 0..1 to its output.
+
+    `precision` is what the network calculates with, one that `parts.precision.resolve` gave.
+    """
 
     net: nn.Module
     normalisation: Normalisation
     device: str
+    precision: str = "fp32"
 
     def __call__(self, pixels: Tensor) -> Output:
         """Answer for `[item, channel, y, x]`; results lie in ordinary memory, single precision."""
         ready = self.normalisation(pixels.to(self.device))
-        found: Output = self.net(ready.contiguous(memory_format=torch.channels_last))
+        with calculating(self.precision, self.device):
+            found: Output = self.net(ready.contiguous(memory_format=torch.channels_last))
         return Output(found.logits.float().cpu(), found.class_map.float().cpu())
 
     def look(self, pixels: Tensor) -> Tensor:
         """Features of `[item, channel, y, x]`, where the network lies."""
         ready = self.normalisation(pixels.to(self.device))
-        found: Tensor = self.net.look(ready.contiguous(memory_format=torch.channels_last))  # type: ignore[operator]
+        with calculating(self.precision, self.device):
+            found: Tensor = self.net.look(ready.contiguous(memory_format=torch.channels_last))  # type: ignore[operator]
         return found
 
     def answer(self, features: Tensor) -> Tensor:
         """Logits `[item, class]` of features, in ordinary memory."""
-        found: Output = self.net.answer(features)  # type: ignore[operator]
+        with calculating(self.precision, self.device):
+            found: Output = self.net.answer(features)  # type: ignore[operator]
         return found.logits.float().cpu()
 
 
 @dataclass(frozen=True, slots=True)
 class Scorer:
-    """One way to score: `unit` is what its models were trained on, `gives` what gets a score."""
+    """One way to score: `unit` is what its models were trained on, `gives` what gets a score.
+
+    `class_map` shows where in the field each class was seen, `[class, y, x]`, if that can be told.
+    """
 
     unit: Literal["cell", "site"]
     score: Callable[[Predictor, SitePixels], Views]
     gives: Literal["cell", "site"] = "cell"
+    class_map: Callable[[Predictor, SitePixels], Tensor] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,13 @@ def build(
             values = values * torch.stack(whole).mean(0).sigmoid()
         return _relative(values.mean(0))[None] if robust else values
 
-    return Scorer("site", cam)
+    def class_map(predictor: Predictor, pixels: SitePixels) -> Tensor:
+        seen = [
+            turn_back(predictor(turn(pixels.field[None], view)).class_map, view) for view in chosen
+        ]
+        return torch.stack(seen).mean(0)[0]
+
+    return Scorer("site", cam, class_map=class_map)
 
 
 def _scaled(field: Tensor, scale: float) -> Tensor:

@@ -11,6 +11,7 @@ from torch.nn.functional import interpolate
 
 from cellwise.errors import BadOption
 from cellwise.parts.augment._views import turn
+from cellwise.parts.resize import resize
 from cellwise.stages.score._scorer import Predictor, Scorer, SitePixels, Views, views_of
 
 NEEDS = ("fields",)
@@ -18,13 +19,15 @@ NEEDS = ("fields",)
 _PLACES = ("own", "centre", "tiled")
 
 
-def build(place: str = "own", views: str = "none", batch: int = 16) -> Scorer:
+def build(place: str = "own", canvas: int = 0, views: str = "none", batch: int = 16) -> Scorer:
     """Make the scorer.
 
     Args:
         place: `own` leaves the cell where it is; `centre` moves it to the middle; `tiled` repeats
             its
             box until the canvas is full, so that a network sees as much of it as of a whole field.
+        canvas: With `centre`, side in pixels of the canvas, to which larger cells are shrunk; 0 for
+            the size the network was trained at.
         views: `none`, or `dihedral` for the canvas turned and mirrored as well (8 in all).
         batch: Canvases at a time; of no influence on the result beyond rounding.
     """
@@ -32,12 +35,15 @@ def build(place: str = "own", views: str = "none", batch: int = 16) -> Scorer:
     if place not in _PLACES:
         raise BadOption(f"score masked_view: place is one of {', '.join(_PLACES)}, not {place!r}.")
 
+    if canvas < 0 or (canvas and place != "centre"):
+        raise BadOption("score masked_view: canvas is not negative, and 0 without place centre.")
+
     def masked_view(predictor: Predictor, pixels: SitePixels) -> Views:
         masks = masks_at(pixels.masks, tuple(pixels.field.shape[1:]))
         found: list[list[Tensor]] = [[] for _ in chosen]
         for start in range(0, len(pixels.numbers), batch):
             some = pixels.numbers[start : start + batch]
-            shown = torch.stack([_canvas(pixels.field, masks == n, place) for n in some])
+            shown = torch.stack([_canvas(pixels.field, masks == n, place, canvas) for n in some])
             for answers, view in zip(found, chosen, strict=True):
                 answers.append(predictor(turn(shown, view)).logits)
         return torch.stack([torch.cat(answers) for answers in found])
@@ -54,17 +60,23 @@ def masks_at(masks: Tensor, shape: tuple[int, ...]) -> Tensor:
     return interpolate(wide, shape, mode="nearest-exact")[0, 0].long()
 
 
-def _canvas(field: Tensor, inside: Tensor, place: str) -> Tensor:
+def _canvas(field: Tensor, inside: Tensor, place: str, side: int) -> Tensor:
     alone = field * inside
-    if place == "own" or not inside.any():
+    height, width = (side, side) if side else field.shape[1:]
+    if place == "own":
         return alone
+    if not inside.any():
+        return alone.new_zeros(len(field), height, width)
     rows, columns = inside.any(1).nonzero()[:, 0], inside.any(0).nonzero()[:, 0]
     box = alone[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    height, width = field.shape[1:]
     if place == "tiled":
         down, across = -(-height // box.shape[1]), -(-width // box.shape[2])
         return box.repeat(1, down, across)[:, :height, :width]
-    canvas = torch.zeros_like(field)
+    fit = min(height / box.shape[1], width / box.shape[2], 1.0)
+    if fit < 1:
+        shape = (max(round(n * fit), 1) for n in box.shape[1:])
+        box = resize(box[None], *shape)[0]
+    canvas = field.new_zeros(len(field), height, width)
     top, left = (height - box.shape[1]) // 2, (width - box.shape[2]) // 2
     canvas[:, top : top + box.shape[1], left : left + box.shape[2]] = box
     return canvas

@@ -49,22 +49,39 @@ class Options:
     model: str
     by: str | dict[str, Any]
     threads: int
+    precision: str
+    maps: int
 
 
-def build(model: str, by: str | dict[str, Any] = "cell_net", threads: int = 2) -> Options:
+def build(
+    model: str,
+    by: str | dict[str, Any] = "cell_net",
+    threads: int = 2,
+    precision: str = "fp32",
+    maps: int = 0,
+) -> Options:
     """Options of the step.
 
     Args:
         model: Name of the train step whose models score.
         by: The scorer, a part of this stage.
         threads: Processor threads.
+        precision: `fp32`, `bf16`, `fp16` for a GPU, or `auto`: the fastest that the machine has
+            units for, so that the last digits depend on the machine.
+        maps: Labelled fields whose class maps are kept for the report, where the scorer has any
+            (`cam`); each class has its turn.
     """
+    from cellwise.parts.precision import check_precision
+
     if not model:
         raise BadOption("score: model names a train step.")
     if threads < 1:
         raise BadOption("score: threads is at least 1.")
+    check_precision("score", precision)
     scorers.check(by)
-    return Options(model, by, threads)
+    if maps < 0:
+        raise BadOption(f"score: maps is not negative, as {maps} is.")
+    return Options(model, by, threads, precision, maps)
 
 
 def work(job: Job, report: Report) -> dict[str, Any]:
@@ -75,11 +92,13 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         BadOption: The scorer needs models of another unit.
         FormatError: A model is damaged, or the model of a fold is missing.
     """
+    from cellwise.parts.precision import resolve
     from cellwise.stages.score._models import load_panel, steady
 
     options, run = build(**job.options), RunFolder(job.run)
     home = run if job.fitted is None else RunFolder(job.fitted)
-    panel = load_panel(home, options.model, job.device)
+    precision = resolve(options.precision, job.device)
+    panel = load_panel(home, options.model, job.device, precision)
     listed = read_json(home.reading)["classes"]
     check_classes(panel.card, ClassList(tuple(listed["names"]), listed["negative"]).positive)
     scorer = scorers.build(options.by)
@@ -92,7 +111,9 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     cells = read_table(run.cells, CELLS).sort(_KEY)
     shards = run.temporary / f"{job.name}-{job.key}"
     with steady(options.threads):
-        paths = _all_shards(job, cells, panel=panel, scorer=scorer, folder=shards, report=report)
+        paths = _all_shards(
+            job, cells, panel=panel, scorer=scorer, folder=shards, report=report, maps=options.maps
+        )
     frames = [read_table(path, SCORES) for path in paths]
     frame = pl.concat(frames) if frames else empty_frame(SCORES, n_classes=len(panel.card.classes))
     write_table(run.scores(job.name), SCORES, frame, classes=panel.card.classes)
@@ -102,9 +123,17 @@ def work(job: Job, report: Report) -> dict[str, Any]:
 
 
 def _all_shards(
-    job: Job, cells: pl.DataFrame, *, panel: "Panel", scorer: "Scorer", folder: Path, report: Report
+    job: Job,
+    cells: pl.DataFrame,
+    *,
+    panel: "Panel",
+    scorer: "Scorer",
+    folder: Path,
+    report: Report,
+    maps: int,
 ) -> list[Path]:
     """One table for every 64 sites, in order; those of an earlier, killed run are taken over."""
+    from cellwise.stages.score._maps import keep_maps
     from cellwise.stages.score._pixels import look_at_crops, look_at_fields
 
     run = RunFolder(job.run)
@@ -133,6 +162,7 @@ def _all_shards(
             write_table(path, SCORES, pl.concat(frames), classes=panel.card.classes)
         report(start + len(some), len(spans), "sites")
         paths.append(path)
+    keep_maps(job, spans, folds, panel=panel, scorer=scorer, look=look, count=maps)
     return paths
 
 

@@ -32,6 +32,7 @@ def make_card(
         "losses": [round(value, 6) for value in trained.losses],
         "validation": [round(value, 6) for value in trained.validation],
         "skipped_batches": trained.skipped,
+        "precision": plan.precision,
         "items": len(material.pool),
         "sites": len(set(material.pool.site.tolist())),
         "options": job.options,

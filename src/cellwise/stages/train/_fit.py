@@ -5,20 +5,16 @@ of torch follow from (seed, epoch, batch). Lightning restores weights and optimi
 else is remembered.
 """
 
-import logging
-import signal
-import warnings
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 import torch
-from lightning.fabric.plugins.environments.lightning import LightningEnvironment
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from cellwise.errors import BadOption
+from cellwise.parts._trainer import run_trainer, seed_batch, surroundings
 from cellwise.parts.batches._pool import Positions, When
 from cellwise.parts.normalise import relative
 from cellwise.parts.optimisers._groups import SHARE
@@ -60,7 +56,7 @@ def fit(
         BadOption: The cost became infinite or no number; says where.
         KeyboardInterrupt: Stopped from outside; the next call goes on from the last epoch.
     """
-    with _surroundings(plan):
+    with surroundings(plan.threads, plan.device):
         learner = _Learner(net, material, plan=plan, place=place, watched=watched)
         found = last_checkpoint(place.folder)
         if found is not None:
@@ -73,30 +69,17 @@ def fit(
 
 
 def _run(learner: "_Learner", plan: Plan, *, start: str | None) -> None:
-    trainer = Trainer(
-        accelerator="gpu" if plan.device.startswith("cuda") else "cpu",
-        devices=1,
-        # Without this a job of a cluster's scheduler would be taken for a multi-node training.
-        plugins=[LightningEnvironment()],
-        max_epochs=plan.epochs,
+    run_trainer(
+        learner,
+        range(len(learner.order(0))),
+        epochs=plan.epochs,
+        device=plan.device,
+        folder=learner.place.folder,
+        start=start,
         precision=_PRECISION[plan.precision],
         gradient_clip_val=plan.clip or None,
         accumulate_grad_batches=plan.accumulate,
-        deterministic=True,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        default_root_dir=str(learner.place.folder),
     )
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        trainer.fit(learner, range(len(learner.order(0))), ckpt_path=start, weights_only=True)
-    except SystemExit as stop:
-        # Lightning ends the process on an interrupt; the shell above decides what one means.
-        signal.signal(signal.SIGINT, handler)
-        raise KeyboardInterrupt from stop
 
 
 class _Learner(LightningModule):  # type: ignore[misc, unused-ignore]
@@ -144,7 +127,7 @@ class _Learner(LightningModule):  # type: ignore[misc, unused-ignore]
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Seed torch and set the learning rate from where the training stands."""
-        torch.manual_seed(derived_seed(self.plan.seed, self.current_epoch, batch_idx))
+        seed_batch(derived_seed(self.plan.seed, self.current_epoch, batch_idx), self.device)
         moment = Moment(
             batch_idx, len(self._batches), self.current_epoch, self.plan.epochs, self.judgements
         )
@@ -265,28 +248,3 @@ class _Learner(LightningModule):  # type: ignore[misc, unused-ignore]
         if done % every == 0 or batch_idx + 1 == steps:
             note = f"epoch {self.current_epoch + 1} of {self.plan.epochs}"
             self.place.progress(done, f"{note}, cost {np.mean(self._costs):.3f}")
-
-
-@contextmanager
-def _surroundings(plan: Plan) -> Iterator[None]:
-    """Threads, random state, determinism and logging as training needs them, then as before."""
-    log = logging.getLogger("lightning.pytorch")
-    before = (torch.get_num_threads(), log.level, torch.are_deterministic_algorithms_enabled())
-    benchmark = torch.backends.cudnn.benchmark
-    devices = [0] if plan.device.startswith("cuda") else []
-    try:
-        torch.set_num_threads(plan.threads)
-        # Lightning tells of tips and hardware at level INFO.
-        log.setLevel(logging.WARNING)
-        with torch.random.fork_rng(devices=devices), warnings.catch_warnings():
-            # Lightning itself calls what torch has deprecated; nobody here can change that.
-            warnings.filterwarnings("ignore", category=FutureWarning, module=r"lightning\..*")
-            warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"lightning\..*")
-            # A batch that is passed over on purpose.
-            warnings.filterwarnings("ignore", message=r".*training_step. returned .None.")
-            yield
-    finally:
-        torch.set_num_threads(before[0])
-        log.setLevel(before[1])
-        torch.use_deterministic_algorithms(before[2])
-        torch.backends.cudnn.benchmark = benchmark

@@ -14,6 +14,7 @@ from cellwise.parts.batches._pool import When
 from cellwise.parts.losses import losses
 from cellwise.parts.normalise import fit as fit_normalisation
 from cellwise.parts.optimisers import optimisers
+from cellwise.parts.precision import resolve
 from cellwise.parts.schedules import schedules
 from cellwise.parts.tasks import tasks
 from cellwise.parts.tasks._task import Task
@@ -56,7 +57,7 @@ def make_plan(
         not_finite=options.not_finite,
         clip=options.clip,
         patience=options.patience,
-        precision=options.precision,
+        precision=resolve(options.precision, job.device),
         threads=options.threads,
         device=job.device,
         seed=derived_seed(job.seed, _ALL if fold is None else fold),

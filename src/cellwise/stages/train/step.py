@@ -39,7 +39,6 @@ SHELVES = {
 
 Spec = str | dict[str, Any]
 
-PRECISIONS = ("fp32", "bf16", "fp16")
 KEEPS = ("best_cost", "best_ap", "last")
 
 _SAMPLE = 1024
@@ -135,7 +134,8 @@ def build(
             left out is never looked at.
         patience: Stop after so many epochs without improvement of the set-aside groups, or, without
             them, of the training cost; 0 never stops early.
-        precision: `fp32`, `bf16`, or `fp16` for a GPU.
+        precision: `fp32`, `bf16`, `fp16` for a GPU, or `auto`: the fastest that the machine has
+            units for, so that the weights depend on the machine; the model's card names it.
         threads: Processor threads; part of the result, see above.
         start: Name of an earlier train step whose weights (of the same fold) are the beginning.
 
@@ -153,6 +153,7 @@ def build(
 
 def _check(options: Options) -> None:
     from cellwise.parts.normalise import check_mode
+    from cellwise.parts.precision import check_precision
 
     tasks.check(options.task)
     nets.check(options.net)
@@ -162,9 +163,9 @@ def _check(options: Options) -> None:
     for spec in options.augment:
         augmentations.check(spec)
     check_mode(options.normalise)
+    check_precision("train", options.precision)
     rules = [
         (options.balance in ("even", "none"), "balance is 'even' or 'none'"),
-        (options.precision in PRECISIONS, f"precision is one of {', '.join(PRECISIONS)}"),
         (options.keep in KEEPS, f"keep is one of {', '.join(KEEPS)}"),
         (options.not_finite in ("stop", "skip"), "not_finite is 'stop' or 'skip'"),
         (options.accumulate >= 1, "accumulate is at least 1"),

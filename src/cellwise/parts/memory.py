@@ -1,0 +1,29 @@
+"""Memory that one step of a network frees is kept for the next, not given back to the system.
+
+Every batch asks for the same few hundred megabytes again. By default the C library gives large
+pieces back as soon as they are free, and the system clears each page before it hands it out anew:
+a sixth of the time of a small training, more beside others.
+"""
+
+import ctypes
+import sys
+
+# Numbers of glibc's mallopt (malloc.h).
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+# The largest that glibc accepts; pieces above it still go back at once.
+_PIECE = 32 * 2**20
+_NEVER = 2**31 - 1
+
+
+def keep_freed_memory() -> bool:
+    """Tell the C library so, for the rest of this process; whether it understood.
+
+    Other systems than Linux with glibc are left as they are: nothing but time depends on it.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return False
+    return bool(mallopt(_MMAP_THRESHOLD, _PIECE)) and bool(mallopt(_TRIM_THRESHOLD, _NEVER))

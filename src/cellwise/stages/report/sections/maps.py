@@ -1,0 +1,107 @@
+"""Class maps over the pictures: does the network look at the structure that the class is named for?
+
+Source: class activation maps of Zhou et al. 2016 (arXiv 1512.04150): what is positive, as a share
+of the field's greatest value.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from cellwise.domain.channels import Channel
+from cellwise.stages.report._draw import (
+    composite,
+    data_link,
+    edges,
+    encode,
+    limits,
+    palette_png,
+    shrink,
+    shrink_labels,
+)
+from cellwise.stages.report._material import Material
+from cellwise.store.class_maps import ClassMaps
+
+_SIDE, _EACH = 288, 2
+_DEEPEST = 0.75
+# From where a class is faintly seen to where it is seen most.
+_FAINT, _STRONG = (1.0, 0.25, 0.05), (1.0, 0.92, 0.25)
+_LINES = ("#ffffff",)
+
+
+def context(material: Material) -> dict[str, Any]:
+    """For each class the first fields that have it, with the map of the network over them."""
+    name, kept = next(iter(sorted(material.class_maps.items())))
+    assert material.sites is not None
+    labels = dict(material.sites.select("site_id", "labels").iter_rows())
+    rows = []
+    for place, word in enumerate(kept.classes):
+        shown = [n for n, site in enumerate(kept.sites) if word in (labels.get(site) or [])][:_EACH]
+        pictures = [_pictures(material, kept, n, place, labels[kept.sites[n]]) for n in shown]
+        rows.append({"name": word, "fields": [p for p in pictures if p]})
+    return {
+        "step": name,
+        "rows": [row for row in rows if row["fields"]],
+        "without": [row["name"] for row in rows if not row["fields"]],
+        "n_sites": len(kept.sites),
+        "protein": _protein(material.channels) is not None,
+    }
+
+
+def heat(
+    grey: npt.NDArray[np.float32], class_map: npt.NDArray[np.float32]
+) -> npt.NDArray[np.uint8]:
+    """A grey picture `[y, x]` in 0..1 with what is positive in a coarser map over it, as colour."""
+    positive = np.maximum(class_map.astype(np.float32), 0)
+    if positive.max() > 0:
+        positive = positive / positive.max()
+    large = Image.fromarray(positive).resize(grey.shape[::-1], Image.Resampling.BILINEAR)
+    share = np.asarray(large, np.float32)[..., None]
+    tint = np.asarray(_FAINT, np.float32) * (1 - share) + np.asarray(_STRONG, np.float32) * share
+    cover = _DEEPEST * share
+    return np.asarray(np.clip(grey[..., None] * (1 - cover) + tint * cover, 0, 1) * 255, np.uint8)
+
+
+def _pictures(
+    material: Material, kept: ClassMaps, number: int, place: int, labels: list[str]
+) -> dict[str, Any]:
+    site = kept.sites[number]
+    field, masks = material.pictures.field(site), material.pictures.masks(site)
+    if field is None:
+        return {}
+    bounds = limits(field.pixels)
+    colour = shrink(composite(field.pixels, field.channels, bounds), _SIDE)
+    class_map = kept.maps[number, place].astype(np.float32)
+    lines = None
+    if masks is not None:
+        drawn = edges(shrink_labels(masks.cells, _SIDE)).astype(np.uint8)
+        lines = data_link(palette_png(drawn, _LINES), "png")
+    chance = 1 / (1 + np.exp(-float(class_map.max())))
+    return {
+        "site": site,
+        "labels": " + ".join(labels),
+        "chance": chance,
+        "image": data_link(encode(colour, quality=72)),
+        "map": data_link(encode(heat(_grey(field, bounds), class_map), quality=76)),
+        "lines": lines,
+    }
+
+
+def _grey(field: Any, bounds: Any) -> npt.NDArray[np.float32]:
+    """The protein, or the mean of all stains where none is called so, in 0..1 at shown size."""
+    place = _protein(field.channels)
+    chosen = range(len(field.channels)) if place is None else [place]
+    planes = [
+        np.clip(
+            (np.nan_to_num(field.pixels[n]) - bounds[n][0]) / (bounds[n][1] - bounds[n][0]), 0, 1
+        )
+        for n in chosen
+    ]
+    picture = (np.mean(planes, axis=0) * 255).astype(np.uint8)
+    return np.asarray(shrink(picture, _SIDE) / np.float32(255), np.float32)
+
+
+def _protein(channels: tuple[Channel, ...]) -> int | None:
+    return next((n for n, channel in enumerate(channels) if channel.role == "protein"), None)

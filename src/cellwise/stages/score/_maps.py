@@ -1,0 +1,70 @@
+"""Class maps of a few fields, kept for people to look at."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+import numpy as np
+import polars as pl
+import torch
+
+from cellwise.domain.steps import Job
+from cellwise.domain.tables import SITES
+from cellwise.stages.score._models import Panel
+from cellwise.stages.score._pixels import Look
+from cellwise.stages.score._scorer import Scorer
+from cellwise.store.class_maps import ClassMaps, write_class_maps
+from cellwise.store.run_folder import RunFolder
+from cellwise.store.tables import read_table
+
+
+def keep_maps(
+    job: Job,
+    spans: list[tuple[str, slice]],
+    folds: dict[str, int],
+    *,
+    panel: Panel,
+    scorer: Scorer,
+    look: Look,
+    count: int,
+) -> None:
+    """Write the maps of `count` labelled fields, mean over the models that may score each."""
+    run = RunFolder(job.run)
+    path = run.class_maps(job.name)
+    path.unlink(missing_ok=True)
+    if not count or scorer.class_map is None:
+        return
+    rows = dict(spans)
+    sites, maps = [], []
+    for site_id in islice(in_turn(_labels(run, rows), panel.card.classes), count):
+        pixels_for = look(site_id, rows[site_id])
+        models = panel.choose(folds.get(site_id)).models
+        seen = [scorer.class_map(model.predictor, pixels_for(model)) for model in models]
+        sites.append(site_id)
+        maps.append(torch.stack(seen).mean(0).numpy().astype(np.float16))
+    if sites:
+        write_class_maps(path, ClassMaps(panel.card.classes, tuple(sites), np.stack(maps)))
+
+
+def in_turn(labels: dict[str, list[str]], classes: Iterable[str]) -> Iterator[str]:
+    """Fields such that each class has one before any has a second; each field once, by name.
+
+    Args:
+        labels: The labels of each field.
+        classes: Classes in the order in which they choose.
+    """
+    queues = [[site for site in sorted(labels) if c in labels[site]] for c in classes]
+    taken: set[str] = set()
+    while any(queues):
+        for queue in queues:
+            while queue and queue[0] in taken:
+                queue.pop(0)
+            if queue:
+                site = queue.pop(0)
+                taken.add(site)
+                yield site
+
+
+def _labels(run: RunFolder, among: dict[str, slice]) -> dict[str, list[str]]:
+    frame = read_table(run.sites, SITES).unique("site_id", keep="first")
+    frame = frame.filter(pl.col("labels").is_not_null() & pl.col("site_id").is_in(list(among)))
+    return dict(frame.select("site_id", "labels").iter_rows())

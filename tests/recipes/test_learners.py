@@ -1,0 +1,179 @@
+"""The learners of the HPA systems on eight fields: each can learn them by heart, and parts mix."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+import yaml
+
+import cellwise
+from cellwise.app.recipe.load import load_recipe
+from cellwise.app.recipe.resolve import resolve
+from cellwise.app.simulate import simulate_world
+from cellwise.app.simulate._request import SimulateRequest
+from cellwise.domain.channels import Channel
+from cellwise.domain.tables import LABELS, SCORES, SITES
+from cellwise.parts.augment import augmentations
+from cellwise.parts.augment._panel import Panel, bound
+from cellwise.parts.losses import losses
+from cellwise.parts.nets import nets
+from cellwise.parts.tasks import tasks
+from cellwise.parts.tasks._task import Truth
+from cellwise.stages.train import step as train
+from cellwise.stages.train._judge import macro_average_precision
+from cellwise.store.class_lists import class_list
+from cellwise.store.run_folder import RunFolder
+from cellwise.store.tables import read_classes, read_table
+
+pytestmark = pytest.mark.long
+
+HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "mix-parts.md"
+LEARNERS = (
+    "hpa-masked-cells",
+    "hpa-cell-bags",
+    "hpa-puzzle-cam",
+    "hpa-graph-denoise",
+    "hpa-cam-cycles",
+)
+ROLES = {"blue": "nucleus", "green": "protein", "red": "microtubule", "yellow": "er"}
+CHANNELS = tuple(Channel(name, role) for name, role in ROLES.items())
+CLASSES = class_list("hpa19").positive
+TASKS = {
+    "image": ({"name": "image", "size": 128}, "field_net"),
+    "puzzle": ({"name": "puzzle", "size": 128}, "field_net"),
+    "bag": ({"name": "bag", "cells": 6, "cell_weight": 0.0}, "cell_net"),
+}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Sixteen fields, eight of them labelled."""
+    folder = tmp_path_factory.mktemp("learners") / "world"
+    simulate_world(
+        SimulateRequest(folder, "hpa", sites=16, size=192, seed=5), lambda done, total, note: None
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def by_heart(world):
+    """All eight labelled fields learned by each task, and scored."""
+    steps = [{"read": None}, {"segment": "watershed"}, {"cells": {"size": 48}}]
+    for name, (task, scorer) in TASKS.items():
+        options = {
+            "as": name,
+            "task": task,
+            "net": "tiny",
+            "loss": "bce",
+            "epochs": 120,
+            "batch": 4,
+        }
+        steps += [
+            {"train": {**options, "learning_rate": 0.01, "augment": [], "threads": 1}},
+            {"score": {"as": name, "model": name, "by": scorer, "threads": 1}},
+        ]
+    steps.append({"decide": {"from": ["bag"]}})
+    path = world.parent / "by_heart.yaml"
+    path.write_text(yaml.safe_dump({"format": 1, "steps": steps}))
+    return RunFolder(cellwise.run(world, out=world.parent / "run", recipe=str(path)).path)
+
+
+@pytest.mark.parametrize("name", list(TASKS))
+def test_a_task_can_learn_eight_fields_by_heart(by_heart, name):
+    classes = read_classes(by_heart.scores(name), SCORES)
+    sites = read_table(by_heart.sites, SITES).unique("site_id", keep="first")
+    labels = dict(
+        sites.filter(pl.col("labels").is_not_null()).select("site_id", "labels").iter_rows()
+    )
+    assert len(labels) == 8
+    scores = read_table(by_heart.scores(name), SCORES)
+    names = sorted(labels)
+    # A bag is as its best cell.
+    logits = np.stack(
+        [
+            np.stack(scores.filter(pl.col("site_id") == site)["score"].to_numpy()).max(0)
+            for site in names
+        ]
+    )
+    targets = np.array([[c in labels[site] for c in classes] for site in names], np.float32)
+    assert ((targets.sum(0) > 0) & (targets.sum(0) < 8)).sum() >= 4, (
+        "classes that can be told apart"
+    )
+    weights = np.ones(len(names), np.float32)
+    assert macro_average_precision(logits, targets, weights) > 0.95
+
+
+def test_the_mixed_recipe_of_the_how_to_runs_as_it_stands_there(world):
+    written = re.search(r"```yaml\n(.*?)```", HOW_TO.read_text(), re.DOTALL).group(1)
+    path = world.parent / "mixed.yaml"
+    path.write_text(written)
+    done = cellwise.run(
+        world,
+        out=world.parent / "mixed",
+        recipe=str(path),
+        settings=["puzzle.epochs=2", "cell.epochs=2"],
+    )
+    run = RunFolder(done.path)
+    soft = np.stack(read_table(run.labels("soft"), LABELS)["label"].to_numpy())
+    assert ((soft > 0.01) & (soft < 0.99)).any(), "labels of cells come from the class maps"
+    assert read_table(run.scores("cell"), SCORES).height > 0
+    assert "Where each class was seen" in run.report.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", [*LEARNERS, *(f"{name}-small" for name in LEARNERS)])
+def test_every_learner_takes_a_step_downhill(name):
+    recipe = resolve(load_recipe(name))
+    assert [step.kind for step in recipe.steps][-3:] == ["decide", "evaluate", "report"]
+    done = set()
+    for step in recipe.of_kind("train"):
+        spec = json.dumps(
+            [step.options[word] for word in ("net", "task", "loss", "augment", "channels")]
+        )
+        if spec not in done:
+            done.add(spec)
+            one_step(train.build(**step.options))
+
+
+def unpublished(net):
+    """The network without published weights, which no test may fetch."""
+    if isinstance(net, str):
+        return net
+    return {option: value for option, value in net.items() if option != "pretrained"}
+
+
+def one_step(options):
+    """Augmentation, cost and gradient of a batch of noise: as the recipe says, on few pixels."""
+    chosen = CHANNELS
+    if options.channels != "all":
+        chosen = tuple(c for c in CHANNELS if c.role in options.channels)
+        assert len(chosen) == len(options.channels)
+    torch.manual_seed(0)
+    net = nets.build(unpublished(options.net))(len(chosen), len(CLASSES))
+    task_spec = dict(options.task) if isinstance(options.task, dict) else {"name": options.task}
+    side = 128 if "size" in task_spec else 64
+    task = tasks.build({**task_spec, "size": side} if "size" in task_spec else task_spec)
+    cells = task_spec.get("cells", 1)
+    count = 2 * cells
+    pixels, targets = torch.rand(count, len(chosen), side, side), torch.zeros(count, len(CLASSES))
+    targets[:cells, 7] = targets[cells:, 2] = 1
+    panel = Panel(chosen, CLASSES)
+    for spec in options.augment:
+        small = {**spec, "side": side} if isinstance(spec, dict) and "side" in spec else spec
+        change = bound(augmentations.build(small), panel)
+        pixels, targets = change(pixels, targets, [np.random.default_rng(n) for n in range(count)])
+    fields = targets[::cells]
+    truth = Truth(targets, torch.ones(count), fields, torch.ones(2, len(CLASSES)))
+    loss = losses.build(options.loss)
+    if task.look is not None:
+        cost = task.look(net, pixels, truth, loss, 0.5)
+    else:
+        cost = task.cost(net(pixels).logits, truth, loss)
+    cost.backward()
+    norms = [float(p.grad.norm()) for p in net.parameters() if p.grad is not None]
+    assert np.isfinite(cost.item())
+    assert np.isfinite(norms).all()
+    assert max(norms) > 0
