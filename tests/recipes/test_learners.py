@@ -54,7 +54,8 @@ def world(tmp_path_factory):
     """Sixteen fields, eight of them labelled."""
     folder = tmp_path_factory.mktemp("learners") / "world"
     simulate_world(
-        SimulateRequest(folder, "hpa", sites=16, size=192, seed=5), lambda done, total, note: None
+        SimulateRequest(folder, "hpa", severity="hard", sites=16, size=192, seed=1),
+        lambda done, total, note: None,
     )
     return folder
 
@@ -82,8 +83,13 @@ def by_heart(world):
     return RunFolder(cellwise.run(world, out=world.parent / "run", recipe=str(path)).path)
 
 
-@pytest.mark.parametrize("name", list(TASKS))
-def test_a_task_can_learn_eight_fields_by_heart(by_heart, name):
+def test_every_task_can_learn_eight_fields_by_heart(by_heart):
+    found = {name: precision_of(by_heart, name) for name in TASKS}
+    assert min(found.values()) > 0.95, found
+
+
+def precision_of(by_heart, name):
+    """Macro average precision over the fields that were learned."""
     classes = read_classes(by_heart.scores(name), SCORES)
     sites = read_table(by_heart.sites, SITES).unique("site_id", keep="first")
     labels = dict(
@@ -104,7 +110,7 @@ def test_a_task_can_learn_eight_fields_by_heart(by_heart, name):
         "classes that can be told apart"
     )
     weights = np.ones(len(names), np.float32)
-    assert macro_average_precision(logits, targets, weights) > 0.95
+    return macro_average_precision(logits, targets, weights)
 
 
 def test_the_mixed_recipe_of_the_how_to_runs_as_it_stands_there(world):
