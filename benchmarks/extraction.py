@@ -27,6 +27,7 @@ import numpy.typing as npt
 
 from cellwise.kernels.boxes import find_boxes
 from cellwise.kernels.crop import CropPlan, crop_cells, crop_windows
+from cellwise.parts.memory import keep_freed_memory
 
 SIDE = 2048
 CHANNELS = 4
@@ -217,6 +218,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--only-ours", action="store_true", help="for work on the speed itself")
     chosen = parser.parse_args()
+    # As the step `cells` does, for all who are timed here.
+    keep_freed_memory()
     print(_header())
     print(
         f"{'ratio':>8} {'cpu ms':>9} {'least..most':>15} {'wall ms':>9} {'peak MB':>8}  case, who"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cellwise.errors import FormatError
+from cellwise.store import class_maps
 from cellwise.store.class_maps import ClassMaps, read_class_maps, write_class_maps
 
 
@@ -22,6 +23,29 @@ def test_a_round_trip_changes_nothing_and_equal_maps_are_equal_files(tmp_path):
     write_class_maps(path, kept())
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == ["cam.maps.npz"]
+
+
+def test_a_file_of_a_newer_format_and_one_of_something_else_are_refused(tmp_path, monkeypatch):
+    path = tmp_path / "cam.maps.npz"
+    monkeypatch.setattr(class_maps, "FORMAT_VERSION", 2)
+    write_class_maps(path, kept())
+    monkeypatch.setattr(class_maps, "FORMAT_VERSION", 1)
+    with pytest.raises(FormatError, match="newer cellwise"):
+        read_class_maps(path)
+    np.save(tmp_path / "plain.npy", np.zeros(3))
+    (tmp_path / "plain.npy").rename(path)
+    with pytest.raises(FormatError, match="no class maps"):
+        read_class_maps(path)
+
+
+def test_a_bit_that_fell_over_is_noticed(tmp_path):
+    path = tmp_path / "cam.maps.npz"
+    write_class_maps(path, kept())
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(FormatError, match=r"cam\.maps\.npz"):
+        read_class_maps(path)
 
 
 @pytest.mark.parametrize("cut", [0, 10, 200])

@@ -119,11 +119,10 @@ def crop_cells(
             f"Crops are cut from uint8, uint16 or float32 pixels, not {pixels.dtype}.",
             code="pixel_type",
         )
-    # One piece of memory, which the system hands out faster than two.
-    one = len(boxes) * plan.size**2
-    room = np.empty(one * (pixels.shape[0] + 1), np.float32)
-    result = room[one:].reshape(len(boxes), pixels.shape[0], plan.size, plan.size)
-    coverage = room[:one].reshape(len(boxes), plan.size, plan.size)
+    # Two pieces of memory: each stays below the size that goes back to the system at once, see
+    # `parts.memory`.
+    result = np.empty((len(boxes), pixels.shape[0], plan.size, plan.size), np.float32)
+    coverage = np.empty((len(boxes), plan.size, plan.size), np.float32)
     outlines = np.stack([boxes.y0, boxes.x0, boxes.y1, boxes.x1], axis=1)
     background, others = plan.gains
     cut_cells(

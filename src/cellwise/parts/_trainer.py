@@ -1,7 +1,7 @@
-"""What every training here asks of lightning and torch, and gives back as it was.
+"""What every training here asks of lightning and torch.
 
 A trainer writes, logs and draws nothing by itself; random state, threads and the meaning of an
-interrupt are the caller's again when it ends.
+interrupt are the caller's again when it ends. Freed memory stays with the process, see `memory`.
 """
 
 import logging
@@ -29,7 +29,7 @@ def run_trainer(
     start: str | None,
     **options: Any,
 ) -> None:
-    """Train `learner` in `surroundings`, from the checkpoint `start` if there is one.
+    """Train `learner`, from the checkpoint `start` if there is one; to be called in `surroundings`.
 
     Args:
         learner: Saves its own checkpoints.

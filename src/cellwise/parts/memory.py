@@ -1,4 +1,4 @@
-"""Memory that one step of a network frees is kept for the next, not given back to the system.
+"""Memory that one batch or field frees is kept for the next, not given back to the system.
 
 Every batch asks for the same few hundred megabytes again. By default the C library gives large
 pieces back as soon as they are free, and the system clears each page before it hands it out anew:
@@ -17,6 +17,8 @@ _NEVER = 2**31 - 1
 
 def keep_freed_memory() -> bool:
     """Tell the C library so, for the rest of this process; whether it understood.
+
+    The process stays as large as it was at its largest.
 
     Other systems than Linux with glibc are left as they are: nothing but time depends on it.
     """

@@ -1,7 +1,7 @@
 """Which numbers a network calculates with, and the surroundings that make it so.
 
 Half the digits take half the memory traffic, and processors and cards that have units for them
-multiply faster by 2 to 4. Sums and normalisations stay in single precision (torch's autocast).
+multiply faster by 2 to 4. Weights, their updates and losses stay in single precision.
 
 What `auto` becomes depends on the machine, and so do the last digits of what is learned: a recipe
 that must give the same bytes everywhere says `fp32`.
@@ -28,7 +28,12 @@ def resolve(precision: str, device: str) -> str:
 
     On a card `bf16` if it has it, else `fp16`; on a processor `bf16` where there are instructions
     for it (AVX-512 BF16 or AMX), else `fp32`, for without them it is slower.
+
+    Raises:
+        BadOption: `fp16` on a processor.
     """
+    if precision == "fp16" and not device.startswith("cuda"):
+        raise BadOption("precision fp16 is for a GPU; on a processor give bf16, auto or fp32.")
     if precision != "auto":
         return precision
     if device.startswith("cuda"):

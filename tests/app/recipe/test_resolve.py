@@ -63,6 +63,29 @@ def test_wrong_words_are_answered_with_the_nearest(settings, error, message):
         resolve(raw, settings)
 
 
+@pytest.mark.parametrize(
+    ("task", "scorer", "words"),
+    [
+        ("cell", "cam", "'cam' shows whole fields, and model 'net' learns crops of cells"),
+        ("bag", "field_net", "whole fields"),
+        ("puzzle", "cell_net", "'cell_net' shows crops of cells"),
+        ("image", "cell_net", "task 'image'"),
+    ],
+)
+def test_a_scorer_of_a_model_that_sees_other_pixels_is_refused(task, scorer, words):
+    raw = recipe(*LEARNING)
+    with pytest.raises(BadOption, match=words):
+        resolve(raw, {"train.task": task, "score.by": scorer})
+    # Consistency learns either: the model itself says which.
+    resolve(raw, {"train.task": {"name": "consistency", "size": 64}, "score.by": scorer})
+
+
+@pytest.mark.parametrize("field", [5, [3], {"a": 1}])
+def test_steps_are_named_by_words(field):
+    with pytest.raises(BadOption, match="field names score steps"):
+        resolve(recipe(*LEARNING), {"decide.field": field})
+
+
 def test_an_option_of_another_segmenter_is_refused():
     raw = recipe(("segment", {"name": "grid", "tile": 64}))
     assert resolve(raw).steps[0].options["tile"] == 64

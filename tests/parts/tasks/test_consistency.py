@@ -107,6 +107,7 @@ def test_the_tiny_net_learns():
     "options",
     [
         {"size": 7},
+        {"size": 64, "per_site": 3},
         {"weight": -1.0},
         {"rise": 0.0},
         {"sure": 0.4},
@@ -117,3 +118,11 @@ def test_the_tiny_net_learns():
 def test_settings_that_cannot_be_are_refused(options):
     with pytest.raises(BadOption):
         tasks.build({"name": "consistency", **options})
+
+
+def test_no_gradient_goes_through_the_plain_view():
+    plain = torch.randn(4, 3, requires_grad=True)
+    harder = torch.randn(4, 3, requires_grad=True)
+    disagreement(harder, plain, 0.5).backward()
+    assert plain.grad is None
+    assert harder.grad.abs().sum() > 0

@@ -81,7 +81,8 @@ def test_the_cost_by_a_slow_computation(done):
         )
         / whole.class_map.numel()
     )
-    alpha = min(4 * done / 0.5, 4)
+    # Beside sums over classes alpha would stand alone; beside means it is shared out.
+    alpha = min(4 * done / 0.5, 4) / 2
     expected = focal(whole.logits) + focal(parts.mean((2, 3))) + alpha * apart
     assert apart > 0.01
     assert cost(net, pixels, done) == pytest.approx(expected.item(), rel=1e-5)
@@ -114,6 +115,11 @@ def test_the_tiny_net_learns_a_puzzle():
 def test_a_size_whose_quarters_do_not_fit_is_refused():
     with pytest.raises(BadOption, match="stride"):
         cost(Local(), torch.rand(3, 2, 36, 36), 0.0)
+
+
+def test_a_cost_that_is_no_number_is_not_blamed_on_the_head():
+    pixels = torch.full((3, 2, 32, 32), float("nan"))
+    assert cost(Global(), pixels, 1.0) != cost(Global(), pixels, 1.0), "not a number"
 
 
 @pytest.mark.parametrize("head", ["embedding", "cosine", {"name": "class_map", "pool": "max"}])

@@ -1,5 +1,6 @@
 """The section on class maps: where the colour lies, which fields are shown, when it is there."""
 
+import json
 import re
 
 import numpy as np
@@ -13,13 +14,16 @@ from cellwise.store.run_folder import RunFolder
 from cellwise.store.tables import read_table
 
 
-def add_maps(made, *, classes=("inside",)):
+def add_maps(made, *, classes=("inside",), step="seen"):
     run = RunFolder(made.run)
+    record = json.loads(run.record.read_text())
+    record["recipe"]["steps"].append({"kind": "score", "name": step, "options": {}})
+    run.record.write_text(json.dumps(record))
     frame = read_table(run.sites, SITES).filter(pl.col("labels").is_not_null())
     sites = tuple(frame["site_id"].unique().sort())
     maps = np.zeros((len(sites), len(classes), 8, 8), np.float16)
     maps[:, :, 2, 5] = 3
-    write_class_maps(run.class_maps("seen"), ClassMaps(classes, sites, maps))
+    write_class_maps(run.class_maps(step), ClassMaps(classes, sites, maps))
     return sites
 
 
@@ -30,7 +34,8 @@ def test_colour_lies_where_the_map_is_positive_and_nowhere_else():
     picture = heat(grey, class_map).astype(int)
     coloured = (picture.max(2) - picture.min(2)) > 20
     rows, columns = np.nonzero(coloured)
-    assert (rows.min(), rows.max() < 25, columns.min() >= 25) == (rows.min(), True, True)
+    assert 5 <= rows.min() < rows.max() < 25
+    assert columns.min() >= 25
     assert picture[15, 36].argmin() == 2, "yellow"
     assert set(np.unique(picture[40:])) == {127}
 
@@ -72,3 +77,18 @@ def test_pictures_are_as_large_as_they_are_shown():
     assert Image.fromarray(
         heat(np.zeros((30, 20), np.float32), np.ones((3, 2), np.float32))
     ).size == (20, 30)
+
+
+def test_maps_of_a_step_that_the_recipe_has_no_more_are_not_shown(plate_run):
+    add_maps(plate_run)
+    run = RunFolder(plate_run.run)
+    run.class_maps("seen").rename(run.class_maps("former"))
+    assert "Where each class was seen" not in plate_run.html()
+
+
+def test_the_maps_of_every_step_are_shown_under_its_name(plate_run):
+    add_maps(plate_run)
+    add_maps(plate_run, step="other.step")
+    page = plate_run.html()
+    assert page.count("Class map of inside") == 4
+    assert "Step <code>other.step</code>" in page

@@ -116,3 +116,16 @@ def test_a_cell_larger_than_the_canvas_is_shrunk_to_it():
 def test_canvases_that_cannot_be_are_refused(options):
     with pytest.raises(BadOption, match="canvas"):
         scorers.build({"name": "masked_view", **options})
+
+
+@pytest.mark.parametrize("place", ["own", "centre"])
+def test_background_may_stay_while_other_cells_go(place):
+    pixels = site()
+    _, shown = score(place, pixels, policy="mask_others")
+    other = (pixels.masks > 0) & (pixels.masks != 3)
+    if place == "own":
+        torch.testing.assert_close(shown[0], pixels.field * ~other)
+    else:
+        torch.testing.assert_close(shown[0, :, 6:10, 6:10], pixels.field[:, 1:5, 2:6])
+    with pytest.raises(BadOption, match="mask_all or mask_others"):
+        scorers.build({"name": "masked_view", "policy": "dim"})

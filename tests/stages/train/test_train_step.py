@@ -6,10 +6,19 @@ import shutil
 import numpy as np
 import polars as pl
 import pytest
-from tests.stages.train.learn_world import CLASSES, draw, make_job, make_run, silent, write_folds
+from tests.stages.train.learn_world import (
+    CLASSES,
+    draw,
+    make_job,
+    make_run,
+    silent,
+    write_folds,
+    write_labels,
+)
 
-from cellwise.domain.tables import FOLDS, LABELS
+from cellwise.domain.tables import CELLS, FOLDS, LABELS
 from cellwise.errors import BadOption, FormatError, PreflightError
+from cellwise.stages.train import _plan as plans
 from cellwise.stages.train.step import SHELVES, build, work
 from cellwise.store.crops import write_shard
 from cellwise.store.models import read_card, read_model
@@ -187,6 +196,61 @@ def test_a_batch_without_a_finite_cost_can_be_passed_over_and_is_counted(run):
     spoil_labels(run, {1, 2, 3, 4})
     with pytest.raises(BadOption, match="learning_rate"):
         work(make_job(run, key="k2", **{**options, "batch": 2}), silent)
+
+
+def test_a_class_that_no_training_field_has_is_learned_as_never_there(run):
+    write_labels(run, {f"s{n:02d}": "ring" if n % 3 == 0 else "Negative" for n in range(12)})
+    work(make_job(run, epochs=8, learning_rate=0.01), silent)
+    for fold in (0, 1):
+        weights = read_model(run.model("model", fold))[1]
+        assert all(np.isfinite(value).all() for value in weights.values())
+        assert weights["head.bias"][1] < weights["head.bias"][0], "spot is never there"
+    assert np.isfinite(card_of(run).training["losses"]).all()
+
+
+def test_batches_of_one_train_where_the_net_allows_it_and_are_refused_where_not(run):
+    work(make_job(run, epochs=1, batch=1), silent)
+    assert np.isfinite(card_of(run).training["losses"]).all()
+    spec = {"name": "backbone", "model": "resnet10t", "head": "embedding"}
+    with pytest.raises(BadOption, match=r"batch of one picture.*train.batch=3"):
+        work(make_job(run, key="k2", epochs=1, batch=1, net=spec), silent)
+
+
+def test_fields_without_cells_are_no_bags(run):
+    cells = read_table(run.cells, CELLS).filter(pl.col("site_id") != "s03")
+    write_table(run.cells, CELLS, cells)
+    task = {"name": "bag", "cells": 3}
+    counts = work(make_job(run, task=task, labels="", epochs=1, batch=3), silent)
+    assert (counts["sites"], counts["items"]) == (11, 44)
+
+
+def test_each_cell_of_a_bag_is_augmented_by_itself(run, monkeypatch):
+    seen = []
+
+    def watch(spec):
+        def change(batch, rngs):
+            seen.extend(rng.integers(2**60) for rng in rngs)
+            return batch
+
+        return change
+
+    monkeypatch.setattr(plans.augmentations, "build", watch)
+    task = {"name": "bag", "cells": 6}
+    options = {"labels": "", "epochs": 1, "batch": 2, "augment": ["dihedral"]}
+    work(make_job(run, task=task, **options), silent)
+    # Fields have four cells, so two of each bag come twice: also those differ.
+    assert len(seen) == len(set(seen)) == 2 * 6 * 6
+
+
+def test_weights_over_classes_in_another_order_are_refused_by_name(run):
+    work(make_job(run, name="first", epochs=1), silent)
+    for fold in (0, 1):
+        card = run.model("first", fold) / "model.json"
+        said = json.loads(card.read_text())
+        said["classes"] = said["classes"][::-1]
+        card.write_text(json.dumps(said))
+    with pytest.raises(PreflightError, match=r"spot.*ring"):
+        work(make_job(run, name="second", start="first", epochs=1), silent)
 
 
 @pytest.mark.parametrize("optimiser", ["adam", "sgd", "radam_lookahead"])

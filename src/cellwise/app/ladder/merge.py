@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cellwise.app.recipe import resolve as resolving
+from cellwise.app.recipe.references import REFERENCES
 from cellwise.app.recipe.resolve import Recipe, Step
 from cellwise.errors import BadOption
 
@@ -97,7 +97,7 @@ def needed_steps(row: str, recipe: Recipe) -> list[Step]:
 def built_on(step: Step) -> list[tuple[str, str]]:
     """Kind and name of the earlier steps that a step names."""
     found = []
-    for option, kind in resolving.REFERENCES.get(step.kind, {}).items():
+    for option, kind in REFERENCES.get(step.kind, {}).items():
         found += [(kind, name) for name in _names(step.options.get(option))]
     return found
 
@@ -108,7 +108,7 @@ def renamed(steps: list[Step]) -> list[Step]:
     result = []
     for step in steps:
         options = dict(step.options)
-        for option, kind in resolving.REFERENCES.get(step.kind, {}).items():
+        for option, kind in REFERENCES.get(step.kind, {}).items():
             if option in options:
                 options[option] = _translated(options[option], kind, names)
         name = f"{step.kind}-{_digest([step.kind, options, step.needs])}"

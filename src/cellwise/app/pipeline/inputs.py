@@ -83,7 +83,9 @@ def table_key(step: Step, *, state: State) -> str:
     if step.kind == "score":
         home = RunFolder(state.request.fitted) if state.request.fitted else run
         models = _models(home, str(step.options.get("model")))
-        return digest(base, _cells(state, labelled=False), models, file_digest(run.folds))
+        # The fields whose class maps are kept are chosen by their labels.
+        labels = _labels(state) if step.options.get("maps") else ""
+        return digest(base, _cells(state, labelled=False), models, file_digest(run.folds), labels)
     return digest(base, _all_tables(step, state=state))
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from cellwise.app.recipe.load import RawRecipe, RawStep
+from cellwise.app.recipe.references import check_references
 from cellwise.domain.channels import ROLES
 from cellwise.errors import BadOption, UnknownName, UsageError
 from cellwise.registry import PartPage, Registry, check_options, did_you_mean, read_page, split_spec
@@ -31,13 +32,6 @@ KINDS = (
     "evaluate",
     "report",
 )
-# What a step names of earlier steps: option -> kind of the step that must come before.
-REFERENCES = {
-    "label": {"from": "score"},
-    "train": {"labels": "label", "start": "train"},
-    "score": {"model": "train"},
-    "decide": {"from": "score", "field": "score"},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +109,7 @@ def resolve(raw: RawRecipe, settings: Mapping[str, Any] | None = None) -> Recipe
         for path, value in source.items():
             _override(steps, origins, path, value, entries)
     resolved = tuple(_complete(step, origin) for step, origin in zip(steps, origins, strict=True))
-    _check_references(resolved)
+    check_references(resolved)
     return Recipe(raw.name, raw.comment, resolved)
 
 
@@ -248,22 +242,6 @@ def _check_shelf(what: str, option: str, package: str, value: Any) -> None:
         # A part may be made of others: a network of a head, a sum of losses.
         for shelf, shelf_package in registry.page(name).shelves.items():
             _check_shelf(what, shelf, shelf_package, inner.get(shelf))
-
-
-def _check_references(steps: tuple[Step, ...]) -> None:
-    before: dict[str, list[str]] = {}
-    for step in steps:
-        for option, kind in REFERENCES.get(step.kind, {}).items():
-            value = step.options.get(option)
-            names = [value] if isinstance(value, str) else list(value or [])
-            for name in names:
-                if name and name not in before.get(kind, []):
-                    known = before.get(kind, [])
-                    raise BadOption(
-                        f"Step {step.name!r}: {option}: {name!r} is no {kind} step before it."
-                        f"{did_you_mean(name, known)}"
-                    )
-        before.setdefault(step.kind, []).append(step.name)
 
 
 def _default(page: PartPage, name: str) -> Any:

@@ -46,8 +46,10 @@ def build(
         draws = np.stack([rng.uniform(-1, 1, size=4) for rng in rngs])
         moves = _matrices(draws * [np.deg2rad(rotate), scale, 2 * shift, 2 * shift])
         theta = torch.from_numpy(moves).to(batch.device, batch.dtype)
-        grid = affine_grid(theta, list(batch.shape), align_corners=False)
-        return grid_sample(batch, grid, padding_mode=_PADDINGS[outside], align_corners=False)
+        # Half precision would place pixels on a coarse grid of their own.
+        with torch.autocast(batch.device.type, enabled=False):
+            grid = affine_grid(theta, list(batch.shape), align_corners=False)
+            return grid_sample(batch, grid, padding_mode=_PADDINGS[outside], align_corners=False)
 
     def affine(batch: Tensor, rngs: Sequence[np.random.Generator]) -> Tensor:
         # No draw is spent where all are moved.

@@ -1,7 +1,6 @@
 """A sum of other losses, each with its weight.
 
-    loss: {name: weighted_sum, of: [{name: focal, gamma: 2.5}, symmetric_lovasz, hard_log],
-           weights: [0.5, 0.5, 0.5]}
+    loss: {name: weighted_sum, of: [focal, symmetric_lovasz, hard_log], weights: [0.5, 0.5, 0.5]}
 
 Source: the combined losses of the HPA 2021 systems: one half each of focal, symmetric Lovasz and
 hard log (AllDataAreExt & Galixir; "Raman"); focal and a quarter of soft hard log ("Raman", late).

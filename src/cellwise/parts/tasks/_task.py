@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cellwise.parts.batches._pool import Sampler
 from cellwise.parts.losses._checks import Loss
+from cellwise.parts.nets._output import Output
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,11 @@ class Truth:
 
 # (logits [item, class], truth, loss) -> the cost of the batch, one number.
 Cost = Callable[[Tensor, Truth, Loss], Tensor]
-# (network, its pixels [item, channel, y, x], truth, loss, share of the epochs done in 0..1) -> the
-# cost of the batch, for tasks that look at a picture more than once.
-Look = Callable[[nn.Module, Tensor, Truth, Loss, float], Tensor]
+# Augmented pixels [item, channel, y, x] -> what the network, with its normalisation, says of them.
+See = Callable[[Tensor], Output]
+# (see, pixels, truth, loss, share of the epochs done in 0..1) -> the cost of the batch, for tasks
+# that look at a picture more than once.
+Look = Callable[[See, Tensor, Truth, Loss, float], Tensor]
 
 
 @dataclass(frozen=True, slots=True)

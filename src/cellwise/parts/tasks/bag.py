@@ -14,6 +14,8 @@ from cellwise.parts.batches import bags
 from cellwise.parts.losses._checks import Loss
 from cellwise.parts.tasks._task import Task, Truth, item_cost, label_weights, weighted_mean
 
+NEEDS = ("crops",)
+
 _MAX, _MEAN = 4, 1
 
 

@@ -9,6 +9,8 @@ Source: the cell networks of the HPA 2021 systems "Raman" (soft labels) and AiRL
 from cellwise.parts.batches import crops
 from cellwise.parts.tasks._task import Task, item_cost
 
+NEEDS = ("crops",)
+
 
 def build(per_site: int = 0) -> Task:
     """Make the task.

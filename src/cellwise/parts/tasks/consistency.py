@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cellwise.errors import BadOption
 from cellwise.parts.augment import augmentations
 from cellwise.parts.augment._panel import ForPanel
 from cellwise.parts.batches import crops, images
 from cellwise.parts.losses._checks import Loss
-from cellwise.parts.tasks._task import Task, Truth, item_cost
+from cellwise.parts.tasks._task import See, Task, Truth, item_cost
 
 SHELVES = {"harder": "cellwise.parts.augment"}
 
@@ -39,10 +39,14 @@ def build(
         size: Side in pixels that whole fields are resized to; 0 learns from crops of cells.
         per_site: At most this many cells of one field in one epoch; 0 for all.
         weight: Greatest weight of the agreement, 0 or more.
-        rise: Share of the training over which it rises, above 0 and up to 1.
-        sure: In 0.5..1; labels whose probability lies between `1 - sure` and `sure` are left out.
-        harder: Augmentations of the second view, in order; none that knows channels by their role.
+        rise: Share of the training over which it rises (ramp-up), above 0 and up to 1.
+        sure: Confidence threshold in 0.5..1; labels whose probability lies between `1 - sure` and
+            `sure` are left out.
+        harder: Augmentations of the second, strong view, in order; none that knows channels by
+            their role.
     """
+    if size and per_site:
+        raise BadOption("task consistency: per_site counts cells; leave it out for whole fields.")
     if size and not 16 <= size <= 8192:
         raise BadOption(f"task consistency: size is 0 or 16 to 8192 pixels, not {size}.")
     if weight < 0 or not 0 < rise <= 1 or not 0.5 <= sure <= 1:
@@ -57,18 +61,16 @@ def build(
                 "pixels as they come; name it under `augment`."
             )
 
-    def look(net: nn.Module, pixels: Tensor, truth: Truth, loss: Loss, done: float) -> Tensor:
-        logits = net(pixels).logits
+    def look(see: See, pixels: Tensor, truth: Truth, loss: Loss, done: float) -> Tensor:
+        logits = see(pixels).logits
         cost = item_cost(logits, truth, loss)
         share = min(done / rise, 1.0) * weight
         if share == 0:
             return cost
-        seen = pixels
         rngs = _generators(len(pixels))
         for change in changes:
-            seen = change(seen, rngs)
-        seen = seen.contiguous(memory_format=torch.channels_last)
-        return cost + share * disagreement(net(seen).logits, logits, sure)
+            pixels = change(pixels, rngs)
+        return cost + share * disagreement(see(pixels).logits, logits, sure)
 
     if size:
         return Task("site", size, "unused", images.build(), item_cost, look)

@@ -9,6 +9,8 @@ from cellwise.errors import BadOption
 from cellwise.parts.batches import images
 from cellwise.parts.tasks._task import Task, item_cost
 
+NEEDS = ("fields",)
+
 
 def build(size: int = 256) -> Task:
     """Make the task.

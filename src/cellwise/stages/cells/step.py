@@ -21,6 +21,7 @@ from cellwise.domain.tables import CELLS, SITES
 from cellwise.errors import FormatError, InputError
 from cellwise.kernels.boxes import Boxes, find_boxes
 from cellwise.kernels.crop import CropPlan, crop_cells
+from cellwise.parts.memory import keep_freed_memory
 from cellwise.stages.cells._rows import align, cell_rows, frame_of_none, stored_schema
 from cellwise.store.atomic import writing
 from cellwise.store.crops import (
@@ -39,7 +40,8 @@ VERSION = 1
 UNIT = "site"
 BATCH = 32
 
-_CROPS_AT_ONCE = 128
+# Crops cut in one call; small enough that their memory is used again, see `parts.memory`.
+_BYTES_AT_ONCE = 24 * 2**20
 _SITES_AT_ONCE = 1000
 
 
@@ -80,6 +82,7 @@ def build(
 
 def work(site_ids: Sequence[str], job: Job) -> list[SiteRecord]:
     """Measure and cut the cells of these sites; one that cannot be used comes with its error."""
+    keep_freed_memory()
     run = RunFolder(job.run)
     options = build(**job.options)
     channels = run_channels(run)
@@ -189,11 +192,12 @@ def _masks(run: RunFolder, site_id: str) -> Masks:
 def _cut(run: RunFolder, field: Field, *, masks: Masks, boxes: Boxes, plan: CropPlan) -> str:
     if len(boxes) == 0:
         return ""
+    at_once = max(_BYTES_AT_ONCE // (4 * len(field.channels) * plan.size**2), 1)
     blocks = (
         crop_cells(
-            field.pixels, masks.cells, boxes=boxes.select(slice(at, at + _CROPS_AT_ONCE)), plan=plan
+            field.pixels, masks.cells, boxes=boxes.select(slice(at, at + at_once)), plan=plan
         ).pixels
-        for at in range(0, len(boxes), _CROPS_AT_ONCE)
+        for at in range(0, len(boxes), at_once)
     )
     shape = (len(boxes), len(field.channels), plan.size, plan.size)
     return write_site(run.crops, field.site_id, blocks, shape=shape)

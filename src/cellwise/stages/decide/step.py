@@ -81,7 +81,9 @@ def build(
         name, _ = split_spec(spec)
         if "field" in adjusters.page(name).needs and not field:
             raise BadOption(f"decide: {name!r} needs scores of fields, 'field: <score step>'.")
-    fields = [field] if isinstance(field, str) and field else field
+    fields = [field] if isinstance(field, str) and field else list(field)
+    if not all(name and isinstance(name, str) for name in fields):
+        raise BadOption(f"decide: field names score steps, not {field!r}.")
     return Options(tuple(names), by, threshold, tuple(fields), tuple(adjust))
 
 

@@ -30,7 +30,7 @@ from cellwise.errors import BadOption, FormatError, InputError
 from cellwise.stages.report._material import Choices, Material
 from cellwise.stages.report._page import render
 from cellwise.store.atomic import write_text
-from cellwise.store.class_maps import read_class_maps
+from cellwise.store.class_maps import ClassMaps, read_class_maps
 from cellwise.store.crops import CropStore, read_channels
 from cellwise.store.images import read_field
 from cellwise.store.masks import mask_path, read_labels, read_masks
@@ -118,10 +118,7 @@ def gather(job: Job, choices: Choices) -> Material:
         known=known,
         notes=_notes(run.done / "segment.jsonl"),
         decisions={path.stem: _json(path) for path in sorted(run.path.glob("decisions/*.json"))},
-        class_maps={
-            path.name.split(".")[0]: read_class_maps(path)
-            for path in sorted(run.path.glob("scores/*.maps.npz"))
-        },
+        class_maps=_class_maps(run),
         quarantine=_quarantine(run.quarantine),
     )
 
@@ -177,6 +174,14 @@ class RunPictures:
             return tuple(read_channels(self.run.crops))
         except FormatError:
             return ()
+
+
+def _class_maps(run: RunFolder) -> dict[str, ClassMaps]:
+    """Those of the recipe's score steps; another recipe in the same folder may have left others."""
+    steps = (_json(run.record).get("recipe") or {}).get("steps") or []
+    names = [step["name"] for step in steps if step.get("kind") == "score"]
+    paths = {name: run.class_maps(name) for name in names}
+    return {name: read_class_maps(path) for name, path in paths.items() if path.exists()}
 
 
 def _table(path: Path, kind: TableKind) -> pl.DataFrame | None:

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import torch
 
-from cellwise.domain.steps import Job
+from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import SITES
 from cellwise.stages.score._models import Panel
 from cellwise.stages.score._pixels import Look
@@ -26,27 +26,30 @@ def keep_maps(
     scorer: Scorer,
     look: Look,
     count: int,
+    report: Report,
 ) -> None:
     """Write the maps of `count` labelled fields, mean over the models that may score each."""
+    assert scorer.class_map is not None
     run = RunFolder(job.run)
-    path = run.class_maps(job.name)
-    path.unlink(missing_ok=True)
-    if not count or scorer.class_map is None:
-        return
     rows = dict(spans)
+    chosen = list(islice(in_turn(_labels(run, rows), panel.card.classes), count))
     sites, maps = [], []
-    for site_id in islice(in_turn(_labels(run, rows), panel.card.classes), count):
+    for number, site_id in enumerate(chosen):
         pixels_for = look(site_id, rows[site_id])
         models = panel.choose(folds.get(site_id)).models
         seen = [scorer.class_map(model.predictor, pixels_for(model)) for model in models]
         sites.append(site_id)
         maps.append(torch.stack(seen).mean(0).numpy().astype(np.float16))
+        report(number + 1, len(chosen), "class maps")
     if sites:
-        write_class_maps(path, ClassMaps(panel.card.classes, tuple(sites), np.stack(maps)))
+        kept = ClassMaps(panel.card.classes, tuple(sites), np.stack(maps))
+        write_class_maps(run.class_maps(job.name), kept)
 
 
 def in_turn(labels: dict[str, list[str]], classes: Iterable[str]) -> Iterator[str]:
     """Fields such that each class has one before any has a second; each field once, by name.
+
+    Fields with none of the classes never come.
 
     Args:
         labels: The labels of each field.

@@ -16,7 +16,8 @@ def build(views: str = "none", batch: int = 256) -> Scorer:
     """Make the scorer.
 
     Args:
-        views: `none` scores each crop as it is, `dihedral` also turned and mirrored (8 in all).
+        views: `none` scores each crop as it is, `flips` also mirrored (4 in all), `dihedral` also
+            turned (8).
         batch: Pictures at a time; of no influence on the result beyond rounding.
     """
     chosen = views_of(views, batch)

@@ -17,7 +17,8 @@ def build(views: str = "none") -> Scorer:
     """Make the scorer.
 
     Args:
-        views: `none`, or `dihedral` for the field turned and mirrored as well (8 in all).
+        views: `none`, `flips` for the field mirrored as well (4 in all), or `dihedral` for it
+            turned too (8).
     """
     chosen = views_of(views, 1)
 

@@ -19,31 +19,46 @@ NEEDS = ("fields",)
 _PLACES = ("own", "centre", "tiled")
 
 
-def build(place: str = "own", canvas: int = 0, views: str = "none", batch: int = 16) -> Scorer:
+def build(
+    place: str = "own",
+    policy: str = "mask_all",
+    canvas: int = 0,
+    views: str = "none",
+    batch: int = 16,
+) -> Scorer:
     """Make the scorer.
 
     Args:
         place: `own` leaves the cell where it is; `centre` moves it to the middle; `tiled` repeats
-            its
-            box until the canvas is full, so that a network sees as much of it as of a whole field.
+            its box until the canvas is full, so that a network sees as much of it as of a whole
+            field.
+        policy: As for crops: `mask_all` blanks all but the cell, `mask_others` other cells only.
         canvas: With `centre`, side in pixels of the canvas, to which larger cells are shrunk; 0 for
             the size the network was trained at.
-        views: `none`, or `dihedral` for the canvas turned and mirrored as well (8 in all).
+        views: `none`, `flips` for the canvas mirrored as well (4 in all), or `dihedral` for it
+            turned too (8).
         batch: Canvases at a time; of no influence on the result beyond rounding.
     """
     chosen = views_of(views, batch)
     if place not in _PLACES:
         raise BadOption(f"score masked_view: place is one of {', '.join(_PLACES)}, not {place!r}.")
 
+    if policy not in ("mask_all", "mask_others"):
+        raise BadOption(f"score masked_view: policy is mask_all or mask_others, not {policy!r}.")
     if canvas < 0 or (canvas and place != "centre"):
         raise BadOption("score masked_view: canvas is not negative, and 0 without place centre.")
+
+    def show(field: Tensor, masks: Tensor, number: Tensor) -> Tensor:
+        inside = masks == number
+        kept = inside if policy == "mask_all" else inside | (masks == 0)
+        return _canvas(field * kept, inside, place, canvas)
 
     def masked_view(predictor: Predictor, pixels: SitePixels) -> Views:
         masks = masks_at(pixels.masks, tuple(pixels.field.shape[1:]))
         found: list[list[Tensor]] = [[] for _ in chosen]
         for start in range(0, len(pixels.numbers), batch):
             some = pixels.numbers[start : start + batch]
-            shown = torch.stack([_canvas(pixels.field, masks == n, place, canvas) for n in some])
+            shown = torch.stack([show(pixels.field, masks, n) for n in some])
             for answers, view in zip(found, chosen, strict=True):
                 answers.append(predictor(turn(shown, view)).logits)
         return torch.stack([torch.cat(answers) for answers in found])
@@ -60,13 +75,13 @@ def masks_at(masks: Tensor, shape: tuple[int, ...]) -> Tensor:
     return interpolate(wide, shape, mode="nearest-exact")[0, 0].long()
 
 
-def _canvas(field: Tensor, inside: Tensor, place: str, side: int) -> Tensor:
-    alone = field * inside
-    height, width = (side, side) if side else field.shape[1:]
+def _canvas(alone: Tensor, inside: Tensor, place: str, side: int) -> Tensor:
+    """Where a cell is shown: `alone` is the field without what is blanked, `inside` its mask."""
+    height, width = (side, side) if side else alone.shape[1:]
     if place == "own":
         return alone
     if not inside.any():
-        return alone.new_zeros(len(field), height, width)
+        return alone.new_zeros(len(alone), height, width)
     rows, columns = inside.any(1).nonzero()[:, 0], inside.any(0).nonzero()[:, 0]
     box = alone[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     if place == "tiled":
@@ -76,7 +91,7 @@ def _canvas(field: Tensor, inside: Tensor, place: str, side: int) -> Tensor:
     if fit < 1:
         shape = (max(round(n * fit), 1) for n in box.shape[1:])
         box = resize(box[None], *shape)[0]
-    canvas = field.new_zeros(len(field), height, width)
+    canvas = alone.new_zeros(len(alone), height, width)
     top, left = (height - box.shape[1]) // 2, (width - box.shape[2]) // 2
     canvas[:, top : top + box.shape[1], left : left + box.shape[2]] = box
     return canvas

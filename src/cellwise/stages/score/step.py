@@ -1,8 +1,9 @@
 """Score: models look at the cells of every site, or at it as a whole: a logit per positive class.
 
 Reads `cells.parquet` with crops or images, `folds.parquet` and the models; writes
-`scores/<step>.parquet`. A site with a fold is scored by the model that left the fold out, any other
-by the mean of all. Shards under `work/` let a killed step go on.
+`scores/<step>.parquet` and, where asked, `scores/<step>.maps.npz`. A site with a fold is scored by
+the model that left the fold out, any other by the mean of all. Shards under `work/` let a killed
+step go on.
 
 Each site's cells go through the network by themselves, so a score does not depend on which sites
 were scored together. Threads are an option, not taken from the machine: sums in another order
@@ -103,11 +104,14 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     check_classes(panel.card, ClassList(tuple(listed["names"]), listed["negative"]).positive)
     scorer = scorers.build(options.by)
     if scorer.unit != panel.card.unit:
-        need = {"cell": "crops (task cell or bag)", "site": "fields (task image)"}
+        need = {"cell": "crops (task cell or bag)", "site": "fields (task image or puzzle)"}
         raise BadOption(
             f"score: this scorer needs a model of {need[scorer.unit]}; {options.model!r} was "
             f"trained on {need[panel.card.unit]}."
         )
+    if options.maps and scorer.class_map is None:
+        raise BadOption("score: maps are kept by the scorer cam only; leave maps at 0.")
+    run.class_maps(job.name).unlink(missing_ok=True)
     cells = read_table(run.cells, CELLS).sort(_KEY)
     shards = run.temporary / f"{job.name}-{job.key}"
     with steady(options.threads):
@@ -162,7 +166,10 @@ def _all_shards(
             write_table(path, SCORES, pl.concat(frames), classes=panel.card.classes)
         report(start + len(some), len(spans), "sites")
         paths.append(path)
-    keep_maps(job, spans, folds, panel=panel, scorer=scorer, look=look, count=maps)
+    if maps:
+        keep_maps(
+            job, spans, folds, panel=panel, scorer=scorer, look=look, count=maps, report=report
+        )
     return paths
 
 

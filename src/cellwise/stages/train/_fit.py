@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from cellwise.errors import BadOption
 from cellwise.parts._trainer import run_trainer, seed_batch, surroundings
 from cellwise.parts.batches._pool import Positions, When
+from cellwise.parts.nets._output import Output
 from cellwise.parts.normalise import relative
 from cellwise.parts.optimisers._groups import SHARE
 from cellwise.parts.schedules._moment import Moment
@@ -144,9 +145,8 @@ class _Learner(LightningModule):  # type: ignore[misc, unused-ignore]
         targets = torch.from_numpy(self.material.targets[items]).to(self.device)
         for change in self.plan.augment:
             pixels, targets = change(pixels, targets, generators)
-        seen = self.plan.normalisation.standardise(pixels)
         truth = truth_of(self.material, positions, self.plan, targets)
-        cost = self._cost(seen.contiguous(memory_format=torch.channels_last), truth)
+        cost = self._cost(pixels, truth)
         value = float(cost.detach())
         if not np.isfinite(value):
             self._pass_over(value, batch_idx)
@@ -219,11 +219,27 @@ class _Learner(LightningModule):  # type: ignore[misc, unused-ignore]
     def _judged_weights(self) -> AbstractContextManager[None]:
         return nullcontext() if self.average is None else self.average.in_place_of(self.net)
 
-    def _cost(self, seen: Tensor, truth: Truth) -> Tensor:
+    def _see(self, pixels: Tensor) -> Output:
+        """What the network says, in single precision whatever it calculates with."""
+        seen = self.plan.normalisation.standardise(pixels)
+        found: Output = self.net(seen.contiguous(memory_format=torch.channels_last))
+        return Output(found.logits.float(), found.class_map.float())
+
+    def _cost(self, pixels: Tensor, truth: Truth) -> Tensor:
         task, loss = self.plan.task, self.plan.loss
-        if task.look is not None:
-            return task.look(self.net, seen, truth, loss, self.current_epoch / self.plan.epochs)
-        return task.cost(self.net(seen).logits, truth, loss)
+        try:
+            if task.look is not None:
+                done = self.current_epoch / self.plan.epochs
+                return task.look(self._see, pixels, truth, loss, done)
+            return task.cost(self._see(pixels).logits, truth, loss)
+        except ValueError as error:
+            # Torch's words of a batch norm that is to find the spread of a single number.
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise BadOption(
+                "train: a batch of one picture is too small for this network, which normalises "
+                "over the batch. Give --set train.batch=3 or more, or net: tiny."
+            ) from error
 
     def _pass_over(self, value: float, batch_idx: int) -> None:
         """Count a batch without a finite cost, or stop."""

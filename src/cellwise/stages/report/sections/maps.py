@@ -32,21 +32,27 @@ _LINES = ("#ffffff",)
 
 
 def context(material: Material) -> dict[str, Any]:
-    """For each class the first fields that have it, with the map of the network over them."""
-    name, kept = next(iter(sorted(material.class_maps.items())))
+    """For each score step and class the first fields that have it, the network's map over them."""
+    return {
+        "steps": [_step(material, name, kept) for name, kept in material.class_maps.items()],
+        "protein": _protein(material.channels) is not None,
+    }
+
+
+def _step(material: Material, name: str, kept: ClassMaps) -> dict[str, Any]:
     assert material.sites is not None
     labels = dict(material.sites.select("site_id", "labels").iter_rows())
+    by_name = sorted(range(len(kept.sites)), key=kept.sites.__getitem__)
     rows = []
     for place, word in enumerate(kept.classes):
-        shown = [n for n, site in enumerate(kept.sites) if word in (labels.get(site) or [])][:_EACH]
+        shown = [n for n in by_name if word in (labels.get(kept.sites[n]) or [])][:_EACH]
         pictures = [_pictures(material, kept, n, place, labels[kept.sites[n]]) for n in shown]
-        rows.append({"name": word, "fields": [p for p in pictures if p]})
+        rows.append({"name": word, "fields": [picture for picture in pictures if picture]})
     return {
-        "step": name,
+        "name": name,
         "rows": [row for row in rows if row["fields"]],
         "without": [row["name"] for row in rows if not row["fields"]],
         "n_sites": len(kept.sites),
-        "protein": _protein(material.channels) is not None,
     }
 
 
