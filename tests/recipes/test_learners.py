@@ -82,7 +82,7 @@ def by_heart(world):
             {"train": {**options, "learning_rate": 0.01, "augment": [], "threads": 1}},
             {"score": {"as": name, "model": name, "by": scorer, "threads": 1}},
         ]
-    steps.append({"decide": {"from": ["bag"]}})
+    steps.append({"decide": {"from": ["bag"], "field": ["image"], "adjust": ["field_score"]}})
     path = world.parent / "by_heart.yaml"
     path.write_text(yaml.safe_dump({"format": 1, "steps": steps}))
     return RunFolder(cellwise.run(world, out=world.parent / "run", recipe=str(path)).path)
@@ -91,6 +91,20 @@ def by_heart(world):
 def test_every_task_can_learn_eight_fields_by_heart(by_heart):
     found = {name: precision_of(by_heart, name) for name in TASKS}
     assert min(found.values()) > 0.95, found
+
+
+def test_other_scores_of_fields_are_decided_on_anew(world, by_heart):
+    views = "image.by={name: field_net, views: flips}"
+    done = cellwise.run(
+        world,
+        out=by_heart.path,
+        recipe=str(world.parent / "by_heart.yaml"),
+        settings=[views],
+    )
+    record = json.loads((done.path / "run.json").read_text())
+    states = {(step["kind"], step["name"]): step["state"] for step in record["steps"]}
+    assert states["train", "image"] == states["score", "bag"] == "reused"
+    assert states["score", "image"] == states["decide", "decide"] == "done"
 
 
 def precision_of(by_heart, name):
