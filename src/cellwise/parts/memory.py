@@ -2,7 +2,7 @@
 
 Every batch asks for the same few hundred megabytes again. By default the C library gives large
 pieces back as soon as they are free, and the system clears each page before it hands it out anew:
-a sixth of the time of a small training, more beside others.
+an eighth to a sixth of the time of a small training.
 """
 
 import ctypes
