@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.masked_pictures import discs, lit
 
-from cellwise.app.train_segmenter.augment import SIDE, draw_example, relight
+from cellwise.app.train_segmenter.augment import SIDE, draw_example, relight, veiled
 from cellwise.app.train_segmenter.data import Annotated, prepare
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import Field
@@ -82,3 +82,25 @@ def test_light_never_makes_a_number_that_is_none(seed):
     relit = relight(level, labels.astype(np.int32), np.random.default_rng(seed))
     assert relit.dtype == np.float32
     assert np.isfinite(relit).all()
+
+
+def test_another_picture_lends_its_nuclei():
+    few, many = discs(1, count=2), discs(2, count=20)
+    picture, other = picture_of(few, lit(few)), picture_of(many, lit(many))
+    alone, crowded = (
+        sum(
+            draw_example(picture, np.random.default_rng(s), with_).targets[0].sum()
+            for s in range(30)
+        )
+        for with_ in (None, other)
+    )
+    assert crowded > 1.05 * alone
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_veil_only_adds_to_what_shines(seed):
+    labels = discs(0)
+    level = lit(labels).astype(np.float32) / 255
+    seen = veiled(level, np.random.default_rng(seed))
+    assert seen.dtype == np.float32
+    assert (seen >= level - 1e-6).all()

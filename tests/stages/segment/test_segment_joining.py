@@ -8,7 +8,13 @@ from hypothesis.extra import numpy as hnp
 
 from cellwise.stages.segment._joining import WEIGHTS, join_pieces, measure, pair_measures
 from cellwise.stages.segment._regions import areas, moments, roundness, smoothed
-from cellwise.stages.segment._tidying import drop_debris, drop_haze, outline, without_holes
+from cellwise.stages.segment._tidying import (
+    drop_debris,
+    drop_faint,
+    drop_haze,
+    outline,
+    without_holes,
+)
 
 small_labels = hnp.arrays(np.int32, (9, 11), elements=st.integers(0, 4))
 Y, X = np.mgrid[:80, :120].astype(np.float64)
@@ -176,6 +182,17 @@ def test_haze_and_rags_are_dropped():
     assert areas(kept, 7)[1:].min() > 0
 
 
+def test_what_is_faint_beside_the_bright_is_dropped_however_much_of_it_there_is():
+    labels = np.zeros((64, 64), np.int32)
+    labels[2:10, 2:10] = 1
+    # Ten times the area of the one nucleus, a twentieth as bright.
+    labels[12:22, :] = 2 + np.arange(64) // 16
+    level = np.where(labels == 1, 1.0, 0.05).astype(np.float32)
+    np.testing.assert_array_equal(drop_faint(labels, level), labels == 1)
+    alike = np.where(labels == 1, 1.0, 0.3).astype(np.float32)
+    assert drop_faint(labels, alike).max() == 5
+
+
 def test_no_nuclei_stay_none():
     none, level = np.zeros((5, 6), np.int32), np.ones((5, 6), np.float32)
     for result in (
@@ -184,6 +201,7 @@ def test_no_nuclei_stay_none():
         without_holes(none, 5),
         drop_debris(none, level, 0.2, diameter=3, slivers="keep"),
         drop_haze(none, level),
+        drop_faint(none, level),
         smoothed(none, 3),
     ):
         assert not result.any()

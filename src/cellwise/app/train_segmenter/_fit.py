@@ -100,13 +100,18 @@ def draw_batch(shelves: Sequence[Sequence[Picture]], plan: Plan, when: tuple[int
     drawn = []
     for item in range(plan.batch):
         rng = np.random.default_rng((plan.seed, *when, item))
-        shelf = shelves[int(rng.integers(len(shelves)))]
-        drawn.append(draw_example(shelf[int(rng.integers(len(shelf)))], rng))
+        picture, other = (_drawn_from(shelves, rng) for _ in range(2))
+        drawn.append(draw_example(picture, rng, other))
     return Example(
         np.stack([one.planes for one in drawn]),
         np.stack([one.targets for one in drawn]),
         np.stack([one.weights for one in drawn]),
     )
+
+
+def _drawn_from(shelves: Sequence[Sequence[Picture]], rng: np.random.Generator) -> Picture:
+    shelf = shelves[int(rng.integers(len(shelves)))]
+    return shelf[int(rng.integers(len(shelf)))]
 
 
 def cost_of(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:

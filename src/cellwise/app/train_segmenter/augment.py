@@ -1,4 +1,4 @@
-"""One training example: a piece of a picture, turned, scaled, relit, blurred and noisy.
+"""One training example: a piece of a picture, turned, scaled, crowded, relit, blurred and noisy.
 
 Position, angle and size are drawn for the labels too; light, blur and noise for the pixels alone.
 Everything follows from the generator that is handed in.
@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from cellwise.app.train_segmenter.crowd import Regions, draw_laying, lay_over
 from cellwise.app.train_segmenter.data import Picture
 from cellwise.app.train_segmenter.targets import Labels, Plane, contacts, target_maps
 from cellwise.stages.segment._small_unet_planes import WORK_DIAMETER, network_planes
@@ -26,6 +27,7 @@ _STRETCH = 0.15
 _NEAR_REGION = 0.7
 _WITHOUT_BODY = 0.2
 _CONTACT_WEIGHT = 4.0
+_CROWDED = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,32 +39,70 @@ class Example:
     weights: Floats
 
 
-def draw_example(picture: Picture, rng: Rng) -> Example:
-    """A random piece of `picture` as the network may meet it."""
+def draw_example(picture: Picture, rng: Rng, other: Picture | None = None) -> Example:
+    """A random piece of `picture` as the network may meet it, sometimes with nuclei of `other`."""
     placed = _place(picture, rng)
-    nuclei = _moved(picture.nuclei, placed)
-    cells = _moved(picture.cells, placed)
     with_body = picture.body is not None and rng.random() >= _WITHOUT_BODY
-    lit = relight(_warped(picture.nucleus, placed), nuclei, rng)
+    level = _warped(picture.nucleus, placed)
+    nuclei, cells = _regions(picture.nuclei, picture.deepest_nuclei, placed), None
+    # The picture goes on mirrored beyond its frame, of which nothing is asked.
+    asked = _warp(np.ones_like(picture.nucleus), placed, cv2.INTER_NEAREST, mirrored=False)
     body = None
     if picture.body is not None and with_body:
-        body = relight(_warped(picture.body, placed), cells, rng)
+        cells = _regions(picture.cells, picture.deepest_cells, placed)
+        body = relight(_warped(picture.body, placed), None if cells is None else cells.labels, rng)
+    else:
+        # What is laid over or veils has no body.
+        if nuclei is not None and other is not None and rng.random() < _CROWDED:
+            level, nuclei, unknown = _crowded(level, nuclei, other, rng)
+            asked[unknown] = 0
+        level = veiled(level, rng)
+    lit = relight(level, None if nuclei is None else nuclei.labels, rng)
     inner = np.s_[_AROUND:-_AROUND, _AROUND:-_AROUND]
     planes = network_planes(lit[inner], None if body is None else body[inner])
-    # The picture goes on mirrored beyond its frame, of which nothing is asked.
-    within = _warp(np.ones_like(picture.nucleus), placed, cv2.INTER_NEAREST, mirrored=False)
-    targets, weights = [], []
-    truths = ((nuclei, picture.deepest_nuclei, True), (cells, picture.deepest_cells, with_body))
-    for labels, deepest, counts in truths:
-        if labels is None or deepest is None or not counts:
-            targets.append(np.zeros((3, SIDE, SIDE), np.float32))
-            weights.append(np.zeros((3, SIDE, SIDE), np.float32))
-            continue
-        targets.append(target_maps(labels, deepest * placed.zoom)[:, inner[0], inner[1]])
-        near = cv2.dilate(contacts(labels).astype(np.uint8), np.ones((5, 5), np.uint8))[inner]
-        weight = np.where(near > 0, np.float32(_CONTACT_WEIGHT), np.float32(1))
-        weights.append(np.broadcast_to(weight * within[inner], (3, SIDE, SIDE)))
-    return Example(planes, np.concatenate(targets), np.concatenate(weights))
+    parts = [_asked_of(regions, asked, inner) for regions in (nuclei, cells)]
+    targets, weights = (np.concatenate(maps) for maps in zip(*parts, strict=True))
+    return Example(planes, targets, weights)
+
+
+def _asked_of(
+    regions: Regions | None, asked: Plane, inner: tuple[slice, slice]
+) -> tuple[Floats, Floats]:
+    """Maps and their weights `[3, y, x]`; weights of 0 where there is nothing to ask."""
+    if regions is None:
+        return np.zeros((3, SIDE, SIDE), np.float32), np.zeros((3, SIDE, SIDE), np.float32)
+    maps = target_maps(regions.labels, regions.deepest)[:, inner[0], inner[1]]
+    near = cv2.dilate(contacts(regions.labels).astype(np.uint8), np.ones((5, 5), np.uint8))
+    weight = np.where(near > 0, np.float32(_CONTACT_WEIGHT), np.float32(1)) * asked
+    return maps, np.broadcast_to(weight[inner], (3, SIDE, SIDE))
+
+
+def _crowded(
+    level: Plane, nuclei: Regions, other: Picture, rng: Rng
+) -> tuple[Plane, Regions, npt.NDArray[np.bool_]]:
+    """See `lay_over`; nothing is laid where the nuclei of `other` are not known."""
+    laying = draw_laying(rng)
+    placed = _place(other, rng, laying.smaller)
+    laid = _regions(other.nuclei, other.deepest_nuclei, placed)
+    if laid is None:
+        return level, nuclei, np.zeros(level.shape, np.bool_)
+    return lay_over((level, nuclei), (_warped(other.nucleus, placed), laid), laying, rng)
+
+
+def veiled(level: Plane, rng: Rng) -> Plane:
+    """Light of what is out of focus, or a ground that is textured where nuclei are bright on it."""
+    chance = rng.random()
+    if chance < 0.15:
+        turned = level[:: rng.choice([-1, 1]), :: rng.choice([-1, 1])]
+        haze = cv2.GaussianBlur(np.ascontiguousarray(turned), (0, 0), rng.uniform(4, 12))
+        return np.asarray(level + np.float32(rng.uniform(0.2, 1.0)) * haze, np.float32)
+    if chance < 0.25:
+        rough = rng.standard_normal(level.shape, np.float32)
+        rough = cv2.GaussianBlur(rough, (0, 0), rng.uniform(1.5, 10))
+        rough = np.exp(rough * np.float32(rng.uniform(0.3, 1)) / max(float(rough.std()), 1e-9))
+        rough *= np.float32(rng.uniform(0.2, 1.5)) / rough.mean()
+        return np.asarray(level * np.float32(np.exp(rng.uniform(0, 2.5))) + rough, np.float32)
+    return level
 
 
 def relight(level: Plane, labels: Labels | None, rng: Rng) -> Plane:
@@ -98,8 +138,8 @@ class _Placed:
     side: int
 
 
-def _place(picture: Picture, rng: Rng) -> _Placed:
-    zoom = WORK_DIAMETER / picture.diameter * _MOST_ZOOM ** rng.triangular(-1, 0, 1)
+def _place(picture: Picture, rng: Rng, smaller: float = 1.0) -> _Placed:
+    zoom = smaller * WORK_DIAMETER / picture.diameter * _MOST_ZOOM ** rng.triangular(-1, 0, 1)
     stretch = np.exp(rng.uniform(-_STRETCH, _STRETCH))
     turn = rng.uniform(0, 2 * np.pi) if rng.random() < 0.5 else np.pi / 2 * rng.integers(4)
     flip = rng.choice([-1.0, 1.0])
@@ -130,11 +170,12 @@ def _warped(plane: Plane, placed: _Placed) -> Plane:
     return _warp(plane, placed, cv2.INTER_LINEAR)
 
 
-def _moved(labels: Labels | None, placed: _Placed) -> Labels | None:
-    if labels is None:
+def _regions(labels: Labels | None, deepest: Plane | None, placed: _Placed) -> Regions | None:
+    if labels is None or deepest is None:
         return None
     # Float32 holds label numbers exactly up to 16 million.
-    return _warp(labels.astype(np.float32), placed, cv2.INTER_NEAREST).astype(np.int32)
+    moved = _warp(labels.astype(np.float32), placed, cv2.INTER_NEAREST).astype(np.int32)
+    return Regions(moved, deepest * placed.zoom)
 
 
 def _warp(plane: Plane, placed: _Placed, how: int, *, mirrored: bool = True) -> Plane:

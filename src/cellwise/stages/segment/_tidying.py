@@ -96,15 +96,24 @@ def drop_debris(
 
 def drop_haze(labels: Labels, level: Plane) -> Labels:
     """What is faint beside the bright nuclei, a veil around one, or too ragged is left out."""
-    count = int(labels.max(initial=0)) + 1
     light = _mean_level(labels, level)
-    weight = light * areas(labels, count)
+    shape = roundness(moments(labels, len(light)))
+    veil = _beside_brighter(labels, level, light) & (shape < _ROUND)
+    return renumber(labels, ~_faint(labels, light) & (shape >= _RAGGED) & ~veil)
+
+
+def drop_faint(labels: Labels, level: Plane) -> Labels:
+    """What is faint beside the bright nuclei is left out."""
+    return renumber(labels, ~_faint(labels, _mean_level(labels, level)))
+
+
+def _faint(labels: Labels, light: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Which regions are faint; `light` is the mean level of each."""
+    weight = light * areas(labels, len(light))
     weight[0] = 0
     # Weighted by its own brightness, so that much haze does not outvote a few nuclei.
     usual = float((weight * light).sum() / max(weight.sum(), 1e-9))
-    shape = roundness(moments(labels, count))
-    veil = _beside_brighter(labels, level, light) & (shape < _ROUND)
-    return renumber(labels, (light >= _FAINT * usual) & (shape >= _RAGGED) & ~veil)
+    return light < _FAINT * usual
 
 
 def _beside_brighter(
