@@ -8,8 +8,10 @@ by `cellwise simulate WORLD --world hpa`). No setting differs between the sets. 
 nuclei at IoU 0.5, 0.7 and the mean over 0.5 to 0.9, pooled over nuclei, objects below 5 % of a
 picture's median true area left out on both sides, and the share of true cells found at IoU 0.6,
 with 95 % intervals over the groups. Folds lie in WORK and are not trained again; `--fold K` trains
-one of them and stops, so that several processes can share the work. `--base` goes on from folds
-that are there, each on the pictures it has seen, as `train-segmenter --base` does.
+one of them and stops, so that several processes can share the work. `--half 0` scores every second
+picture of each set, on which settings such as `--split` may be chosen, and `--half 1` the others.
+`--base` goes on from folds that are there, each on the pictures it has seen, as `train-segmenter
+--base` does.
 """
 
 import argparse
@@ -27,6 +29,7 @@ from sklearn.preprocessing import StandardScaler
 
 from cellwise.app.cli.screen import Lines
 from cellwise.app.train_segmenter.cross_validate import (
+    Segment,
     deal_folds,
     figures,
     tally,
@@ -78,6 +81,8 @@ def main() -> None:
     parser.add_argument("--fold", type=int)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--half", type=int, choices=(0, 1), help="score every second picture only")
+    parser.add_argument("--split", type=float, help="that of the segmenter in place of its default")
     parser.add_argument("--base", type=Path, help="folds of an earlier WORK to go on from")
     parser.add_argument("--into", type=Path, help="weights whose card takes the figures")
     parser.add_argument("--json", type=Path)
@@ -107,7 +112,10 @@ def main() -> None:
         )
         weights.append(made)
     if asked.fold is None:
-        rows = scored(weights, annotated, folds, seed=request.seed)
+        options = {} if asked.split is None else {"split": asked.split}
+        kept = of_half(annotated, asked.half)
+        ours = [trained_segmenter(path, **options) for path in weights]
+        rows = scored(ours, [annotated[k] for k in kept], folds[kept], seed=request.seed)
         if asked.json:
             asked.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
         if asked.into:
@@ -123,15 +131,24 @@ def note_figures(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     path.with_suffix(".md").write_text(model_card(card.name, facts), encoding="utf-8")
 
 
+def of_half(annotated: Sequence[Annotated], half: int | None) -> list[int]:
+    """Places of every second picture of each set, from the first or the second on; None for all."""
+    if half is None:
+        return list(range(len(annotated)))
+    sets: dict[str, list[int]] = {}
+    for place, one in enumerate(annotated):
+        sets.setdefault(one.source, []).append(place)
+    return sorted(place for places in sets.values() for place in places[half::2])
+
+
 def scored(
-    weights: Sequence[Path],
+    ours: Sequence[Segment],
     annotated: Sequence[Annotated],
     folds: npt.NDArray[np.int64],
     *,
     seed: int,
 ) -> list[dict[str, Any]]:
     """Both segmenters on every picture, each network on what it has not seen."""
-    ours = [trained_segmenter(path) for path in weights]
     peer = segmenters.build("watershed")
     rows = []
     for name, choose in (

@@ -46,6 +46,15 @@ def test_a_dimmer_nucleus_hides_behind_the_other():
     assert not unknown.any()
 
 
+def test_between_a_bright_and_a_dim_neighbour_each_is_judged_by_itself():
+    old = square(30, 20, 8, 3.0)[1].labels + 2 * square(30, 44, 8, 0.5)[1].labels
+    level = np.array([0, 3.0, 0.5], np.float32)[old]
+    below = level, Regions(old, deepest_points(old))
+    _, crowd, _ = laid(below, square(30, 32, 8, 1.0))
+    assert crowd.labels[30, 26] == 1
+    assert crowd.labels[30, 38] == 3
+
+
 def test_nothing_is_asked_of_what_little_is_left():
     _level, crowd, unknown = laid(square(30, 30, 10, 1.0), square(30, 32, 10, 3.0))
     assert (crowd.labels == 1).sum() == 0

@@ -56,7 +56,7 @@ def draw_example(picture: Picture, rng: Rng, other: Picture | None = None) -> Ex
         if nuclei is not None and other is not None and rng.random() < _CROWDED:
             level, nuclei, unknown = _crowded(level, nuclei, other, rng)
             asked[unknown] = 0
-        level = veiled(level, rng)
+        level = veiled(level, None if nuclei is None else nuclei.labels, rng)
     lit = relight(level, None if nuclei is None else nuclei.labels, rng)
     inner = np.s_[_AROUND:-_AROUND, _AROUND:-_AROUND]
     planes = network_planes(lit[inner], None if body is None else body[inner])
@@ -86,10 +86,15 @@ def _crowded(
     laid = _regions(other.nuclei, other.deepest_nuclei, placed)
     if laid is None:
         return level, nuclei, np.zeros(level.shape, np.bool_)
+    # Beyond the frame lie mirror images, and what the frame cuts ends where no nucleus does.
+    beyond = _warp(np.ones_like(other.nucleus), placed, cv2.INTER_NEAREST, mirrored=False) == 0
+    edge = cv2.dilate(beyond.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    whole = ~np.isin(laid.labels, np.unique(laid.labels[edge & ~beyond])) & ~beyond
+    laid = Regions(np.where(whole, laid.labels, 0).astype(np.int32), laid.deepest)
     return lay_over((level, nuclei), (_warped(other.nucleus, placed), laid), laying, rng)
 
 
-def veiled(level: Plane, rng: Rng) -> Plane:
+def veiled(level: Plane, labels: Labels | None, rng: Rng) -> Plane:
     """Light of what is out of focus, or a ground that is textured where nuclei are bright on it."""
     chance = rng.random()
     if chance < 0.15:
@@ -101,8 +106,18 @@ def veiled(level: Plane, rng: Rng) -> Plane:
         rough = cv2.GaussianBlur(rough, (0, 0), rng.uniform(1.5, 10))
         rough = np.exp(rough * np.float32(rng.uniform(0.3, 1)) / max(float(rough.std()), 1e-9))
         rough *= np.float32(rng.uniform(0.2, 1.5)) / rough.mean()
-        return np.asarray(level * np.float32(np.exp(rng.uniform(0, 2.5))) + rough, np.float32)
+        lit = np.asarray(level * np.float32(np.exp(rng.uniform(0, 2.5))) + rough, np.float32)
+        # Where the texture is taken for what shines, its level is the unit; mostly nuclei give it.
+        return lit if rng.random() < 0.3 else _by_nuclei(lit, labels)
     return level
+
+
+def _by_nuclei(level: Plane, labels: Labels | None) -> Plane:
+    """The level with 0 for the median of the ground and 1 for that of the nuclei."""
+    if labels is None or not (labels > 0).any() or (labels > 0).all():
+        return level
+    dark, bright = np.median(level[labels == 0]), np.median(level[labels > 0])
+    return np.asarray((level - dark) / max(bright - dark, np.float32(1e-3)), np.float32)
 
 
 def relight(level: Plane, labels: Labels | None, rng: Rng) -> Plane:

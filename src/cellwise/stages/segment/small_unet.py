@@ -36,7 +36,6 @@ from cellwise.stages.segment._small_unet_planes import (
     resized,
     typical_diameter,
 )
-from cellwise.stages.segment._tidying import drop_faint
 from cellwise.stages.segment.watershed import body_planes, nucleus_index
 from cellwise.store.masks import narrow
 
@@ -126,7 +125,6 @@ class _Seen:
 
     nuclei: Labels
     maps: Maps
-    level: Plane
     diameter: float
     has_body: bool
     shape: tuple[int, int]
@@ -150,13 +148,12 @@ def _look(
         maps = predict(network_planes(level, body))
         nuclei = regions(maps[_NUCLEUS_MAPS], split=split, window=_NUCLEUS_WINDOW)
         nuclei = drop_debris(nuclei, debris, typical_diameter(nuclei))
-        nuclei = drop_faint(nuclei, level)
         if nuclei.max(initial=0) == 0:
             break
         before = diameter
         diameter = float(np.clip(measured_diameter(nuclei) / zoom, first / 2, first * 2))
         shape = (plane.shape[0], plane.shape[1])
-        seen = _Seen(nuclei, maps, level, diameter, body is not None, shape)
+        seen = _Seen(nuclei, maps, diameter, body is not None, shape)
         if _AGREES < diameter / before < 1 / _AGREES:
             break
     return seen
