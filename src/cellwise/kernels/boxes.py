@@ -14,8 +14,9 @@ import numpy.typing as npt
 from cellwise.errors import InputError
 
 Labels = npt.NDArray[Any]
-# Above this the table by number would be larger than the frame; such numbers are renumbered first.
-_LARGEST_TABLE = 1 << 22
+# Above this, and above an eighth of the pixels, numbers are renumbered first: the table has seven
+# entries for each.
+_LARGEST_TABLE = 1 << 16
 _HIGHEST = int(np.iinfo(np.int64).max)
 
 
@@ -77,7 +78,7 @@ def find_boxes(labels: Labels) -> Boxes:
             code="mask_type",
             remedy="Number the cells 1, 2, 3...",
         )
-    if top > max(_LARGEST_TABLE, frame.size):
+    if top > max(_LARGEST_TABLE, frame.size // 8):
         return _find_sparse(frame)
     table = _scan(frame, top + 1)
     return _boxes(table, np.flatnonzero(table[:, 4]), frame.shape)

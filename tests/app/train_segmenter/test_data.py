@@ -51,6 +51,50 @@ def test_a_table_of_wells_makes_groups(tmp_path):
     assert groups[0] == groups[2] != groups[1]
 
 
+def test_a_table_may_come_from_a_spreadsheet_and_hold_file_names(tmp_path):
+    write_pairs(tmp_path, seeds=(0, 1, 2))
+    table = "image,well\np0.tif,A01\np1.tif,B02\np2.tif,A01\n"
+    (tmp_path / "fields.csv").write_text(table, encoding="utf-8-sig")
+    groups = [one.group for one in read_annotated([tmp_path])]
+    assert groups[0] == groups[2] != groups[1]
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (b"image,well\nother,A01\n", "names none of the pictures"),
+        (b"image,well\np0,M\xfcnchen\n", "no table in UTF-8"),
+    ],
+)
+def test_a_table_that_groups_nothing_is_refused(tmp_path, table, said):
+    write_pairs(tmp_path)
+    (tmp_path / "fields.csv").write_bytes(table)
+    with pytest.raises(PreflightError, match=said):
+        read_annotated([tmp_path])
+
+
+def test_a_foreground_is_no_label_image(tmp_path):
+    write_pairs(tmp_path)
+    for white in (1, 255):
+        mask = np.where(discs(0) > 0, white, 0).astype(np.uint8)
+        Image.fromarray(mask).save(tmp_path / "labels" / "p0.png")
+        with pytest.raises(PreflightError, match="foreground"):
+            read_annotated([tmp_path])
+
+
+def test_two_masks_of_one_picture_are_refused(tmp_path):
+    write_pairs(tmp_path)
+    tifffile.imwrite(tmp_path / "labels" / "p0.tif", discs(1))
+    with pytest.raises(PreflightError, match="two masks of one picture"):
+        read_annotated([tmp_path])
+
+
+def test_endings_may_be_written_large(tmp_path):
+    write_pairs(tmp_path)
+    (tmp_path / "labels" / "p0.png").rename(tmp_path / "labels" / "p0.PNG")
+    np.testing.assert_array_equal(read_annotated([tmp_path])[0].nuclei, discs(0))
+
+
 def test_a_world_brings_cells_nuclei_and_groups(tmp_path):
     from cellwise.app.simulate import simulate_world
     from cellwise.app.simulate._request import SimulateRequest

@@ -72,6 +72,13 @@ def test_a_resumed_training_equals_an_undisturbed_one(tmp_path, short):
     assert all(np.array_equal(expected[name], found[name]) for name in expected)
 
 
+def test_figures_are_not_asked_of_a_training_that_goes_on(tmp_path):
+    data = write_pairs(tmp_path / "data")
+    base = tmp_path / "base.safetensors"
+    with pytest.raises(UsageError, match="may have learned"):
+        train_segmenter(request_for(data, tmp_path / "o.safetensors", folds=2, start=base), silent)
+
+
 def test_the_card_says_what_was_done(tmp_path, short):
     data = write_pairs(tmp_path / "data", seeds=(0, 1, 2))
     out = tmp_path / "own.safetensors"

@@ -6,6 +6,7 @@ from tests.stages.segment.test_segment_watershed import discs, field, well_forme
 
 from cellwise.errors import InputError
 from cellwise.stages.segment import segmenters
+from cellwise.store.network_weights import find_network, read_network
 
 SIDE = 96
 RNG = np.random.default_rng(3)
@@ -34,20 +35,30 @@ NONSENSE = {
 }
 
 
+def build(name):
+    """A segmenter with the weights that ship."""
+    own = {"read": read_weights, "threads": 1} if name == "small_unet" else {}
+    return segmenters.build({"name": name, **own})
+
+
+def read_weights(name):
+    return read_network(find_network(name))
+
+
 @pytest.mark.parametrize("what", NONSENSE)
-@pytest.mark.parametrize("name", ["watershed", "grid"])
+@pytest.mark.parametrize("name", ["watershed", "grid", "small_unet"])
 def test_nonsense_gives_a_well_formed_result(name, what):
     plane = NONSENSE[what].astype(np.float32)
-    masks = segmenters.build(name)(field(plane, plane[::-1].copy()))
+    masks = build(name)(field(plane, plane[::-1].copy()))
     assert masks.cells.shape == plane.shape
     well_formed(masks)
 
 
 @pytest.mark.parametrize("shape", [(1, 300), (300, 1), (1, 1), (2, 2), (3, 200)])
-@pytest.mark.parametrize("name", ["watershed", "grid"])
+@pytest.mark.parametrize("name", ["watershed", "grid", "small_unet"])
 def test_pictures_a_pixel_wide_give_masks_of_their_size(name, shape):
     plane = np.random.default_rng(0).random(shape).astype(np.float32)
-    masks = segmenters.build(name)(field(plane, plane))
+    masks = build(name)(field(plane, plane))
     assert masks.cells.shape == shape
     well_formed(masks)
 
@@ -64,13 +75,24 @@ def test_a_giant_blob_is_one_cell_and_not_many():
     assert well_formed(masks) <= 1
 
 
-def test_saturated_nuclei_are_found_as_they_are():
+@pytest.mark.parametrize("name", ["watershed", "small_unet"])
+def test_saturated_nuclei_are_found_as_they_are(name):
     centres = [(24, 24), (24, 70), (70, 48)]
     plane = np.clip(discs((SIDE, SIDE), centres, 10) * 4, 0, 1)
-    masks = segmenters.build("watershed")(field(plane))
+    masks = build(name)(field(plane))
     assert well_formed(masks) == 3
     areas = np.bincount(masks.nuclei.ravel())[1:]
     assert np.allclose(areas, np.pi * 10**2, rtol=0.3)
+
+
+@pytest.mark.parametrize("name", ["watershed", "small_unet"])
+@pytest.mark.parametrize("brighter", [5, 20])
+def test_one_nucleus_that_outshines_the_others_hides_none(name, brighter):
+    centres = [(y, x) for y in range(16, 160, 32) for x in range(16, 160, 32)]
+    quiet = {"level": 0.035, "ground": 0.005, "noise": 0.0005}
+    plane = discs((160, 160), centres, 9, **quiet)
+    plane += (brighter - 1) * (discs((160, 160), [centres[12]], 9, **quiet) - 0.005)
+    assert well_formed(build(name)(field(plane))) == len(centres)
 
 
 def test_a_cytoplasm_channel_without_any_signal_leaves_a_rim():

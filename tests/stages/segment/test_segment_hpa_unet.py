@@ -214,6 +214,13 @@ def test_a_size_that_would_enlarge_a_field_beyond_all_bounds_sets_it_aside(
     assert not seen
 
 
+def test_a_size_that_would_leave_nothing_of_a_field_sets_it_aside(seen):
+    (found,) = segmenter().many([field(32, 32, pixel_size=8e-5, site="fine")])
+    assert isinstance(found, InputError)
+    assert (found.code, found.path) == ("pixel_size", "fine")
+    assert not seen
+
+
 def test_a_field_may_be_enlarged_twice(seen):
     segmenter(scale=1.0)(field(32, 32, pixel_size=0.16))
     assert seen[0][0].shape == (3, 64, 64)

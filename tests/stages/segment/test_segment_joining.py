@@ -10,7 +10,6 @@ from cellwise.stages.segment._joining import WEIGHTS, join_pieces, measure, pair
 from cellwise.stages.segment._regions import areas, moments, roundness, smoothed
 from cellwise.stages.segment._tidying import (
     drop_debris,
-    drop_faint,
     drop_haze,
     outline,
     without_holes,
@@ -176,21 +175,27 @@ def test_haze_and_rags_are_dropped():
     labels, _ = slivers()
     labels[70:73, :50] = 8
     labels[50:70, 5:8] = 8
-    level = np.array([0, 1, 1, 1, 1, 1, 0.1, 1, 1], np.float32)[labels]
-    kept = drop_haze(labels, level)
-    assert sorted(np.unique(labels[kept > 0])) == [1, 2, 3, 4, 5, 7]
-    assert areas(kept, 7)[1:].min() > 0
+    # A crescent: faint as it is, no nucleus; as bright as the others, one.
+    y, x = np.mgrid[: labels.shape[0], : labels.shape[1]]
+    crescent = (np.hypot(y - 85, x - 85) < 12) & (np.hypot(y - 80, x - 80) >= 10)
+    labels[crescent & (labels == 0)] = 9
+    light = np.array([0, 1, 1, 1, 1, 1, 0.1, 1, 1, 0.1], np.float32)
+    kept = drop_haze(labels, light[labels])
+    assert sorted(np.unique(labels[kept > 0])) == [1, 2, 3, 4, 5, 6, 7]
+    assert areas(kept, 8)[1:].min() > 0
+    light[9] = 1
+    assert 9 in labels[drop_haze(labels, light[labels]) > 0]
 
 
-def test_what_is_faint_beside_the_bright_is_dropped_however_much_of_it_there_is():
-    labels = np.zeros((64, 64), np.int32)
-    labels[2:10, 2:10] = 1
-    # Ten times the area of the one nucleus, a twentieth as bright.
-    labels[12:22, :] = 2 + np.arange(64) // 16
-    level = np.where(labels == 1, 1.0, 0.05).astype(np.float32)
-    np.testing.assert_array_equal(drop_faint(labels, level), labels == 1)
-    alike = np.where(labels == 1, 1.0, 0.3).astype(np.float32)
-    assert drop_faint(labels, alike).max() == 5
+def test_one_nucleus_of_many_that_outshines_the_others_does_not_drop_them():
+    y, x = np.mgrid[:96, :96]
+    labels = np.zeros((96, 96), np.int32)
+    for number in range(16):
+        down, across = (12 + 24 * place for place in divmod(number, 4))
+        labels[np.hypot(y - down, 1.2 * (x - across)) < 9] = number + 1
+    for brighter in (1, 12, 50):
+        level = np.where(labels == 6, brighter, 1.0).astype(np.float32)
+        assert drop_haze(labels, level).max() == 16
 
 
 def test_no_nuclei_stay_none():
@@ -201,7 +206,6 @@ def test_no_nuclei_stay_none():
         without_holes(none, 5),
         drop_debris(none, level, 0.2, diameter=3, slivers="keep"),
         drop_haze(none, level),
-        drop_faint(none, level),
         smoothed(none, 3),
     ):
         assert not result.any()

@@ -25,6 +25,7 @@ from cellwise.stages.segment._small_unet_planes import (
     resized,
     typical_diameter,
 )
+from cellwise.stages.segment.given import is_foreground
 from cellwise.stages.segment.watershed import body_planes, nucleus_index
 
 # Pictures are kept at the size where nuclei measure at most this many pixels.
@@ -103,19 +104,22 @@ def checked_labels(labels: npt.NDArray[Any], shape: tuple[int, ...], where: str)
     """A label image as int32 1..n without gaps.
 
     Raises:
-        PreflightError: It is no label image of this size.
+        PreflightError: It is no label image of this size, or a foreground.
     """
     if labels.shape != shape:
         raise PreflightError(
             f"{where}: the mask is {' x '.join(map(str, labels.shape))}, its picture "
             f"{' x '.join(map(str, shape))}. Save both at one size."
         )
-    if labels.dtype.kind not in "uib" and not (np.mod(labels, 1) == 0).all():
-        raise PreflightError(f"{where}: the mask holds broken numbers. Save labels, 0 = ground.")
     if labels.min(initial=0) < 0 or labels.max(initial=0) > _HIGHEST:
         raise PreflightError(
             f"{where}: the mask holds numbers below 0 or above {_HIGHEST}. "
             "Save labels from 1 on, 0 = ground."
+        )
+    if is_foreground(labels, labels.max(initial=0)):
+        raise PreflightError(
+            f"{where}: the mask holds one number in several separate pieces: it is a foreground, "
+            "whose nuclei are not told apart. Save labels, a number for each."
         )
     _, numbers = np.unique(np.concatenate([[0], labels.ravel()]), return_inverse=True)
     return np.asarray(numbers[1:].reshape(shape), np.int32)

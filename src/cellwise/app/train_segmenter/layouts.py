@@ -45,7 +45,13 @@ def read_folder(folder: Path) -> Iterator[Annotated]:
 
 def _pairs(folder: Path) -> Iterator[Annotated]:
     groups = _groups(folder)
-    labels = {path.stem: path for path in _pictures(folder / "labels")}
+    labels: dict[str, Path] = {}
+    for path in _pictures(folder / "labels"):
+        if path.stem in labels:
+            raise PreflightError(
+                f"{folder}: {labels[path.stem].name} and {path.name} are two masks of one picture."
+            )
+        labels[path.stem] = path
     images = _pictures(folder / "images")
     if not any(path.stem in labels for path in images):
         raise PreflightError(f"{folder}: no file in labels/ has the name of one in images/.")
@@ -144,7 +150,7 @@ def _field(site: Site, root: Path, name: str) -> Field:
 
 def _mask(path: Path) -> npt.NDArray[Any]:
     try:
-        if path.suffix == ".png":
+        if path.suffix.lower() == ".png":
             return read_pixels(ChannelFile(Channel("mask"), (path.name,)), path.parent)
         return read_labels(path)
     except (InputError, FormatError) as error:
@@ -156,13 +162,34 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def _groups(folder: Path) -> dict[str, str]:
-    """Groups by picture from `fields.csv`, which has `image` and `group` or `well`."""
+    """Groups by picture from `fields.csv`, which has `image` and `group` or `well`.
+
+    Raises:
+        PreflightError: It is no table in UTF-8, or names none of the pictures.
+    """
     path = folder / "fields.csv"
     if not path.is_file():
         return {}
-    with path.open(newline="", encoding="utf-8") as handle:
-        rows = list(csv.DictReader(handle))
-    for column in _GROUP_COLUMNS:
-        if rows and column in rows[0] and "image" in rows[0]:
-            return {row["image"]: row[column] for row in rows}
-    return {}
+    try:
+        # Spreadsheets begin a file with a mark that would stick to the first name.
+        with path.open(newline="", encoding="utf-8-sig") as handle:
+            rows = list(csv.DictReader(handle))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise PreflightError(f"{path} is no table in UTF-8: {error}") from error
+    column = next((name for name in _GROUP_COLUMNS if rows and name in rows[0]), None)
+    if column is None or "image" not in rows[0]:
+        return {}
+    groups = {_stem(row["image"]): row[column] for row in rows if row["image"] and row[column]}
+    pictures = {one.stem for one in _pictures(folder / "images")}
+    if not pictures & groups.keys():
+        raise PreflightError(
+            f"{path}: its column `image` names none of the pictures in images/, so that their "
+            f"`{column}` is not known. Write their file names."
+        )
+    return groups
+
+
+def _stem(name: str) -> str:
+    """The name of a picture without its ending; names may hold dots."""
+    path = Path(name)
+    return path.stem if path.suffix.lower() in _ENDINGS else path.name

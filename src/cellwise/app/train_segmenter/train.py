@@ -85,19 +85,24 @@ def train_segmenter(request: TrainRequest, report: Report) -> dict[str, Any]:
         The facts of the card.
 
     Raises:
+        UsageError: Figures are asked of a training that goes on from weights.
         PreflightError: The pictures cannot be trained on.
         StorageError: The file cannot be written.
     """
     from cellwise.app.train_segmenter.cross_validate import held_out_figures
     from cellwise.store.atomic import write_text
 
+    if request.folds and request.start is not None:
+        raise UsageError(
+            "--folds with --base would judge each training on pictures from which the base may "
+            "have learned. Leave out one of the two."
+        )
     annotated = read_annotated(list(request.folders))
-    shelves = make_shelves(annotated)
     figures = held_out_figures(request, annotated, report) if request.folds else []
     facts = train_one(request, annotated, request.out, report, held_out=figures)
     write_text(request.out.with_suffix(".md"), model_card(request.out.stem, facts))
     shutil.rmtree(request.work, ignore_errors=True)
-    return {**facts, "pictures_used": sum(map(len, shelves))}
+    return facts
 
 
 def train_one(

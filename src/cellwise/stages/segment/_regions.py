@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from cellwise.kernels.pieces import label_pieces
 from cellwise.stages.segment._foreground import Labels, Mask, Plane
 
 
@@ -126,7 +127,7 @@ def areas(labels: npt.NDArray[Any], count: int) -> npt.NDArray[np.int64]:
 
 def whole_pieces(labels: Labels) -> Labels:
     """Each label reduced to its largest connected piece (4 neighbours)."""
-    pieces = _pieces(labels)
+    pieces = label_pieces(labels)
     size = np.bincount(pieces.ravel())
     owner = np.zeros(len(size), np.int32)
     owner[pieces.ravel()] = labels.ravel()
@@ -137,20 +138,3 @@ def whole_pieces(labels: Labels) -> Labels:
     chosen = best[owner] == np.arange(len(size))
     result: Labels = np.where(chosen[pieces], labels, 0).astype(np.int32)
     return result
-
-
-def _pieces(labels: Labels) -> Labels:
-    """Connected pieces of equal label: components after pixels next to another label are cut.
-
-    A doubled grid keeps touching labels apart: pixels sit at even places and the odd places
-    between two pixels are solid only where both carry the same label.
-    """
-    height, width = labels.shape
-    grid = np.zeros((2 * height - 1, 2 * width - 1), np.uint8)
-    solid = labels > 0
-    grid[::2, ::2] = solid
-    grid[1::2, ::2] = solid[1:] & (labels[1:] == labels[:-1])
-    grid[::2, 1::2] = solid[:, 1:] & (labels[:, 1:] == labels[:, :-1])
-    _, pieces = cv2.connectedComponents(grid, connectivity=4)
-    cut: Labels = np.ascontiguousarray(pieces[::2, ::2])
-    return cut

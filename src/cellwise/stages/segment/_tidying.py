@@ -95,25 +95,18 @@ def drop_debris(
 
 
 def drop_haze(labels: Labels, level: Plane) -> Labels:
-    """What is faint beside the bright nuclei, a veil around one, or too ragged is left out."""
+    """What is too ragged is left out, and what is not round and faint or a veil.
+
+    A round one stays however faint: beside a speck of dust every nucleus is.
+    """
     light = _mean_level(labels, level)
     shape = roundness(moments(labels, len(light)))
-    veil = _beside_brighter(labels, level, light) & (shape < _ROUND)
-    return renumber(labels, ~_faint(labels, light) & (shape >= _RAGGED) & ~veil)
-
-
-def drop_faint(labels: Labels, level: Plane) -> Labels:
-    """What is faint beside the bright nuclei is left out."""
-    return renumber(labels, ~_faint(labels, _mean_level(labels, level)))
-
-
-def _faint(labels: Labels, light: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Which regions are faint; `light` is the mean level of each."""
     weight = light * areas(labels, len(light))
     weight[0] = 0
     # Weighted by its own brightness, so that much haze does not outvote a few nuclei.
     usual = float((weight * light).sum() / max(weight.sum(), 1e-9))
-    return light < _FAINT * usual
+    haze = (light < _FAINT * usual) | _beside_brighter(labels, level, light)
+    return renumber(labels, (shape >= _RAGGED) & ~(haze & (shape < _ROUND)))
 
 
 def _beside_brighter(

@@ -193,7 +193,7 @@ def _checked(field: Field, labels: Labels, what: str) -> Labels:
         raise _refused(
             field, f"the {what} mask holds ids from {low} to {high}, not 0 to {_HIGHEST}", "values"
         )
-    if _is_foreground(labels, high):
+    if is_foreground(labels, high):
         raise _refused(
             field,
             f"the {what} mask holds the number {high} in separate pieces and no other: it is a "
@@ -203,7 +203,7 @@ def _checked(field: Field, labels: Labels, what: str) -> Labels:
     return narrow(labels)
 
 
-def _is_foreground(labels: Labels, highest: Any) -> bool:
+def is_foreground(labels: Labels, highest: Any) -> bool:
     """Whether this is a black and white picture of several pieces rather than numbered cells."""
     if highest not in (1, 255) or ((labels != 0) & (labels != highest)).any():
         return False

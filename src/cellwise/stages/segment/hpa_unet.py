@@ -31,6 +31,8 @@ _PIXEL_SIZE = 0.08
 _SIDE = 2048
 # Enlarging further shows the networks nothing new, and a size in nanometres fills the memory.
 _MOST_ZOOM = 2.0
+# A nucleus of 15 micrometres is four pixels wide then.
+_LEAST_ZOOM = 0.02
 # By which the two networks are told apart.
 _FIRST_ROLE = {"nuclei": "nucleus", "cells": "microtubule"}
 
@@ -118,10 +120,19 @@ class _Look:
         """Size at the networks over full size.
 
         Raises:
-            InputError: `pixel_size`: the pixels are said to be too coarse for the networks.
+            InputError: `pixel_size`: the pixels are said to be too coarse for the networks, or so
+                fine that nothing would be left.
         """
         size = self.pixel_size or field.pixel_size or _PIXEL_SIZE
         factor = self.scale * size / _PIXEL_SIZE
+        if factor < _LEAST_ZOOM:
+            raise InputError(
+                f"{field.site_id}: with pixels of {size:g} µm the field would be reduced "
+                f"{1 / factor:.0f} times, and no nucleus of it could be seen.",
+                code="pixel_size",
+                remedy="If that is not its size, give segment.pixel_size in micrometres.",
+                path=field.site_id,
+            )
         if factor > _MOST_ZOOM:
             raise InputError(
                 f"{field.site_id}: with pixels of {size:g} µm the field would be enlarged "

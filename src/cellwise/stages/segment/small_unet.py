@@ -143,7 +143,7 @@ def _look(
         zoom = min(WORK_DIAMETER / diameter, _MOST_ZOOM)
         level = relative_level(resized(plane, zoom), WORK_DIAMETER)
         if level is None:
-            return None
+            break
         body = body_level([resized(stain, zoom) for stain in stains], WORK_DIAMETER)
         maps = predict(network_planes(level, body))
         nuclei = regions(maps[_NUCLEUS_MAPS], split=split, window=_NUCLEUS_WINDOW)

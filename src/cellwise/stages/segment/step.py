@@ -38,7 +38,7 @@ from cellwise.store.run_folder import RunFolder
 from cellwise.store.site_table import read_sites
 from cellwise.store.tables import empty_frame, read_table, write_table
 
-VERSION = 2
+VERSION = 3
 UNIT = "site"
 BATCH = 16
 # `name` chooses a part of this stage; options that are not the step's own are the part's.
