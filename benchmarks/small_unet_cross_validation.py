@@ -32,6 +32,8 @@ from cellwise.app.train_segmenter.cross_validate import (
     Segment,
     deal_folds,
     figures,
+    measured,
+    rounded,
     tally,
     train_fold,
     trained_segmenter,
@@ -148,9 +150,9 @@ def scored(
     *,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """Both segmenters on every picture, each network on what it has not seen."""
+    """Both segmenters, each network on what it has not seen, and the difference of the two."""
     peer = segmenters.build("watershed")
-    rows = []
+    rows, told = [], {}
     for name, choose in (
         (OURS, lambda fold: ours[fold]),
         ("watershed", lambda fold: peer),
@@ -158,14 +160,25 @@ def scored(
         start = time.process_time()
         tallies = [tally(one, choose(fold)) for one, fold in zip(annotated, folds, strict=True)]
         spent = time.process_time() - start
-        for row in figures(annotated, tallies, seed=seed):
-            rows.append({"who": name, **row})
-            print(
-                f"{row['set']:24s} {name:11s} {row['measure']:38s} {row['value']:.3f} "
-                f"({row['low']:.3f} to {row['high']:.3f}), {row['pictures']} pictures",
-                flush=True,
-            )
+        told[name] = measured(annotated, tallies, seed=seed)
+        rows += [{"who": name, **row} for row in figures(annotated, tallies, seed=seed)]
         print(f"{name}: {spent:.1f} CPU seconds in all", flush=True)
+    for (source, measure), (value, spread) in told[OURS].items():
+        other, spread_other = told["watershed"][source, measure]
+        rows.append(
+            {
+                "who": "difference",
+                "set": Path(source).name,
+                "pictures": sum(one.source == source for one in annotated),
+                "measure": measure,
+                **rounded(value - other, spread - spread_other),
+            }
+        )
+    for row in rows:
+        print(
+            f"{row['set']:24s} {row['who']:11s} {row['measure']:38s} {row['value']:6.3f} "
+            f"({row['low']:6.3f} to {row['high']:6.3f}), {row['pictures']} pictures"
+        )
     return rows
 
 

@@ -135,7 +135,32 @@ def figures(
     annotated: Sequence[Annotated], tallies: Sequence[Counts], *, seed: int
 ) -> list[dict[str, Any]]:
     """Pooled figures per folder with intervals over groups."""
-    rows = []
+    return [
+        {
+            "set": Path(source).name,
+            "pictures": sum(one.source == source for one in annotated),
+            "measure": name,
+            **rounded(value, spread),
+        }
+        for (source, name), (value, spread) in measured(annotated, tallies, seed=seed).items()
+    ]
+
+
+def rounded(value: float, spread: Counts) -> dict[str, float]:
+    """A figure with the 95 % interval of its spread."""
+    low, high = np.nanpercentile(spread, (2.5, 97.5))
+    return {"value": round(value, 4), "low": round(float(low), 4), "high": round(float(high), 4)}
+
+
+def measured(
+    annotated: Sequence[Annotated], tallies: Sequence[Counts], *, seed: int
+) -> dict[tuple[str, str], tuple[float, Counts]]:
+    """By folder and measure: its value, and what it is when groups are drawn again.
+
+    The draws follow from seed and groups alone: two segmenters on one set are drawn alike,
+    so their spreads may be subtracted.
+    """
+    result = {}
     for source in sorted({one.source for one in annotated}):
         chosen = [k for k, one in enumerate(annotated) if one.source == source]
         groups = sorted({annotated[k].group for k in chosen})
@@ -144,22 +169,11 @@ def figures(
             heaped[groups.index(annotated[k].group)] += tallies[k]
         rng = np.random.default_rng((seed, len(groups)))
         drawn = rng.integers(len(groups), size=(_DRAWS, len(groups)))
-        values = _measures(heaped.sum(axis=0)[None])
-        spread = _measures(heaped[drawn].sum(axis=1))
+        values, spread = _measures(heaped.sum(axis=0)[None]), _measures(heaped[drawn].sum(axis=1))
         for name, value in values.items():
             if not np.isnan(value[0]):
-                low, high = np.nanpercentile(spread[name], (2.5, 97.5))
-                rows.append(
-                    {
-                        "set": Path(source).name,
-                        "pictures": len(chosen),
-                        "measure": name,
-                        "value": round(float(value[0]), 4),
-                        "low": round(float(low), 4),
-                        "high": round(float(high), 4),
-                    }
-                )
-    return rows
+                result[source, name] = float(value[0]), spread[name]
+    return result
 
 
 def _measures(counts: Counts) -> dict[str, Counts]:
