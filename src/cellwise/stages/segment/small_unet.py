@@ -63,7 +63,7 @@ def build(
     ring: Annotated[float, Limits(ge=0)] = 0.5,
     reach: Annotated[float, Limits(ge=0)] = 1.5,
     body: Sequence[str] | None = None,
-    views: int = 1,
+    views: int = 8,
     device: Literal["cpu", "cuda"] | None = None,
     threads: Annotated[int, Limits(ge=1)] | None = None,
     read: Read | None = None,
@@ -81,6 +81,7 @@ def build(
         reach: The same where one does, for weights that know nuclei only.
         body: Roles or names of the channels that show the cell body; None as for `watershed`.
         views: How many of the eight ways to turn and mirror the picture are averaged: 1, 2, 4, 8.
+            Its size is looked for in one; fewer are faster and a little worse in crowds.
         device: `cpu` or `cuda`; None takes that of the run (`--device`).
         threads: For the processor; None shares the cores between the run's workers.
         read: Fetches weights by name; the step passes it.
@@ -95,7 +96,7 @@ def build(
     if views not in (1, 2, 4, 8):
         raise BadOption(f"segmenter small_unet: views is 1, 2, 4 or 8, not {views}.")
     card, tensors = read(weights or _OWN)
-    predict = _predictor(
+    glance, predict = _predictors(
         card, tensors, weights or _OWN, device=device or "cpu", views=views, threads=threads
     )
     knows_cells = bool(card.facts.get("cells", False))
@@ -103,20 +104,56 @@ def build(
     def small_unet(field: Field) -> Masks:
         nucleus = nucleus_index(field)
         stains = body_planes(field, nucleus, body)
-        seen = _look(field.pixels[nucleus], stains, predict, split=split, debris=debris)
-        if seen is None:
+        shown = _shown(field.pixels[nucleus], stains, glance, split=split, debris=debris)
+        if shown is None:
             empty = np.zeros(field.pixels.shape[1:], np.uint16)
             return Masks(empty, empty.copy())
+        seen = _seen(shown, predict, split=split, debris=debris)
         nuclei = seen.full_size(seen.nuclei, seen.maps[_NUCLEUS_MAPS][0])
-        if knows_cells and seen.has_body:
+        if knows_cells and shown.has_body:
             small = cells_around(seen.nuclei, seen.maps[_CELL_MAPS], split=_CELL_SPLIT)
             cells = seen.full_size(small, seen.maps[_CELL_MAPS][0])
             cells = np.where(nuclei > 0, nuclei, cells)
         else:
-            cells = grow_cells(nuclei, seen.diameter, stains, reach=reach, ring=ring)
+            cells = grow_cells(nuclei, shown.diameter, stains, reach=reach, ring=ring)
         return _numbered(cells, nuclei)
 
     return small_unet
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """One field as the network is shown it, and the typical nuclear diameter at full size."""
+
+    planes: npt.NDArray[np.float32]
+    diameter: float
+    has_body: bool
+    shape: tuple[int, int]
+
+
+def _shown(
+    plane: Plane, stains: list[Plane], glance: Predict, *, split: float, debris: float
+) -> _Shown | None:
+    """The field at the size of the first look, then at those that the network measures itself."""
+    first = diameter = first_look(plane) / _INSCRIBED
+    shown = None
+    for _ in range(_LOOKS if first > 0 else 0):
+        zoom = min(WORK_DIAMETER / diameter, _MOST_ZOOM)
+        level = relative_level(resized(plane, zoom), WORK_DIAMETER)
+        if level is None:
+            break
+        body = body_level([resized(stain, zoom) for stain in stains], WORK_DIAMETER)
+        planes = network_planes(level, body)
+        nuclei = _nuclei(glance(planes), split=split, debris=debris)
+        if nuclei.max(initial=0) == 0:
+            break
+        before = diameter
+        diameter = float(np.clip(measured_diameter(nuclei) / zoom, first / 2, first * 2))
+        shape = (plane.shape[0], plane.shape[1])
+        shown = _Shown(planes, diameter, body is not None, shape)
+        if _AGREES < diameter / before < 1 / _AGREES:
+            break
+    return shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,38 +162,20 @@ class _Seen:
 
     nuclei: Labels
     maps: Maps
-    diameter: float
-    has_body: bool
-    shape: tuple[int, int]
+    shown: _Shown
 
     def full_size(self, labels: Labels, inside: Plane) -> Labels:
-        return enlarged_smoothly(labels, inside, self.shape)
+        return enlarged_smoothly(labels, inside, self.shown.shape)
 
 
-def _look(
-    plane: Plane, stains: list[Plane], predict: Predict, *, split: float, debris: float
-) -> _Seen | None:
-    """Ask the network at the size of the first look, then at the size that it measured itself."""
-    first = diameter = first_look(plane) / _INSCRIBED
-    seen = None
-    for _ in range(_LOOKS if first > 0 else 0):
-        zoom = min(WORK_DIAMETER / diameter, _MOST_ZOOM)
-        level = relative_level(resized(plane, zoom), WORK_DIAMETER)
-        if level is None:
-            break
-        body = body_level([resized(stain, zoom) for stain in stains], WORK_DIAMETER)
-        maps = predict(network_planes(level, body))
-        nuclei = regions(maps[_NUCLEUS_MAPS], split=split, window=_NUCLEUS_WINDOW)
-        nuclei = drop_debris(nuclei, debris, typical_diameter(nuclei))
-        if nuclei.max(initial=0) == 0:
-            break
-        before = diameter
-        diameter = float(np.clip(measured_diameter(nuclei) / zoom, first / 2, first * 2))
-        shape = (plane.shape[0], plane.shape[1])
-        seen = _Seen(nuclei, maps, diameter, body is not None, shape)
-        if _AGREES < diameter / before < 1 / _AGREES:
-            break
-    return seen
+def _seen(shown: _Shown, predict: Predict, *, split: float, debris: float) -> _Seen:
+    maps = predict(shown.planes)
+    return _Seen(_nuclei(maps, split=split, debris=debris), maps, shown)
+
+
+def _nuclei(maps: Maps, *, split: float, debris: float) -> Labels:
+    nuclei = regions(maps[_NUCLEUS_MAPS], split=split, window=_NUCLEUS_WINDOW)
+    return drop_debris(nuclei, debris, typical_diameter(nuclei))
 
 
 def _numbered(cells: Labels, nuclei: Labels) -> Masks:
@@ -167,7 +186,7 @@ def _numbered(cells: Labels, nuclei: Labels) -> Masks:
     return Masks(narrow(table[cells]), narrow(table[nuclei]))
 
 
-def _predictor(
+def _predictors(
     card: Any,
     tensors: dict[str, npt.NDArray[Any]],
     name: str,
@@ -175,7 +194,8 @@ def _predictor(
     device: str,
     views: int,
     threads: int | None,
-) -> Predict:
+) -> tuple[Predict, Predict]:
+    """With one view and with `views`."""
     from cellwise.parts.pixel_nets._predict import load_net
     from cellwise.parts.pixel_nets.small_unet import make_predictor
 
@@ -186,5 +206,7 @@ def _predictor(
             "Choose the segmenter of that name, or train with `cellwise train-segmenter`."
         )
     net = load_net(spec, tensors, device, source=f"Weights {name!r}")
-    predict: Predict = make_predictor(net, device=device, views=views, threads=threads)
-    return predict
+    one, many = (
+        make_predictor(net, device=device, views=count, threads=threads) for count in (1, views)
+    )
+    return one, many
