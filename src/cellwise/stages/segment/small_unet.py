@@ -58,7 +58,7 @@ _CELL_SPLIT = 0.8
 
 def build(
     weights: str = "",
-    split: Annotated[float, Limits(ge=0, le=1)] = 0.8,
+    split: Annotated[float, Limits(ge=0, le=1)] = 0.5,
     debris: Annotated[float, Limits(ge=0)] = 0.1,
     ring: Annotated[float, Limits(ge=0)] = 0.5,
     reach: Annotated[float, Limits(ge=0)] = 1.5,
