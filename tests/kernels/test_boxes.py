@@ -1,5 +1,7 @@
 """Boxes: one pass over a label image gives what a loop over cells would give."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -139,3 +141,16 @@ def test_selection_keeps_all_columns_together():
     some = found.select(found.ids > 8)
     assert some.ids.tolist() == [9, 10, 11]
     assert some.x.tolist() == [1, 2, 3]
+
+
+def test_one_high_number_in_a_small_picture_takes_little_memory():
+    labels = np.zeros((100, 100), np.uint32)
+    labels[3:9, 4:20], labels[50:60, 2:5] = 4_000_000, 7
+    assert_as_slow(labels)
+    tracemalloc.start()
+    try:
+        find_boxes(labels)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 4_000_000

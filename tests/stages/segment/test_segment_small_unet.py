@@ -161,3 +161,25 @@ def test_the_shipped_file_is_small_and_says_what_it_is():
     assert "CC0" in card.facts["licence"]
     page = path.with_suffix(".md").read_text(encoding="utf-8")
     assert card.facts["command"] in page
+
+
+def test_one_view_is_one_look_at_each_size(monkeypatch):
+    """The last look is not taken twice where nothing is turned."""
+    from cellwise.parts.pixel_nets import small_unet
+
+    views = []
+    make = small_unet.make_predictor
+
+    def counted(net, **options):
+        predict = make(net, **options)
+        return lambda planes: views.append(options["views"]) or predict(planes)
+
+    monkeypatch.setattr(small_unet, "make_predictor", counted)
+    plane = lit(discs(5)) / 255
+    looks = {}
+    for count in (1, 8):
+        views.clear()
+        part = segmenters.build({"name": "small_unet", "read": read, "views": count})
+        assert well_formed(part(field_of(plane)), plane.shape) > 0
+        looks[count] = list(views)
+    assert looks[8] == [*looks[1], 8]

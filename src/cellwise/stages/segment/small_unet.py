@@ -108,11 +108,13 @@ def build(
         if shown is None:
             empty = np.zeros(field.pixels.shape[1:], np.uint16)
             return Masks(empty, empty.copy())
-        seen = _seen(shown, predict, split=split, debris=debris)
-        nuclei = seen.full_size(seen.nuclei, seen.maps[_NUCLEUS_MAPS][0])
+        maps = shown.maps if views == 1 else predict(shown.planes)
+        small = _nuclei(maps, split=split, debris=debris)
+        shape = (field.pixels.shape[1], field.pixels.shape[2])
+        nuclei = enlarged_smoothly(small, maps[_NUCLEUS_MAPS][0], shape)
         if knows_cells and shown.has_body:
-            small = cells_around(seen.nuclei, seen.maps[_CELL_MAPS], split=_CELL_SPLIT)
-            cells = seen.full_size(small, seen.maps[_CELL_MAPS][0])
+            around = cells_around(small, maps[_CELL_MAPS], split=_CELL_SPLIT)
+            cells = enlarged_smoothly(around, maps[_CELL_MAPS][0], shape)
             cells = np.where(nuclei > 0, nuclei, cells)
         else:
             cells = grow_cells(nuclei, shown.diameter, stains, reach=reach, ring=ring)
@@ -123,12 +125,19 @@ def build(
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """One field as the network is shown it, and the typical nuclear diameter at full size."""
+    """One field as the network is shown it, what it says in one view, and what was measured.
+
+    Args:
+        planes: See `network_planes`.
+        maps: Of one view.
+        diameter: Typical nuclear diameter at full size.
+        has_body: Whether a plane shows the cell body.
+    """
 
     planes: npt.NDArray[np.float32]
+    maps: Maps
     diameter: float
     has_body: bool
-    shape: tuple[int, int]
 
 
 def _shown(
@@ -144,33 +153,16 @@ def _shown(
             break
         body = body_level([resized(stain, zoom) for stain in stains], WORK_DIAMETER)
         planes = network_planes(level, body)
-        nuclei = _nuclei(glance(planes), split=split, debris=debris)
+        maps = glance(planes)
+        nuclei = _nuclei(maps, split=split, debris=debris)
         if nuclei.max(initial=0) == 0:
             break
         before = diameter
         diameter = float(np.clip(measured_diameter(nuclei) / zoom, first / 2, first * 2))
-        shape = (plane.shape[0], plane.shape[1])
-        shown = _Shown(planes, diameter, body is not None, shape)
+        shown = _Shown(planes, maps, diameter, body is not None)
         if _AGREES < diameter / before < 1 / _AGREES:
             break
     return shown
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What the network said of one field, at the size it was shown."""
-
-    nuclei: Labels
-    maps: Maps
-    shown: _Shown
-
-    def full_size(self, labels: Labels, inside: Plane) -> Labels:
-        return enlarged_smoothly(labels, inside, self.shown.shape)
-
-
-def _seen(shown: _Shown, predict: Predict, *, split: float, debris: float) -> _Seen:
-    maps = predict(shown.planes)
-    return _Seen(_nuclei(maps, split=split, debris=debris), maps, shown)
 
 
 def _nuclei(maps: Maps, *, split: float, debris: float) -> Labels:
