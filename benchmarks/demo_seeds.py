@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cellwise.app.demo import LIMITS, run_demo
-from cellwise.app.pipeline.events import Silent
+from cellwise.flow.pipeline.events import Silent
 
 
 def figures(result: dict[str, Any]) -> dict[str, float]:

@@ -35,7 +35,7 @@ from cellwise.kernels.runs import LabelRuns, compress, encode_labels, pack
 from cellwise.stages.evaluate import instance_map
 from cellwise.stages.evaluate._field_overlaps import join_overlaps
 from cellwise.stages.evaluate.instance_map import Detections
-from cellwise.store.submissions import HPA_COLUMNS, read_hpa_submission
+from cellwise.store.worlds.submissions import HPA_COLUMNS, read_hpa_submission
 
 SIDE = 1024
 CLASSES = 19

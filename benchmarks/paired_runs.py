@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from cellwise.app.evaluate._run import known_cells
-from cellwise.app.ladder.precision import Floats, Groups, rank
+from cellwise.lab.benchmark.precision import Floats, Groups, rank
 from cellwise.stages.evaluate._known import KnownCells
-from cellwise.store.truth import read_truth
+from cellwise.store.worlds.truth import read_truth
 
 _LOWEST = -1e9
 

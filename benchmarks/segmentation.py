@@ -33,7 +33,7 @@ from skimage.measure import label as connected
 from skimage.morphology import closing, disk
 from skimage.segmentation import watershed
 
-from cellwise.stages.segment._host_rules import label_maps
+from cellwise.stages.segment.hpa_unet.cell_rules import label_maps
 
 NO_DIFFERENCE = 1.5
 ABSENT = {"hosts' program": "hpacellseg", "cc3d": "cc3d"}

@@ -21,9 +21,9 @@ import numpy.typing as npt
 from benchmarks.segmentation_quality import DATA, NUCLEI_SETS, read_pictures, simulated_fields
 from sklearn.linear_model import LogisticRegression
 
-from cellwise.stages.segment._foreground import find_foreground
-from cellwise.stages.segment._joining import measure, pair_measures
-from cellwise.stages.segment._nuclei import first_scale, pieces_of, reduced
+from cellwise.stages.segment.watershed.foreground import find_foreground
+from cellwise.stages.segment.watershed.joining import measure, pair_measures
+from cellwise.stages.segment.watershed.nuclei import first_scale, pieces_of, reduced
 
 SEED = 11
 FIELDS = 10

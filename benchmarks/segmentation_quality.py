@@ -26,15 +26,15 @@ import numpy.typing as npt
 import tifffile
 from PIL import Image
 
-from cellwise.app.simulate import simulate_world
-from cellwise.app.simulate._request import SimulateRequest
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import Field, Masks
 from cellwise.errors import InputError
 from cellwise.kernels.boxes import find_boxes
 from cellwise.kernels.matching import f1_at, find_overlaps, match
+from cellwise.lab.simulate import simulate_world
+from cellwise.lab.simulate.request import SimulateRequest
 from cellwise.stages.segment import segmenters
-from cellwise.store.truth import read_truth
+from cellwise.store.worlds.truth import read_truth
 
 Segment = Callable[[Field], Masks]
 

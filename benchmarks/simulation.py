@@ -22,10 +22,10 @@ from pathlib import Path
 
 import cv2
 
-from cellwise.synth.cells import place_cells
-from cellwise.synth.field import render_field
-from cellwise.synth.plan import CellLine, CellPlan, FieldPlan, OpticsPlan
-from cellwise.synth.randomness import generator
+from cellwise.lab.synth.cells import place_cells
+from cellwise.lab.synth.field import render_field
+from cellwise.lab.synth.plan import CellLine, CellPlan, FieldPlan, OpticsPlan
+from cellwise.lab.synth.randomness import generator
 
 CELLS_PER_UM2 = 22 / 163.84**2
 LINE = CellLine("line00", 1000.0, 1.3, 0.22, 0.6, (1.0, 1.0, 1.0, 1.0))

@@ -28,11 +28,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cellwise.synth.rxrx1_design import INNER_WELLS, TREATMENT, Design, make_design
-from cellwise.synth.rxrx1_effects import Effects, make_effects
-from cellwise.synth.rxrx1_field import SitePlan, render_site
-from cellwise.synth.rxrx1_morphology import CELL_TYPES, CHANNELS
-from cellwise.synth.rxrx1_severity import SEVERITIES, digest
+from cellwise.lab.synth.rxrx1.design import INNER_WELLS, TREATMENT, Design, make_design
+from cellwise.lab.synth.rxrx1.effects import Effects, make_effects
+from cellwise.lab.synth.rxrx1.field import SitePlan, render_site
+from cellwise.lab.synth.rxrx1.morphology import CELL_TYPES, CHANNELS
+from cellwise.lab.synth.rxrx1.severity import SEVERITIES, digest
 
 Array = npt.NDArray[Any]
 _SCALES = (0.8, 1.6, 3.2, 6.4)

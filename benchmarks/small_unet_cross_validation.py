@@ -27,7 +27,7 @@ import numpy.typing as npt
 from sklearn.cluster import AgglomerativeClustering
 from sklearn.preprocessing import StandardScaler
 
-from cellwise.app.cli.screen import Lines
+from cellwise.app.cli.terminal.screen import Lines
 from cellwise.app.train_segmenter.cross_validate import (
     Segment,
     deal_folds,
@@ -41,7 +41,7 @@ from cellwise.app.train_segmenter.cross_validate import (
 from cellwise.app.train_segmenter.data import Annotated, read_annotated
 from cellwise.app.train_segmenter.train import TrainRequest, model_card
 from cellwise.stages.segment import segmenters
-from cellwise.stages.segment._small_unet_planes import typical_diameter
+from cellwise.stages.segment.small_unet.planes import typical_diameter
 from cellwise.store.network_weights import read_network, write_network
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

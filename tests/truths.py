@@ -8,9 +8,9 @@ import polars as pl
 from cellwise.domain.records import Masks
 from cellwise.domain.tables import FOLDS, PREDICTIONS, SITES
 from cellwise.kernels.runs import encode_masks
-from cellwise.store.masks import write_masks
-from cellwise.store.tables import empty_frame, write_table
-from cellwise.store.truth import (
+from cellwise.store.run.masks import write_masks
+from cellwise.store.run.tables import empty_frame, write_table
+from cellwise.store.worlds.truth import (
     write_truth_cells,
     write_truth_masks,
     write_truth_sites,

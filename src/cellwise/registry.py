@@ -169,10 +169,12 @@ def _own_files(package: str) -> tuple[str, ...]:
     found = importlib.util.find_spec(package)
     if found is None or not found.submodule_search_locations:
         raise UnknownName(f"No package is called {package!r}.")
-    files = (f for folder in found.submodule_search_locations for f in Path(folder).glob("*.py"))
-    return tuple(
-        sorted(f.stem for f in files if not f.stem.startswith("_") and f.stem not in _RESERVED)
-    )
+    folders = [Path(folder) for folder in found.submodule_search_locations]
+    names = {file.stem for folder in folders for file in folder.glob("*.py")}
+    packages = (file for folder in folders for file in folder.glob("*/__init__.py"))
+    # A sub-folder that builds nothing is a shelf of its own, or what a part is made of.
+    names |= {file.parent.name for file in packages if _has_build(file)}
+    return tuple(sorted(name for name in names - _RESERVED if not name.startswith("_")))
 
 
 @cache

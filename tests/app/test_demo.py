@@ -21,7 +21,7 @@ from cellwise.app.demo import (
     run_demo,
     unpack,
 )
-from cellwise.app.pipeline.events import Silent
+from cellwise.flow.pipeline.events import Silent
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ from tests.plates import treated, write_plate
 from tests.worlds import wells
 
 import cellwise
-from cellwise.app.check import check_folder
-from cellwise.app.pipeline.run import run_pipeline
-from cellwise.app.request import fitted_request, make_request
 from cellwise.errors import FormatError, PreflightError, UsageError
+from cellwise.flow.check import check_folder
+from cellwise.flow.pipeline.run import run_pipeline
+from cellwise.flow.request import fitted_request, make_request
 
 ARCHIVE = "tests/archives/format-1"
 

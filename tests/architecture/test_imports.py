@@ -1,16 +1,20 @@
-"""The import order of the floors, read from syntax trees."""
+"""The import order of the floors, read from syntax trees: one test per rule."""
 
 import ast
 from pathlib import Path
 
-import pytest
+from tests.architecture.sources import FILES, SRC, imported, module_name, place, tree_of
 
-ROOT = Path(__file__).resolve().parents[2] / "src" / "cellwise"
-FLOORS = ("errors", "registry", "domain", "store", "kernels", "synth", "parts", "stages", "app")
-FILES = sorted(ROOT.rglob("*.py"))
+FLOORS = (
+    *("errors", "registry", "domain", "store", "kernels", "parts", "stages"),
+    *("flow", "lab", "app"),
+)
 # The one file of the app that drives a training itself; it is imported when one begins.
 SEGMENTER_TRAINING = "app/train_segmenter/_fit.py"
 DISK_WORDS = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "imread", "imwrite"}
+DISK_ROOMS = ("store/", "flow/", "lab/", "app/", "stages/read/", "stages/export/", "registry.py")
+TORCH_ROOMS = ("parts/", "stages/train/", "stages/score/", SEGMENTER_TRAINING)
+LIGHTNING_ROOMS = ("parts/_trainer.py", "stages/train/", SEGMENTER_TRAINING)
 
 
 def floor_of(module: str) -> str | None:
@@ -18,78 +22,86 @@ def floor_of(module: str) -> str | None:
     return parts[1] if parts[0] == "cellwise" and len(parts) > 1 else None
 
 
-def imported(tree: ast.Module) -> list[tuple[str, bool]]:
-    """Every imported module, with True where the import stands at the top of the file."""
-    found = []
-    top = set(map(id, tree.body))
-    for node in ast.walk(tree):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        found += [(name, id(node) in top) for name in names]
-    return found
+def test_a_floor_imports_only_what_stands_above_it():
+    wrong = [
+        f"{place(path)} imports {module}"
+        for path in FILES
+        if (own := place(path).split("/")[0].removesuffix(".py")) in FLOORS
+        for module, _ in imported(path)
+        if (other := floor_of(module)) in FLOORS and FLOORS.index(other) > FLOORS.index(own)
+    ]
+    assert not wrong
 
 
-def place(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
+def test_stages_never_import_each_other():
+    wrong = [
+        f"{place(path)} imports {module}"
+        for path in (SRC / "stages").rglob("*.py")
+        for module, _ in imported(path)
+        if module.startswith("cellwise.stages.")
+        and module.split(".")[2] != path.relative_to(SRC / "stages").parts[0]
+    ]
+    assert not wrong
 
 
-def tree_of(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+def test_no_file_imports_itself_over_others():
+    """Imports that are carried out with the file; a lazy one inside a function starts nothing."""
+    names = {module_name(path): path for path in FILES}
+    graph = {
+        name: {m for m, at_once in imported(path) if at_once and m in names and m != name}
+        for name, path in names.items()
+    }
+    free: set[str] = set()
+    while True:
+        done = {name for name, needs in graph.items() if name not in free and needs <= free}
+        if not done:
+            break
+        free |= done
+    assert not sorted(set(graph) - free)
 
 
-@pytest.mark.parametrize("path", FILES, ids=place)
-def test_a_floor_imports_only_what_stands_above_it(path):
-    own = path.relative_to(ROOT).parts[0].removesuffix(".py")
-    if own not in FLOORS:
-        return
-    for module, _ in imported(tree_of(path)):
-        other = floor_of(module)
-        if other in FLOORS:
-            assert FLOORS.index(other) <= FLOORS.index(own), f"{place(path)} imports {module}"
+def test_heavy_libraries_stay_in_their_rooms():
+    wrong = []
+    for path in FILES:
+        where = place(path)
+        for module, at_once in imported(path):
+            library = module.split(".")[0]
+            lazily = not at_once and where.startswith(("flow/", "lab/", "app/"))
+            if library == "torch" and not (where.startswith(TORCH_ROOMS) or lazily):
+                wrong.append(f"{where} imports torch")
+            if library == "lightning" and not where.startswith(LIGHTNING_ROOMS):
+                wrong.append(f"{where} imports lightning")
+            if library == "lightning" and at_once and not Path(where).name.startswith("_"):
+                wrong.append(f"{where}: lightning at top")
+    assert not wrong
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "stages").rglob("*.py")), ids=place)
-def test_stages_never_import_each_other(path):
-    own = path.relative_to(ROOT / "stages").parts[0]
-    for module, _ in imported(tree_of(path)):
-        parts = module.split(".")
-        if parts[:2] == ["cellwise", "stages"] and len(parts) > 2:
-            assert parts[2] == own, f"{place(path)} imports {module}"
+def test_only_the_app_prints():
+    wrong = [
+        f"{place(path)}:{node.lineno}"
+        for path in FILES
+        if not place(path).startswith("app/")
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "print"
+    ]
+    assert not wrong
 
 
-@pytest.mark.parametrize("path", FILES, ids=place)
-def test_heavy_libraries_stay_in_their_rooms(path):
-    where = place(path)
-    for module, at_top in imported(tree_of(path)):
-        library = module.split(".")[0]
-        if library == "torch":
-            rooms = ("parts/", "stages/train/", "stages/score/", SEGMENTER_TRAINING)
-            allowed = where.startswith(rooms) or (not at_top and where.startswith("app/"))
-            assert allowed, f"{where} imports torch"
-        if library == "lightning":
-            rooms = ("parts/_trainer.py", "stages/train/", SEGMENTER_TRAINING)
-            assert where.startswith(rooms), f"{where} imports lightning"
-            assert not at_top or Path(where).name.startswith("_"), f"{where}: lightning at top"
+def test_only_the_edge_opens_files():
+    wrong = [
+        f"{place(path)}:{node.lineno}"
+        for path in FILES
+        if not place(path).startswith(DISK_ROOMS) and path.name != "step.py"
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", getattr(node.func, "attr", "")) in DISK_WORDS
+    ]
+    assert not wrong
 
 
-@pytest.mark.parametrize("path", FILES, ids=place)
-def test_only_the_app_prints(path):
-    if place(path).startswith("app/"):
-        return
-    calls = [n for n in ast.walk(tree_of(path)) if isinstance(n, ast.Call)]
-    assert not [c for c in calls if isinstance(c.func, ast.Name) and c.func.id == "print"]
-
-
-@pytest.mark.parametrize("path", FILES, ids=place)
-def test_only_the_edge_opens_files(path):
-    where = place(path)
-    edge = ("store/", "app/", "stages/read/", "stages/export/")
-    if where.startswith(edge) or path.name == "step.py" or where == "registry.py":
-        return
-    for node in ast.walk(tree_of(path)):
-        if isinstance(node, ast.Call):
-            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-            assert name not in DISK_WORDS, f"{where}:{node.lineno} opens a file ({name})"
+def test_no_folder_holds_more_than_twenty_files():
+    folders = {path.parent for path in FILES}
+    counts = {place(folder): len(list(folder.glob("*.py"))) for folder in folders}
+    assert not {folder: count for folder, count in counts.items() if count > 20}

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import cellwise
-from cellwise.app.request import fitted_request
 from cellwise.domain import tables
-from cellwise.store.models import read_model
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.tables import read_table
+from cellwise.flow.request import fitted_request
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.models import read_model
+from cellwise.store.run.tables import read_table
 
 ARCHIVES = sorted(p for p in Path(__file__).parent.iterdir() if (p / "run.json").is_file())
 

@@ -6,8 +6,8 @@ from tests.browser.conftest import writer
 
 from cellwise.app.evaluate import evaluate
 from cellwise.domain.records import Masks
-from cellwise.store.masks import read_masks
-from cellwise.store.truth import write_truth_masks
+from cellwise.store.run.masks import read_masks
+from cellwise.store.worlds.truth import write_truth_masks
 
 pytestmark = pytest.mark.browser
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import polars as pl
 
-from cellwise.app.pipeline.events import Silent
-from cellwise.app.pipeline.run import run_pipeline
-from cellwise.app.request import make_request
+from cellwise.flow.pipeline.events import Silent
+from cellwise.flow.pipeline.run import run_pipeline
+from cellwise.flow.request import make_request
 
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE.parents[1] / "src"

@@ -9,11 +9,11 @@ from typer.testing import CliRunner
 
 import cellwise
 from cellwise.app.cli import app
-from cellwise.app.simulate import simulate_world
-from cellwise.app.simulate._request import SimulateRequest
 from cellwise.domain.tables import FOLDS, LABELS, SITES
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.tables import read_table
+from cellwise.lab.simulate import simulate_world
+from cellwise.lab.simulate.request import SimulateRequest
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.tables import read_table
 
 pytestmark = pytest.mark.long
 

@@ -5,8 +5,8 @@ import pytest
 
 import cellwise
 from cellwise.domain.tables import LABELS, SCORES
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.tables import read_table
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.tables import read_table
 
 pytestmark = pytest.mark.long
 

@@ -11,12 +11,12 @@ import torch
 import yaml
 
 import cellwise
-from cellwise.app.recipe.load import load_recipe
-from cellwise.app.recipe.resolve import resolve
-from cellwise.app.simulate import simulate_world
-from cellwise.app.simulate._request import SimulateRequest
 from cellwise.domain.channels import Channel
 from cellwise.domain.tables import LABELS, SCORES, SITES
+from cellwise.flow.recipe.load import load_recipe
+from cellwise.flow.recipe.resolve import resolve
+from cellwise.lab.simulate import simulate_world
+from cellwise.lab.simulate.request import SimulateRequest
 from cellwise.parts.augment import augmentations
 from cellwise.parts.augment._panel import Panel, bound
 from cellwise.parts.losses import losses
@@ -30,9 +30,9 @@ from cellwise.stages.score import scorers
 from cellwise.stages.score import step as score
 from cellwise.stages.train import step as train
 from cellwise.stages.train._judge import macro_average_precision
-from cellwise.store.class_lists import class_list
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.tables import read_classes, read_table
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.tables import read_classes, read_table
+from cellwise.store.worlds.class_lists import class_list
 
 pytestmark = pytest.mark.long
 

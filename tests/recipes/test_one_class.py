@@ -5,12 +5,12 @@ import polars as pl
 import pytest
 
 import cellwise
-from cellwise.app.simulate import simulate_world
-from cellwise.app.simulate._request import SimulateRequest
 from cellwise.domain.tables import FOLDS, LABELS
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.tables import read_classes, read_table
-from cellwise.store.truth import read_truth
+from cellwise.lab.simulate import simulate_world
+from cellwise.lab.simulate.request import SimulateRequest
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.tables import read_classes, read_table
+from cellwise.store.worlds.truth import read_truth
 
 pytestmark = pytest.mark.long
 

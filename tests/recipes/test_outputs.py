@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 import tifffile
 
-from cellwise.store.run_folder import RunFolder
+from cellwise.store.run.folder import RunFolder
 
 pytestmark = pytest.mark.long
 

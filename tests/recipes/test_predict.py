@@ -7,9 +7,9 @@ from tests.plates import write_plate
 from tests.worlds import draw
 
 import cellwise
-from cellwise.app.pipeline.run import run_pipeline
-from cellwise.app.request import fitted_request
 from cellwise.errors import PreflightError, UsageError
+from cellwise.flow.pipeline.run import run_pipeline
+from cellwise.flow.request import fitted_request
 
 pytestmark = pytest.mark.long
 

@@ -1,216 +1,31 @@
-"""A read-only look at a folder: what was understood, what is wrong, what a run would cost.
+"""A read-only look at whatever is given: a folder of images, or a submission file."""
 
-Headers of all files are read, pixels of a few; nothing is written.
-"""
-
-import shutil
-import time
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from cellwise.app.check_submission import check_submission
-from cellwise.app.recipe.load import recipe_names
-from cellwise.app.request import read_options
-from cellwise.domain.records import Site
-from cellwise.errors import InputError, PreflightError, UsageError
-from cellwise.stages.read.step import Reading, understand
-
-_SAMPLE = 3
-# A crop of 64 x 64 float16 per channel, a row in two tables, a share of a mask.
-_BYTES_PER_CELL_AND_CHANNEL = 64 * 64 * 2
-_BYTES_PER_CELL = 600
+from cellwise.errors import UsageError
 
 
-def check_folder(
-    folder: Path,
+def check_path(
+    path: Path,
     *,
     labels: Path | None = None,
     settings: Mapping[str, Any] | None = None,
     full: bool = False,
 ) -> dict[str, Any]:
-    """Everything that `cellwise check` shows, as data.
-
-    Args:
-        folder: Folder of images, or a submission file: `check_submission` then says what there is.
-        labels: CSV with one row per field or well.
-        settings: Settings by dotted path, such as `read.roles.w1`; others than of `read` are left
-            out.
-        full: Decode every image instead of a sample.
+    """Everything that `cellwise check` shows, as data; see `flow.check.check_folder`.
 
     Raises:
-        PreflightError: A run would be refused.
-        UsageError: `folder` is a file, and options of folders are given.
+        PreflightError: A run would be refused, or nothing is there.
+        UsageError: `path` is a file, and options of folders are given.
         FormatError: It is a file, and no submission.
     """
-    if not folder.exists():
-        raise PreflightError(f"There is no folder {folder}.")
-    if folder.is_file():
+    if path.is_file():
         if labels is not None or settings or full:
-            raise UsageError(f"{folder} is a file: a submission is checked without any option.")
-        return check_submission(folder)
-    given = {path: v for path, v in (settings or {}).items() if path.startswith("read.")}
-    if labels is not None:
-        given["read.labels"] = str(labels)
-    reading = understand(folder, read_options(given))
-    usable = list(reading.usable)
-    sample = usable if full else _spread(usable, _SAMPLE)
-    decoded = [_decode(site, folder) for site in sample]
-    faults = [fault for found in decoded for fault in found if fault["set_aside"]]
-    flags = [fault for found in decoded for fault in found if not fault["set_aside"]]
-    cost = _cost(reading, folder) if usable and not faults else None
-    return {
-        "folder": str(folder),
-        "layout": reading.layout,
-        "recipe": recommended_recipe(reading),
-        "channels": [{"name": c.name, "role": c.role} for c in reading.channels],
-        "images": _image_facts(reading),
-        "counts": dict(reading.counts),
-        "labels": _label_facts(reading),
-        "problems": [*(_problem(problem) for problem in reading.problems), *flags],
-        "notes": list(reading.notes),
-        "decoded": {"sites": len(sample), "all": full, "faults": faults},
-        "cost": cost,
-        "exit_code": _exit_code(reading, faults, cost),
-    }
+            raise UsageError(f"{path} is a file: a submission is checked without any option.")
+        return check_submission(path)
+    from cellwise.flow.check import check_folder
 
-
-def _exit_code(reading: Reading, faults: list[dict[str, str]], cost: dict[str, Any] | None) -> int:
-    """4 where a run would come to nothing, 3 where inputs would be set aside, else 0."""
-    if not reading.usable or (cost is not None and "refused" in cost):
-        return 4
-    return 3 if faults or _set_aside(reading) else 0
-
-
-def recommended_recipe(reading: Reading) -> str:
-    """The recipe that `run` would take for this folder.
-
-    Raises:
-        PreflightError: Labels are given, and none of them is about a field of this folder.
-    """
-    if not any(site.labels is not None for site in reading.usable):
-        if reading.labels_file:
-            raise PreflightError(
-                f"{reading.labels_file} labels none of the {len(reading.usable)} usable fields "
-                f"({reading.counts.get('label_rows', 0)} rows; {_some_ids(reading)}). Mend its key "
-                "or label column, or leave the labels out to segment only."
-            )
-        return "segment-only"
-    known = recipe_names()
-    hpa = reading.layout == "hpa" or reading.class_list == "hpa19"
-    if hpa and "hpa-quick" in known:
-        return "hpa-quick"
-    if reading.layout == "rxrx1" and "rxrx1-quick" in known:
-        return "rxrx1-quick"
-    return "plate-quick"
-
-
-def _some_ids(reading: Reading) -> str:
-    ids = [site.raw_id for site in reading.usable[:3]]
-    return f"fields are called {', '.join(ids)}" if ids else "no field is usable"
-
-
-def _spread(sites: list[Site], count: int) -> list[Site]:
-    """A few sites, evenly spread over the list."""
-    step = max(1, len(sites) // count)
-    return sites[::step][:count]
-
-
-def _decode(site: Site, folder: Path) -> list[dict[str, Any]]:
-    """What decoding the pixels of a site shows: why it is set aside, or odd channels."""
-    from cellwise.stages.segment._facts import pixel_facts
-    from cellwise.store.images import read_field_with_flags
-
-    try:
-        facts = pixel_facts(*read_field_with_flags(site, folder))
-    except InputError as error:
-        return [
-            {
-                "site_id": site.id,
-                "path": error.path or site.id,
-                "code": error.code,
-                "reason": error.reason,
-                "remedy": error.remedy,
-                "set_aside": True,
-            }
-        ]
-    return [
-        {
-            "site_id": site.id,
-            "path": site.id,
-            "code": flag,
-            "reason": f"channel {row['channel']} is {flag}.",
-            "remedy": "",
-            "set_aside": False,
-        }
-        for row in facts
-        for flag in row["flags"]
-    ]
-
-
-def _image_facts(reading: Reading) -> dict[str, Any]:
-    heads = list(reading.headers.values())
-    sizes = Counter(f"{h['height']}x{h['width']}" for h in heads if h.get("height"))
-    kinds = Counter(str(h["dtype"]) for h in heads if h.get("dtype"))
-    pixel_sizes = sorted({s.pixel_size for s in reading.sites if s.pixel_size})
-    return {
-        "sizes": dict(sizes.most_common(5)),
-        "dtypes": dict(kinds.most_common()),
-        "pixel_sizes": pixel_sizes[:5],
-        "bytes": sum(int(h.get("size") or 0) for h in heads),
-    }
-
-
-def _label_facts(reading: Reading) -> dict[str, Any] | None:
-    if reading.classes is None:
-        return None
-    counts = Counter(name for site in reading.usable for name in site.labels or ())
-    return {
-        "file": reading.labels_file,
-        "classes": {name: counts.get(name, 0) for name in reading.classes.names},
-        "negative": reading.classes.negative,
-        "labelled": sum(site.labels is not None for site in reading.usable),
-        "unlabelled": sum(site.labels is None for site in reading.usable),
-    }
-
-
-def _problem(problem: Any) -> dict[str, Any]:
-    return {
-        "site_id": problem.site_id,
-        "path": problem.path,
-        "code": problem.code,
-        "reason": problem.reason,
-        "remedy": problem.remedy,
-        "set_aside": problem.set_aside,
-    }
-
-
-def _set_aside(reading: Reading) -> bool:
-    return any(problem.set_aside for problem in reading.problems)
-
-
-def _cost(reading: Reading, folder: Path) -> dict[str, Any] | None:
-    """Cells, seconds and bytes of a run, from segmenting one site in the middle of the list."""
-    from cellwise.stages.segment import segmenters
-    from cellwise.store.images import read_field
-
-    usable = list(reading.usable)
-    site = usable[len(usable) // 2]
-    try:
-        segment = segmenters.build("watershed")
-        segment(read_field(site, folder))
-        started = time.process_time()
-        masks = segment(read_field(site, folder))
-    except InputError as error:
-        return {"refused": error.reason, "remedy": error.remedy}
-    seconds = time.process_time() - started
-    cells = int(masks.cells.max(initial=0)) * len(usable)
-    per_cell = _BYTES_PER_CELL + _BYTES_PER_CELL_AND_CHANNEL * len(reading.channels)
-    return {
-        "sampled_site": site.id,
-        "cells": cells,
-        "segmentation_cpu_seconds": round(seconds * len(usable), 1),
-        "disk_bytes": cells * per_cell,
-        "free_bytes": shutil.disk_usage(folder).free,
-    }
+    return check_folder(path, labels=labels, settings=settings, full=full)

@@ -6,8 +6,8 @@ from typing import Any
 
 from cellwise.errors import InputError
 from cellwise.kernels.run_texts import decode_texts
-from cellwise.store.class_lists import class_list
-from cellwise.store.submissions import (
+from cellwise.store.worlds.class_lists import class_list
+from cellwise.store.worlds.submissions import (
     RowFault,
     SubmissionRow,
     read_hpa_submission,

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from cellwise.app.pipeline.events import Listener
-from cellwise.app.pipeline.run import Outcome, run_pipeline
-from cellwise.app.request import make_request
 from cellwise.domain.tables import PREDICTIONS
+from cellwise.flow.pipeline.events import Listener
+from cellwise.flow.pipeline.run import Outcome, run_pipeline
+from cellwise.flow.request import make_request
 from cellwise.store.atomic import write_bytes, write_text
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.tables import read_table
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.tables import read_table
 
 POSITIVE = "Translocated"
 NEGATIVE = "Negative"

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from cellwise.app.pipeline.run import run_pipeline
-from cellwise.app.request import fitted_request, make_request
-from cellwise.app.simulate._window import simulate as simulate
 from cellwise.domain.tables import CELLS, PREDICTIONS, WELLS
 from cellwise.errors import PreflightError, UnknownName, UsageError
+from cellwise.flow.pipeline.run import run_pipeline
+from cellwise.flow.request import fitted_request, make_request
+from cellwise.lab.simulate.window import simulate as simulate
 from cellwise.registry import did_you_mean
-from cellwise.store.run_folder import RunFolder, read_json
-from cellwise.store.tables import empty_frame, read_table
+from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.tables import empty_frame, read_table
 
 if TYPE_CHECKING:
     import anndata
@@ -232,9 +232,9 @@ def check(folder: Path | str, *, labels: Path | str | None = None) -> dict[str, 
     Raises:
         PreflightError: The folder holds nothing that can be used.
     """
-    from cellwise.app.check import check_folder
+    from cellwise.app.check import check_path
 
-    return check_folder(Path(folder), labels=Path(labels) if labels is not None else None)
+    return check_path(Path(folder), labels=Path(labels) if labels is not None else None)
 
 
 def _first_reason(run: Path) -> str:

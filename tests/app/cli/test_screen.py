@@ -11,7 +11,7 @@ from rich.console import Console
 from tests.faults.fault_runs import environment, words
 from tests.worlds import plate
 
-from cellwise.app.cli.screen import Bars, Lines
+from cellwise.app.cli.terminal.screen import Bars, Lines
 
 
 def test_plain_lines_come_at_most_every_ten_seconds(capsys):

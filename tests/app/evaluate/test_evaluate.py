@@ -21,7 +21,7 @@ from tests.truths import (
 )
 from typer.testing import CliRunner
 
-from cellwise.app.check import check_folder
+from cellwise.app.check import check_path
 from cellwise.app.cli import app
 from cellwise.app.evaluate import evaluate
 from cellwise.app.evaluate._run import known_cells
@@ -29,9 +29,9 @@ from cellwise.domain.records import Masks
 from cellwise.domain.tables import FOLDS, PREDICTIONS, SITES
 from cellwise.errors import CellwiseError, FormatError, PreflightError, UsageError
 from cellwise.kernels.runs import encode_masks
-from cellwise.store.masks import write_labels
-from cellwise.store.tables import empty_frame, read_table, write_table
-from cellwise.store.truth import read_truth, write_truth_masks, write_truth_sites
+from cellwise.store.run.masks import write_labels
+from cellwise.store.run.tables import empty_frame, read_table, write_table
+from cellwise.store.worlds.truth import read_truth, write_truth_masks, write_truth_sites
 
 HEADLINES = {"hpa_map_60", "cell_macro_ap", "cells_found_60", "ece"}
 
@@ -187,7 +187,7 @@ def test_the_placeholder_of_the_challenge_is_a_false_prediction(tmp_path, world)
     ]
     found = evaluate(hpa(tmp_path, rows), world, draws=20)
     assert found.metrics["hpa_map_60"].value == 0
-    assert check_folder(hpa(tmp_path, rows))["exit_code"] == 0
+    assert check_path(hpa(tmp_path, rows))["exit_code"] == 0
 
 
 def test_empty_strings_are_fields_without_cells(tmp_path, world):
@@ -213,7 +213,7 @@ def test_a_faulty_row_is_refused_with_its_line(tmp_path, world, text, words):
     rows = [*submission_rows()[:1], ["f03", str(SIDE), str(SIDE), text]]
     with pytest.raises(FormatError, match=words):
         evaluate(hpa(tmp_path, rows), world)
-    facts = check_folder(hpa(tmp_path, rows))
+    facts = check_path(hpa(tmp_path, rows))
     assert facts["exit_code"] == 4
     assert [problem["line"] for problem in facts["problems"]] == [3]
 
@@ -386,7 +386,7 @@ def test_the_command_prints_tables_or_json(tmp_path, world):
 
 def test_check_says_what_a_submission_holds(tmp_path):
     path = hpa(tmp_path, submission_rows())
-    facts = check_folder(path)
+    facts = check_path(path)
     assert (facts["kind"], facts["rows"], facts["predictions"], facts["masks"]) == (
         "hpa", 4, 96, 32,
     )  # fmt: skip
@@ -394,7 +394,7 @@ def test_check_says_what_a_submission_holds(tmp_path):
     shown = CliRunner().invoke(app, ["check", str(path)])
     assert (shown.exit_code, "every mask decoded" in shown.stdout) == (0, True)
     with pytest.raises(UsageError, match="without any option"):
-        check_folder(path, full=True)
+        check_path(path, full=True)
     write_submission(path, [["a", ""]], header=("id_code", "sirna"))
     shown = CliRunner().invoke(app, ["check", str(path)])
     assert (shown.exit_code, "line 2: a: there is no sirna" in shown.stdout) == (4, True)
@@ -424,4 +424,4 @@ def test_whatever_is_handed_in_it_is_judged_or_refused(tmp_path, rows):
     with suppress(CellwiseError):
         evaluate(path, world, draws=3)
     with suppress(CellwiseError):
-        check_folder(path)
+        check_path(path)

@@ -96,8 +96,8 @@ def test_endings_may_be_written_large(tmp_path):
 
 
 def test_a_world_brings_cells_nuclei_and_groups(tmp_path):
-    from cellwise.app.simulate import simulate_world
-    from cellwise.app.simulate._request import SimulateRequest
+    from cellwise.lab.simulate import simulate_world
+    from cellwise.lab.simulate.request import SimulateRequest
 
     world = tmp_path / "world"
     simulate_world(
@@ -116,9 +116,9 @@ def test_a_run_folder_brings_its_masks(tmp_path):
     from cellwise.domain.channels import Channel
     from cellwise.domain.records import ChannelFile, Masks, Site
     from cellwise.domain.tables import SITES
-    from cellwise.store.masks import write_masks
-    from cellwise.store.site_table import sites_to_frame
-    from cellwise.store.tables import write_table
+    from cellwise.store.run.masks import write_masks
+    from cellwise.store.run.sites import sites_to_frame
+    from cellwise.store.run.tables import write_table
 
     images, run = tmp_path / "images", tmp_path / "out.run"
     images.mkdir()

@@ -19,10 +19,10 @@ from cellwise.errors import BadOption, FormatError
 from cellwise.kernels.boxes import find_boxes
 from cellwise.kernels.crop import CropPlan, crop_cells
 from cellwise.stages.cells import step
-from cellwise.store.crops import CropStore, read_channels
-from cellwise.store.images import read_field
-from cellwise.store.masks import mask_path, read_masks, write_masks
-from cellwise.store.tables import read_table
+from cellwise.store.images.fields import read_field
+from cellwise.store.run.crops import CropStore, read_channels
+from cellwise.store.run.masks import mask_path, read_masks, write_masks
+from cellwise.store.run.tables import read_table
 
 
 def run_step(world, batches, **options):
@@ -215,7 +215,8 @@ def test_killed_at_any_moment_the_same_files_come_out(world):
             import os, signal
             from pathlib import Path
             from cellwise.domain.steps import Job
-            from cellwise.store import atomic, crops
+            from cellwise.store import atomic
+            from cellwise.store.run import crops
             import cellwise.stages.cells.step as step
             plain, seen = os.fsync, []
             def fsync(handle):

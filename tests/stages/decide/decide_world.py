@@ -11,9 +11,9 @@ from cellwise.domain.records import ChannelFile, Site
 from cellwise.domain.steps import Job
 from cellwise.domain.tables import CELLS, FOLDS, SCORES, SITES
 from cellwise.stages.decide.step import work
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.site_table import sites_to_frame
-from cellwise.store.tables import write_table
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.sites import sites_to_frame
+from cellwise.store.run.tables import write_table
 
 
 @dataclass

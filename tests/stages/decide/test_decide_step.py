@@ -14,8 +14,8 @@ from cellwise.errors import BadOption, FormatError
 from cellwise.stages.decide._decision import Decision
 from cellwise.stages.decide._predictions import uncertainty
 from cellwise.stages.decide.step import build
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.tables import read_table, write_table
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.tables import read_table, write_table
 
 PLAIN = {"by": "none"}
 

@@ -9,7 +9,7 @@ from tests.stages.decide.decide_world import Field
 
 from cellwise.domain.tables import WELLS
 from cellwise.stages.decide._interval import bootstrap_interval, wilson_interval
-from cellwise.store.tables import read_table
+from cellwise.store.run.tables import read_table
 
 YES, NO = [4.0], [-4.0]
 

@@ -12,9 +12,9 @@ from cellwise.domain.steps import Job
 from cellwise.domain.tables import FOLDS, PREDICTIONS, WELLS
 from cellwise.errors import BadOption, PreflightError
 from cellwise.stages.evaluate.step import build, work
-from cellwise.store.metrics import read_metrics
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.tables import write_table
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.metrics import read_metrics
+from cellwise.store.run.tables import write_table
 
 CELLS_PER_WELL = 12
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cellwise.errors import FormatError
-from cellwise.store.metrics import Metric, read_metrics, write_metrics
+from cellwise.store.run.metrics import Metric, read_metrics, write_metrics
 
 
 def test_the_file_has_the_pinned_shape(tmp_path):

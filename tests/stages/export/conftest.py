@@ -7,10 +7,10 @@ import pytest
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import ChannelFile, Masks, Site
 from cellwise.domain.tables import PREDICTIONS, SITES
-from cellwise.store.masks import write_masks
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.site_table import sites_to_frame
-from cellwise.store.tables import write_table
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.masks import write_masks
+from cellwise.store.run.sites import sites_to_frame
+from cellwise.store.run.tables import write_table
 
 CLASSES = ("Golgi / ER", "Cytosol", "Negative")
 

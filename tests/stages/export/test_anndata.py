@@ -9,7 +9,7 @@ import pytest
 
 from cellwise.domain.tables import PREDICTIONS
 from cellwise.stages.export import exporters
-from cellwise.store.tables import read_table, write_table
+from cellwise.store.run.tables import read_table, write_table
 
 
 @pytest.fixture(scope="module")

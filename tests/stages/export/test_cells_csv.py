@@ -8,8 +8,8 @@ import pytest
 from cellwise.domain.tables import PREDICTIONS
 from cellwise.errors import FormatError, PreflightError
 from cellwise.stages.export import _predictions, exporters
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.tables import read_table, write_table
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.tables import read_table, write_table
 
 
 def exported(run, path):

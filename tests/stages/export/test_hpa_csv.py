@@ -10,8 +10,8 @@ from cellwise.domain.tables import PREDICTIONS
 from cellwise.errors import FormatError, PreflightError
 from cellwise.kernels.runs import decode_mask
 from cellwise.stages.export import _predictions, exporters
-from cellwise.store.masks import mask_path, write_labels
-from cellwise.store.tables import read_table, write_table
+from cellwise.store.run.masks import mask_path, write_labels
+from cellwise.store.run.tables import read_table, write_table
 
 
 def exported(run, path):

@@ -15,11 +15,11 @@ from cellwise.errors import BadOption, PreflightError
 from cellwise.stages.label import known
 from cellwise.stages.label._bags import Bags
 from cellwise.stages.label.step import build, work
-from cellwise.store.masks import write_masks
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.site_table import sites_to_frame
-from cellwise.store.tables import read_table, write_table
-from cellwise.store.truth import write_truth_cells, write_truth_masks, write_world
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.masks import write_masks
+from cellwise.store.run.sites import sites_to_frame
+from cellwise.store.run.tables import read_table, write_table
+from cellwise.store.worlds.truth import write_truth_cells, write_truth_masks, write_world
 
 NAN = float("nan")
 

@@ -12,9 +12,9 @@ from cellwise.domain.steps import Job
 from cellwise.domain.tables import CELLS, FOLDS, LABELS, SCORES, SITES
 from cellwise.errors import BadOption, FormatError, PreflightError
 from cellwise.stages.label.step import build, work
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.site_table import sites_to_frame
-from cellwise.store.tables import read_classes, read_table, write_table
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.sites import sites_to_frame
+from cellwise.store.run.tables import read_classes, read_table, write_table
 
 FIELDS = {"n": ("none",), "p": ("a", "b"), "t": ("a",), "u": None}
 PARTS = {"n": "train", "p": "train", "t": "test", "u": "unlabelled"}

@@ -19,10 +19,10 @@ from tests.stages.read.read_folders import (
 )
 
 from cellwise.errors import BadOption, PreflightError, UnknownName
-from cellwise.stages.read import layouts
 from cellwise.stages.read._listing import Listing
-from cellwise.stages.read.phenix import row_letters
-from cellwise.store.images import read_field
+from cellwise.stages.read.layouts import layouts
+from cellwise.stages.read.layouts.phenix import row_letters
+from cellwise.store.images.fields import read_field
 
 HPA = ("red", "green", "blue", "yellow")
 GUIDS = [f"{n}84E2C1D-0B05-41FE-AE73-7298887DEB{n}1" for n in range(4)]

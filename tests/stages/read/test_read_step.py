@@ -10,10 +10,10 @@ from cellwise.domain.steps import Job
 from cellwise.domain.tables import SITES
 from cellwise.errors import PreflightError
 from cellwise.stages.read import step
-from cellwise.store.images import read_field
-from cellwise.store.run_folder import RunFolder, read_json
-from cellwise.store.site_table import read_sites
-from cellwise.store.tables import read_table
+from cellwise.store.images.fields import read_field
+from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.sites import read_sites
+from cellwise.store.run.tables import read_table
 
 
 def job(tmp_path, images, **options):

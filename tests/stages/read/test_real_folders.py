@@ -4,7 +4,7 @@ import pytest
 from tests.stages.read.read_folders import by_id, channels, codes, read
 
 from cellwise.errors import PreflightError
-from cellwise.store.images import read_field
+from cellwise.store.images.fields import read_field
 
 
 def test_bbbc013_is_a_plate_of_two_stains(shared_data):

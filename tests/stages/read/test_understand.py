@@ -16,7 +16,7 @@ from tests.stages.read.read_folders import (
 )
 
 from cellwise.errors import BadOption, InputError, PreflightError
-from cellwise.store.images import read_field
+from cellwise.store.images.fields import read_field
 
 
 def test_a_missing_channel_sets_its_site_aside(tmp_path):

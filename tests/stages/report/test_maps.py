@@ -9,9 +9,9 @@ from PIL import Image
 
 from cellwise.domain.tables import SITES
 from cellwise.stages.report.sections.maps import heat
-from cellwise.store.class_maps import ClassMaps, write_class_maps
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.tables import read_table
+from cellwise.store.run.class_maps import ClassMaps, write_class_maps
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.tables import read_table
 
 
 def add_maps(made, *, classes=("inside",), step="seen"):

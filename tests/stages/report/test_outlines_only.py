@@ -14,9 +14,9 @@ from cellwise.domain.tables import CELLS, PIXELS, SITES
 from cellwise.stages.report._material import Choices, Material
 from cellwise.stages.report._page import SECTIONS, sections_of
 from cellwise.stages.report.sections import known, segmentation
-from cellwise.store.masks import read_masks
-from cellwise.store.tables import read_table, write_table
-from cellwise.store.truth import write_truth_masks
+from cellwise.store.run.masks import read_masks
+from cellwise.store.run.tables import read_table, write_table
+from cellwise.store.worlds.truth import write_truth_masks
 
 PLAIN = ["verdict", "inputs", "segmentation", "provenance"]
 

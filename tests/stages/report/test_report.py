@@ -101,7 +101,7 @@ def test_sites_that_could_not_be_decoded_are_in_no_count(plate_run):
     import polars as pl
 
     from cellwise.domain.tables import PIXELS
-    from cellwise.store.tables import read_table, write_table
+    from cellwise.store.run.tables import read_table, write_table
 
     path = plate_run.run / "pixels.parquet"
     kept = read_table(path, PIXELS).filter(pl.col("site_id") != "plate_A03")

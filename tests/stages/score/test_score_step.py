@@ -14,11 +14,11 @@ from cellwise.stages.score import step
 from cellwise.stages.score._maps import in_turn
 from cellwise.stages.score.step import work
 from cellwise.stages.train.step import work as train
-from cellwise.store.class_maps import read_class_maps
-from cellwise.store.crops import CropStore, write_channels, write_shard
-from cellwise.store.models import WEIGHTS_FILE
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.tables import empty_frame, read_classes, read_table, write_table
+from cellwise.store.run.class_maps import read_class_maps
+from cellwise.store.run.crops import CropStore, write_channels, write_shard
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.models import WEIGHTS_FILE
+from cellwise.store.run.tables import empty_frame, read_classes, read_table, write_table
 
 LEARN = {"epochs": 25, "net": {"name": "tiny", "width": 16}, "learning_rate": 0.01}
 

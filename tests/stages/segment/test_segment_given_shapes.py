@@ -10,9 +10,9 @@ from cellwise.domain.channels import Channel
 from cellwise.domain.records import Field
 from cellwise.errors import BadOption, InputError
 from cellwise.stages.segment import segmenters
-from cellwise.stages.segment._given_shapes import draw
-from cellwise.store.given_masks import Brought
-from cellwise.store.given_shapes import Outline, Runs, Shapes
+from cellwise.stages.segment.given.shapes import draw
+from cellwise.store.masks.imported import Brought
+from cellwise.store.masks.shapes import Outline, Runs, Shapes
 
 
 def box(left, top, right, bottom):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cellwise.kernels.boxes import find_boxes
-from cellwise.stages.segment._host_rules import label_maps
+from cellwise.stages.segment.hpa_unet.cell_rules import label_maps
 
 SIDE = 512
 

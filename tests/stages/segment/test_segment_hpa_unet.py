@@ -12,8 +12,9 @@ from cellwise.domain.records import Field, Masks
 from cellwise.errors import BadOption, FormatError, InputError
 from cellwise.parts.pixel_nets import pixel_nets
 from cellwise.parts.pixel_nets._predict import load_net, predict, to_bytes
-from cellwise.stages.segment import _hpa_planes, hpa_unet, segmenters
-from cellwise.stages.segment._hpa_planes import shrunk, stretched, windows
+from cellwise.stages.segment import hpa_unet, segmenters
+from cellwise.stages.segment.hpa_unet import planes as _hpa_planes
+from cellwise.stages.segment.hpa_unet.planes import shrunk, stretched, windows
 from cellwise.store.network_weights import NetworkCard
 
 SMALL = {

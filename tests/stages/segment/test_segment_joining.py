@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from cellwise.stages.segment._joining import WEIGHTS, join_pieces, measure, pair_measures
-from cellwise.stages.segment._regions import areas, moments, roundness, smoothed
-from cellwise.stages.segment._tidying import (
+from cellwise.stages.segment.watershed.joining import WEIGHTS, join_pieces, measure, pair_measures
+from cellwise.stages.segment.watershed.regions import areas, moments, roundness, smoothed
+from cellwise.stages.segment.watershed.tidying import (
     drop_debris,
     drop_haze,
     outline,

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from cellwise.stages.segment._foreground import (
+from cellwise.stages.segment.watershed.foreground import (
     find_foreground,
     inscribed_diameter,
     weighted_median,
 )
-from cellwise.stages.segment._regions import (
+from cellwise.stages.segment.watershed.regions import (
     fill_small_holes,
     merge_shallow,
     renumber,

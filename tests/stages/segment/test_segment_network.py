@@ -11,23 +11,23 @@ import torch
 from PIL import Image
 from tests.stages.segment.test_segment_hpa_unet import MEAN, ROLES, SMALL, STD
 
-from cellwise.app.pipeline.inputs import base_key
-from cellwise.app.pipeline.preflight import check_values
-from cellwise.app.recipe.load import load_recipe
-from cellwise.app.recipe.resolve import resolve
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import ChannelFile, Masks, Site
 from cellwise.domain.steps import Job
 from cellwise.domain.tables import SITES
 from cellwise.errors import BadOption, FormatError, InputError, UsageError
+from cellwise.flow.pipeline.inputs import base_key
+from cellwise.flow.pipeline.preflight import check_values
+from cellwise.flow.recipe.load import load_recipe
+from cellwise.flow.recipe.resolve import resolve
 from cellwise.parts.pixel_nets import pixel_nets
 from cellwise.stages.segment import _network, step
 from cellwise.store import network_weights
-from cellwise.store.masks import read_masks
 from cellwise.store.network_weights import NetworkCard, write_network
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.site_table import sites_to_frame
-from cellwise.store.tables import write_table
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.masks import read_masks
+from cellwise.store.run.sites import sites_to_frame
+from cellwise.store.run.tables import write_table
 
 STAINS = {"blue": "nucleus", "red": "microtubule", "yellow": "er"}
 

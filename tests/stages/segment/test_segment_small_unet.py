@@ -2,16 +2,16 @@
 
 import numpy as np
 import pytest
+from tests.lab.synth.made_cells import plan
 from tests.masked_pictures import discs, lit
-from tests.synth.made_cells import plan
 
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import Field
 from cellwise.errors import BadOption, FormatError, InputError
 from cellwise.kernels.matching import f1_at, find_overlaps, match
+from cellwise.lab.synth.field import render_field
 from cellwise.stages.segment import segmenters
 from cellwise.store.network_weights import NetworkCard, find_network, read_network
-from cellwise.synth.field import render_field
 
 
 def read(name):

@@ -9,7 +9,7 @@ from tests.masked_pictures import discs
 
 from cellwise.app.train_segmenter.targets import deepest_points, target_maps
 from cellwise.kernels.matching import f1_at
-from cellwise.stages.segment._small_unet_maps import (
+from cellwise.stages.segment.small_unet.maps import (
     cells_around,
     drop_debris,
     enlarged_smoothly,

@@ -15,11 +15,11 @@ from cellwise.domain.tables import PIXELS, SITES
 from cellwise.errors import BadOption
 from cellwise.stages.segment import step
 from cellwise.stages.segment._facts import pixel_facts
-from cellwise.store.given_masks import GivenMasks
-from cellwise.store.masks import read_masks
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.site_table import sites_to_frame
-from cellwise.store.tables import read_table, write_table
+from cellwise.store.masks.imported import GivenMasks
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.masks import read_masks
+from cellwise.store.run.sites import sites_to_frame
+from cellwise.store.run.tables import read_table, write_table
 
 
 def spots(seed):

@@ -13,9 +13,9 @@ from cellwise.domain.tables import FOLDS, PIXELS, SITES
 from cellwise.errors import BadOption, PreflightError
 from cellwise.stages.split._choice import choose_column
 from cellwise.stages.split.step import build, work
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.site_table import sites_to_frame
-from cellwise.store.tables import read_table, write_table
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.sites import sites_to_frame
+from cellwise.store.run.tables import read_table, write_table
 
 
 def _run(folder, rows, *, pixels=None, classes=("a", "b"), negative=None):

@@ -14,11 +14,11 @@ from cellwise.domain.channels import Channel
 from cellwise.domain.records import ChannelFile, Masks, Site
 from cellwise.domain.steps import Job
 from cellwise.domain.tables import CELLS, FOLDS, LABELS, SITES
-from cellwise.store.crops import write_channels, write_shard
-from cellwise.store.masks import write_masks
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.site_table import sites_to_frame
-from cellwise.store.tables import write_table
+from cellwise.store.run.crops import write_channels, write_shard
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.masks import write_masks
+from cellwise.store.run.sites import sites_to_frame
+from cellwise.store.run.tables import write_table
 
 CLASSES = ("ring", "spot", "Negative")
 CHANNELS = (Channel("dna", "nucleus"), Channel("gfp", "protein"))

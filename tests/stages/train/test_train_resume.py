@@ -11,7 +11,7 @@ import pytest
 from tests.stages.train.learn_world import make_job, make_run, silent
 
 from cellwise.stages.train.step import work
-from cellwise.store.models import WEIGHTS_FILE
+from cellwise.store.run.models import WEIGHTS_FILE
 
 OPTIONS = {"epochs": 4, "validate": 0.2, "augment": ["dihedral", "affine", "gain"]}
 
@@ -21,7 +21,7 @@ sys.path.insert(0, {here!r})
 from pathlib import Path
 from learn_world import make_job
 from cellwise.stages.train.step import work
-from cellwise.store.run_folder import RunFolder
+from cellwise.store.run.folder import RunFolder
 
 def die(done, total, note):
     if done == {at}:

@@ -22,9 +22,9 @@ from cellwise.errors import BadOption, FormatError, PreflightError
 from cellwise.stages.score.step import work as score
 from cellwise.stages.train import _plan as plans
 from cellwise.stages.train.step import SHELVES, build, work
-from cellwise.store.crops import write_shard
-from cellwise.store.models import read_card, read_model
-from cellwise.store.tables import read_table, write_table
+from cellwise.store.run.crops import write_shard
+from cellwise.store.run.models import read_card, read_model
+from cellwise.store.run.tables import read_table, write_table
 
 
 @pytest.fixture

@@ -27,9 +27,9 @@ from cellwise.app.cli import (
     train_segmenter,
     view,
 )
-from cellwise.app.cli.compiled import keep_compiled_code
-from cellwise.app.pipeline.stop import Stopped, StopSignals, stop_was_asked
+from cellwise.app.cli.terminal.compiled import keep_compiled_code
 from cellwise.errors import CellwiseError, StorageError
+from cellwise.flow.pipeline.stop import Stopped, StopSignals, stop_was_asked
 
 app = typer.Typer(
     name="cellwise",

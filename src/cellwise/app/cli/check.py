@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cellwise.app.cli.options import AsJson, Labels, Layout, Pattern, Settings
+from cellwise.app.cli.terminal.options import AsJson, Labels, Layout, Pattern, Settings
 
 _SHOWN = 8
 
@@ -27,12 +27,12 @@ def check(
     settings: Settings = None,
 ) -> None:
     """A read-only look at a folder."""
-    from cellwise.app.check import check_folder
-    from cellwise.app.recipe.resolve import parse_setting
+    from cellwise.app.check import check_path
+    from cellwise.flow.recipe.resolve import parse_setting
 
     options = {f"read.{k}": v for k, v in (("layout", layout), ("pattern", pattern)) if v}
     options |= dict(parse_setting(text) for text in settings or ())
-    facts = check_folder(folder, labels=labels, settings=options, full=full)
+    facts = check_path(folder, labels=labels, settings=options, full=full)
     if as_json:
         print(json.dumps(facts, indent=1, ensure_ascii=False, sort_keys=True))
     else:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from cellwise.app.cli.options import Workers
 from cellwise.app.cli.run import command_words
+from cellwise.app.cli.terminal.options import Workers
 from cellwise.errors import UsageError
 
 
@@ -25,8 +25,8 @@ def demo(
         raise UsageError(f"`cellwise demo --world {world}` comes with a later release.")
     if world != "plate":
         raise UsageError(f"--world is plate (hpa and rxrx1 come later), not {world!r}.")
-    from cellwise.app.cli.ending import print_ending
-    from cellwise.app.cli.screen import make_listener
+    from cellwise.app.cli.terminal.ending import print_ending
+    from cellwise.app.cli.terminal.screen import make_listener
     from cellwise.app.demo import print_lines, run_demo
 
     outcome, result = run_demo(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cellwise.app.cli.options import AsJson
+from cellwise.app.cli.terminal.options import AsJson
 
 if TYPE_CHECKING:
     from cellwise.app.evaluate import Evaluation, Table
@@ -41,7 +41,7 @@ def evaluate(
     import sys
 
     from cellwise.app.evaluate import evaluate as compare
-    from cellwise.store.metrics import as_content, to_json
+    from cellwise.store.run.metrics import as_content, to_json
 
     progress = _Progress()
     try:
@@ -64,7 +64,7 @@ class _Progress:
         self._listener: Any = None
 
     def __call__(self, done: int, total: int, note: str) -> None:
-        from cellwise.app.cli.screen import make_listener
+        from cellwise.app.cli.terminal.screen import make_listener
 
         if self._listener is None:
             if time.monotonic() - self._started < _PATIENCE:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cellwise.app.cli.options import RunPath
+from cellwise.app.cli.terminal.options import RunPath
 
 
 def register(app: typer.Typer) -> None:

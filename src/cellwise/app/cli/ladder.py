@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from cellwise.app.cli.options import Device
 from cellwise.app.cli.run import command_words
+from cellwise.app.cli.terminal.options import Device
 from cellwise.errors import UsageError
 
 
@@ -35,10 +35,10 @@ def ladder(
         raise UsageError("--quick is a rows file of its own; give --quick or --rows, not both.")
     import os
 
-    from cellwise.app.cli.screen import make_listener
-    from cellwise.app.ladder.ladder import LadderRequest, run_ladder
-    from cellwise.app.ladder.write import closing_lines
-    from cellwise.app.request import pick_device
+    from cellwise.app.cli.terminal.screen import make_listener
+    from cellwise.flow.request import pick_device
+    from cellwise.lab.benchmark.ladder import LadderRequest, run_ladder
+    from cellwise.lab.benchmark.page.write import closing_lines
 
     result = run_ladder(
         LadderRequest(

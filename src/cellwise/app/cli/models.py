@@ -30,7 +30,7 @@ def list_models(run: Run = None) -> None:
     if run is None:
         _list_weights()
         return
-    from cellwise.store.run_folder import read_json
+    from cellwise.store.run.folder import read_json
 
     for folder in _folders(run):
         card = read_json(folder / "model.json")
@@ -49,7 +49,7 @@ def verify(run: Run = None) -> None:
 
         good = [_verified(file.stem, verify_network, file) for file in _weights()]
     else:
-        from cellwise.store.models import verify_model
+        from cellwise.store.run.models import verify_model
 
         good = [
             _verified(f"{folder.parent.name}/{folder.name}", verify_model, folder)
@@ -136,7 +136,7 @@ def _weights() -> list[Path]:
 
 
 def _folders(run: Path) -> list[Path]:
-    from cellwise.store.run_folder import RunFolder
+    from cellwise.store.run.folder import RunFolder
 
     folders = sorted(p.parent for p in (RunFolder(run).path / "models").glob("*/*/model.json"))
     if not folders:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 SHELVES = {
-    "layout": "cellwise.stages.read",
+    "layout": "cellwise.stages.read.layouts",
     "splitter": "cellwise.stages.split",
     "segmenter": "cellwise.stages.segment",
     "pixel net": "cellwise.parts.pixel_nets",

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from cellwise.app.cli.ending import print_ending
-from cellwise.app.cli.options import (
+from cellwise.app.cli.run import command_words
+from cellwise.app.cli.terminal.ending import print_ending
+from cellwise.app.cli.terminal.options import (
     Device,
     Folder,
     Layout,
@@ -17,7 +18,6 @@ from cellwise.app.cli.options import (
     Settings,
     Workers,
 )
-from cellwise.app.cli.run import command_words
 
 
 def register(app: typer.Typer) -> None:
@@ -40,9 +40,9 @@ def predict(
     ] = None,
 ) -> None:
     """A finished run's models and decisions on new images."""
-    from cellwise.app.cli.screen import make_listener
-    from cellwise.app.pipeline.run import run_pipeline
-    from cellwise.app.request import fitted_request
+    from cellwise.app.cli.terminal.screen import make_listener
+    from cellwise.flow.pipeline.run import run_pipeline
+    from cellwise.flow.request import fitted_request
 
     given = list(settings or ())
     if labels is not None:

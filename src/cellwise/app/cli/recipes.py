@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cellwise.app.cli.options import Settings
+from cellwise.app.cli.terminal.options import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 def _listing(context: typer.Context) -> None:
     if context.invoked_subcommand is not None:
         return
-    from cellwise.app.recipe.load import load_recipe, recipe_names
+    from cellwise.flow.recipe.load import load_recipe, recipe_names
 
     for name in recipe_names():
         head = load_recipe(name).comment.split("\n")[0]
@@ -30,8 +30,8 @@ def show(
     settings: Settings = None,
 ) -> None:
     """Every setting of a recipe with its origin."""
-    from cellwise.app.recipe.load import load_recipe
-    from cellwise.app.recipe.resolve import parse_setting, resolve
+    from cellwise.flow.recipe.load import load_recipe
+    from cellwise.flow.recipe.resolve import parse_setting, resolve
 
     recipe = resolve(load_recipe(name), dict(parse_setting(text) for text in settings or ()))
     print(recipe.comment)

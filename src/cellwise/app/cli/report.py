@@ -2,7 +2,7 @@
 
 import typer
 
-from cellwise.app.cli.options import RunPath
+from cellwise.app.cli.terminal.options import RunPath
 
 
 def register(app: typer.Typer) -> None:

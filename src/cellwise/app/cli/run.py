@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from cellwise.app.cli.ending import print_ending
-from cellwise.app.cli.options import (
+from cellwise.app.cli.terminal.ending import print_ending
+from cellwise.app.cli.terminal.options import (
     Device,
     Folder,
     Labels,
@@ -40,9 +40,9 @@ def run(
     seed: Seed = 0,
 ) -> None:
     """All steps of a recipe on a folder."""
-    from cellwise.app.cli.screen import make_listener
-    from cellwise.app.pipeline.run import run_pipeline
-    from cellwise.app.request import make_request
+    from cellwise.app.cli.terminal.screen import make_listener
+    from cellwise.flow.pipeline.run import run_pipeline
+    from cellwise.flow.request import make_request
 
     request = make_request(
         folder,

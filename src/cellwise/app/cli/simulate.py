@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cellwise.app.cli.options import Seed, Workers
+from cellwise.app.cli.terminal.options import Seed, Workers
 
 _BAR_AFTER = 2.0
 
@@ -56,8 +56,8 @@ def simulate(
     workers: Workers = 0,
 ) -> None:
     """Make a world; the same words give the same bytes, whatever the number of workers."""
-    from cellwise.app.simulate import simulate_world
-    from cellwise.app.simulate._request import SimulateRequest
+    from cellwise.lab.simulate import simulate_world
+    from cellwise.lab.simulate.request import SimulateRequest
 
     request = SimulateRequest(
         out=out,
@@ -89,7 +89,7 @@ class _Progress:
     """A bar for work that takes longer than two seconds; short work stays silent."""
 
     def __init__(self) -> None:
-        from cellwise.app.cli.screen import make_listener
+        from cellwise.app.cli.terminal.screen import make_listener
 
         self._listener = make_listener()
         self._begun = time.monotonic()

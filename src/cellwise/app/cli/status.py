@@ -6,9 +6,9 @@ from typing import Any
 
 import typer
 
-from cellwise.app.cli.options import AsJson, RunPath
+from cellwise.app.cli.terminal.options import AsJson, RunPath
 from cellwise.errors import PreflightError
-from cellwise.store.run_folder import RunFolder, read_json
+from cellwise.store.run.folder import RunFolder, read_json
 
 _USED = ("status", "recipe", "started", "finished", "steps", "counts")
 
@@ -93,7 +93,7 @@ def _record(folder: RunFolder) -> dict[str, Any]:
 
 
 def _recorded_sites(log: Path) -> int:
-    from cellwise.app.pipeline.done import parse_line
+    from cellwise.flow.pipeline.done import parse_line
 
     if not log.is_file():
         return 0

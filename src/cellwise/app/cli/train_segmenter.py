@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cellwise.app.cli.options import Device, Seed
+from cellwise.app.cli.terminal.options import Device, Seed
 
 
 def register(app: typer.Typer) -> None:
@@ -38,8 +38,8 @@ def train_segmenter(
     ] = "",
 ) -> None:
     """Train on pictures with masks; the same words give the same weights."""
-    from cellwise.app.request import pick_device
     from cellwise.app.train_segmenter.train import TrainRequest, train_segmenter
+    from cellwise.flow.request import pick_device
     from cellwise.store.network_weights import find_network
 
     request = TrainRequest(
@@ -73,7 +73,7 @@ class _Progress:
     """One bar per training."""
 
     def __init__(self) -> None:
-        from cellwise.app.cli.screen import make_listener
+        from cellwise.app.cli.terminal.screen import make_listener
 
         self._listener = make_listener()
         self._last = 0

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cellwise.app.cli.options import RunPath
+from cellwise.app.cli.terminal.options import RunPath
 
 
 def register(app: typer.Typer) -> None:
@@ -19,9 +19,9 @@ def view(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
 ) -> None:
     """The report and a gallery of cells on the loopback address."""
-    from cellwise.app.pipeline.stop import Stopped
     from cellwise.app.view.server import serve
     from cellwise.app.window import open_run
+    from cellwise.flow.pipeline.stop import Stopped
 
     with suppress(Stopped):
         serve(open_run(run).path, port=port, open_browser=browser)

@@ -11,7 +11,7 @@ from typing import Any
 
 from cellwise.domain.steps import Report
 from cellwise.errors import PreflightError
-from cellwise.store.metrics import Metric
+from cellwise.store.run.metrics import Metric
 
 LABELLED = "labelled_"
 
@@ -70,7 +70,7 @@ def evaluate(
     """
     from cellwise.app.evaluate._run import evaluate_run
     from cellwise.app.evaluate._submission import evaluate_submission
-    from cellwise.store.truth import read_truth
+    from cellwise.store.worlds.truth import read_truth
 
     if not run_or_csv.exists():
         raise PreflightError(f"There is no run folder or submission file {run_or_csv}.")

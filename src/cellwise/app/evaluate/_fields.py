@@ -12,7 +12,7 @@ from cellwise.errors import FormatError, PreflightError
 from cellwise.stages.evaluate._known import check_classes
 from cellwise.stages.evaluate._known_results import Asked
 from cellwise.stages.evaluate._weak import Results
-from cellwise.store.truth import Truth
+from cellwise.store.worlds.truth import Truth
 
 NEW = "new fields"
 LABELLED_TITLE = "labelled fields"

@@ -9,9 +9,9 @@ from cellwise.errors import FormatError, InputError
 from cellwise.kernels.matching import Overlaps, find_overlaps
 from cellwise.stages.evaluate._known_results import Asked, known_results
 from cellwise.stages.evaluate._weak import Results
-from cellwise.store.masks import mask_path, read_labels
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.truth import Truth
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.masks import mask_path, read_labels
+from cellwise.store.worlds.truth import Truth
 
 _NAMES = {"segmentation_f1": "nuclei_f1", "cells_found_60": "nuclei_found_60"}
 

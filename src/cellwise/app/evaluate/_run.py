@@ -31,11 +31,11 @@ from cellwise.stages.evaluate._known_results import Said, every_class, known_res
 from cellwise.stages.evaluate._known_wells import known_wells, well_results
 from cellwise.stages.evaluate._weak import Results
 from cellwise.store.atomic import write_text
-from cellwise.store.masks import mask_path, read_labels
-from cellwise.store.metrics import as_content, to_json
-from cellwise.store.run_folder import RunFolder, read_json
-from cellwise.store.tables import read_table
-from cellwise.store.truth import Truth
+from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.masks import mask_path, read_labels
+from cellwise.store.run.metrics import as_content, to_json
+from cellwise.store.run.tables import read_table
+from cellwise.store.worlds.truth import Truth
 
 RESULT = "evaluation_truth.json"
 _PREFIX = "Prob_"

@@ -27,14 +27,14 @@ from cellwise.kernels.run_overlaps import find_run_overlaps
 from cellwise.kernels.run_texts import decode_texts
 from cellwise.kernels.runs import encode_labels
 from cellwise.stages.evaluate._known_results import Said, known_results
-from cellwise.store.class_lists import class_list
-from cellwise.store.submissions import (
+from cellwise.store.worlds.class_lists import class_list
+from cellwise.store.worlds.submissions import (
     Submission,
     SubmissionRow,
     read_hpa_submission,
     submission_kind,
 )
-from cellwise.store.truth import Truth
+from cellwise.store.worlds.truth import Truth
 
 
 def evaluate_submission(

@@ -9,10 +9,10 @@ from cellwise.app.evaluate._fields import gathered, nothing_in_common, split_fie
 from cellwise.domain.tables import PREDICTIONS
 from cellwise.errors import PreflightError
 from cellwise.stages.evaluate._known_wells import known_wells, well_results
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.submissions import read_rxrx1_submission, refuse_faults
-from cellwise.store.tables import read_table
-from cellwise.store.truth import Truth
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.tables import read_table
+from cellwise.store.worlds.submissions import read_rxrx1_submission, refuse_faults
+from cellwise.store.worlds.truth import Truth
 
 _PREFIX = "Prob_"
 WELLS = "predictions_well.parquet"

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from cellwise.app.train_segmenter.crowd import Regions, draw_laying, lay_over
 from cellwise.app.train_segmenter.data import Picture
 from cellwise.app.train_segmenter.targets import Labels, Plane, contacts, target_maps
-from cellwise.stages.segment._small_unet_planes import WORK_DIAMETER, network_planes
+from cellwise.stages.segment.small_unet.planes import WORK_DIAMETER, network_planes
 
 Floats = npt.NDArray[np.float32]
 Rng = np.random.Generator

@@ -17,16 +17,16 @@ import numpy.typing as npt
 from cellwise.app.train_segmenter.targets import Labels, Plane, deepest_points
 from cellwise.domain.records import Field
 from cellwise.errors import InputError, PreflightError
-from cellwise.stages.segment._nuclei import first_look
-from cellwise.stages.segment._small_unet_planes import (
+from cellwise.stages.segment.given import is_foreground
+from cellwise.stages.segment.small_unet.planes import (
     WORK_DIAMETER,
     body_level,
     relative_level,
     resized,
     typical_diameter,
 )
-from cellwise.stages.segment.given import is_foreground
 from cellwise.stages.segment.watershed import body_planes, nucleus_index
+from cellwise.stages.segment.watershed.nuclei import first_look
 
 # Pictures are kept at the size where nuclei measure at most this many pixels.
 _LARGEST = 2 * WORK_DIAMETER

@@ -12,9 +12,9 @@ from cellwise.app.train_segmenter.data import Annotated, checked_labels
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import ChannelFile, Field, Site
 from cellwise.errors import CellwiseError, FormatError, InputError, PreflightError
-from cellwise.store.images import read_field, read_pixels
-from cellwise.store.masks import mask_path, read_labels
-from cellwise.store.run_folder import RunFolder, read_json
+from cellwise.store.images.fields import read_field, read_pixels
+from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.masks import mask_path, read_labels
 
 _ENDINGS = (".tif", ".tiff", ".png")
 _GROUP_COLUMNS = ("group", "well")
@@ -71,7 +71,7 @@ def _pairs(folder: Path) -> Iterator[Annotated]:
 
 
 def _run(folder: Path) -> Iterator[Annotated]:
-    from cellwise.store.site_table import read_sites
+    from cellwise.store.run.sites import read_sites
 
     run = RunFolder(folder)
     images = Path(str((read_json(run.record).get("inputs") or {}).get("folder") or ""))
@@ -81,9 +81,9 @@ def _run(folder: Path) -> Iterator[Annotated]:
 
 
 def _world(folder: Path, truth: Path) -> Iterator[Annotated]:
-    from cellwise.app.request import read_options
+    from cellwise.flow.request import read_options
     from cellwise.stages.read.step import understand
-    from cellwise.store.truth import read_truth
+    from cellwise.store.worlds.truth import read_truth
 
     try:
         reading = understand(folder, read_options({}))

@@ -11,7 +11,7 @@ from typing import Any
 from cellwise.app.train_segmenter.data import Annotated, Picture, prepare, read_annotated
 from cellwise.domain.steps import Report
 from cellwise.errors import PreflightError, UsageError
-from cellwise.stages.segment._small_unet_planes import PLANES, WORK_DIAMETER
+from cellwise.stages.segment.small_unet.planes import PLANES, WORK_DIAMETER
 
 CHANNELS = ("nucleus", "body")
 

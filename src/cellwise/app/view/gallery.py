@@ -14,7 +14,7 @@ from cellwise.stages.report._draw import composite, encode, limits
 from cellwise.stages.report._material import Choices, Material
 from cellwise.stages.report.sections.provenance import calibration
 from cellwise.stages.report.step import gather
-from cellwise.store.run_folder import RunFolder, read_json, run_title
+from cellwise.store.run.folder import RunFolder, read_json, run_title
 
 _SAMPLE = 200
 

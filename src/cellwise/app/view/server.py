@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import quote
 
 from cellwise.errors import PreflightError
-from cellwise.store.run_folder import RunFolder
+from cellwise.store.run.folder import RunFolder
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

@@ -14,7 +14,7 @@ from cellwise.domain.tables import CELLS, FORMAT
 from cellwise.errors import InputError
 from cellwise.kernels.boxes import Boxes
 from cellwise.stages.cells import measure, quality
-from cellwise.store.tables import arrow_type
+from cellwise.store.run.tables import arrow_type
 
 _BACKGROUND = 1.0
 _LARGEST_ID = np.iinfo(np.int32).max

@@ -24,17 +24,17 @@ from cellwise.kernels.crop import CropPlan, crop_cells
 from cellwise.parts.memory import keep_freed_memory
 from cellwise.stages.cells._rows import align, cell_rows, frame_of_none, stored_schema
 from cellwise.store.atomic import writing
-from cellwise.store.crops import (
+from cellwise.store.images.fields import read_field
+from cellwise.store.run.crops import (
     remove_other_shards,
     shard_path,
     write_channels,
     write_site,
 )
-from cellwise.store.images import read_field
-from cellwise.store.masks import read_masks
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.site_table import read_sites
-from cellwise.store.tables import read_table, write_table
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.masks import read_masks
+from cellwise.store.run.sites import read_sites
+from cellwise.store.run.tables import read_table, write_table
 
 VERSION = 1
 UNIT = "site"

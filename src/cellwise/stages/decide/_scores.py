@@ -11,8 +11,8 @@ from cellwise.domain.tables import SCORES
 from cellwise.errors import FormatError
 from cellwise.stages.decide.adjust import adjusters
 from cellwise.stages.decide.adjust._cells import Cells, Floats
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.tables import read_classes, read_table
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.tables import read_classes, read_table
 
 _KEY = ["site_id", "cell_id"]
 

@@ -28,8 +28,8 @@ from cellwise.stages.decide._scores import adjusted_scores
 from cellwise.stages.decide._wells import wells_frame
 from cellwise.stages.decide.adjust import adjusters
 from cellwise.store.atomic import write_text, writing
-from cellwise.store.run_folder import RunFolder, read_json
-from cellwise.store.tables import read_table, write_table
+from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.tables import read_table, write_table
 
 VERSION = 1
 UNIT = "table"

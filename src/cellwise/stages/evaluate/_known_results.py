@@ -27,7 +27,7 @@ from cellwise.stages.evaluate._known import (
 )
 from cellwise.stages.evaluate._weak import Results
 from cellwise.stages.evaluate.instance_map import Detections
-from cellwise.store.metrics import Metric
+from cellwise.store.run.metrics import Metric
 
 _FEW_GROUPS = 10
 

@@ -10,7 +10,7 @@ from cellwise.domain.classes import ClassList
 from cellwise.stages.evaluate import dose_response, positions, replicates, screen_quality
 from cellwise.stages.evaluate._bootstrap import Floats, numbered
 from cellwise.stages.evaluate._weak import Results
-from cellwise.store.metrics import Metric
+from cellwise.store.run.metrics import Metric
 
 _DOSES = ("dose", "dose_index", "concentration")
 _DRUGS = ("drug", "compound", "treatment")

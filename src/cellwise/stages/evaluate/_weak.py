@@ -10,7 +10,7 @@ import polars as pl
 from cellwise.domain.classes import ClassList
 from cellwise.stages.evaluate import accuracy, average_precision, calibration, field_agreement
 from cellwise.stages.evaluate._bootstrap import Floats, Groups, numbered
-from cellwise.store.metrics import Metric
+from cellwise.store.run.metrics import Metric
 
 # With fewer groups their bootstrap says little about groups not seen; units are drawn instead.
 LEAST_GROUPS = 10

@@ -20,9 +20,9 @@ from cellwise.stages.evaluate._plates import plate_results
 from cellwise.stages.evaluate._weak import Results, Settings, weak_results
 from cellwise.stages.evaluate.field_agreement import POOLINGS
 from cellwise.store.atomic import write_text
-from cellwise.store.metrics import to_json, write_metrics
-from cellwise.store.run_folder import RunFolder, read_json
-from cellwise.store.tables import read_table
+from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.metrics import to_json, write_metrics
+from cellwise.store.run.tables import read_table
 
 VERSION = 1
 UNIT = "table"

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 
 from cellwise.domain.tables import PREDICTIONS
 from cellwise.errors import PreflightError
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.tables import read_classes
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.tables import read_classes
 
 PREFIX = "Prob_"
 _ROWS_AT_ONCE = 65536

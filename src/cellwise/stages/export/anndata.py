@@ -17,8 +17,8 @@ from cellwise.domain.tables import PREDICTIONS
 from cellwise.errors import PreflightError
 from cellwise.stages.export._predictions import PREFIX, class_names, prediction_columns
 from cellwise.store.atomic import writing
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.tables import read_classes, read_table
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.tables import read_classes, read_table
 
 if TYPE_CHECKING:
     import anndata

@@ -12,7 +12,7 @@ import polars as pl
 from cellwise.domain.classes import SEPARATOR
 from cellwise.stages.export._predictions import batches, prediction_columns
 from cellwise.store.atomic import writing
-from cellwise.store.run_folder import RunFolder
+from cellwise.store.run.folder import RunFolder
 
 
 def build() -> Callable[[RunFolder, Path], None]:

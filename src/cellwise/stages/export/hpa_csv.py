@@ -22,10 +22,10 @@ from cellwise.stages.export._predictions import (
     prediction_columns,
 )
 from cellwise.store.atomic import writing
-from cellwise.store.class_lists import class_list
-from cellwise.store.masks import mask_path, read_labels
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.tables import read_table
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.masks import mask_path, read_labels
+from cellwise.store.run.tables import read_table
+from cellwise.store.worlds.class_lists import class_list
 
 HEADER = ("ID", "ImageWidth", "ImageHeight", "PredictionString")
 

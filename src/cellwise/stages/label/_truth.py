@@ -10,9 +10,9 @@ import polars as pl
 
 from cellwise.errors import PreflightError
 from cellwise.kernels.matching import find_overlaps, match
-from cellwise.store.masks import read_masks
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.truth import Truth, read_truth
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.masks import read_masks
+from cellwise.store.worlds.truth import Truth, read_truth
 
 _LEAST_IOU = 0.5
 

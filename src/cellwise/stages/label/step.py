@@ -21,8 +21,8 @@ from cellwise.registry import split_spec
 from cellwise.stages.label import labellers
 from cellwise.stages.label._bags import Bags, CellLabels
 from cellwise.stages.label._truth import true_labels
-from cellwise.store.run_folder import RunFolder, read_json
-from cellwise.store.tables import read_classes, read_table, write_table
+from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.tables import read_classes, read_table, write_table
 
 VERSION = 1
 UNIT = "table"

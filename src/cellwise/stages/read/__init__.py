@@ -1,5 +1,1 @@
 """Read: a folder becomes sites."""
-
-from cellwise.registry import Registry
-
-layouts = Registry("layout", __name__)

@@ -15,7 +15,7 @@ from cellwise.domain.records import ChannelFile, Site, safe_ids
 from cellwise.errors import InputError
 from cellwise.stages.read._layout import Arrangement, Plane, same_spelling
 from cellwise.stages.read._listing import Listing, Problem
-from cellwise.store.images import Header
+from cellwise.store.images.fields import Header
 
 OK = "ok"
 

@@ -10,7 +10,7 @@ from cellwise.stages.read._labels import Joined
 from cellwise.stages.read._layout import Arrangement
 from cellwise.stages.read._listing import Problem
 from cellwise.stages.read._reading import ReadOptions
-from cellwise.store.class_lists import class_list, named_lists
+from cellwise.store.worlds.class_lists import class_list, named_lists
 
 _FIRST = 5
 

@@ -9,7 +9,7 @@ import dataclasses
 from cellwise.errors import InputError
 from cellwise.stages.read._assemble import OK, Assembly
 from cellwise.stages.read._listing import Listing, Problem
-from cellwise.store.images import read_pixels
+from cellwise.store.images.fields import read_pixels
 
 _SAMPLE = 24
 

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from cellwise.errors import PreflightError
 from cellwise.stages.read._listing import Listing
-from cellwise.store.images import Header
+from cellwise.store.images.fields import Header
 
 _SMALL = 160
 _MANY_PAGES = 24

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cellwise.domain.steps import Report
 from cellwise.errors import InputError, PreflightError
-from cellwise.store.images import Header, read_header
+from cellwise.store.images.fields import Header, read_header
 
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 TABLE_ENDINGS = (".csv", ".tsv", ".txt")

@@ -12,7 +12,6 @@ from cellwise.domain.classes import ClassList
 from cellwise.domain.records import Site
 from cellwise.domain.steps import Report
 from cellwise.errors import BadOption, InputError
-from cellwise.stages.read import layouts
 from cellwise.stages.read._assemble import OK, Assembly, assemble
 from cellwise.stages.read._classes import choose_classes, label_sites
 from cellwise.stages.read._colour import refuse_colours
@@ -22,6 +21,7 @@ from cellwise.stages.read._layout import Arrangement, Layout
 from cellwise.stages.read._listing import Listing, Problem, list_folder, read_headers
 from cellwise.stages.read._reading import Reading, ReadOptions
 from cellwise.stages.read._tables import read_label_table
+from cellwise.stages.read.layouts import layouts
 
 _FIRST = 5
 

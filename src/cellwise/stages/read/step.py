@@ -10,9 +10,9 @@ from cellwise.errors import PreflightError
 from cellwise.stages.read._reading import Reading, ReadOptions
 from cellwise.stages.read._understand import understand
 from cellwise.store.atomic import write_text
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.site_table import sites_to_frame
-from cellwise.store.tables import write_table
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.sites import sites_to_frame
+from cellwise.store.run.tables import write_table
 
 __all__ = ["UNIT", "VERSION", "ReadOptions", "Reading", "build", "understand", "work"]
 

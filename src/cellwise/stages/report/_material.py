@@ -9,7 +9,7 @@ import polars as pl
 
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import Field, Masks
-from cellwise.store.class_maps import ClassMaps
+from cellwise.store.run.class_maps import ClassMaps
 
 PLATE, WELL = "Metadata_Plate", "Metadata_Well"
 PREFIX = "Prob_"

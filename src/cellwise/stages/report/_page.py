@@ -25,7 +25,7 @@ from cellwise.stages.report.sections import (
     variability,
     verdict,
 )
-from cellwise.store.run_folder import run_title
+from cellwise.store.run.folder import run_title
 
 Section = Callable[[Material], dict[str, Any]]
 

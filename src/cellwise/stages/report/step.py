@@ -30,13 +30,13 @@ from cellwise.errors import BadOption, FormatError, InputError
 from cellwise.stages.report._material import Choices, Material
 from cellwise.stages.report._page import render
 from cellwise.store.atomic import write_text
-from cellwise.store.class_maps import ClassMaps, read_class_maps
-from cellwise.store.crops import CropStore, read_channels
-from cellwise.store.images import read_field
-from cellwise.store.masks import mask_path, read_labels, read_masks
-from cellwise.store.run_folder import RunFolder, read_json
-from cellwise.store.site_table import read_sites
-from cellwise.store.tables import read_table
+from cellwise.store.images.fields import read_field
+from cellwise.store.run.class_maps import ClassMaps, read_class_maps
+from cellwise.store.run.crops import CropStore, read_channels
+from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.masks import mask_path, read_labels, read_masks
+from cellwise.store.run.sites import read_sites
+from cellwise.store.run.tables import read_table
 
 VERSION = 1
 UNIT = "table"

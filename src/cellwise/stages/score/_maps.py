@@ -12,9 +12,9 @@ from cellwise.domain.tables import SITES
 from cellwise.stages.score._models import Panel
 from cellwise.stages.score._pixels import Look
 from cellwise.stages.score._scorer import Scorer
-from cellwise.store.class_maps import ClassMaps, write_class_maps
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.tables import read_table
+from cellwise.store.run.class_maps import ClassMaps, write_class_maps
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.tables import read_table
 
 
 def keep_maps(

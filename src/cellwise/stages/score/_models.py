@@ -12,8 +12,8 @@ from cellwise.parts.memory import keep_freed_memory
 from cellwise.parts.nets import nets, without_beginning
 from cellwise.parts.normalise import Normalisation
 from cellwise.stages.score._scorer import Predictor
-from cellwise.store.models import CARD_FILE, ModelCard, channel_positions, read_model
-from cellwise.store.run_folder import RunFolder
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.models import CARD_FILE, ModelCard, channel_positions, read_model
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,12 @@ from cellwise.errors import PreflightError
 from cellwise.parts.resize import resize
 from cellwise.stages.score._models import Model
 from cellwise.stages.score._scorer import SitePixels
-from cellwise.store.crops import CropStore
-from cellwise.store.images import read_field
-from cellwise.store.masks import read_masks
-from cellwise.store.models import ModelCard
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.site_table import read_sites
+from cellwise.store.images.fields import read_field
+from cellwise.store.run.crops import CropStore
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.masks import read_masks
+from cellwise.store.run.models import ModelCard
+from cellwise.store.run.sites import read_sites
 
 # (site id, positions of its cells in the cell table) -> a function of the model.
 ForModel = Callable[[Model], SitePixels]

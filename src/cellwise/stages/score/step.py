@@ -24,9 +24,9 @@ from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import CELLS, FOLDS, SCORES
 from cellwise.errors import BadOption, FormatError
 from cellwise.stages.score import scorers
-from cellwise.store.models import check_classes
-from cellwise.store.run_folder import RunFolder, read_json
-from cellwise.store.tables import empty_frame, read_table, write_table
+from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.models import check_classes
+from cellwise.store.run.tables import empty_frame, read_table, write_table
 
 if TYPE_CHECKING:
     from cellwise.stages.score._models import Panel

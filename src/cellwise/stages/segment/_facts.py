@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from cellwise.domain.records import Field
-from cellwise.stages.segment._foreground import Plane, find_foreground
+from cellwise.stages.segment.watershed.foreground import Plane, find_foreground
 
 # Cameras of 10, 12 and 14 bits fill a 16-bit file only up to these levels.
 _FULL = tuple(np.float32(level / 65535) for level in (1023, 4095, 16383, 65535))

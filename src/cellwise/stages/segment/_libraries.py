@@ -16,10 +16,10 @@ import numpy.typing as npt
 
 from cellwise.domain.records import Field, Masks
 from cellwise.errors import FormatError, InputError, UsageError
-from cellwise.stages.segment._foreground import Plane
 from cellwise.stages.segment.given import pair
 from cellwise.stages.segment.watershed import body_planes, nucleus_index
-from cellwise.store.masks import narrow
+from cellwise.stages.segment.watershed.foreground import Plane
+from cellwise.store.run.masks import narrow
 
 # These libraries take a channel for empty whose range is below a thousandth, as that of a dim
 # 16-bit picture in 0..1 is.

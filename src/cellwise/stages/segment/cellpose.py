@@ -20,7 +20,6 @@ import numpy.typing as npt
 from pydantic import Field as Limits
 
 from cellwise.domain.records import Field, Masks
-from cellwise.stages.segment._foreground import Plane
 from cellwise.stages.segment._libraries import (
     body_and_nucleus,
     find_weights,
@@ -29,6 +28,7 @@ from cellwise.stages.segment._libraries import (
     require_package,
     whole_numbers,
 )
+from cellwise.stages.segment.watershed.foreground import Plane
 
 # The names under which the package keeps its own, the newest first.
 _OWN = ("cpsam_v2", "cpsam")

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field as Limits
 
 from cellwise.domain.records import Field, Masks
-from cellwise.store.masks import narrow
+from cellwise.store.run.masks import narrow
 
 
 def build(tile: Annotated[int, Limits(ge=1)] = 256) -> Callable[[Field], Masks]:

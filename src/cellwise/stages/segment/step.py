@@ -30,13 +30,13 @@ from cellwise.stages.segment._network import (
     uses_device,
     weights_of,
 )
-from cellwise.store.given_masks import GivenMasks
-from cellwise.store.images import read_field_with_flags
-from cellwise.store.masks import mask_path, write_masks
+from cellwise.store.images.fields import read_field_with_flags
+from cellwise.store.masks.imported import GivenMasks
 from cellwise.store.network_weights import network_digest
-from cellwise.store.run_folder import RunFolder
-from cellwise.store.site_table import read_sites
-from cellwise.store.tables import empty_frame, read_table, write_table
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.masks import mask_path, write_masks
+from cellwise.store.run.sites import read_sites
+from cellwise.store.run.tables import empty_frame, read_table, write_table
 
 VERSION = 3
 UNIT = "site"

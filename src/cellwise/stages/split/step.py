@@ -21,8 +21,8 @@ from cellwise.stages.split._account import balance_table, leak_table, untestable
 from cellwise.stages.split._choice import choose_column
 from cellwise.stages.split._groups import SplitInput, Values, connect, group_names, qualified
 from cellwise.store.atomic import write_text
-from cellwise.store.run_folder import RunFolder, read_json
-from cellwise.store.tables import read_table, write_table
+from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.tables import read_table, write_table
 
 VERSION = 1
 UNIT = "table"

@@ -11,7 +11,7 @@ from cellwise.domain.steps import Job
 from cellwise.errors import BadOption, FormatError
 from cellwise.stages.train._material import Material, Plan, Trained
 from cellwise.stages.train._sources import Collection
-from cellwise.store.models import CARD_FILE, ModelCard, check_classes, read_model
+from cellwise.store.run.models import CARD_FILE, ModelCard, check_classes, read_model
 
 
 def make_card(

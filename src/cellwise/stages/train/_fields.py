@@ -11,9 +11,9 @@ from cellwise.domain.records import Site
 from cellwise.domain.steps import Job
 from cellwise.errors import PreflightError
 from cellwise.parts.resize import resize
-from cellwise.store.crops import CropStore, shard_path, write_channels, write_shard
-from cellwise.store.images import read_field
-from cellwise.store.run_folder import RunFolder
+from cellwise.store.images.fields import read_field
+from cellwise.store.run.crops import CropStore, shard_path, write_channels, write_shard
+from cellwise.store.run.folder import RunFolder
 
 
 class FieldStore:

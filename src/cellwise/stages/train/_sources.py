@@ -17,10 +17,10 @@ from cellwise.parts.tasks._task import Task
 from cellwise.registry import did_you_mean
 from cellwise.stages.train._fields import FieldStore
 from cellwise.stages.train._material import Floats, Material
-from cellwise.store.crops import CropStore, read_channels
-from cellwise.store.run_folder import RunFolder, read_json
-from cellwise.store.site_table import read_sites
-from cellwise.store.tables import read_classes, read_table
+from cellwise.store.run.crops import CropStore, read_channels
+from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.sites import read_sites
+from cellwise.store.run.tables import read_classes, read_table
 
 _KEY = ["site_id", "cell_id"]
 

@@ -23,8 +23,8 @@ from cellwise.parts.nets import nets
 from cellwise.parts.optimisers import optimisers
 from cellwise.parts.schedules import schedules
 from cellwise.parts.tasks import tasks
-from cellwise.store.models import write_model
-from cellwise.store.run_folder import RunFolder
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.models import write_model
 
 VERSION = 1
 UNIT = "table"

@@ -22,7 +22,7 @@ from cellwise.stages.report._draw import (
     shrink_labels,
 )
 from cellwise.stages.report._material import Material
-from cellwise.store.class_maps import ClassMaps
+from cellwise.store.run.class_maps import ClassMaps
 
 _SIDE, _EACH = 288, 2
 _DEEPEST = 0.75

@@ -1,0 +1,59 @@
+"""The last lines of a run: what was done, what may be trusted, where to look."""
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from cellwise.store.run.folder import RunFolder, read_json
+
+if TYPE_CHECKING:
+    from cellwise.flow.pipeline.run import Outcome
+
+_HEADLINES = (
+    ("well_macro_ap", "macro AP on held-out wells"),
+    ("site_macro_ap", "macro AP on held-out fields"),
+)
+
+
+def print_ending(outcome: "Outcome") -> None:
+    """Print the closing lines of a run."""
+    run = RunFolder(outcome.run)
+    counts = outcome.counts
+    aside = counts.get("quarantined", 0)
+    print(
+        f"done in {_minutes(outcome.seconds)} · {counts.get('sites', 0):,} sites · "
+        f"{counts.get('cells', 0):,} cells · {aside} set aside"
+        f"{f' ({run.quarantine})' if aside else ''} · exit {outcome.exit_code}"
+    )
+    for line in (*_noticed(run), *_headlines(run)):
+        print(line)
+    if run.report.is_file():
+        print(f"open {run.report}   or   cellwise view {outcome.run}")
+
+
+def _noticed(run: RunFolder) -> list[str]:
+    """One line for what reading noticed without setting a field aside, such as labels too many."""
+    problems = read_json(run.reading)["problems"] if run.reading.is_file() else []
+    codes = Counter(p["code"].replace("_", " ") for p in problems if not p["set_aside"])
+    if not codes:
+        return []
+    said = ", ".join(f"{count} {code}" for code, count in sorted(codes.items()))
+    return [f"noticed: {said} ({run.reading})"]
+
+
+def _headlines(run: RunFolder) -> list[str]:
+    if not run.metrics.is_file():
+        return []
+    metrics: dict[str, Any] = read_json(run.metrics)["metrics"]
+    lines = []
+    for name, words in _HEADLINES:
+        metric = metrics.get(name)
+        if metric and metric["value"] is not None:
+            interval = (
+                f" [{metric['low']:.2f}-{metric['high']:.2f}]" if metric["low"] is not None else ""
+            )
+            lines.append(f"{words} {metric['value']:.2f}{interval} (n={metric['n']:,})")
+    return lines
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"

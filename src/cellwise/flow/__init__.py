@@ -1,0 +1,1 @@
+"""A run: recipes, the plan, the pipeline and the engines that do its work."""

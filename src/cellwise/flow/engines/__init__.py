@@ -1,0 +1,1 @@
+"""Engines: where the batches of per-site steps are worked on."""

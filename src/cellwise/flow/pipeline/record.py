@@ -1,0 +1,135 @@
+"""`run.json` and `quarantine.csv`: what a run was made from, and what it set aside."""
+
+import csv
+import io
+import json
+import platform
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from cellwise import __version__
+from cellwise.flow.pipeline.keys import file_digest
+from cellwise.flow.pipeline.state import Request, State
+from cellwise.store.atomic import write_text
+from cellwise.store.run.folder import FORMAT_VERSION, RunFolder, read_json
+
+_LIBRARIES = ("numpy", "scikit-image", "opencv-python-headless", "torch", "lightning", "timm")
+QUARANTINE_COLUMNS = ("path", "stage", "code", "reason", "remedy")
+
+
+def now() -> str:
+    """The time in UTC as written into records."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def opening_record(request: Request, listing: str) -> dict[str, Any]:
+    """The part of `run.json` that is known before any work; `listing` is the folder's digest."""
+    first = {step.kind: step.options for step in reversed(request.recipe.steps)}
+    labels = first.get("read", {}).get("labels") or None
+    masks = first.get("segment", {}).get("masks") or None
+    return {
+        "format_version": FORMAT_VERSION,
+        "status": "running",
+        "cellwise": __version__,
+        "started": now(),
+        "finished": None,
+        "seconds": None,
+        "command": list(request.command),
+        "inputs": {
+            "folder": str(request.folder),
+            "listing_sha256": listing,
+            "labels": labels,
+            "labels_sha256": file_digest(Path(labels)) if labels else None,
+            "masks": masks,
+            "fitted": str(request.fitted) if request.fitted else None,
+        },
+        "recipe": {
+            "name": request.recipe.name,
+            "digest": request.recipe.digest,
+            "steps": [
+                {
+                    "kind": step.kind,
+                    "name": step.name,
+                    "needs": list(step.needs),
+                    "options": step.options,
+                }
+                for step in request.recipe.steps
+            ],
+        },
+        "seed": request.seed,
+        "device": request.device,
+        "workers": request.workers,
+        "versions": {"python": platform.python_version(), **_library_versions()},
+        "platform": f"{platform.system()} {platform.machine()} {sys.implementation.name}",
+        "steps": [],
+        "counts": {},
+    }
+
+
+def write_record(run: RunFolder, record: dict[str, Any]) -> None:
+    """Write `run.json`."""
+    write_text(run.record, json.dumps(record, indent=1, sort_keys=True, default=str) + "\n")
+
+
+def earlier_options(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Options per step in the record of an earlier run; empty for a new folder."""
+    steps = record.get("recipe", {}).get("steps", [])
+    return {f"{step['kind']}-{step['name']}": step["options"] for step in steps}
+
+
+def changed_options(before: dict[str, Any] | None, after: dict[str, Any]) -> list[str]:
+    """Sentences such as `epochs: 3 -> 5` for the options that differ."""
+    if before is None:
+        return []
+    names = sorted(set(before) | set(after))
+    plain = json.loads(json.dumps(after, default=str))
+    return [
+        f"{name}: {before.get(name)} -> {plain.get(name)}"
+        for name in names
+        if before.get(name) != plain.get(name)
+    ]
+
+
+def quarantine_rows(state: State) -> list[dict[str, str]]:
+    """Every input that is set aside: sites that reading refused, and errors of later steps."""
+    reading = read_json(state.run.reading) if state.run.reading.is_file() else {}
+    rows = [
+        {"stage": "read", **{key: str(problem.get(key) or "") for key in _problem_keys()}}
+        for problem in reading.get("problems", [])
+        if problem.get("set_aside")
+    ]
+    folder = f"{state.request.folder}/"
+    rows += [
+        {"stage": stage, **error, "path": error["path"].removeprefix(folder)}
+        for stage, error in state.errors()
+    ]
+    return sorted(rows, key=lambda row: (row["path"], row["stage"], row["code"]))
+
+
+def write_quarantine(run: RunFolder, rows: list[dict[str, str]]) -> None:
+    """Write `quarantine.csv`; only the header where nothing is set aside."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, QUARANTINE_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({key: row.get(key, "") for key in QUARANTINE_COLUMNS} for row in rows)
+    write_text(run.quarantine, text.getvalue())
+
+
+def _problem_keys() -> tuple[str, ...]:
+    return ("path", "code", "reason", "remedy")
+
+
+def _library_versions() -> dict[str, str]:
+    return {name: _version(name) for name in _LIBRARIES}
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        # The same library under another name, such as OpenCV with windows.
+        return "unknown"

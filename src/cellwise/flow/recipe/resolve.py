@@ -1,0 +1,258 @@
+"""A raw recipe and `--set` words become resolved steps: every option with its value and origin.
+
+All names and options are checked here against the parts' own signatures, before any work.
+"""
+
+import ast
+import hashlib
+import importlib.util
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cellwise.domain.channels import ROLES
+from cellwise.errors import BadOption, UnknownName, UsageError
+from cellwise.flow.recipe.load import RawRecipe, RawStep
+from cellwise.flow.recipe.references import check_references
+from cellwise.registry import PartPage, Registry, check_options, did_you_mean, read_page, split_spec
+
+KINDS = (
+    "read",
+    "segment",
+    "cells",
+    "split",
+    "label",
+    "train",
+    "score",
+    "decide",
+    "evaluate",
+    "report",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One resolved step.
+
+    `options` are complete, `origins` says where each value came from; the step is passed over in a
+    run whose channels lack one of the roles in `needs`.
+    """
+
+    kind: str
+    name: str
+    options: dict[str, Any]
+    origins: dict[str, str]
+    needs: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What the screen calls it: several kinds may share a name."""
+        return self.kind if self.name == self.kind else f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A checked recipe."""
+
+    name: str
+    comment: str
+    steps: tuple[Step, ...]
+
+    @property
+    def digest(self) -> str:
+        """A short hash of all resolved options."""
+        steps = [[s.kind, s.name, s.options, s.needs] for s in self.steps]
+        content = json.dumps(steps, sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    def of_kind(self, kind: str) -> list[Step]:
+        """The steps of one kind, in order."""
+        return [step for step in self.steps if step.kind == kind]
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """`train.epochs=3` as path and value; the value is read as YAML.
+
+    Raises:
+        UsageError: No `=`, or no step named before the first dot.
+    """
+    path, separator, value = text.partition("=")
+    if not separator or "." not in path:
+        raise UsageError(f"--set {text!r}: write it as step.option=value, such as train.epochs=3.")
+    try:
+        return path.strip(), yaml.safe_load(value) if value.strip() else ""
+    except yaml.YAMLError as error:
+        raise UsageError(f"--set {text!r}: the value is not readable: {error}") from error
+
+
+def resolve(raw: RawRecipe, settings: Mapping[str, Any] | None = None) -> Recipe:
+    """Check a recipe and fill in every default.
+
+    Args:
+        raw: The recipe as written.
+        settings: Dotted path to value, stronger than the recipe.
+
+    Raises:
+        BadOption: An unknown option, or one that names a step which does not come before.
+        UnknownName: An unknown kind of step, part, or step name in a setting.
+    """
+    steps = list(raw.steps)
+    for step in steps:
+        step_page(step.kind)
+    _unique_names(steps)
+    origins: list[dict[str, str]] = [dict.fromkeys(step.options, "recipe") for step in steps]
+    for source, entries in ((raw.overrides, "recipe"), (settings or {}, "command line")):
+        for path, value in source.items():
+            _override(steps, origins, path, value, entries)
+    resolved = tuple(_complete(step, origin) for step, origin in zip(steps, origins, strict=True))
+    check_references(resolved)
+    return Recipe(raw.name, raw.comment, resolved)
+
+
+def step_page(kind: str) -> PartPage:
+    """The options of a stage's step, read from its source.
+
+    Raises:
+        UnknownName: No such kind of step.
+    """
+    if kind not in KINDS:
+        raise UnknownName(
+            f"No step is of kind {kind!r}.{did_you_mean(kind, list(KINDS))} There is: "
+            f"{', '.join(KINDS)}."
+        )
+    found = importlib.util.find_spec(f"cellwise.stages.{kind}.step")
+    if found is None or found.origin is None:
+        raise UnknownName(f"The stage {kind!r} has no step.")
+    return read_page(kind, Path(found.origin))
+
+
+def _unique_names(steps: list[RawStep]) -> None:
+    seen: set[tuple[str, str]] = set()
+    for step in steps:
+        if (step.kind, step.name) in seen:
+            raise BadOption(f"Two {step.kind} steps are called {step.name!r}; name one with `as:`.")
+        seen.add((step.kind, step.name))
+
+
+def _override(
+    steps: list[RawStep], origins: list[dict[str, str]], path: str, value: Any, origin: str
+) -> None:
+    target, *keys = path.split(".")
+    chosen = [i for i, step in enumerate(steps) if target == step.name or target == step.kind]
+    named = [i for i in chosen if steps[i].name == target and steps[i].kind != target]
+    # Steps of several kinds may share a name: the setting is for those that have the option.
+    fitting = [i for i in named if _has_option(steps[i], keys[0])]
+    chosen = fitting or named or chosen
+    if not chosen:
+        known = sorted({word for step in steps for word in (step.kind, step.name)})
+        raise UnknownName(
+            f"The setting {path!r} names no step of this recipe.{did_you_mean(target, known)} "
+            f"There is: {', '.join(known)}."
+        )
+    for index in chosen:
+        options = steps[index].options
+        if len(keys) > 1 and keys[0] not in options:
+            # `train.net.width=8` speaks of the net that the step takes by itself.
+            options = {**options, keys[0]: _default(step_page(steps[index].kind), keys[0])}
+        options = _placed(options, keys, value)
+        steps[index] = RawStep(steps[index].kind, options)
+        origins[index] = {**origins[index], keys[0]: origin}
+
+
+def _has_option(step: RawStep, option: str) -> bool:
+    return any(own.name.rstrip("_") == option for own in step_page(step.kind).options)
+
+
+def _placed(options: dict[str, Any], keys: list[str], value: Any) -> dict[str, Any]:
+    """The options with `value` at the dotted place; a part written as a name becomes a mapping."""
+    head, *rest = keys
+    if not rest:
+        return {**options, head: value}
+    inner = options.get(head) or {}
+    if isinstance(inner, str):
+        inner = {"name": inner}
+    if not isinstance(inner, dict):
+        raise BadOption(f"The option {head!r} has no inner option {rest[0]!r}.")
+    return {**options, head: _placed(inner, rest, value)}
+
+
+def _complete(step: RawStep, origins: dict[str, str]) -> Step:
+    page = step_page(step.kind)
+    given = {key: value for key, value in step.options.items() if key not in ("as", "needs")}
+    needs = _roles(step)
+    what = f"Step {step.name!r}" if step.name == step.kind else f"Step {step.name!r} ({step.kind})"
+    own = {option.name.rstrip("_") for option in page.options}
+    whole = page.shelves.get("*")
+    if whole is not None:
+        # The step is one part of its stage: `name` chooses it, the other options are its own.
+        part_options = {k: v for k, v in given.items() if k not in own or k == "name"}
+        name = str(given.get("name") or _default(page, "name"))
+        part = Registry(step.kind, whole).page(name)
+        defaults = {o.name: _literal(o.default) for o in part.options if not o.required}
+        check_options(f"{what}, part {name!r}", part, _without(part_options, "name"))
+        rest = {k: v for k, v in given.items() if k in own}
+    else:
+        defaults, rest = {}, given
+    _check_own(what, page, rest)
+    for option in page.options:
+        if not option.required:
+            defaults[option.name.rstrip("_")] = _literal(option.default)
+    options = {**defaults, **given}
+    for shelf, package in page.shelves.items():
+        if shelf != "*":
+            _check_shelf(what, shelf, package, options.get(shelf))
+    said = {key: origins.get(key, "default") for key in options}
+    return Step(step.kind, step.name, options, said, needs)
+
+
+def _roles(step: RawStep) -> tuple[str, ...]:
+    needs = step.options.get("needs", [])
+    for role in needs if isinstance(needs, list) else [needs]:
+        if role not in ROLES:
+            raise BadOption(
+                f"Step {step.name!r}: needs names roles of channels, not {role!r}."
+                f"{did_you_mean(str(role), list(ROLES))} There is: {', '.join(ROLES)}."
+            )
+    return tuple(needs)
+
+
+def _check_own(what: str, page: PartPage, options: dict[str, Any]) -> None:
+    """Options of the step itself; `from` is written `from_` in Python."""
+    known = {option.name.rstrip("_"): option.name for option in page.options}
+    check_options(what, page, {known.get(key, key): value for key, value in options.items()})
+
+
+def _check_shelf(what: str, option: str, package: str, value: Any) -> None:
+    if value is None or value == "":
+        return
+    kind = package.rsplit(".", 1)[-1]
+    for spec in value if isinstance(value, list) else [value]:
+        try:
+            name, inner = split_spec(spec)
+            registry = Registry(option, package)
+            registry.check(spec)
+        except UsageError as error:
+            raise type(error)(f"{what}: {error}") from error
+        if not name:
+            raise BadOption(f"{what}: {option} names one of {kind}.")
+        # A part may be made of others: a network of a head, a sum of losses.
+        for shelf, shelf_package in registry.page(name).shelves.items():
+            _check_shelf(what, shelf, shelf_package, inner.get(shelf))
+
+
+def _default(page: PartPage, name: str) -> Any:
+    return next((_literal(o.default) for o in page.options if o.name == name), "")
+
+
+def _without(options: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if key != name}
+
+
+def _literal(text: str) -> Any:
+    """The value of a default as written in the signature; tuples become lists as in YAML."""
+    value = ast.literal_eval(text)
+    return list(value) if isinstance(value, tuple) else value

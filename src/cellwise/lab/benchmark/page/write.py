@@ -1,0 +1,261 @@
+"""The table as CSV, Markdown and JSON; the page is in `page`."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from cellwise.lab.benchmark.cells import LABELLED, NEW, TABLES
+from cellwise.lab.benchmark.compare import NO_GAP, Line
+from cellwise.lab.benchmark.results import Result
+from cellwise.lab.benchmark.rows import Row
+from cellwise.lab.benchmark.statistics import Estimate
+
+TITLES = {
+    NEW: "New fields",
+    LABELLED: "Labelled fields",
+}
+LEADS = {
+    NEW: "Fields whose labels nobody knows: each cell is scored by the mean of the fold models.",
+    LABELLED: "Fields whose labels are known: each cell is scored by the model that did not see "
+    "its field.",
+}
+COLUMNS = (
+    *("world", "row", "table", "macro_ap", "low", "high"),
+    *("base", "difference", "difference_low", "difference_high", "p", "holm_p", "sign"),
+    *("gap", "gap_low", "gap_high", "gap_closed", "gap_closed_low", "gap_closed_high"),
+    *("train_seconds", "peak_mb", "cells", "groups", "classes", "worlds", "seeds"),
+    *("expected", "outcome"),
+)
+_DASH = "–"
+_COUNTS = ("cells", "groups", "classes")
+
+
+def records(result: Result) -> list[dict[str, Any]]:
+    """One flat record for each line, keys as in `COLUMNS`; None where there is no number.
+
+    `gap_closed` holds words where the gap is too small for a ratio.
+    """
+    table = result.plan.table
+    return [_record(result, line, table.row(line.world, line.row)) for line in result.lines]
+
+
+def _record(result: Result, line: Line, row: Row) -> dict[str, Any]:
+    world = next(world for world in result.plan.worlds if world.name == line.world)
+    cost = result.costs.get((line.world, line.row))
+    closed: dict[str, Any] = _three("gap_closed", line.closed)
+    if line.closed is None:
+        closed["gap_closed"] = line.why_not
+    difference = _three("difference", line.difference)
+    return {
+        "world": line.world,
+        "row": line.row,
+        "table": line.table,
+        "macro_ap": _number(line.accuracy.value),
+        "low": _number(line.accuracy.low),
+        "high": _number(line.accuracy.high),
+        "base": line.base,
+        **difference,
+        "p": _number(line.p),
+        "holm_p": _number(line.holm),
+        "sign": line.sign,
+        **_three("gap", line.gap),
+        **closed,
+        "train_seconds": None if cost is None else round(cost.seconds, 1),
+        "peak_mb": None if cost is None else round(cost.peak_mb),
+        "cells": line.cells,
+        "groups": line.groups,
+        "classes": len(line.classes),
+        "worlds": len(result.plan.draws(world)),
+        "seeds": result.plan.seeds,
+        "expected": row.expect,
+        "outcome": outcome(line, row),
+    }
+
+
+def outcome(line: Line, row: Row) -> str:
+    """What became of an effect that others have reported; empty where none is expected."""
+    if not row.expect or line.difference is None:
+        return ""
+    if not math.isfinite(line.difference.value):
+        return "not measured"
+    if line.sign == "open":
+        return "open"
+    return "reproduced" if line.sign == row.expect else "contradicted"
+
+
+def as_csv(result: Result) -> str:
+    """The records as CSV, empty for no number."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records(result))
+    return text.getvalue()
+
+
+def as_json(result: Result) -> str:
+    """The records with classes by name, what each row changes, and how it was made."""
+    lines = [
+        {**record, "classes_counted": list(line.classes), "classes_apart": dict(line.apart)}
+        for record, line in zip(records(result), result.lines, strict=True)
+    ]
+    content = {
+        "format": 1,
+        "made": result.made,
+        "rows": [
+            {
+                "name": row.name,
+                "recipe": row.recipe.replace("\\", "/").rpartition("/")[2],
+                "set": list(row.set),
+                "about": row.about,
+                "source": row.source,
+                "worlds": list(row.worlds),
+                "changes": list(changes),
+            }
+            for row, changes in result.changes
+        ],
+        "lines": lines,
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def as_markdown(result: Result) -> str:
+    """Both tables for a document."""
+    parts = [f"# Ladder: {result.plan.table.name}", *_intro(result)]
+    for name in TABLES:
+        lines = result.table(name)
+        if lines:
+            parts += [f"## {TITLES[name]}", LEADS[name], _gaps(result, lines), _rows(result, lines)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _intro(result: Result) -> list[str]:
+    plan = result.plan
+    return [
+        f"{plan.seeds} seeds; {plan.table.draws} bootstrap draws over worlds, groups and seeds "
+        "together; brackets are 95 % intervals. Outlines of cells are the true ones in every row. "
+        "A_0: trained on inherited field labels; A_1: on the true labels of the same cells. A sign "
+        "counts only after Holm's correction over the table.",
+    ]
+
+
+def _gaps(result: Result, lines: Sequence[Line]) -> str:
+    rows = [
+        [end[key] for key in ("world", "floor", "ceiling", "gap", "says", *_COUNTS)]
+        for end in ends(result, lines)
+    ]
+    return _grid(["world", "A_0", "A_1", "A_1 − A_0", "gap", *_COUNTS], rows)
+
+
+def ends(result: Result, lines: Sequence[Line]) -> list[dict[str, str]]:
+    """Of each world A_0, A_1 and their difference, always printed, and what was counted."""
+    table = result.plan.table
+    found = []
+    for world in result.plan.worlds:
+        here = {line.row: line for line in lines if line.world == world.name}
+        if not here:
+            continue
+        floor, ceiling = here.get(table.floor), here.get(table.ceiling)
+        largest = max(here.values(), key=lambda line: len(line.classes))
+        gap = ceiling.gap if ceiling is not None else None
+        says = ceiling.why_not if ceiling is not None else NO_GAP
+        found.append(
+            {
+                "world": world.name,
+                "floor": _DASH if floor is None else said(floor.accuracy),
+                "ceiling": _DASH if ceiling is None else said(ceiling.accuracy),
+                "gap": said(gap, signed=True),
+                "says": says or "large enough",
+                "cells": f"{largest.cells:,}",
+                "groups": f"{largest.groups:,}",
+                "classes": f"{len(largest.classes)}",
+            }
+        )
+    return found
+
+
+def _rows(result: Result, lines: Sequence[Line]) -> str:
+    table = result.plan.table
+    head = ["world", "row", "macro AP", "against", "difference", "Holm p", "sign", "gap closed"]
+    head += ["s", "MB", "reported elsewhere"]
+    body = []
+    for line in lines:
+        cost = result.costs.get((line.world, line.row))
+        row = table.row(line.world, line.row)
+        found = outcome(line, row)
+        body.append(
+            [
+                line.world,
+                line.row,
+                said(line.accuracy),
+                line.base or _DASH,
+                said(line.difference, signed=True),
+                p_said(line.holm),
+                line.sign or _DASH,
+                said(line.closed) if line.closed else line.why_not,
+                _DASH if cost is None else f"{cost.seconds:,.0f}",
+                _DASH if cost is None else f"{cost.peak_mb:,.0f}",
+                f"{row.expect}: {found}" if found else _DASH,
+            ]
+        )
+    return _grid(head, body)
+
+
+def said(found: Estimate | None, *, signed: bool = False) -> str:
+    """`0.612 [0.580, 0.644]`, with a sign where it is a difference."""
+    if found is None or not math.isfinite(found.value):
+        return _DASH
+    form = "+.3f" if signed else ".3f"
+    # Adding 0 turns the -0.0 of a rounded value into 0.
+    value, low, high = (
+        _minus(f"{round(v, 3) + 0.0:{form}}") for v in (found.value, found.low, found.high)
+    )
+    return f"{value} [{low}, {high}]" if math.isfinite(found.low) else value
+
+
+def p_said(value: float) -> str:
+    """A p-value in two digits."""
+    if not math.isfinite(value):
+        return _DASH
+    return f"{value:.2g}" if value < 0.095 else f"{value:.2f}"
+
+
+def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    escaped = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+    return "\n".join("| " + " | ".join(line) + " |" for line in escaped)
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", "−")
+
+
+def _three(name: str, found: Estimate | None) -> dict[str, Any]:
+    values = (None,) * 3 if found is None else (found.value, found.low, found.high)
+    keys = (name, f"{name}_low", f"{name}_high")
+    return {key: _number(value) for key, value in zip(keys, values, strict=True)}
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else round(value, 6)
+
+
+def closing_lines(result: Result) -> list[str]:
+    """What the command prints: A_0, A_1 and the gap of each world, then every settled row."""
+    found = []
+    for name in TABLES:
+        lines = result.table(name)
+        for end in ends(result, lines):
+            found.append(
+                f"{TITLES[name].lower()}, {end['world']}: A_0 {end['floor']} · A_1 "
+                f"{end['ceiling']} · difference {end['gap']} · {end['says']}"
+            )
+        found += [
+            f"  {line.world}: {line.row} {line.sign} than {line.base} "
+            f"{said(line.difference, signed=True)}"
+            for line in lines
+            if line.sign in ("better", "worse")
+        ]
+    return found

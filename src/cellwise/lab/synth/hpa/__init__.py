@@ -1,0 +1,1 @@
+"""Fields like those of the HPA challenge: cell lines, label sets, an annotator, proteins."""

@@ -1,0 +1,1 @@
+"""Fields like those of RxRx1: design, effects, stains and batches."""

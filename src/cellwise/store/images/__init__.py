@@ -1,0 +1,1 @@
+"""Images of all formats: headers, structure, scale and decoded fields."""

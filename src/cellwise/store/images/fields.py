@@ -1,0 +1,285 @@
+"""Pixels of fields: decoded by Pillow and tifffile only, whole or not at all.
+
+OpenCV and imagecodecs are not used: both give half an array for a half JPEG without an error.
+Within one TIFF, `ChannelFile.plane` counts along the channel axis (`C`, else the pages of unstated
+meaning, else separately stored colours). All other axes (Z, time, unstated pages) are one stack; a
+path that ends in `#z=<k>` means its k-th plane (from 0, in stored order), else the stack is
+projected.
+"""
+
+import math
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+import numpy.typing as npt
+import tifffile
+from PIL import ImageFile as PillowSettings
+
+from cellwise.domain.records import ChannelFile, Field, Site
+from cellwise.errors import InputError
+from cellwise.store.images.headers import Header, open_plain, open_tiff, read_header, reading
+from cellwise.store.images.headers import tiff_header as _tiff_header
+from cellwise.store.images.scale import to_unit
+from cellwise.store.images.structure import check_whole, kind_of
+
+__all__ = ["Header", "read_field", "read_field_with_flags", "read_header", "read_pixels"]
+
+Pixels = npt.NDArray[Any]
+Stack = Literal["max", "mid", "refuse"]
+
+_PLANE_MARK = re.compile(r"(?P<path>.+)#z=(?P<z>\d+)")
+# TIFF photometric interpretation 0: the largest number is black.
+_WHITE_IS_ZERO = 0
+_COLOUR_REMEDY = "Save one grey picture per channel; colour pictures of public HPA have a layout."
+
+
+def read_field(site: Site, root: Path) -> Field:
+    """Decode all channels of a site.
+
+    Args:
+        site: Its `files` say where the pixels lie; Z stacks were settled when the folder was read.
+        root: The folder that the paths are relative to.
+
+    Returns:
+        Pixels float32 `[channel, y, x]` in 0..1: 8-bit / 255, 16-bit / 65535; other numbers as they
+        are up to 1, else divided by the smallest of 255, 4095, 65535 that covers them. NaN,
+        infinities and negative numbers become 0.
+
+    Raises:
+        InputError: `not_found`, `empty_file`, `truncated`, `unreadable`, `colour`, `size_mismatch`,
+            `channel_missing`.
+    """
+    return read_field_with_flags(site, root)[0]
+
+
+def read_field_with_flags(site: Site, root: Path) -> tuple[Field, dict[str, list[str]]]:
+    """Decode a site as `read_field` does, and say what was changed.
+
+    Returns:
+        The field, and per channel name the flags among `nan`, `negative`, `float_scaled`.
+    """
+    if not site.files:
+        raise InputError(
+            "The site has no channel.",
+            code="channel_missing",
+            remedy="Check the names of its files.",
+            path=site.id,
+        )
+    planes: list[npt.NDArray[np.float32]] = []
+    flags: dict[str, list[str]] = {}
+    for entry in site.files:
+        plane, marks = to_unit(read_pixels(entry, root))
+        if planes and plane.shape != planes[0].shape:
+            raise _mismatch(site, entry, plane.shape, planes[0].shape)
+        planes.append(plane)
+        flags[entry.channel.name] = marks
+    return Field(site.id, np.stack(planes), site.channels, site.pixel_size), flags
+
+
+def read_pixels(entry: ChannelFile, root: Path, z: Stack = "max") -> Pixels:
+    """Decode one channel as stored: a 2-D array of the file's own number type.
+
+    Args:
+        entry: Which files, and which plane of them; several files are one Z stack.
+        root: The folder that the paths are relative to.
+        z: What a stack becomes: its maximum, its middle plane, or an error.
+
+    Raises:
+        InputError: As `read_field`, and `z_stack` where `z` is `refuse`.
+    """
+    if z == "refuse" and len(entry.paths) > 1:
+        raise _refused_stack(entry.paths[0], len(entry.paths))
+    paths = (entry.paths[len(entry.paths) // 2],) if z == "mid" else entry.paths
+    planes = (_read_plane(path, entry, root, z) for path in paths)
+    return _brightest(planes, entry)
+
+
+def _brightest(planes: Iterable[Pixels], entry: ChannelFile) -> Pixels:
+    result: Pixels | None = None
+    for plane in planes:
+        if result is not None and result.shape != plane.shape:
+            raise InputError(
+                f"The planes of one stack differ in size: {result.shape} and {plane.shape}.",
+                code="size_mismatch",
+                remedy="Export the stack again.",
+                path=entry.paths[0],
+            )
+        result = plane if result is None else np.fmax(result, plane)
+    if result is None:
+        raise InputError(
+            f"Channel {entry.channel.name!r} has no file.",
+            code="channel_missing",
+            remedy="Check the names of its files.",
+        )
+    return result
+
+
+def _read_plane(path: str, entry: ChannelFile, root: Path, z: Stack) -> Pixels:
+    match = _PLANE_MARK.fullmatch(path)
+    file, chosen = (match["path"], int(match["z"])) if match else (path, None)
+    with reading(root / file) as stream:
+        kind = kind_of(stream)
+        check_whole(stream, kind)
+        if kind == "tiff":
+            with open_tiff(stream) as tiff:
+                return _tiff_plane(tiff, entry, z if chosen is None else chosen)
+        pixels, colours_last = _plain_pixels(stream, kind)
+    return _grey(pixels, entry, file) if colours_last else pixels
+
+
+def _plain_pixels(stream: BinaryIO, kind: str) -> tuple[Pixels, bool]:
+    """Decode a PNG, JPEG, WebP or BMP; transparency is dropped; says whether colours come last."""
+    # Another package may have asked Pillow to fill what is missing with grey.
+    PillowSettings.LOAD_TRUNCATED_IMAGES = False
+    picture = open_plain(stream, kind)
+    if kind == "png":
+        _refuse_deep_colour(stream)
+    mode = picture.mode
+    picture.load()
+    if mode == "1":
+        return np.asarray(picture).astype(np.uint8) * np.uint8(255), False
+    if mode in ("L", "I;16", "I;16B", "I", "F"):
+        return np.array(picture), False
+    if mode in ("LA", "La"):
+        return np.array(picture)[..., 0], False
+    if mode in ("P", "PA", "RGB", "RGBA", "RGBX"):
+        return np.array(picture.convert("RGB")), True
+    raise InputError(
+        f"The picture is stored in colour mode {mode}.", code="colour", remedy=_COLOUR_REMEDY
+    )
+
+
+def _refuse_deep_colour(stream: BinaryIO) -> None:
+    """Pillow keeps only the high byte of 16-bit colours: a loss that nobody would see."""
+    position = stream.tell()
+    stream.seek(24)
+    depth, colour = stream.read(2)
+    stream.seek(position)
+    if depth == 16 and colour != 0:
+        raise InputError(
+            "The picture holds 16-bit colours, of which only 8 bits could be read.",
+            code="colour",
+            remedy="Save one 16-bit grey picture per channel.",
+        )
+
+
+def _tiff_plane(tiff: tifffile.TiffFile, entry: ChannelFile, z: Stack | int) -> Pixels:
+    """One channel of a TIFF, its stack projected (`max`), or one plane of it by number."""
+    header = _tiff_header(tiff)
+    if entry.plane is None and header.channels > 1:
+        raise InputError(
+            f"The file holds {header.channels} channels where one is expected.",
+            code="unreadable",
+            remedy="Read the folder with --layout multichannel.",
+        )
+    axes = list(header.axes)
+    channel_axis = None if entry.plane is None else _channel_axis(header, entry.plane)
+    pages = _pages_of(tiff, header, channel_axis, entry.plane)
+    if pages is not None:
+        pixels: Pixels = tiff.asarray(key=pages, series=0)
+        stack = pixels.reshape(-1, header.height, header.width)
+    else:
+        pixels = tiff.series[0].asarray()
+        if channel_axis is not None:
+            pixels = np.take(pixels, entry.plane or 0, axis=channel_axis)
+            del axes[channel_axis]
+        if "S" in axes:
+            pixels = _grey(np.moveaxis(pixels, axes.index("S"), -1), entry, entry.paths[0])
+            axes.remove("S")
+        stack = np.moveaxis(pixels, [axes.index("Y"), axes.index("X")], [-2, -1])
+        stack = stack.reshape(-1, header.height, header.width)
+    if stack.dtype.kind not in "uifb":
+        raise InputError(
+            f"The pixels are of type {stack.dtype}.",
+            code="unreadable",
+            remedy="Save the picture as 8-bit, 16-bit or float.",
+        )
+    if tiff.pages[0].photometric == _WHITE_IS_ZERO and stack.dtype.kind == "u":
+        stack = np.iinfo(stack.dtype).max - stack
+    return _flatten(stack, z, entry.paths[0])
+
+
+def _pages_of(
+    tiff: tifffile.TiffFile, header: Header, axis: int | None, plane: int | None
+) -> list[int] | None:
+    """The pages that hold one channel, so that the others are not decoded; None if not by page."""
+    pages = tiff.series[0].pages
+    lead = header.shape[:-2]
+    if not header.axes.endswith("YX") or "S" in header.axes or len(pages) != math.prod(lead):
+        return None
+    if any(page is None for page in pages):
+        return None
+    numbers = np.arange(len(pages)).reshape(lead)
+    chosen = numbers if axis is None else np.take(numbers, plane or 0, axis=axis)
+    return [int(number) for number in np.ravel(chosen)]
+
+
+def _channel_axis(header: Header, plane: int) -> int:
+    """Where the channels lie: axis C, else pages of unstated meaning, else planar colours."""
+    axis = next((header.axes.index(letter) for letter in "CQI" if letter in header.axes), None)
+    if axis is None and header.axes.startswith("S"):
+        axis = 0
+    if axis is None or plane >= header.shape[axis]:
+        raise InputError(
+            f"The file has no channel number {plane + 1} (axes {header.axes}, {header.shape}).",
+            code="channel_missing",
+            remedy="Every file of a folder needs the same channels.",
+        )
+    return axis
+
+
+def _flatten(stack: Pixels, z: Stack | int, path: str) -> Pixels:
+    if isinstance(z, int):
+        if z >= len(stack):
+            raise InputError(
+                f"The stack has {len(stack)} planes, no plane {z}.",
+                code="unreadable",
+                remedy="Read the folder again.",
+            )
+        return np.array(stack[z])
+    if len(stack) > 1 and z == "refuse":
+        raise _refused_stack(path, len(stack))
+    if len(stack) == 1 or z == "mid":
+        return np.array(stack[len(stack) // 2])
+    # NaN in one plane must not hide the other planes.
+    return np.asarray(np.fmax.reduce(stack, axis=0))
+
+
+def _grey(colours: Pixels, entry: ChannelFile, path: str) -> Pixels:
+    """Grey from `[y, x, colour]`: as it is where all are equal, else only if it was said."""
+    first = colours[..., 0]
+    rest = colours[..., 1:3]
+    if entry.colour:
+        return np.asarray(colours[..., :3].max(axis=-1))
+    if (rest == first[..., None]).all():
+        return np.array(first)
+    raise InputError(
+        "The picture has colours where grey is expected.",
+        code="colour",
+        remedy=_COLOUR_REMEDY,
+        path=path,
+    )
+
+
+def _mismatch(
+    site: Site, entry: ChannelFile, found: tuple[int, ...], expected: tuple[int, ...]
+) -> InputError:
+    return InputError(
+        f"Channel {entry.channel.name!r} is {found[0]} x {found[1]}, "
+        f"channel {site.files[0].channel.name!r} is {expected[0]} x {expected[1]}.",
+        code="size_mismatch",
+        remedy="Export all channels of the field at one size.",
+        path=entry.paths[0] if entry.paths else site.id,
+    )
+
+
+def _refused_stack(path: str, planes: int) -> InputError:
+    return InputError(
+        f"A stack of {planes} planes, and stacks are refused.",
+        code="z_stack",
+        remedy="Say how to flatten it: --set read.stack=max or --set read.stack=mid.",
+        path=path,
+    )

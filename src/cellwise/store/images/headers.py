@@ -1,0 +1,265 @@
+"""What an image file says of itself: size, type, channels, planes, pixel size.
+
+No pixel is decoded. Pixel sizes come from OME-XML (Open Microscopy Environment), from ImageJ's
+description, or from the TIFF resolution tags where these give a length that a light
+microscope can have (many programs write 72 dpi into every file).
+"""
+
+import math
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+from xml.etree import ElementTree
+
+import tifffile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from cellwise.errors import InputError
+from cellwise.store.images.structure import check_whole, kind_of, truncated
+
+# What the decoders are known to raise on damaged files.
+_DAMAGE = (
+    *(ValueError, OSError, RuntimeError, LookupError, TypeError, ArithmeticError, EOFError),
+    *(SyntaxError, MemoryError, AttributeError, AssertionError, struct.error, zlib.error),
+)
+# The plug-ins are opened by class: Image.open would refuse large fields as "decompression bombs".
+_READERS: dict[str, type[ImageFile]] = {
+    "png": PngImageFile,
+    "jpeg": JpegImageFile,
+    "webp": WebPImageFile,
+    "bmp": BmpImageFile,
+}
+_MOST_PIXELS = 2**31
+_PLAUSIBLE = (0.005, 50.0)
+_MICROMETRES = dict.fromkeys(
+    ("µm", "μm", "um", "micron", "microns", "micrometer", "micrometre"), 1.0
+) | {"nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6, "inch": 25_400.0, "in": 25_400.0, "å": 1e-4}
+_PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 1, 6: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a file says of itself.
+
+    Args:
+        height: Pixels down.
+        width: Pixels across.
+        dtype: Numpy name of the stored numbers, such as `uint16`.
+        channels: Length of the channel axis (1 where there is none; colours are not channels).
+        axes: Axis letters in stored order, as in tifffile: `YX`, `CYX`, `ZCYX`, `YXS`... `I` and
+            `Q` are pages whose meaning is not stated.
+        shape: Length of each axis.
+        channel_names: From OME-XML or ImageJ; empty where not stated.
+        pixel_size: Micrometres per pixel, None where not stated or not plausible.
+        z: Planes along Z.
+        t: Planes along time.
+        pages: Pages of unstated meaning.
+        colour: Whether pixels are stored as colours (RGB, palette, CMYK).
+    """
+
+    height: int
+    width: int
+    dtype: str
+    channels: int = 1
+    axes: str = "YX"
+    shape: tuple[int, ...] = ()
+    channel_names: tuple[str, ...] = ()
+    pixel_size: float | None = None
+    z: int = 1
+    t: int = 1
+    pages: int = 1
+    colour: bool = False
+
+
+def read_header(path: Path) -> Header:
+    """Read what the file says of itself and check that it is whole, without decoding pixels.
+
+    Raises:
+        InputError: `not_found`, `empty_file`, `truncated`, `unreadable`, `too_large`.
+    """
+    with reading(path) as stream:
+        kind = kind_of(stream)
+        check_whole(stream, kind)
+        if kind == "png":
+            return _png_header(stream)
+        if kind == "tiff":
+            with open_tiff(stream) as tiff:
+                return tiff_header(tiff)
+        return _plain_header(open_plain(stream, kind))
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for decoding; whatever a decoder raises becomes an `InputError` with its code."""
+    try:
+        with path.open("rb") as stream:
+            yield stream
+    except InputError as error:
+        error.path = error.path or str(path)
+        raise
+    except FileNotFoundError as error:
+        reason, remedy = "The file is not there.", "Put it back, or take it out of the list."
+        raise InputError(reason, code="not_found", remedy=remedy, path=str(path)) from error
+    except _DAMAGE as error:
+        cut = "truncated" in str(error)
+        found = truncated(str(error)) if cut else _unreadable(error)
+        found.path = str(path)
+        raise found from error
+
+
+def open_plain(stream: BinaryIO, kind: str) -> ImageFile:
+    """Open a PNG, JPEG, WebP or BMP with Pillow; pixels are decoded by the caller.
+
+    Raises:
+        InputError: `too_large` above 2**31 pixels.
+    """
+    stream.seek(0)
+    picture = _READERS[kind](stream)
+    check_size(picture.height, picture.width)
+    return picture
+
+
+def check_size(height: int, width: int) -> None:
+    """Refuse a picture that announces more pixels than any field has (a decompression bomb)."""
+    if height * width > _MOST_PIXELS or height < 1 or width < 1:
+        raise InputError(
+            f"The picture announces {height} x {width} pixels.",
+            code="too_large" if height * width > 0 else "unreadable",
+            remedy="Cut it into fields of at most 46,000 x 46,000 pixels.",
+        )
+
+
+@contextmanager
+def open_tiff(stream: BinaryIO) -> Iterator[tifffile.TiffFile]:
+    """Open a TIFF by itself: the other files of a multi-file OME set are not opened."""
+    stream.seek(0)
+    with tifffile.TiffFile(stream, _multifile=False) as tiff:
+        yield tiff
+
+
+def tiff_header(tiff: tifffile.TiffFile) -> Header:
+    """The header of an open TIFF, from its first series."""
+    series = tiff.series[0]
+    lengths = dict(zip(series.axes, series.shape, strict=True))
+    if "Y" not in lengths or "X" not in lengths:
+        raise InputError(
+            f"The picture has axes {series.axes}.", code="unreadable", remedy="Save it as YX."
+        )
+    check_size(lengths["Y"], lengths["X"])
+    ome = _ome(tiff)
+    names, size = _ome_facts(ome) if ome is not None else _plain_facts(tiff)
+    colour = lengths.get("S", 1) > 1 or tiff.pages[0].photometric == 3
+    stated = {"Y", "X", "C", "S", "Z", "T"}
+    return Header(
+        height=lengths["Y"],
+        width=lengths["X"],
+        dtype=str(series.dtype),
+        channels=lengths.get("C", 1),
+        axes=series.axes,
+        shape=tuple(series.shape),
+        channel_names=names if len(names) == lengths.get("C", 1) else (),
+        pixel_size=_plausible(size),
+        z=lengths.get("Z", 1),
+        t=lengths.get("T", 1),
+        pages=math.prod(n for axis, n in lengths.items() if axis not in stated),
+        colour=bool(colour),
+    )
+
+
+def _png_header(stream: BinaryIO) -> Header:
+    stream.seek(16)
+    width, height, depth, colour = struct.unpack(">IIBB", stream.read(10))
+    check_size(height, width)
+    samples = _PNG_CHANNELS.get(colour, 1)
+    return Header(
+        height=height,
+        width=width,
+        dtype="uint16" if depth == 16 else "uint8",
+        axes="YXS" if samples > 1 else "YX",
+        shape=(height, width, samples) if samples > 1 else (height, width),
+        colour=colour in (2, 3, 6),
+    )
+
+
+def _plain_header(picture: ImageFile) -> Header:
+    grey = picture.mode in ("L", "1")
+    shape = (picture.height, picture.width)
+    return Header(
+        height=picture.height,
+        width=picture.width,
+        dtype="uint8",
+        axes="YX" if grey else "YXS",
+        shape=shape if grey else (*shape, len(picture.getbands())),
+        colour=not grey,
+    )
+
+
+def _unreadable(error: BaseException) -> InputError:
+    detail = str(error) or type(error).__name__
+    return InputError(
+        f"The file cannot be read as a picture: {detail}.",
+        code="unreadable",
+        remedy="Open it in ImageJ; if that fails too, copy it again from its source.",
+    )
+
+
+def _ome(tiff: tifffile.TiffFile) -> ElementTree.Element | None:
+    text = tiff.ome_metadata if tiff.is_ome else None
+    if not text:
+        return None
+    try:
+        root = ElementTree.fromstring(text)
+    except ElementTree.ParseError:
+        return None
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    return root.find("./Image/Pixels")
+
+
+def _ome_facts(pixels: ElementTree.Element) -> tuple[tuple[str, ...], float | None]:
+    names = tuple(
+        (channel.get("Name") or "").strip() or f"ch{number}"
+        for number, channel in enumerate(pixels.findall("Channel"), start=1)
+    )
+    size = _number(pixels.get("PhysicalSizeX"))
+    factor = _MICROMETRES.get((pixels.get("PhysicalSizeXUnit") or "µm").strip().lower())
+    return names, None if size is None or factor is None else size * factor
+
+
+def _plain_facts(tiff: tifffile.TiffFile) -> tuple[tuple[str, ...], float | None]:
+    """Names and pixel size from ImageJ's description, else from the resolution tags."""
+    page = tiff.pages[0]
+    resolution = page.tags.get("XResolution")
+    per_unit = _ratio(resolution.value) if resolution is not None else None
+    imagej: dict[str, Any] = (tiff.imagej_metadata or {}) if tiff.is_imagej else {}
+    labels = imagej.get("Labels") or ()
+    names = tuple(str(label).strip() for label in labels)
+    unit = str(imagej.get("unit", "")).strip().lower().replace("\\u00b5", "µ")
+    factor = _MICROMETRES.get(unit)
+    if factor is None and not unit:
+        tag = page.tags.get("ResolutionUnit")
+        factor = {2: 25_400.0, 3: 1e4}.get(int(tag.value)) if tag is not None else None
+    named = names if len(set(names)) == len(names) and all(names) else ()
+    return named, factor / per_unit if factor and per_unit else None
+
+
+def _ratio(value: Any) -> float | None:
+    top, bottom = value if isinstance(value, tuple) else (value, 1)
+    return float(top) / float(bottom) if top and bottom else None
+
+
+def _number(text: str | None) -> float | None:
+    return float(text) if text and re.fullmatch(r"\d*\.?\d+([eE][-+]?\d+)?", text.strip()) else None
+
+
+def _plausible(size: float | None) -> float | None:
+    return size if size is not None and _PLAUSIBLE[0] <= size <= _PLAUSIBLE[1] else None

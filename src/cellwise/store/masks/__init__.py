@@ -1,0 +1,1 @@
+"""Masks that a user brings: label images, arrays, outlines, and whose they are."""

@@ -1,0 +1,289 @@
+"""Finds the masks that a user's folder holds for a field, in any of the usual forms and names.
+
+Names: the field's id, its id as the images' folder writes it, or the name of one of its image
+files; with `_cells` and `_nuclei` for two files, or alone, with `_masks`, `_cp_masks` or `_seg` for
+one. Two sub-folders `cells` and `nuclei` (or `hpa_cell_mask` and `hpa_nuclei_mask`) do as well. No
+mask is taken by a name that fits two fields of the run, or where several files have the name.
+Forms: label images (`.tif`, `.tiff`, `.png`), numpy files (`.npy`, `.npz`), `.geojson`, and COCO
+`.json` files for many fields.
+
+Source: file names of Cellpose (`_masks`, `_cp_masks`, `_seg.npy`), of the HPA 2021 mask archives,
+and of a run folder of ours.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy.typing as npt
+
+from cellwise.domain.channels import Channel
+from cellwise.domain.records import ChannelFile, Site
+from cellwise.errors import InputError
+from cellwise.store.images.fields import read_header, read_pixels
+from cellwise.store.masks.arrays import read_npy, read_npz, read_seg_npy
+from cellwise.store.masks.coco import CocoFile, read_coco
+from cellwise.store.masks.geojson import read_geojson
+from cellwise.store.masks.names import (
+    ids_of,
+    image_paths,
+    names_in_table,
+    names_of_sites,
+    stems_of,
+)
+from cellwise.store.masks.shapes import Shapes, broken
+
+Part = npt.NDArray[Any] | Shapes
+
+PICTURES = (".tif", ".tiff", ".png")
+ENDINGS = (*PICTURES, ".npz", ".npy", ".geojson", ".json")
+_CELLS = ("{}_cells", "cells/{}", "hpa_cell_mask/{}")
+_NUCLEI = ("{}_nuclei", "nuclei/{}", "hpa_nuclei_mask/{}")
+# The plain name last: a folder may hold copies of the images too.
+_SINGLE = ("{}_masks", "{}_cp_masks", "{}")
+_PICKLE = "{}_seg.npy"
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What was found for a field, as it is in the files; `nuclei` None where there is one kind."""
+
+    cells: Part
+    nuclei: Part | None = None
+
+
+class GivenMasks:
+    """Fetches what the folder holds for a field; listings and large files are read once.
+
+    Args:
+        folder: The folder of masks.
+        sites: The fields that may be asked for.
+        table: The run's table of sites, where `sites` are some of these only: a name that fits
+            several fields of the run says nothing. Without it `sites` are all.
+        images: The folder of the images: where it is the same, no image is taken for a mask.
+        allow_pickle: Whether Cellpose's `_seg.npy` may be opened.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        sites: Iterable[Site],
+        *,
+        table: Path | None = None,
+        images: Path | None = None,
+        allow_pickle: bool = False,
+    ) -> None:
+        self.folder = Path(folder)
+        self.sites = {site.id: site for site in sites}
+        self.allow_pickle = allow_pickle
+        # Cellpose writes its masks beside the images.
+        beside = images is not None and images.resolve() == self.folder.resolve()
+        self._run = names_of_sites(self.sites.values()) if table is None else names_in_table(table)
+        self._images = self._run.images if beside else frozenset()
+        self._listed: dict[str, dict[str, list[str]]] = {}
+        self._coco_files: list[CocoFile] | None = None
+
+    def __call__(self, site_id: str) -> Brought | None:
+        """The masks of a field, None where the folder has none.
+
+        Raises:
+            InputError: A file is broken (`mask_file`, or as `read_pixels`), a stack of pictures
+                (`mask_values`), a pickle that was not allowed (`mask_pickle`), without a known
+                array (`mask_key`), or there are several files for the field, or a file that fits
+                another field as well (`mask_ambiguous`).
+        """
+        groups = [self._own(site_id, names) for names in self._names(site_id)]
+        for names in groups:
+            found = self._files_of(names)
+            if found is not None:
+                self._refuse_others(site_id, names, groups)
+                return found
+        outlines = self._coco(site_id)
+        if outlines is None:
+            self._refuse_shared(site_id)
+        return outlines
+
+    def matches_any(self) -> bool:
+        """Whether there is a file for at least one of the fields; no label image is read.
+
+        Raises:
+            InputError: `mask_file`: a file of outlines cannot be read, and nothing else is there.
+        """
+        for site_id in self.sites:
+            if any(self._paths(names) for names in self._names(site_id)):
+                return True
+        return any(
+            self._coco_places(self._coco_names(site_id))  # Shared names too: each says why.
+            for site_id in self.sites
+        )
+
+    def _names(self, site_id: str) -> list[list[str]]:
+        """Ids of the field, then each of its image files' own name."""
+        site = self.sites[site_id]
+        ids = ids_of(site.id, site.raw_id)
+        groups = [stems_of(path) for path in self._image_names(site_id)]
+        return [ids, *(group for group in groups if not set(group) & set(ids))]
+
+    def _image_names(self, site_id: str) -> list[str]:
+        """The paths of the field's images, as COCO's `file_name` may say them."""
+        return image_paths(path for entry in self.sites[site_id].files for path in entry.paths)
+
+    def _own(self, site_id: str, names: Sequence[str]) -> list[str]:
+        """Those of its names by which this field is meant and no other."""
+        return [name for name in names if self._run.belongs(name, site_id)]
+
+    def _files_of(self, names: list[str]) -> Brought | None:
+        for name in names:
+            cells, nuclei = (self._only(name, forms) for forms in (_CELLS, _NUCLEI))
+            single = cells or nuclei or self._only(name, _SINGLE)
+            pickled = None if single else self._only(name, (_PICKLE,))
+            if pickled is not None:
+                path = self.folder / pickled
+                return Brought(read_seg_npy(path, allow_pickle=self.allow_pickle))
+            if single is None:
+                continue
+            first = self._read(single)
+            if cells is None or nuclei is None:
+                return first
+            second = self._read(nuclei)
+            return Brought(first.cells, second.cells)
+        return None
+
+    def _paths(self, names: list[str]) -> bool:
+        forms = (_CELLS, _NUCLEI, _SINGLE, (_PICKLE,))
+        return any(self._places(name, form) for name in names for form in forms)
+
+    def _refuse_others(self, site_id: str, taken: list[str], groups: list[list[str]]) -> None:
+        """Masks named after two images of one field: nobody knows which one is meant."""
+        if taken is groups[0]:
+            return
+        others = [names[-1] for names in groups[1:] if names is not taken and self._paths(names)]
+        if others:
+            raise InputError(
+                f"{site_id}: there are masks for {taken[-1]} and for {others[0]}.",
+                code="mask_ambiguous",
+                remedy=f"Name them {site_id}_cells and {site_id}_nuclei.",
+                path=site_id,
+            )
+
+    def _refuse_shared(self, site_id: str) -> None:
+        """A file under a name that another field has as well: it may be the mask of either."""
+        names = self._coco_names(site_id)
+        for name in [name for name in names if not self._run.belongs(name, site_id)]:
+            found = self._coco_places([name])
+            # A picture with the whole path of an image is that of its field.
+            described = any(t.files[number] not in self._run.images for t, number in found)
+            if described or self._paths([name]):
+                raise InputError(
+                    f"{site_id}: there are masks for {name}, a name that another field has too.",
+                    code="mask_ambiguous",
+                    remedy=f"Name them {site_id}, or with their folders as the images have them.",
+                    path=site_id,
+                )
+
+    def _only(self, name: str, forms: Sequence[str]) -> str | None:
+        """The one file of this name in the first form that there is."""
+        places = self._places(name, forms)
+        if len(places) > 1:
+            raise InputError(
+                f"{name}: there are {' and '.join(places)}.",
+                code="mask_ambiguous",
+                remedy="Keep one file of that name.",
+                path=str(self.folder / places[0]),
+            )
+        return places[0] if places else None
+
+    def _places(self, name: str, forms: Sequence[str]) -> list[str]:
+        """All files of this name in the first form that there is."""
+        for form in forms:
+            # A mask that was read as an image of its own is known by the end of its name.
+            barred = self._images if form == "{}" else frozenset()
+            wanted = [form] if form == _PICKLE else [f"{form}{ending}" for ending in ENDINGS]
+            found = [place for one in wanted for place in self._there(one.format(name))]
+            if left := [place for place in found if place not in barred]:
+                return left
+        return []
+
+    def _there(self, place: str) -> list[str]:
+        """The files of the folder at this place, whatever the case of their ending.
+
+        Names never lead out of the folder.
+        """
+        path = PurePosixPath(place)
+        if path.is_absolute() or ".." in path.parts:
+            return []
+        parent = str(path.parent)
+        if parent not in self._listed:
+            inside = self.folder / parent
+            listed: dict[str, list[str]] = {}
+            for name in sorted(p.name for p in inside.iterdir()) if inside.is_dir() else ():
+                listed.setdefault(_small_ending(name), []).append(str(path.parent / name))
+            self._listed[parent] = listed
+        return self._listed[parent].get(path.name, [])
+
+    def _read(self, place: str) -> Brought:
+        path = self.folder / place
+        ending = path.suffix.lower()
+        if ending in PICTURES:
+            return Brought(_read_picture(self.folder, place))
+        if ending == ".npy":
+            return Brought(read_npy(path))
+        if ending == ".npz":
+            return Brought(*read_npz(path))
+        table = read_coco(path) if ending == ".json" else None
+        if table is None:
+            return Brought(*read_geojson(path))
+        image = table.find([path.stem])
+        if image is None and len(table.sizes) != 1:
+            raise broken(path, f"it describes {len(table.sizes)} pictures, none of this name")
+        return Brought(*table.shapes(next(iter(table.sizes)) if image is None else image))
+
+    def _coco(self, site_id: str) -> Brought | None:
+        found = self._coco_places(self._own(site_id, self._coco_names(site_id)))
+        if len(found) > 1:
+            listed = " and ".join(table.path.name for table, _ in found)
+            raise InputError(
+                f"{site_id}: {listed} both describe this field.",
+                code="mask_ambiguous",
+                remedy="Keep one COCO file per field, with cells and nuclei as categories.",
+                path=site_id,
+            )
+        return Brought(*found[0][0].shapes(found[0][1])) if found else None
+
+    def _coco_names(self, site_id: str) -> list[str]:
+        """All names of the field, those of its images with and without their ending."""
+        paths = self._image_names(site_id)
+        last = [PurePosixPath(path).name for path in paths]
+        return [*paths, *last, *(name for group in self._names(site_id) for name in group)]
+
+    def _coco_places(self, names: list[str]) -> list[tuple[CocoFile, Any]]:
+        """The COCO files that have a picture of one of these names, each with its number there."""
+        found = ((table, table.find(names)) for table in self._coco_tables())
+        return [(table, number) for table, number in found if number is not None]
+
+    def _coco_tables(self) -> list[CocoFile]:
+        """The COCO files at the top of the folder."""
+        if self._coco_files is None:
+            files = [p for p in sorted(self.folder.glob("*.*")) if p.suffix.lower() == ".json"]
+            self._coco_files = [table for path in files if (table := read_coco(path)) is not None]
+        return self._coco_files
+
+
+def _small_ending(name: str) -> str:
+    path = PurePosixPath(name)
+    return f"{path.stem}{path.suffix.lower()}"
+
+
+def _read_picture(folder: Path, place: str) -> npt.NDArray[Any]:
+    """A label image as it is stored; a stack would be flattened, which mixes numbers of cells."""
+    header = read_header(folder / place)
+    planes = header.channels * header.z * header.t * header.pages
+    if planes > 1:
+        raise InputError(
+            f"{place} holds {planes} pictures where one label image [y, x] is expected.",
+            code="mask_values",
+            remedy="Save the label image alone, or cells and nuclei as two files.",
+            path=str(folder / place),
+        )
+    return read_pixels(ChannelFile(Channel("mask"), (place,)), folder)

@@ -1,0 +1,1 @@
+"""The run folder: its paths, tables, masks, crops, models and measurements."""

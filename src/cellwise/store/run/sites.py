@@ -1,0 +1,100 @@
+"""Sites to and from `sites.parquet`: one row per site and channel."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from cellwise.domain.channels import Channel
+from cellwise.domain.records import ChannelFile, Site
+from cellwise.domain.tables import SITES
+from cellwise.store.run.tables import read_table
+
+PREFIX = "Metadata_"
+
+
+def sites_to_frame(
+    sites: Iterable[Site], headers: dict[tuple[str, str], dict[str, Any]]
+) -> pl.DataFrame:
+    """Rows for these sites.
+
+    `headers[(site_id, channel)]` gives `size`, `mtime_ns`, `height`, `width` and `dtype`.
+    """
+    rows = []
+    names: dict[str, None] = {}
+    for site in sites:
+        names.update(dict.fromkeys(site.metadata))
+        rows.extend(_rows(site, headers))
+    schema: dict[str, Any] = {
+        "paths": pl.List(pl.String),
+        "labels": pl.List(pl.String),
+        **{f"{PREFIX}{name}": pl.String for name in names},
+    }
+    columns = [*SITES.columns, *(f"{PREFIX}{name}" for name in names)]
+    filled = [{column: row.get(column) for column in columns} for row in rows]
+    plain = dict.fromkeys(columns, pl.Null) | schema
+    return (
+        pl.DataFrame(filled, schema=columns, infer_schema_length=None, schema_overrides=schema)
+        if (filled)
+        else pl.DataFrame(schema=plain)
+    )
+
+
+def _rows(site: Site, headers: dict[tuple[str, str], dict[str, Any]]) -> list[dict[str, Any]]:
+    shared = {
+        "site_id": site.id,
+        "raw_id": site.raw_id,
+        "part": site.part,
+        "pixel_size": site.pixel_size,
+        "labels": None if site.labels is None else list(site.labels),
+        "status": "ok",
+        **{f"{PREFIX}{name}": value for name, value in site.metadata.items()},
+    }
+    return [
+        {
+            **shared,
+            "channel": entry.channel.name,
+            "role": entry.channel.role,
+            "paths": list(entry.paths),
+            "plane": entry.plane,
+            "colour": entry.colour,
+            **headers.get((site.id, entry.channel.name), {}),
+        }
+        for entry in site.files
+    ]
+
+
+def read_sites(path: Path, *, only: Iterable[str] | None = None) -> list[Site]:
+    """The sites of a run in table order; channels in table order; `only` these ids if given."""
+    frame = read_table(path, SITES)
+    if only is not None:
+        frame = frame.filter(pl.col("site_id").is_in(list(only)))
+    metadata = [column for column in frame.columns if column.startswith(PREFIX)]
+    return [
+        _site(group.to_dicts(), metadata)
+        for _, group in frame.group_by("site_id", maintain_order=True)
+    ]
+
+
+def _site(rows: list[dict[str, Any]], metadata: list[str]) -> Site:
+    first = rows[0]
+    return Site(
+        id=first["site_id"],
+        raw_id=first["raw_id"],
+        part=first["part"],
+        labels=None if first["labels"] is None else tuple(first["labels"]),
+        pixel_size=first["pixel_size"],
+        metadata={
+            name.removeprefix(PREFIX): first[name] for name in metadata if first[name] is not None
+        },
+        files=tuple(
+            ChannelFile(
+                Channel(row["channel"], row["role"]),
+                tuple(row["paths"]),
+                row["plane"],
+                bool(row["colour"]),
+            )
+            for row in rows
+        ),
+    )

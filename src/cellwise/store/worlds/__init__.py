@@ -1,0 +1,1 @@
+"""Folders of the challenges and of known truth."""

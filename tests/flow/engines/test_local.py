@@ -1,0 +1,113 @@
+import importlib
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from cellwise.domain.steps import Job
+from cellwise.flow.engines.local import Workers
+
+JOB = Job(Path(), Path(), "x", {}, "k", 0)
+SITES = [f"s{i:02d}" for i in range(12)]
+
+
+@pytest.fixture(autouse=True)
+def work(monkeypatch):
+    """The functions that workers run; new processes inherit the path."""
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    return importlib.import_module("engine_work")
+
+
+def batches(size):
+    return [(SITES[i : i + size], JOB) for i in range(0, len(SITES), size)]
+
+
+def everything(work, *, size, workers):
+    with Workers(workers) as engine:
+        return [record for group in engine.map(work, batches(size)) for record in group]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_results_come_in_the_order_of_the_batches(work, workers):
+    records = everything(work.note, size=2, workers=workers)
+    assert [record.site_id for record in records] == SITES
+    own = {record.counts["pid"] for record in records} == {os.getpid()}
+    assert own == (workers == 1)
+
+
+def test_workers_stay_from_step_to_step(work):
+    with Workers(1) as engine:
+        engine.count = 2
+        pids = [
+            {
+                record.counts["pid"]
+                for group in engine.map(work.note, batches(1))
+                for record in group
+            }
+            for _ in range(2)
+        ]
+    assert pids[1] <= pids[0] | pids[1]
+    assert pids[0] & pids[1]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["die_on_s05", "too_large_on_s05"])
+def test_a_worker_that_dies_costs_the_site_it_held(work, name):
+    records = everything(getattr(work, name), size=3, workers=2)
+    assert [record.site_id for record in records] == SITES
+    failed = [record for record in records if record.error is not None]
+    assert [(record.site_id, record.error.code) for record in failed] == [("s05", "worker_died")]
+
+
+@pytest.mark.long
+def test_a_site_too_large_for_the_memory_costs_itself_without_workers_too(work):
+    records = everything(work.too_large_on_s05, size=12, workers=1)
+    assert [record.site_id for record in records if record.error is not None] == ["s05"]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_bug_is_not_hidden(work, workers):
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        everything(work.fail_on_s05, size=2, workers=workers)
+
+
+def test_stopping_does_not_wait_for_what_is_under_way(work):
+    started = time.monotonic()
+    with Workers(2) as engine:
+        engine.submit(work.note, (SITES[:1], JOB)).result()
+        engine.submit(work.linger, (SITES, JOB))
+        engine.submit(work.linger, (SITES, JOB))
+        started = time.monotonic()
+    assert time.monotonic() - started < 20
+
+
+def test_workers_can_be_started_again_after_a_stop(work):
+    with Workers(2) as engine:
+        for _ in range(2):
+            assert len(engine.submit(work.note, (SITES, JOB)).result()) == 12
+            engine.stop()
+
+
+@pytest.mark.long
+def test_where_no_worker_can_start_nothing_is_set_aside(tmp_path):
+    """A script without `if __name__ == "__main__":` starts itself again in each worker."""
+    import subprocess
+    import sys
+
+    from tests.faults.fault_runs import PLAIN, environment
+    from tests.worlds import plate
+
+    images = plate(tmp_path / "images", 2)
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import cellwise\n"
+        f"cellwise.run({str(images)!r}, out={str(tmp_path / 'out.run')!r}, "
+        f"recipe={str(PLAIN)!r}, workers=2, device='cpu')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, script], env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "if __name__ == '__main__':" in done.stderr
+    assert "worker_died" not in (tmp_path / "out.run" / "quarantine.csv").read_text()

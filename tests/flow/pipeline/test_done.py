@@ -1,0 +1,45 @@
+import pytest
+
+from cellwise.domain.steps import SiteRecord
+from cellwise.errors import InputError, StorageError
+from cellwise.flow.pipeline.done import Done, DoneLog, from_site
+
+
+def test_the_latest_record_of_a_site_counts(tmp_path):
+    log = DoneLog(tmp_path / "done" / "a.jsonl")
+    log.append([Done("s", "k1"), Done("t", "k1")])
+    log.append([Done("s", "k2", {"cells": 3}, "shard")])
+    back = DoneLog(tmp_path / "done" / "a.jsonl").latest
+    assert back["s"] == Done("s", "k2", {"cells": 3}, "shard")
+    assert back["t"].key == "k1"
+
+
+@pytest.mark.parametrize("cut", range(1, 60, 7))
+def test_a_torn_last_line_is_ignored_and_mended(tmp_path, cut):
+    path = tmp_path / "a.jsonl"
+    log = DoneLog(path)
+    log.append([Done("s", "k1")])
+    whole = path.read_bytes()
+    log.append([Done("t", "k1", {"cells": 1})])
+    path.write_bytes(path.read_bytes()[:-cut] if cut < 60 else whole)
+    again = DoneLog(path)
+    assert again.latest["s"].key == "k1"
+    again.append([Done("t", "k9")])
+    assert DoneLog(path).latest["t"].key == "k9"
+
+
+def test_the_reason_of_a_site_set_aside_is_kept():
+    error = InputError("torn", code="truncated", remedy="copy again", path="a.png")
+    record = from_site(SiteRecord("s", error=error), "k", "")
+    assert record.error == {
+        "path": "a.png",
+        "code": "truncated",
+        "reason": "torn",
+        "remedy": "copy again",
+    }
+
+
+def test_records_that_cannot_be_written_stop_the_run(tmp_path):
+    (tmp_path / "done").write_text("a file where a folder should be")
+    with pytest.raises(StorageError):
+        DoneLog(tmp_path / "done" / "a.jsonl").append([Done("s", "k")])

@@ -1,0 +1,32 @@
+"""A file of weights to begin with: looked for before any work, and part of what a model is."""
+
+import pytest
+from tests.worlds import plate
+
+from cellwise.errors import PreflightError
+from cellwise.flow.pipeline.inputs import pretrained_file
+from cellwise.flow.pipeline.preflight import check_request
+from cellwise.flow.pipeline.state import Request
+from cellwise.flow.recipe.load import load_recipe
+from cellwise.flow.recipe.resolve import parse_setting, resolve
+
+
+def recipe_with(*settings):
+    return resolve(load_recipe("plate-quick"), dict(parse_setting(text) for text in settings))
+
+
+def test_only_a_file_of_the_users_own_is_one(tmp_path):
+    plain = recipe_with("train.net=tiny").of_kind("train")[0]
+    hub = recipe_with("train.net={name: backbone, pretrained: true}").of_kind("train")[0]
+    own = recipe_with("train.net={name: backbone, pretrained: w.pth}").of_kind("train")[0]
+    assert [pretrained_file(step) for step in (plain, hub)] == [None, None]
+    assert pretrained_file(own).name == "w.pth"
+
+
+def test_a_file_that_is_not_there_is_refused_before_any_work(tmp_path):
+    plate(tmp_path / "images", 2)
+    recipe = recipe_with("train.net={name: backbone, pretrained: nowhere.pth}")
+    request = Request(tmp_path / "images", tmp_path / "out.run", recipe)
+    with pytest.raises(PreflightError, match=r"nowhere\.pth"):
+        check_request(request)
+    assert not (tmp_path / "out.run").exists()

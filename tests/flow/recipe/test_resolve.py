@@ -1,0 +1,135 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cellwise.errors import BadOption, UnknownName, UsageError
+from cellwise.flow.recipe.load import RawRecipe, RawStep, load_recipe, recipe_names
+from cellwise.flow.recipe.resolve import parse_setting, resolve
+
+
+def recipe(*steps, overrides=None):
+    raw = tuple(RawStep(kind, options) for kind, options in steps)
+    return RawRecipe("own", "", raw, overrides or {})
+
+
+LEARNING = (
+    ("read", {}),
+    ("label", {"as": "inherited", "by": "inherit"}),
+    ("train", {"as": "net", "labels": "inherited"}),
+    ("score", {"as": "first", "model": "net"}),
+    ("decide", {"from": ["first"]}),
+)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_each_shipped_recipe_is_complete(name):
+    for step in resolve(load_recipe(name)).steps:
+        assert set(step.origins) == set(step.options)
+
+
+def test_every_value_has_an_origin():
+    raw = recipe(("read", {}), ("split", {"folds": 3}), overrides={"split.by": "site"})
+    split = resolve(raw, {"split.folds": 5}).steps[1]
+    assert (split.options["folds"], split.origins["folds"]) == (5, "command line")
+    assert (split.options["by"], split.origins["by"]) == ("site", "recipe")
+    assert split.origins["method"] == "default"
+
+
+def test_a_setting_reaches_inside_a_part():
+    raw = recipe(*LEARNING)
+    train = resolve(raw, {"train.loss.name": "focal", "train.loss.gamma": 1.5}).steps[2]
+    assert train.options["loss"] == {"name": "focal", "gamma": 1.5}
+
+
+def test_a_name_of_a_step_beats_its_kind():
+    steps = (*LEARNING[:2], LEARNING[2], ("train", {"as": "other", "labels": "inherited"}))
+    resolved = resolve(recipe(*steps), {"net.epochs": 7})
+    first, second = resolved.of_kind("train")
+    assert first.options["epochs"] == 7
+    assert second.options["epochs"] != 7
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"split.fold": 3}, BadOption, "Did you mean 'folds'"),
+        ({"splat.folds": 3}, UnknownName, "Did you mean 'split'"),
+        ({"segment.name": "watershet"}, UnknownName, "Did you mean 'watershed'"),
+    ],
+)
+def test_wrong_words_are_answered_with_the_nearest(settings, error, message):
+    raw = recipe(("read", {}), ("segment", {"name": "watershed"}), ("split", {}))
+    with pytest.raises(error, match=message):
+        resolve(raw, settings)
+
+
+@pytest.mark.parametrize(
+    ("task", "scorer", "words"),
+    [
+        ("cell", "cam", "'cam' shows whole fields, and model 'net' learns crops of cells"),
+        ("bag", "field_net", "whole fields"),
+        ("puzzle", "cell_net", "'cell_net' shows crops of cells"),
+        ("image", "cell_net", "task 'image'"),
+    ],
+)
+def test_a_scorer_of_a_model_that_sees_other_pixels_is_refused(task, scorer, words):
+    raw = recipe(*LEARNING)
+    with pytest.raises(BadOption, match=words):
+        resolve(raw, {"train.task": task, "score.by": scorer})
+    # Consistency learns either: the model itself says which.
+    resolve(raw, {"train.task": {"name": "consistency", "size": 64}, "score.by": scorer})
+
+
+@pytest.mark.parametrize("field", [5, [3], {"a": 1}])
+def test_steps_are_named_by_words(field):
+    with pytest.raises(BadOption, match="field names score steps"):
+        resolve(recipe(*LEARNING), {"decide.field": field})
+
+
+def test_an_option_of_another_segmenter_is_refused():
+    raw = recipe(("segment", {"name": "grid", "tile": 64}))
+    assert resolve(raw).steps[0].options["tile"] == 64
+    with pytest.raises(BadOption, match="tyle"):
+        resolve(recipe(("segment", {"name": "grid", "tyle": 64})))
+
+
+def test_a_step_names_only_what_comes_before_it():
+    with pytest.raises(BadOption, match="no train step before"):
+        resolve(recipe(*LEARNING[:2], LEARNING[3]))
+    with pytest.raises(BadOption, match="Did you mean 'inherited'"):
+        resolve(recipe(*LEARNING[:2], ("train", {"labels": "inherit"})))
+
+
+def test_needs_are_roles_of_channels():
+    assert resolve(recipe(("split", {"needs": ["protein"]}))).steps[0].needs == ("protein",)
+    with pytest.raises(BadOption, match="Did you mean 'protein'"):
+        resolve(recipe(("split", {"needs": ["protien"]})))
+
+
+def test_two_steps_of_one_kind_need_two_names():
+    with pytest.raises(BadOption, match="as:"):
+        resolve(recipe(("split", {}), ("split", {})))
+
+
+def test_the_digest_follows_the_values_and_not_their_origin():
+    one = resolve(recipe(("split", {"folds": 2}))).digest
+    assert one == resolve(recipe(("split", {}))).digest
+    assert one != resolve(recipe(("split", {"folds": 3}))).digest
+
+
+@pytest.mark.parametrize("text", ["epochs=3", "train.epochs", "train.x=[", "=3"])
+def test_a_setting_that_is_none_is_refused(text):
+    with pytest.raises(UsageError):
+        parse_setting(text)
+
+
+@given(st.integers() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False))
+def test_settings_are_read_as_yaml(value):
+    text = (
+        str(value).lower()
+        if isinstance(value, bool)
+        else format(value, "f" if isinstance(value, float) else "d")
+    )
+    path, read = parse_setting(f"a.b={text}")
+    assert path == "a.b"
+    assert read == pytest.approx(value, abs=1e-6)
