@@ -18,13 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
+from cellwise.contracts.batch import Pool, When
 from cellwise.lab.simulate.label_checks import FIELD_UM, Check, check_labels, tally
 from cellwise.lab.simulate.world_checks import check_world
 from cellwise.lab.synth.hpa.label_sets import NEGATIVE, Flags
 from cellwise.lab.synth.hpa.labels import draw_samples, make_label_model
 from cellwise.lab.synth.severity import CONTROL, SEVERITIES, Severity, digest, severity_named
 from cellwise.parts.batches import bags
-from cellwise.parts.batches._pool import Pool, When
 
 SMALL_UM = FIELD_UM / 2
 BAG = 16

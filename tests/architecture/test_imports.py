@@ -6,14 +6,14 @@ from pathlib import Path
 from tests.architecture.sources import FILES, SRC, imported, module_name, place, tree_of
 
 FLOORS = (
-    *("errors", "registry", "domain", "store", "kernels", "parts", "stages"),
+    *("errors", "registry", "domain", "contracts", "store", "kernels", "parts", "stages"),
     *("flow", "lab", "app"),
 )
 # The one file of the app that drives a training itself; it is imported when one begins.
 SEGMENTER_TRAINING = "app/train_segmenter/_fit.py"
 DISK_WORDS = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "imread", "imwrite"}
 DISK_ROOMS = ("store/", "flow/", "lab/", "app/", "stages/read/", "stages/export/", "registry.py")
-TORCH_ROOMS = ("parts/", "stages/train/", "stages/score/", SEGMENTER_TRAINING)
+TORCH_ROOMS = ("contracts/", "parts/", "stages/train/", "stages/score/", SEGMENTER_TRAINING)
 LIGHTNING_ROOMS = ("parts/_trainer.py", "stages/train/", SEGMENTER_TRAINING)
 
 

@@ -11,6 +11,8 @@ import torch
 import yaml
 
 import cellwise
+from cellwise.contracts.augmentation import Panel, bound
+from cellwise.contracts.task import Truth
 from cellwise.domain.channels import Channel
 from cellwise.domain.tables import LABELS, SCORES, SITES
 from cellwise.flow.recipe.load import load_recipe
@@ -18,11 +20,9 @@ from cellwise.flow.recipe.resolve import resolve
 from cellwise.lab.simulate import simulate_world
 from cellwise.lab.simulate.request import SimulateRequest
 from cellwise.parts.augment import augmentations
-from cellwise.parts.augment._panel import Panel, bound
 from cellwise.parts.losses import losses
 from cellwise.parts.nets import nets
 from cellwise.parts.tasks import tasks
-from cellwise.parts.tasks._task import Truth
 from cellwise.stages.cells.step import build as build_cells
 from cellwise.stages.decide.adjust import adjusters
 from cellwise.stages.label import labellers

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cellwise.errors import BadOption
 from cellwise.parts.augment import augmentations
-from cellwise.parts.augment._views import VIEWS, turn, turn_back
+from cellwise.parts.views import VIEWS, turn, turn_back
 
 
 def rngs(seed, count):

@@ -6,10 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cellwise.contracts.augmentation import Panel, bound
 from cellwise.domain.channels import Channel
 from cellwise.errors import BadOption
 from cellwise.parts.augment import augmentations
-from cellwise.parts.augment._panel import Panel, bound
 
 ROLES = {"red": "microtubule", "green": "protein", "blue": "nucleus", "yellow": "er"}
 CLASSES = ("Nucleoplasm", "Endoplasmic reticulum", "Microtubules")

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cellwise.contracts.batch import Pool, When
 from cellwise.errors import BadOption
 from cellwise.parts.batches import batches
-from cellwise.parts.batches._pool import Pool, When
 
 SITES = st.lists(st.integers(0, 5), min_size=1, max_size=60).map(lambda s: Pool(np.array(s)))
 

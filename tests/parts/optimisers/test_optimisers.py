@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from cellwise.contracts.optimiser import SHARE, groups
 from cellwise.errors import BadOption
 from cellwise.parts.optimisers import optimisers
-from cellwise.parts.optimisers._groups import SHARE, groups
 
 NAMES = ["adam", "adamw", "sgd", "radam_lookahead"]
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cellwise.contracts.schedule import Moment
 from cellwise.errors import BadOption
 from cellwise.parts.schedules import schedules
-from cellwise.parts.schedules._moment import Moment
 
 NAMES = ["one_cycle", "warm_cosine", "steps", "decay", "poly", "plateau"]
 

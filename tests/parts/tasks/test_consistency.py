@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import nn
 
+from cellwise.contracts.network import Output
+from cellwise.contracts.task import Truth, item_cost
 from cellwise.errors import BadOption
 from cellwise.parts.losses import losses
 from cellwise.parts.nets import nets
-from cellwise.parts.nets._output import Output
 from cellwise.parts.tasks import tasks
-from cellwise.parts.tasks._task import Truth, item_cost
 from cellwise.parts.tasks.consistency import disagreement
 
 BCE = losses.build("bce")

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from cellwise.contracts.task import Truth, label_weights
 from cellwise.errors import BadOption
 from cellwise.parts.losses import losses
 from cellwise.parts.tasks import tasks
-from cellwise.parts.tasks._task import Truth, label_weights
 
 BAGS = torch.tensor([[[1, -1], [0, 2]], [[-0.5, 0.3], [0.7, -0.2]]])
 FIELDS = torch.tensor([[1.0, 0], [0, 1]])

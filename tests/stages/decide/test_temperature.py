@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cellwise.contracts.decider import Bags, Evidence, pooled
 from cellwise.errors import BadOption
 from cellwise.stages.decide import deciders, none, temperature
-from cellwise.stages.decide._fitting import Bags, Evidence, pooled
 
 
 def _evidence(logits, field, labels):

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cellwise.contracts.labeller import Bags
 from cellwise.errors import BadOption
 from cellwise.stages.label import assign, soft
-from cellwise.stages.label._bags import Bags
 from cellwise.stages.label._cover import MOST_LABELS, covering
 
 

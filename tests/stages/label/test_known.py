@@ -7,13 +7,13 @@ import numpy as np
 import polars as pl
 import pytest
 
+from cellwise.contracts.labeller import Bags
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import ChannelFile, Masks, Site
 from cellwise.domain.steps import Job
 from cellwise.domain.tables import CELLS, LABELS, SITES
 from cellwise.errors import BadOption, PreflightError
 from cellwise.stages.label import known
-from cellwise.stages.label._bags import Bags
 from cellwise.stages.label.step import build, work
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.masks import write_masks

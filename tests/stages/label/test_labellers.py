@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cellwise.contracts.labeller import Bags, bag_maximum
 from cellwise.errors import BadOption
 from cellwise.stages.label import inherit, soft
-from cellwise.stages.label._bags import Bags, bag_maximum
 
 
 def _bags(site, field_labels, scores=None, border=None, tiny=None):

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch import nn
 
+from cellwise.contracts.network import Output
 from cellwise.errors import BadOption
-from cellwise.parts.nets._output import Output
 from cellwise.parts.normalise import Normalisation
 from cellwise.stages.score import scorers
 from cellwise.stages.score._scorer import Predictor, SitePixels, combine

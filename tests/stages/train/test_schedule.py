@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cellwise.parts.batches._pool import Pool
+from cellwise.contracts.batch import Pool
 from cellwise.stages.train._material import Material, balance_of
 from cellwise.stages.train._schedule import (
     best_epoch,

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 
 from cellwise.app.train_segmenter.augment import Example, draw_example
 from cellwise.app.train_segmenter.data import Picture
+from cellwise.contracts.schedule import Moment
 from cellwise.errors import BadOption
 from cellwise.parts._trainer import run_trainer, seed_batch, surroundings
 from cellwise.parts.schedules import one_cycle
-from cellwise.parts.schedules._moment import Moment
 from cellwise.stages.train._checkpoint import last_checkpoint, save_checkpoint
 from cellwise.stages.train._schedule import derived_seed
 

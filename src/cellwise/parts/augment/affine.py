@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
+from cellwise.contracts.augmentation import Augment
 from cellwise.errors import BadOption
 from cellwise.parts.augment._chance import check_chance, sometimes
-from cellwise.parts.augment._views import Augment
 
 _PADDINGS = {"mirror": "reflection", "zero": "zeros"}
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
+from cellwise.contracts.augmentation import Augment
 from cellwise.errors import BadOption
 from cellwise.parts.augment._chance import check_chance, sometimes
-from cellwise.parts.augment._views import Augment
 
 
 def build(largest: float = 0.7, chance: float = 0.7) -> Augment:

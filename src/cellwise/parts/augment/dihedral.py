@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cellwise.parts.augment._views import VIEWS, Augment, turn
+from cellwise.contracts.augmentation import Augment
+from cellwise.parts.views import VIEWS, turn
 
 
 def build() -> Augment:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
+from cellwise.contracts.augmentation import Change, ForPanel, Panel
 from cellwise.errors import BadOption
 from cellwise.parts.augment._chance import check_chance
-from cellwise.parts.augment._panel import Change, ForPanel, Panel
 
 _PART = "dim_protein"
 

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cellwise.contracts.augmentation import Augment
 from cellwise.errors import BadOption
 from cellwise.parts.augment._chance import check_chance, sometimes
-from cellwise.parts.augment._views import Augment
 
 
 def build(spread: float = 0.3, chance: float = 1.0) -> Augment:

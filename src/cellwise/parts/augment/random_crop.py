@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from cellwise.contracts.augmentation import Augment
 from cellwise.errors import BadOption
 from cellwise.parts.augment._chance import check_chance, sometimes
-from cellwise.parts.augment._views import Augment
 
 
 def build(least: float = 2 / 3, chance: float = 1.0, side: int = 0) -> Augment:

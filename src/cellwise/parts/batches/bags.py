@@ -7,8 +7,8 @@ says which.
 
 import numpy as np
 
+from cellwise.contracts.batch import Pool, Positions, Sampler, When, even_batches, generator
 from cellwise.errors import BadOption
-from cellwise.parts.batches._pool import Pool, Positions, Sampler, When, even_batches, generator
 
 
 def build(cells: int = 16, per_site: int = 1) -> Sampler:

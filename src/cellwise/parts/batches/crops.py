@@ -5,8 +5,8 @@ Source: the usual shuffle; the bound per field keeps crowded fields from drownin
 
 import numpy as np
 
+from cellwise.contracts.batch import Pool, Positions, Sampler, When, even_batches, generator
 from cellwise.errors import BadOption
-from cellwise.parts.batches._pool import Pool, Positions, Sampler, When, even_batches, generator
 
 
 def build(per_site: int = 0) -> Sampler:

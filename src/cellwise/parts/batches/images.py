@@ -5,7 +5,7 @@ Source: the usual shuffle.
 
 import numpy as np
 
-from cellwise.parts.batches._pool import Pool, Positions, Sampler, When, even_batches, generator
+from cellwise.contracts.batch import Pool, Positions, Sampler, When, even_batches, generator
 
 
 def build() -> Sampler:

@@ -9,9 +9,9 @@ Source: Ilse, Tomczak and Welling 2018 (arXiv 1802.04712), eq. 9, with one atten
 
 from torch import Tensor, nn
 
+from cellwise.contracts.network import Output
 from cellwise.errors import BadOption
 from cellwise.parts.heads._head import MakeHead, check_drop
-from cellwise.parts.nets._output import Output
 
 
 def build(hidden: int = 128, drop: float = 0.0) -> MakeHead:

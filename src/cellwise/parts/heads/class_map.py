@@ -8,8 +8,8 @@ Source: Zhou et al. 2016 (arXiv 1512.04150); the networks of the HPA 2021 system
 
 from torch import Tensor, nn
 
+from cellwise.contracts.network import Output, check_pool, pool_map
 from cellwise.parts.heads._head import MakeHead, check_drop
-from cellwise.parts.nets._output import Output, check_pool, pool_map
 
 
 def build(pool: str = "avg", drop: float = 0.0, *, bias: bool = True) -> MakeHead:

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from cellwise.contracts.network import Output
 from cellwise.errors import BadOption
 from cellwise.parts.heads._head import MakeHead
-from cellwise.parts.nets._output import Output
 
 
 def build(scale: float = 16.0) -> MakeHead:

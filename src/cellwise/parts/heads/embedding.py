@@ -11,9 +11,9 @@ embeddings are this layer of 1,024.
 import torch
 from torch import Tensor, nn
 
+from cellwise.contracts.network import Output
 from cellwise.errors import BadOption
 from cellwise.parts.heads._head import MakeHead, check_drop
-from cellwise.parts.nets._output import Output
 
 
 def build(size: int = 1024, drop: float = 0.5) -> MakeHead:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
+from cellwise.contracts.network import Output
 from cellwise.errors import BadOption
 from cellwise.parts.heads._head import MakeHead, check_drop
-from cellwise.parts.nets._output import Output
 
 
 def build(copies: int = 5, drop: float = 0.5) -> MakeHead:

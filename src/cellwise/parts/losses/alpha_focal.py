@@ -8,8 +8,8 @@ take their share of both terms, each with the weight of its own side.
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from cellwise.contracts.loss import Loss
 from cellwise.errors import BadOption
-from cellwise.parts.losses._checks import Loss
 
 
 def build(alpha: float = 0.25, gamma: float = 2.0) -> Loss:

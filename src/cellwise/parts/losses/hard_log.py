@@ -12,8 +12,8 @@ Galixir (present above 0.6, absent up to 0.4) and "Raman" (above 0, up to 0).
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from cellwise.contracts.loss import Loss
 from cellwise.errors import BadOption
-from cellwise.parts.losses._checks import Loss
 
 
 def build(present: float = 0.0, absent: float = 0.0) -> Loss:

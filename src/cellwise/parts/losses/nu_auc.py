@@ -22,7 +22,7 @@ by the 43rd of the HPA challenge of 2021.
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from cellwise.parts.losses._checks import Loss
+from cellwise.contracts.loss import Loss
 
 
 def build(*, symmetric: bool = True) -> Loss:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
-from cellwise.parts.losses._checks import Loss, with_none
+from cellwise.contracts.loss import Loss, with_none
 
 
 def build(*, none: bool = True) -> Loss:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from cellwise.contracts.loss import Loss
 from cellwise.errors import BadOption
-from cellwise.parts.losses._checks import Loss
 from cellwise.parts.losses.hard_log import hardest, share_of_class
 
 _LEAST = 2

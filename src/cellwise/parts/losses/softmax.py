@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
-from cellwise.parts.losses._checks import Loss, check_smooth, with_none
+from cellwise.contracts.loss import Loss, check_smooth, with_none
 
 
 def build(smooth: float = 0.0, *, none: bool = True) -> Loss:

@@ -12,7 +12,7 @@ winners of the HPA challenge of 2018, and so used by two of the HPA 2021 systems
 import torch
 from torch import Tensor
 
-from cellwise.parts.losses._checks import Loss
+from cellwise.contracts.loss import Loss
 
 
 def build() -> Loss:

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cellwise.contracts.loss import Loss
 from cellwise.errors import BadOption
 from cellwise.parts.losses import losses
-from cellwise.parts.losses._checks import Loss
 
 SHELVES = {"of": "cellwise.parts.losses"}
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from cellwise.contracts.network import MakeNet, Output
 from cellwise.errors import BadOption
 from cellwise.parts.heads import heads
-from cellwise.parts.nets._output import MakeNet, Output
 from cellwise.parts.nets._pretrained import load_file, open_hub
 from cellwise.parts.nets._stem import check_way, pool_after_stem, use_mish, widen_first
 from cellwise.registry import did_you_mean

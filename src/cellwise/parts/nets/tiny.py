@@ -9,8 +9,8 @@ system of Riedel (a 1 x 1 convolution, then pooling).
 
 from torch import Tensor, nn
 
+from cellwise.contracts.network import MakeNet, Output, check_pool, pool_map
 from cellwise.errors import BadOption
-from cellwise.parts.nets._output import MakeNet, Output, check_pool, pool_map
 
 _GROUPS = 4
 

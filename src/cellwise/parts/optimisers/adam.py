@@ -7,7 +7,7 @@ the "center_cells" networks of AllDataAreExt & Galixir.
 import torch
 from torch import nn
 
-from cellwise.parts.optimisers._groups import MakeOptimiser, groups
+from cellwise.contracts.optimiser import MakeOptimiser, groups
 
 
 def build(eps: float = 1e-8, head: float = 1.0) -> MakeOptimiser:

@@ -6,7 +6,7 @@ Source: Loshchilov and Hutter 2019 (arXiv 1711.05101).
 import torch
 from torch import nn
 
-from cellwise.parts.optimisers._groups import MakeOptimiser
+from cellwise.contracts.optimiser import MakeOptimiser
 
 
 def build(eps: float = 1e-8) -> MakeOptimiser:

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from cellwise.contracts.optimiser import MakeOptimiser
 from cellwise.errors import BadOption
-from cellwise.parts.optimisers._groups import MakeOptimiser
 
 
 def build(every: int = 6, pull: float = 0.5) -> MakeOptimiser:

@@ -8,8 +8,8 @@ arguments.
 import torch
 from torch import nn
 
+from cellwise.contracts.optimiser import MakeOptimiser, groups
 from cellwise.errors import BadOption
-from cellwise.parts.optimisers._groups import MakeOptimiser, groups
 
 
 def build(

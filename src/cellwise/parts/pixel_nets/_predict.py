@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from cellwise.errors import FormatError
-from cellwise.parts.augment._views import VIEWS, turn, turn_back
 from cellwise.parts.pixel_nets import pixel_nets
+from cellwise.parts.views import VIEWS, turn, turn_back
 
 Planes = npt.NDArray[np.float32]
 Finish = Callable[[Tensor], Tensor]

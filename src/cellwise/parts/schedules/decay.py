@@ -3,8 +3,8 @@
 Source: the EfficientNets of the HPA 2021 system of Riedel: 0.85 after each epoch.
 """
 
+from cellwise.contracts.schedule import Moment, Schedule
 from cellwise.errors import BadOption
-from cellwise.parts.schedules._moment import Moment, Schedule
 
 
 def build(factor: float = 0.85, every: int = 1) -> Schedule:

@@ -5,8 +5,8 @@ Source: Smith and Topin 2018 (arXiv 1708.07120), "one cycle".
 
 import math
 
+from cellwise.contracts.schedule import Moment, Schedule
 from cellwise.errors import BadOption
-from cellwise.parts.schedules._moment import Moment, Schedule
 
 
 def build(warm: float = 0.2, start: float = 0.04) -> Schedule:

@@ -3,8 +3,8 @@
 Source: the image-level networks of the HPA 2021 system of Riedel: patience 2.
 """
 
+from cellwise.contracts.schedule import Moment, Schedule
 from cellwise.errors import BadOption
-from cellwise.parts.schedules._moment import Moment, Schedule
 
 # A smaller gain than this share of the best so far is none.
 _LEAST_GAIN = 1e-4

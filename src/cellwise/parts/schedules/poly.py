@@ -3,8 +3,8 @@
 Source: the ResNeSt networks of the HPA 2021 system of Riedel, power 0.9, as usual in segmentation.
 """
 
+from cellwise.contracts.schedule import Moment, Schedule
 from cellwise.errors import BadOption
-from cellwise.parts.schedules._moment import Moment, Schedule
 
 
 def build(power: float = 0.9) -> Schedule:

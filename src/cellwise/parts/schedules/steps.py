@@ -6,8 +6,8 @@ Source: the step tables of the HPA 2021 systems AllDataAreExt & Galixir (3e-4, f
 
 from collections.abc import Mapping
 
+from cellwise.contracts.schedule import Moment, Schedule
 from cellwise.errors import BadOption
-from cellwise.parts.schedules._moment import Moment, Schedule
 
 _GALIXIR = {0: 1.0, 4: 0.5, 7: 0.25, 10: 0.1}
 

@@ -6,8 +6,8 @@ Source: the HPA 2021 system AllDataAreExt & Galixir: one epoch at a tenth, then 
 
 import math
 
+from cellwise.contracts.schedule import Moment, Schedule
 from cellwise.errors import BadOption
-from cellwise.parts.schedules._moment import Moment, Schedule
 
 
 def build(warm_epochs: int = 1, start: float = 0.1) -> Schedule:

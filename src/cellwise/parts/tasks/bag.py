@@ -9,10 +9,10 @@ mean pooling 4:1. The cell term is what its description promises and its code le
 
 from torch import Tensor
 
+from cellwise.contracts.loss import Loss
+from cellwise.contracts.task import Task, Truth, item_cost, label_weights, weighted_mean
 from cellwise.errors import BadOption
 from cellwise.parts.batches import bags
-from cellwise.parts.losses._checks import Loss
-from cellwise.parts.tasks._task import Task, Truth, item_cost, label_weights, weighted_mean
 
 NEEDS = ("crops",)
 

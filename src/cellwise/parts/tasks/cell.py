@@ -6,8 +6,8 @@ annotation all enter the same way.
 Source: the cell networks of the HPA 2021 systems "Raman" (soft labels) and AiRLab (hard labels).
 """
 
+from cellwise.contracts.task import Task, item_cost
 from cellwise.parts.batches import crops
-from cellwise.parts.tasks._task import Task, item_cost
 
 NEEDS = ("crops",)
 

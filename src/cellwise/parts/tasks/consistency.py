@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cellwise.contracts.augmentation import ForPanel
+from cellwise.contracts.loss import Loss
+from cellwise.contracts.task import See, Task, Truth, item_cost
 from cellwise.errors import BadOption
 from cellwise.parts.augment import augmentations
-from cellwise.parts.augment._panel import ForPanel
 from cellwise.parts.batches import crops, images
-from cellwise.parts.losses._checks import Loss
-from cellwise.parts.tasks._task import See, Task, Truth, item_cost
 
 SHELVES = {"harder": "cellwise.parts.augment"}
 

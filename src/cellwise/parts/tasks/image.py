@@ -5,9 +5,9 @@ The class map of a network trained this way says where in the field each class w
 Source: the image networks of all four HPA 2021 systems that cellwise unites.
 """
 
+from cellwise.contracts.task import Task, item_cost
 from cellwise.errors import BadOption
 from cellwise.parts.batches import images
-from cellwise.parts.tasks._task import Task, item_cost
 
 NEEDS = ("fields",)
 

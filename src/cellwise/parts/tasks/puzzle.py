@@ -14,11 +14,11 @@ Source: Puzzle-CAM (Jo and Yu 2021, arXiv 2101.11253), and its use by the HPA 20
 import torch
 from torch import Tensor
 
+from cellwise.contracts.loss import Loss
+from cellwise.contracts.network import Output
+from cellwise.contracts.task import See, Task, Truth, item_cost
 from cellwise.errors import BadOption
 from cellwise.parts.batches import images
-from cellwise.parts.losses._checks import Loss
-from cellwise.parts.nets._output import Output
-from cellwise.parts.tasks._task import See, Task, Truth, item_cost
 
 NEEDS = ("fields",)
 

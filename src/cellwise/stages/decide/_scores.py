@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from cellwise.contracts.adjuster import Cells, Floats
 from cellwise.domain.tables import SCORES
 from cellwise.errors import FormatError
 from cellwise.stages.decide.adjust import adjusters
-from cellwise.stages.decide.adjust._cells import Cells, Floats
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.tables import read_classes, read_table
 

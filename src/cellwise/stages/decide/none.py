@@ -1,6 +1,6 @@
 """Scores become probabilities as they are: the sigmoid of the logit, nothing fitted."""
 
-from cellwise.stages.decide._fitting import Decider, Evidence, Fitted
+from cellwise.contracts.decider import Decider, Evidence, Fitted
 
 
 def build() -> Decider:

@@ -17,8 +17,7 @@ Source: temperature scaling of Guo et al. 2017 (arXiv 1706.04599), carried over 
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 
-from cellwise.errors import BadOption
-from cellwise.stages.decide._fitting import (
+from cellwise.contracts.decider import (
     POOLINGS,
     Bags,
     Decider,
@@ -27,6 +26,7 @@ from cellwise.stages.decide._fitting import (
     Floats,
     pooled,
 )
+from cellwise.errors import BadOption
 
 COLDEST, HOTTEST = 0.2, 10.0
 _MOST_BIAS = 10.0

@@ -14,8 +14,7 @@ Source: equal parts by biases is the optimal transport of Asano, Rupprecht and V
 import numpy as np
 import numpy.typing as npt
 
-from cellwise.errors import BadOption
-from cellwise.stages.label._bags import (
+from cellwise.contracts.labeller import (
     SUPPORTED,
     UNSCORED,
     Bags,
@@ -25,6 +24,7 @@ from cellwise.stages.label._bags import (
     answers,
     weights,
 )
+from cellwise.errors import BadOption
 from cellwise.stages.label._cover import covering
 
 NEEDS = ("scores",)

@@ -3,8 +3,8 @@
 Source: the plainest weak labelling, first lap of the HPA 2021 systems (AiRLab, Galixir, "Raman").
 """
 
+from cellwise.contracts.labeller import INHERITED, Bags, CellLabels, Labeller, weights
 from cellwise.errors import BadOption
-from cellwise.stages.label._bags import INHERITED, Bags, CellLabels, Labeller, weights
 
 
 def build(border: float = 1.0, tiny: float = 1.0) -> Labeller:

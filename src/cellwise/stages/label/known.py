@@ -16,9 +16,9 @@ classes (the mitotic spindle of the HPA 2021 challenge).
 import numpy as np
 import numpy.typing as npt
 
+from cellwise.contracts.labeller import INHERITED, KNOWN, UNKNOWN, Bags, CellLabels, Flags, Labeller
 from cellwise.errors import BadOption
 from cellwise.registry import did_you_mean
-from cellwise.stages.label._bags import INHERITED, KNOWN, UNKNOWN, Bags, CellLabels, Flags, Labeller
 
 NEEDS = ("truth",)
 

@@ -25,8 +25,7 @@ Ghahramani 2002 (NIPS 15), as in the progressive identification of Lv et al. 202
 import numpy as np
 from scipy.special import expit
 
-from cellwise.errors import BadOption
-from cellwise.stages.label._bags import (
+from cellwise.contracts.labeller import (
     SUPPORTED,
     UNSCORED,
     Bags,
@@ -38,6 +37,7 @@ from cellwise.stages.label._bags import (
     bag_maximum,
     weights,
 )
+from cellwise.errors import BadOption
 
 NEEDS = ("scores",)
 

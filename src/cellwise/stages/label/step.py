@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from cellwise.contracts.labeller import Bags, CellLabels
 from cellwise.domain.classes import ClassList
 from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import CELLS, FOLDS, LABELS, SCORES, SITES
 from cellwise.errors import BadOption, FormatError, PreflightError
 from cellwise.registry import split_spec
 from cellwise.stages.label import labellers
-from cellwise.stages.label._bags import Bags, CellLabels
 from cellwise.stages.label._truth import true_labels
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.tables import read_classes, read_table, write_table

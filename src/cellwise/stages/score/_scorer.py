@@ -7,11 +7,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from cellwise.contracts.network import Output
 from cellwise.errors import BadOption
-from cellwise.parts.augment._views import FLIPS, VIEWS
-from cellwise.parts.nets._output import Output
 from cellwise.parts.normalise import Normalisation
 from cellwise.parts.precision import calculating
+from cellwise.parts.views import FLIPS, VIEWS
 
 # [view, cell, class] logits; a scorer of fields gives one row in place of the cells.
 Views = Tensor

@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.nn.functional import silu
 
 from cellwise.errors import BadOption
-from cellwise.parts.augment._views import turn, turn_back
 from cellwise.parts.resize import resize
+from cellwise.parts.views import turn, turn_back
 from cellwise.stages.score._scorer import Predictor, Scorer, SitePixels, Views, views_of
 
 NEEDS = ("fields",)

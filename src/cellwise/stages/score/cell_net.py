@@ -6,7 +6,7 @@ draws views by chance, here all eight are taken, so that a score never depends o
 
 import torch
 
-from cellwise.parts.augment._views import turn
+from cellwise.parts.views import turn
 from cellwise.stages.score._scorer import Predictor, Scorer, SitePixels, Views, views_of
 
 NEEDS = ("crops",)

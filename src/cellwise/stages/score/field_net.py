@@ -7,7 +7,7 @@ Source: the image-level networks beside the cell networks of the HPA 2021 system
 
 import torch
 
-from cellwise.parts.augment._views import turn
+from cellwise.parts.views import turn
 from cellwise.stages.score._scorer import Predictor, Scorer, SitePixels, Views, views_of
 
 NEEDS = ("fields",)

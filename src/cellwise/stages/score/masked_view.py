@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from cellwise.errors import BadOption
-from cellwise.parts.augment._views import turn
 from cellwise.parts.resize import resize
+from cellwise.parts.views import turn
 from cellwise.stages.score._scorer import Predictor, Scorer, SitePixels, Views, views_of
 
 NEEDS = ("fields",)

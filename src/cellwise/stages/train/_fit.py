@@ -13,14 +13,14 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
+from cellwise.contracts.batch import Positions, When
+from cellwise.contracts.network import Output
+from cellwise.contracts.optimiser import SHARE
+from cellwise.contracts.schedule import Moment
+from cellwise.contracts.task import Truth
 from cellwise.errors import BadOption
 from cellwise.parts._trainer import run_trainer, seed_batch, surroundings
-from cellwise.parts.batches._pool import Positions, When
-from cellwise.parts.nets._output import Output
 from cellwise.parts.normalise import relative
-from cellwise.parts.optimisers._groups import SHARE
-from cellwise.parts.schedules._moment import Moment
-from cellwise.parts.tasks._task import Truth
 from cellwise.stages.train._average import WeightAverage
 from cellwise.stages.train._checkpoint import last_checkpoint, save_checkpoint
 from cellwise.stages.train._judge import judge, truth_of

@@ -9,8 +9,8 @@ import torch
 from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 
-from cellwise.parts.batches._pool import Positions, When
-from cellwise.parts.tasks._task import Truth
+from cellwise.contracts.batch import Positions, When
+from cellwise.contracts.task import Truth
 from cellwise.stages.train._material import Material, Plan
 
 _PRESENT = 0.5

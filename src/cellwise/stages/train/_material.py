@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cellwise.parts.augment._panel import Change
-from cellwise.parts.batches._pool import Pool
-from cellwise.parts.losses._checks import Loss
+from cellwise.contracts.augmentation import Change
+from cellwise.contracts.batch import Pool
+from cellwise.contracts.loss import Loss
+from cellwise.contracts.optimiser import MakeOptimiser
+from cellwise.contracts.schedule import Schedule
+from cellwise.contracts.task import Task
 from cellwise.parts.normalise import Normalisation
-from cellwise.parts.optimisers._groups import MakeOptimiser
-from cellwise.parts.schedules._moment import Schedule
-from cellwise.parts.tasks._task import Task
 
 Floats = npt.NDArray[np.float32]
 Read = Callable[[npt.NDArray[np.int64]], Floats]

@@ -6,18 +6,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from cellwise.contracts.augmentation import Change, ForPanel, Panel, bound
+from cellwise.contracts.batch import When
+from cellwise.contracts.task import Task
 from cellwise.domain.steps import Job
 from cellwise.errors import BadOption
 from cellwise.parts.augment import augmentations
-from cellwise.parts.augment._panel import Change, ForPanel, Panel, bound
-from cellwise.parts.batches._pool import When
 from cellwise.parts.losses import losses
 from cellwise.parts.normalise import fit as fit_normalisation
 from cellwise.parts.optimisers import optimisers
 from cellwise.parts.precision import resolve
 from cellwise.parts.schedules import schedules
 from cellwise.parts.tasks import tasks
-from cellwise.parts.tasks._task import Task
 from cellwise.stages.train._material import Material, Plan, balance_of
 from cellwise.stages.train._schedule import derived_seed
 

@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from cellwise.contracts.batch import Pool
+from cellwise.contracts.task import Task
 from cellwise.domain.channels import Channel
 from cellwise.domain.classes import ClassList
 from cellwise.domain.steps import Job
 from cellwise.domain.tables import CELLS, FOLDS, LABELS, SITES
 from cellwise.errors import BadOption, FormatError, PreflightError
-from cellwise.parts.batches._pool import Pool
-from cellwise.parts.tasks._task import Task
 from cellwise.registry import did_you_mean
 from cellwise.stages.train._fields import FieldStore
 from cellwise.stages.train._material import Floats, Material

@@ -234,7 +234,7 @@ class _Share:
 def _train(job: Job, options: Options, *, found: Any, fold: int | None, report: Report) -> None:
     import torch
 
-    from cellwise.parts.augment._panel import Panel
+    from cellwise.contracts.augmentation import Panel
     from cellwise.stages.train._bundle import begin, make_card
     from cellwise.stages.train._fit import fit
     from cellwise.stages.train._material import Place

@@ -13,7 +13,7 @@ Source: the softmax of multinomial logistic regression, read one class against t
 
 import numpy as np
 
-from cellwise.stages.decide.adjust._cells import Adjuster, Cells, Floats
+from cellwise.contracts.adjuster import Adjuster, Cells, Floats
 
 
 def build(*, none: bool = True) -> Adjuster:

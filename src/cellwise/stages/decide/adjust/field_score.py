@@ -10,8 +10,7 @@ who found the product better than the average); the average is from Riedel (21st
 import numpy as np
 from scipy.special import expit
 
-from cellwise.errors import BadOption
-from cellwise.stages.decide.adjust._cells import (
+from cellwise.contracts.adjuster import (
     Adjuster,
     Cells,
     Floats,
@@ -19,6 +18,7 @@ from cellwise.stages.decide.adjust._cells import (
     logit,
     logit_of_log,
 )
+from cellwise.errors import BadOption
 
 NEEDS = ("field",)
 _WAYS = ("product", "mean", "geometric")

@@ -9,14 +9,14 @@ inside, on fields of 2048 pixels, are given here as shares of the run's median c
 
 import numpy as np
 
-from cellwise.errors import BadOption
-from cellwise.stages.decide.adjust._cells import (
+from cellwise.contracts.adjuster import (
     Adjuster,
     Cells,
     Floats,
     log_chance,
     logit_of_log,
 )
+from cellwise.errors import BadOption
 
 
 def build(edge: float = 0.8, inner: float = 0.32) -> Adjuster:

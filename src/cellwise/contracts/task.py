@@ -7,9 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from cellwise.parts.batches._pool import Sampler
-from cellwise.parts.losses._checks import Loss
-from cellwise.parts.nets._output import Output
+from cellwise.contracts.batch import Sampler
+from cellwise.contracts.loss import Loss
+from cellwise.contracts.network import Output
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from cellwise.domain.channels import Channel
 from cellwise.errors import BadOption
-from cellwise.parts.augment._views import Augment
 
+# (batch [item, channel, y, x], one generator per item) -> batch of the same shape.
+Augment = Callable[[Tensor, Sequence[np.random.Generator]], Tensor]
 # (batch [item, channel, y, x], targets [item, class], one generator per item) -> both, changed.
 Change = Callable[[Tensor, Tensor, Sequence[np.random.Generator]], tuple[Tensor, Tensor]]
 

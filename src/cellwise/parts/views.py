@@ -1,13 +1,7 @@
 """The eight ways to turn and mirror a square picture, and how to undo each."""
 
-from collections.abc import Callable, Sequence
-
-import numpy as np
 import torch
 from torch import Tensor
-
-# (batch [item, channel, y, x], one generator per item) -> batch of the same shape.
-Augment = Callable[[Tensor, Sequence[np.random.Generator]], Tensor]
 
 VIEWS = tuple(range(8))
 # As it is, upside down and mirrored (a half turn), and mirrored each way.

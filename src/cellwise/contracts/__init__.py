@@ -1,0 +1,1 @@
+"""What a component of each kind is given and what it gives back: the public protocols."""
