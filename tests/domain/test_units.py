@@ -144,9 +144,11 @@ def test_ids_as_they_are_written():
 
 
 def test_a_table_without_metadata_has_cells_and_sites_only():
-    sites = pl.DataFrame({"site_id": ["s"]})
+    sites = pl.DataFrame({"site_id": ["s", "t"]})
     units = units_table(sites, pl.DataFrame({"site_id": ["s"], "cell_id": [3]}))
-    assert units.select("unit", "unit_id").rows() == [("cell", "s/3"), ("site", "s")]
+    names = units.select("unit", "unit_id").rows()
+    assert names == [("cell", "s/3"), ("site", "s"), ("site", "t")]
+    assert units.drop("unit", "unit_id", "site").null_count().rows() == [(3,) * 4]
 
 
 def test_numbers_rise_by_first_appearance_and_the_unknown_stand_alone():

@@ -62,7 +62,8 @@ def places(table: pl.DataFrame) -> pl.DataFrame:
     Args:
         table: Rows with any of the columns `Metadata_Experiment`, `_Plate`, `_Well`, `_CellType`.
     """
-    named = table.select(_name(table, level, column) for level, column in _COLUMNS.items())
+    # Not `select`, which gives a single row where no column is there.
+    named = table.with_columns(_name(table, level, column) for level, column in _COLUMNS.items())
     joined = {
         PLATE: pl.concat_str(pl.col(EXPERIMENT).fill_null(""), PLATE, separator="/"),
         WELL: pl.concat_str(pl.col(EXPERIMENT, PLATE).fill_null(""), pl.col(WELL), separator="/"),

@@ -193,7 +193,7 @@ def test_uncertainty_runs_from_sure_to_a_coin():
 def test_scores_over_other_classes_are_refused(maker):
     maker.write(_fields())
     maker.scores([Field("s1", None, [[1.0, 1.0]])], classes=("a", "b"), negative=None, name="main")
-    with pytest.raises(FormatError, match="the run's are"):
+    with pytest.raises(FormatError, match="the run's classes are"):
         maker.decide(**PLAIN)
 
 

@@ -152,7 +152,8 @@ def finish(job: Job, shards: Mapping[str, str]) -> dict[str, Any]:
 
 def run_channels(run: RunFolder) -> tuple[Channel, ...]:
     """The channels that most sites of a run have, in table order; every site must have them."""
-    rows = read_table(run.sites, SITES).filter(pl.col("status") == "ok")
+    columns = ["site_id", "channel", "role", "status"]
+    rows = read_table(run.sites, SITES, columns=columns).filter(pl.col("status") == "ok")
     sets = rows.group_by("site_id", maintain_order=True).agg("channel", "role")
     counts = sets.group_by("channel", "role").len()
     if counts.is_empty():

@@ -18,7 +18,7 @@ import polars as pl
 from cellwise.contracts.decider import Evidence, Fitted
 from cellwise.domain.classes import ClassList
 from cellwise.domain.steps import Job, Report
-from cellwise.domain.tables import CELLS, FOLDS, PREDICTIONS, SITES, WELLS
+from cellwise.domain.tables import CELLS, PREDICTIONS, WELLS
 from cellwise.errors import BadOption, FormatError
 from cellwise.registry import did_you_mean, split_spec
 from cellwise.stages.decide import deciders
@@ -29,6 +29,7 @@ from cellwise.stages.decide._wells import wells_frame
 from cellwise.stages.decide.adjust import adjusters
 from cellwise.store.atomic import write_text, writing
 from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.run_tables import RunTables, labels_matrix
 from cellwise.store.run.tables import read_table, write_table
 
 VERSION = 1
@@ -101,14 +102,13 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     sites = _sites(run)
     cells = read_table(run.cells, CELLS).sort(_KEY)
     report(0, 2, f"{len(cells)} cells")
-    cells = cells.join(sites.select("site_id", "fold"), on="site_id", how="left").sort(_KEY)
     logits, unseen = adjusted_scores(
         run, cells, classes.positive,
         names=options.scores, fields=options.field, adjust=options.adjust,
     )  # fmt: skip
     scored = np.isfinite(logits).all(axis=1)
     decision = fitted or _fit(options, classes, sites, cells, logits, scored & unseen)
-    cells, logits = cells.drop("fold").filter(pl.Series(scored)), logits[scored]
+    cells, logits = cells.filter(pl.Series(scored)), logits[scored]
     report(1, 2, "probabilities")
     chance = decision.probabilities(logits)
     _write(run, job.name, decision, predictions_frame(cells, sites, chance, decision), chance)
@@ -138,12 +138,11 @@ def _stored(run: RunFolder, name: str) -> Decision:
 
 def _sites(run: RunFolder) -> pl.DataFrame:
     """One row per site: `site_id`, `part`, `labels`, `fold`, `Metadata_*`."""
-    frame = read_table(run.sites, SITES).unique("site_id", keep="first", maintain_order=True)
+    tables = RunTables(run)
+    frame = tables.sites()
     metadata = [name for name in frame.columns if name.startswith("Metadata_")]
-    frame = frame.select("site_id", "part", "labels", *metadata).sort("site_id")
-    if not run.folds.exists():
-        return frame.with_columns(fold=pl.lit(None, dtype=pl.Int32))
-    folds = read_table(run.folds, FOLDS).select("site_id", "fold")
+    frame = frame.select("site_id", "part", "labels", *metadata)
+    folds = tables.folds().select("site_id", "fold")
     return frame.join(folds, on="site_id", how="left", maintain_order="left")
 
 
@@ -160,13 +159,11 @@ def _fit(
     known = known.join(held, on="site_id", how="semi", maintain_order="left")
     index = {site: row for row, site in enumerate(known["site_id"])}
     field = np.array([index.get(site, -1) for site in cells["site_id"]], np.int64)
-    words = known["labels"].to_list()
-    labels = np.array([[name in w for name in classes.positive] for w in words], dtype=bool)
-    labels = labels.reshape(len(words), len(classes.positive))
+    labels = labels_matrix(known["labels"], classes.positive)
     used = (field >= 0) & clean
     none = (0.0,) * len(classes.positive)
     fitted = Fitted((1.0,) * len(none), none, "none", "noisy_or")
-    if len(words):
+    if len(known):
         fitted = deciders.build(options.by)(Evidence(logits[used], field[used], labels))
     return Decision(
         classes=classes.names,
@@ -180,7 +177,7 @@ def _fit(
         scores=options.scores,
         field=", ".join(options.field),
         adjust=tuple(json.dumps(spec, sort_keys=True) for spec in options.adjust),
-        n_fields=len(words),
+        n_fields=len(known),
         n_cells=int(used.sum()),
         positives=tuple(int(n) for n in labels.sum(axis=0)),
     )

@@ -14,7 +14,7 @@ import polars as pl
 
 from cellwise.domain.classes import ClassList
 from cellwise.domain.steps import Job, Report
-from cellwise.domain.tables import FOLDS, PREDICTIONS, WELLS
+from cellwise.domain.tables import PREDICTIONS, WELLS
 from cellwise.errors import BadOption, PreflightError
 from cellwise.stages.evaluate._plates import plate_results
 from cellwise.stages.evaluate._weak import Results, Settings, weak_results
@@ -22,6 +22,7 @@ from cellwise.stages.evaluate.field_agreement import POOLINGS
 from cellwise.store.atomic import write_text
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.metrics import to_json, write_metrics
+from cellwise.store.run.run_tables import RunTables
 from cellwise.store.run.tables import read_table
 
 VERSION = 1
@@ -96,9 +97,7 @@ def _decision(run: RunFolder, name: str) -> dict[str, Any]:
 
 
 def _groups(run: RunFolder) -> dict[str, str]:
-    if not run.folds.exists():
-        return {}
-    rows = read_table(run.folds, FOLDS).select("site_id", "group").drop_nulls().rows()
+    rows = RunTables(run).folds().select("site_id", "group").drop_nulls().rows()
     return {str(site): str(group) for site, group in rows}
 
 
