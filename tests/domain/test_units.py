@@ -11,9 +11,9 @@ from cellwise.domain.units import (
     LEVELS,
     cell_unit_ids,
     cells_of_ids,
+    group_numbers,
     group_of,
     members,
-    numbered,
     parents,
     places,
     units_table,
@@ -154,10 +154,10 @@ def test_a_table_without_metadata_has_cells_and_sites_only():
 def test_numbers_rise_by_first_appearance_and_the_unknown_stand_alone():
     groups = pl.Series(["w2", "w1", None, "w2", None, None])
     alone = pl.Series(["a", "b", "c", "d", "e", "c"])
-    assert numbered([groups], alone).tolist() == [0, 1, 2, 0, 3, 2]
+    assert group_numbers([groups], alone).tolist() == [0, 1, 2, 0, 3, 2]
     folds = pl.Series([0, 0, 0, 1, 0, 0])
-    assert numbered([groups, folds], alone).tolist() == [0, 1, 2, 3, 4, 2]
-    empty = numbered([pl.Series([], dtype=pl.String)], pl.Series([], dtype=pl.String))
+    assert group_numbers([groups, folds], alone).tolist() == [0, 1, 2, 3, 4, 2]
+    empty = group_numbers([pl.Series([], dtype=pl.String)], pl.Series([], dtype=pl.String))
     assert empty.dtype == np.int64
     assert len(empty) == 0
 

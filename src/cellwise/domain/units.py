@@ -170,7 +170,7 @@ def members(units: pl.DataFrame, unit: str, unit_id: str, *, of: str) -> pl.Data
     return units.filter(inside).filter(pl.col("unit") == of)
 
 
-def numbered(groups: Sequence[pl.Series], alone: pl.Series) -> npt.NDArray[np.int64]:
+def group_numbers(groups: Sequence[pl.Series], alone: pl.Series) -> npt.NDArray[np.int64]:
     """A number per row, 0, 1, ... by first appearance: equal where all of `groups` are equal.
 
     Rows without the first of `groups` are together where `alone` is equal: a site that names no

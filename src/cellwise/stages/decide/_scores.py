@@ -8,7 +8,7 @@ import numpy.typing as npt
 import polars as pl
 
 from cellwise.contracts.adjuster import Cells, Floats
-from cellwise.domain.units import CELL, SITE, numbered
+from cellwise.domain.units import CELL, SITE, group_numbers
 from cellwise.stages.decide.adjust import adjusters
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.run_tables import RunTables
@@ -93,7 +93,7 @@ def _field_logits(
     if (frame["unit"] == SITE).any():
         frame = frame.filter(pl.col("unit") == SITE)
     values = frame["score"].to_numpy().reshape(len(frame), len(classes)).astype(np.float64)
-    number = numbered([frame["site_id"]], frame["site_id"])
+    number = group_numbers([frame["site_id"]], frame["site_id"])
     fields = frame.unique("site_id", keep="first", maintain_order=True)
     highest = np.full((len(fields), len(classes)), -np.inf)
     np.maximum.at(highest, number, values)

@@ -2,8 +2,8 @@
 
 Reads cells, sites, folds and scores; fits on labelled out-of-fold cells (or takes the decision of a
 finished run) and writes `decisions/<step>.json`, `predictions.parquet` and, where wells exist,
-`wells.parquet`. A step with another name than `decide` writes `predictions_<step>.parquet` and
-`wells_<step>.parquet`, so that a control model stands beside the main one.
+`predictions_well.parquet` and `wells.parquet`. A step with another name than `decide` writes
+`predictions_<step>.parquet` and so on, so that a control model stands beside the main one.
 """
 
 import json
@@ -18,14 +18,16 @@ import polars as pl
 from cellwise.contracts.decider import Evidence, Fitted
 from cellwise.domain.classes import ClassList
 from cellwise.domain.steps import Job, Report
-from cellwise.domain.tables import CELLS, PREDICTIONS, WELLS
+from cellwise.domain.tables import CELLS, PREDICTIONS, WELL_PREDICTIONS, WELLS, TableKind
+from cellwise.domain.units import WELL
 from cellwise.errors import BadOption, FormatError
 from cellwise.registry import did_you_mean, split_spec
 from cellwise.stages.decide import deciders
 from cellwise.stages.decide._decision import Decision
 from cellwise.stages.decide._predictions import MOST_COLUMNS, predictions_frame
 from cellwise.stages.decide._scores import adjusted_scores
-from cellwise.stages.decide._wells import wells_frame
+from cellwise.stages.decide._well_predictions import well_predictions
+from cellwise.stages.decide._wells import Wells, find_wells, wells_frame
 from cellwise.stages.decide.adjust import adjusters
 from cellwise.store.atomic import write_text, writing
 from cellwise.store.run.folder import RunFolder, read_json
@@ -93,8 +95,14 @@ def work(job: Job, report: Report) -> dict[str, Any]:
 
     Raises:
         FormatError: Scores over other classes than the run's.
-        BadOption: A threshold for a class that does not exist.
+        BadOption: A threshold for a class that does not exist, or a step named as the table of
+            wells is.
     """
+    if job.name == WELL or job.name.startswith(f"{WELL}_"):
+        raise BadOption(
+            f"decide: a step called {job.name!r} would write over the table of wells, "
+            "predictions_well.parquet. Give it another name with 'as:'."
+        )
     options = build(**{"from_" if k == "from" else k: v for k, v in job.options.items()})
     run = RunFolder(job.run)
     fitted = None if job.fitted is None else _stored(RunFolder(job.fitted), job.name)
@@ -111,15 +119,16 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     cells, logits = cells.filter(pl.Series(scored)), logits[scored]
     report(1, 2, "probabilities")
     chance = decision.probabilities(logits)
-    _write(run, job.name, decision, predictions_frame(cells, sites, chance, decision), chance)
-    wells = wells_frame(cells, sites, chance, decision, seed=job.seed)
-    if wells is not None:
-        write_table(_beside(run.wells, job.name), WELLS, wells)
+    write_text(run.decision(job.name), json.dumps(decision.to_json(), indent=1, ensure_ascii=False))
+    frame = predictions_frame(cells, sites, chance, decision)
+    _write(_beside(run.predictions, job.name), PREDICTIONS, frame, chance, decision)
+    wells = find_wells(cells, sites, chance, decision)
+    _write_wells(run, job, wells, decision)
     report(2, 2, "done")
     return {
         "cells": len(cells),
         "unscored": int((~scored).sum()),
-        "wells": 0 if wells is None else len(wells),
+        "wells": 0 if wells is None else len(wells.table),
         "fields_used": decision.n_fields,
     }
 
@@ -199,18 +208,27 @@ def _beside(path: Path, name: str) -> Path:
     return path if name == "decide" else path.with_name(f"{path.stem}_{name}{path.suffix}")
 
 
+def _write_wells(run: RunFolder, job: Job, wells: Wells | None, decision: Decision) -> None:
+    path = _beside(run.predictions_well, job.name)
+    if wells is None:
+        # Of an earlier reading of the folder: whoever finds the table believes it.
+        path.unlink(missing_ok=True)
+        return
+    frame, chance = well_predictions(wells, decision)
+    _write(path, WELL_PREDICTIONS, frame, chance, decision)
+    table = wells_frame(wells, decision, seed=job.seed)
+    write_table(_beside(run.wells, job.name), WELLS, table)
+
+
 def _write(
-    run: RunFolder,
-    name: str,
-    decision: Decision,
+    path: Path,
+    kind: TableKind,
     frame: pl.DataFrame,
     chance: npt.NDArray[np.float32],
+    decision: Decision,
 ) -> None:
-    content = json.dumps(decision.to_json(), indent=1, ensure_ascii=False)
-    write_text(run.decision(name), content)
-    path = _beside(run.predictions, name)
     if len(decision.classes) > MOST_COLUMNS:
         # Before the table: whoever sees the table finds the array of the same rows.
         with writing(path.with_suffix(".npy")) as partial:
             np.save(partial, chance)
-    write_table(path, PREDICTIONS, frame, classes=decision.classes)
+    write_table(path, kind, frame, classes=decision.classes)

@@ -13,7 +13,7 @@ from cellwise.domain.channels import Channel
 from cellwise.domain.classes import ClassList
 from cellwise.domain.steps import Job
 from cellwise.domain.tables import CELLS, LABELS
-from cellwise.domain.units import ABOVE_SITES, SITE, group_of, numbered, units_table
+from cellwise.domain.units import ABOVE_SITES, SITE, group_numbers, group_of, units_table
 from cellwise.errors import BadOption, FormatError, PreflightError
 from cellwise.registry import did_you_mean
 from cellwise.stages.train._fields import FieldStore
@@ -174,7 +174,7 @@ def _groups(sites: pl.DataFrame) -> Pool:
     return Pool(
         np.arange(len(sites)),
         {
-            level: numbered([group_of(units, level), *apart], sites["site_id"])
+            level: group_numbers([group_of(units, level), *apart], sites["site_id"])
             for level in ABOVE_SITES
         },
     )
