@@ -35,7 +35,7 @@ from cellwise.store.atomic import write_text
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.masks import mask_path, read_labels
 from cellwise.store.run.metrics import as_content, to_json
-from cellwise.store.run.run_tables import RunTables
+from cellwise.store.run.reader import RunReader
 from cellwise.store.run.tables import read_table
 from cellwise.store.worlds.truth import Truth
 
@@ -134,7 +134,7 @@ def _run_parts(run: RunFolder) -> dict[str, str]:
     """Part of every field that the run has read."""
     if not run.sites.is_file():
         raise PreflightError(f"{run.path} is not a run folder: it holds no sites.parquet.")
-    rows = RunTables(run).sites().select("site_id", "part").rows()
+    rows = RunReader(run).sites().select("site_id", "part").rows()
     return {str(site): str(part) for site, part in rows}
 
 
@@ -155,7 +155,7 @@ def _out_of_fold(run: RunFolder, sites: list[str]) -> tuple[list[str], int]:
     """The fields that some model has not seen, and how many others there are."""
     if not run.folds.is_file():
         return sites, 0
-    folds = RunTables(run).folds().filter(pl.col("fold").is_not_null())
+    folds = RunReader(run).folds().filter(pl.col("fold").is_not_null())
     held = set(folds["site_id"].to_list())
     kept = [site for site in sites if site in held]
     return kept, len(sites) - len(kept)

@@ -11,7 +11,7 @@ from cellwise.contracts.adjuster import Cells, Floats
 from cellwise.domain.units import CELL, SITE, group_numbers
 from cellwise.stages.decide.adjust import adjusters
 from cellwise.store.run.folder import RunFolder
-from cellwise.store.run.run_tables import RunTables
+from cellwise.store.run.reader import RunReader
 
 _KEY = ["site_id", "cell_id"]
 
@@ -74,7 +74,7 @@ def _mean_logits(
     unseen = np.ones(len(cells), dtype=bool)
     place = cells.select(_KEY).with_row_index("place")
     for name in names:
-        frame = RunTables(run).scores(name, classes).filter(pl.col("unit") == CELL)
+        frame = RunReader(run).scores(name, classes).filter(pl.col("unit") == CELL)
         found = place.join(frame, on=_KEY, how="inner")
         if len(found):
             rows = found["place"].to_numpy()
@@ -89,7 +89,7 @@ def _field_logits(
     run: RunFolder, name: str, cells: pl.DataFrame, classes: tuple[str, ...]
 ) -> tuple[Floats, Flags]:
     """The score of each cell's field, NaN where the set lacks it; and which are out of fold."""
-    frame = RunTables(run).scores(name, classes)
+    frame = RunReader(run).scores(name, classes)
     if (frame["unit"] == SITE).any():
         frame = frame.filter(pl.col("unit") == SITE)
     values = frame["score"].to_numpy().reshape(len(frame), len(classes)).astype(np.float64)

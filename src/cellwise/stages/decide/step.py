@@ -31,7 +31,7 @@ from cellwise.stages.decide._wells import Wells, find_wells, wells_frame
 from cellwise.stages.decide.adjust import adjusters
 from cellwise.store.atomic import write_text, writing
 from cellwise.store.run.folder import RunFolder, read_json
-from cellwise.store.run.run_tables import RunTables, labels_matrix
+from cellwise.store.run.reader import RunReader, labels_matrix
 from cellwise.store.run.tables import read_table, write_table
 
 VERSION = 1
@@ -147,7 +147,7 @@ def _stored(run: RunFolder, name: str) -> Decision:
 
 def _sites(run: RunFolder) -> pl.DataFrame:
     """One row per site: `site_id`, `part`, `labels`, `fold`, `Metadata_*`."""
-    tables = RunTables(run)
+    tables = RunReader(run)
     frame = tables.sites()
     metadata = [name for name in frame.columns if name.startswith("Metadata_")]
     frame = frame.select("site_id", "part", "labels", *metadata)

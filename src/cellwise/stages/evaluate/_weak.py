@@ -12,7 +12,7 @@ from cellwise.domain.units import WELL, group_numbers, places
 from cellwise.stages.evaluate import accuracy, average_precision, calibration, field_agreement
 from cellwise.stages.evaluate._bootstrap import Floats, Groups, numbered
 from cellwise.store.run.metrics import Metric
-from cellwise.store.run.run_tables import labels_matrix
+from cellwise.store.run.reader import labels_matrix
 
 # With fewer groups their bootstrap says little about groups not seen; units are drawn instead.
 LEAST_GROUPS = 10

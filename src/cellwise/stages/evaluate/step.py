@@ -22,7 +22,7 @@ from cellwise.stages.evaluate.field_agreement import POOLINGS
 from cellwise.store.atomic import write_text
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.metrics import to_json, write_metrics
-from cellwise.store.run.run_tables import RunTables
+from cellwise.store.run.reader import RunReader
 from cellwise.store.run.tables import read_table
 
 VERSION = 1
@@ -97,7 +97,7 @@ def _decision(run: RunFolder, name: str) -> dict[str, Any]:
 
 
 def _groups(run: RunFolder) -> dict[str, str]:
-    rows = RunTables(run).folds().select("site_id", "group").drop_nulls().rows()
+    rows = RunReader(run).folds().select("site_id", "group").drop_nulls().rows()
     return {str(site): str(group) for site, group in rows}
 
 

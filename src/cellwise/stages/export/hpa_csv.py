@@ -12,7 +12,7 @@ from typing import TextIO
 
 import polars as pl
 
-from cellwise.domain.units import CELL
+from cellwise.domain.tables import SITES
 from cellwise.errors import FormatError, PreflightError
 from cellwise.kernels.runs import encode_masks
 from cellwise.stages.export._predictions import (
@@ -24,7 +24,7 @@ from cellwise.stages.export._predictions import (
 from cellwise.store.atomic import writing
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.masks import mask_path, read_labels
-from cellwise.store.run.run_tables import RunTables
+from cellwise.store.run.tables import read_table
 from cellwise.store.worlds.class_lists import class_list
 
 HEADER = ("ID", "ImageWidth", "ImageHeight", "PredictionString")
@@ -72,9 +72,12 @@ def _write_rows(handle: TextIO, run: RunFolder, classes: list[str]) -> None:
 
 def _sites(run: RunFolder) -> pl.DataFrame:
     """One row per field to be written, sorted by `site_id`."""
-    sites = RunTables(run).sites()
+    table = read_table(run.sites, SITES)
+    sites = table.group_by("site_id").agg(
+        pl.col("raw_id", "part").first(), pl.col("height", "width").drop_nulls().first()
+    )
     test = sites.filter(pl.col("part") == "test")
-    return test if test.height else sites
+    return (test if test.height else sites).sort("site_id")
 
 
 def _numbers(classes: list[str]) -> list[int]:
@@ -86,7 +89,7 @@ def _numbers(classes: list[str]) -> list[int]:
 
 
 def _prediction_string(rows: pl.DataFrame, masks: dict[int, str], numbers: list[int]) -> str:
-    return " ".join(_triples(rows.filter(pl.col("unit") == CELL), masks, numbers))
+    return " ".join(_triples(rows.filter(pl.col("unit") == "cell"), masks, numbers))
 
 
 def _triples(rows: pl.DataFrame, masks: dict[int, str], numbers: list[int]) -> Iterator[str]:

@@ -23,7 +23,7 @@ from cellwise.registry import split_spec
 from cellwise.stages.label import labellers
 from cellwise.stages.label._truth import true_labels
 from cellwise.store.run.folder import RunFolder, read_json
-from cellwise.store.run.run_tables import RunTables, labels_matrix
+from cellwise.store.run.reader import RunReader, labels_matrix
 from cellwise.store.run.tables import read_table, write_table
 
 VERSION = 1
@@ -79,7 +79,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     run = RunFolder(job.run)
     listed = read_json(run.reading)["classes"]
     classes = ClassList(tuple(listed["names"]), listed["negative"]).positive
-    sites = RunTables(run).labelled_sites()
+    sites = RunReader(run).labelled_sites()
     cells = read_table(run.cells, CELLS, columns=[*_KEY, "border", "flags"])
     cells = cells.join(sites.select("site_id"), on="site_id", how="semi").sort(_KEY)
     report(0, 1, f"{len(cells)} cells of {len(sites)} labelled fields")
@@ -121,7 +121,7 @@ def _scores(
     run: RunFolder, name: str, cells: pl.DataFrame, classes: tuple[str, ...]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     """Logits `[cell, class]` in the order of `cells`, NaN without an out-of-fold one; the fold."""
-    frame = RunTables(run).scores(name, classes).filter(pl.col("unit") == CELL)
+    frame = RunReader(run).scores(name, classes).filter(pl.col("unit") == CELL)
     frame = frame.join(cells.select(_KEY), on=_KEY, how="semi")
     clean = frame.filter("out_of_fold")
     if len(frame) and not len(clean):

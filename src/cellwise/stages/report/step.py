@@ -34,7 +34,7 @@ from cellwise.store.run.class_maps import ClassMaps, read_class_maps
 from cellwise.store.run.crops import CropStore, read_channels
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.masks import mask_path, read_labels, read_masks
-from cellwise.store.run.run_tables import RunTables
+from cellwise.store.run.reader import RunReader
 from cellwise.store.run.sites import read_sites
 from cellwise.store.run.tables import read_table
 
@@ -212,7 +212,7 @@ def _site_rows(run: RunFolder) -> pl.DataFrame | None:
     """One row per site, with what all its channels share."""
     if not run.sites.exists():
         return None
-    usable = RunTables(run).sites().filter(pl.col("status") == "ok")
+    usable = RunReader(run).sites().filter(pl.col("status") == "ok")
     pixels = _table(run.pixels, PIXELS)
     # Sites that could not be decoded are counted where inputs were set aside, and nowhere else.
     return usable if pixels is None else usable.join(pixels, on="site_id", how="semi")

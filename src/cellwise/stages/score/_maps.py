@@ -8,12 +8,13 @@ import polars as pl
 import torch
 
 from cellwise.domain.steps import Job, Report
+from cellwise.domain.tables import SITES
 from cellwise.stages.score._models import Panel
 from cellwise.stages.score._pixels import Look
 from cellwise.stages.score._scorer import Scorer
 from cellwise.store.run.class_maps import ClassMaps, write_class_maps
 from cellwise.store.run.folder import RunFolder
-from cellwise.store.run.run_tables import RunTables
+from cellwise.store.run.tables import read_table
 
 
 def keep_maps(
@@ -67,9 +68,6 @@ def in_turn(labels: dict[str, list[str]], classes: Iterable[str]) -> Iterator[st
 
 
 def _labels(run: RunFolder, among: dict[str, slice]) -> dict[str, list[str]]:
-    frame = (
-        RunTables(run)
-        .sites()
-        .filter(pl.col("labels").is_not_null() & pl.col("site_id").is_in(list(among)))
-    )
+    frame = read_table(run.sites, SITES).unique("site_id", keep="first")
+    frame = frame.filter(pl.col("labels").is_not_null() & pl.col("site_id").is_in(list(among)))
     return dict(frame.select("site_id", "labels").iter_rows())

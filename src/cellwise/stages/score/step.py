@@ -21,14 +21,13 @@ import polars as pl
 
 from cellwise.domain.classes import ClassList
 from cellwise.domain.steps import Job, Report
-from cellwise.domain.tables import CELLS, SCORES
+from cellwise.domain.tables import CELLS, FOLDS, SCORES
 from cellwise.errors import BadOption, FormatError
 from cellwise.stages.score import scorers
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.models import check_classes
-from cellwise.store.run.run_tables import RunTables
-from cellwise.store.run.scores import read_scores, write_scores
-from cellwise.store.run.tables import empty_frame, read_table
+from cellwise.store.run.scores import as_stored
+from cellwise.store.run.tables import empty_frame, read_table, write_table
 
 if TYPE_CHECKING:
     from cellwise.stages.score._models import Panel
@@ -118,9 +117,9 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         paths = _all_shards(
             job, cells, panel=panel, scorer=scorer, folder=shards, report=report, maps=options.maps
         )
-    frames = [read_scores(path) for path in paths]
+    frames = [read_table(path, SCORES) for path in paths]
     frame = pl.concat(frames) if frames else empty_frame(SCORES, n_classes=len(panel.card.classes))
-    write_scores(run.scores(job.name), frame, classes=panel.card.classes)
+    write_table(run.scores(job.name), SCORES, frame, classes=panel.card.classes)
     shutil.rmtree(shards, ignore_errors=True)
     what = "cells" if scorer.gives == "cell" else "fields"
     return {what: len(frame), "sites": frame["site_id"].n_unique(), "models": len(panel.models)}
@@ -163,7 +162,7 @@ def _all_shards(
                          scorer=scorer, look=look)
                 )  # fmt: skip
                 report(start + number + 1, len(spans), "sites")
-            write_scores(path, pl.concat(frames), classes=panel.card.classes)
+            write_table(path, SCORES, pl.concat(frames), classes=panel.card.classes)
         report(start + len(some), len(spans), "sites")
         paths.append(path)
     if maps:
@@ -192,7 +191,7 @@ def _one(
     if scorer.gives == "site":
         numbers = pl.Series([None], dtype=pl.Int32)
     vector = pl.Array(pl.Float32, len(panel.card.classes))
-    return pl.DataFrame(
+    frame = pl.DataFrame(
         {
             "unit": [scorer.gives] * len(numbers),
             "site_id": [site_id] * len(numbers),
@@ -203,6 +202,7 @@ def _one(
             "spread": pl.Series(scores.spread.numpy(), dtype=vector),
         }
     )
+    return as_stored(frame)
 
 
 def _spans(cells: pl.DataFrame) -> Iterator[tuple[str, slice]]:
@@ -214,7 +214,9 @@ def _spans(cells: pl.DataFrame) -> Iterator[tuple[str, slice]]:
 
 
 def _folds(run: RunFolder) -> dict[str, int]:
-    frame = RunTables(run).folds().filter(pl.col("fold").is_not_null())
+    if not run.folds.is_file():
+        return {}
+    frame = read_table(run.folds, FOLDS).filter(pl.col("fold").is_not_null())
     return dict(frame.select("site_id", "fold").iter_rows())
 
 
@@ -222,7 +224,7 @@ def _is_whole(path: Path) -> bool:
     if not path.is_file():
         return False
     try:
-        read_scores(path)
+        read_table(path, SCORES)
     except FormatError:
         return False
     return True

@@ -22,7 +22,7 @@ from cellwise.stages.split._choice import choose_column
 from cellwise.stages.split._groups import SplitInput, Values, connect, group_names, qualified
 from cellwise.store.atomic import write_text
 from cellwise.store.run.folder import RunFolder, read_json
-from cellwise.store.run.run_tables import RunTables, labels_matrix
+from cellwise.store.run.reader import RunReader, labels_matrix
 from cellwise.store.run.tables import read_table, write_table
 
 VERSION = 1
@@ -113,7 +113,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
 
 
 def _load(run: RunFolder) -> _Sites:
-    frame = RunTables(run).sites()
+    frame = RunReader(run).sites()
     ids = tuple(frame["site_id"].to_list())
     classes = tuple(read_json(run.reading)["classes"]["names"])
     in_test = np.array([part == "test" for part in frame["part"]], dtype=bool)

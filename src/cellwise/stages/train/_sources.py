@@ -1,7 +1,7 @@
 """From tables to items: which crops or fields are learned from, with labels, folds and groups."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ from cellwise.stages.train._fields import FieldStore
 from cellwise.stages.train._material import Floats, Material
 from cellwise.store.run.crops import CropStore, read_channels
 from cellwise.store.run.folder import RunFolder, read_json
-from cellwise.store.run.run_tables import RunTables, labels_matrix
+from cellwise.store.run.reader import RunReader, labels_matrix
 from cellwise.store.run.sites import read_sites
 from cellwise.store.run.tables import column_names, read_classes, read_table
 
@@ -101,18 +101,17 @@ def collect(job: Job, task: Task, *, labels: str, choice: Choice) -> Collection:
     if task.unit == "site":
         store = FieldStore(job, read_sites(run.sites, only=ids), size=task.size or 0)
         taken, available = choice.of(store.channels), store.channels
-        material = _whole(store, fields, taken, _groups(sites))
+        material = _whole(store, fields, taken)
     else:
         cells = _cells(run, sites, task=task, labels=labels, classes=classes.positive)
         available = read_channels(run.crops)
         taken = choice.of(available)
-        store_of_cells = CropStore(run.crops, cells)
-        material = _crops(store_of_cells, cells, fields, taken, _groups(sites))
+        material = _crops(CropStore(run.crops, cells), cells, fields=fields, taken=taken)
     return Collection(
         classes=classes,
         channels=tuple(available[position] for position in taken),
         size=material.read(np.zeros(1, np.int64)).shape[-1],
-        material=material,
+        material=replace(material, pool=_groups(sites).part(material.pool.site)),
         sites=tuple(ids),
         fold=sites["fold"].fill_null(-1).to_numpy().astype(np.int64),
         group=tuple(sites["group"].to_list()),
@@ -121,11 +120,11 @@ def collect(job: Job, task: Task, *, labels: str, choice: Choice) -> Collection:
 
 def _labelled_sites(run: RunFolder) -> pl.DataFrame:
     """The labelled sites with `fold` and `group`; only those with a fold, if any has one."""
-    frame = RunTables(run).labelled_sites()
+    frame = RunReader(run).labelled_sites()
     if not run.folds.is_file():
         nothing = pl.lit(None, pl.Int32).alias("fold")
         return frame.with_columns(nothing, pl.col("site_id").alias("group"))
-    folds = RunTables(run).folds()
+    folds = RunReader(run).folds()
     if folds["fold"].null_count() < len(folds):
         # A labelled field without a fold was found unusable when the folds were made.
         folds = folds.filter(pl.col("fold").is_not_null())
@@ -180,9 +179,7 @@ def _groups(sites: pl.DataFrame) -> Pool:
     )
 
 
-def _crops(
-    store: CropStore, cells: pl.DataFrame, fields: Floats, taken: list[int], pool: Pool
-) -> Material:
+def _crops(store: CropStore, cells: pl.DataFrame, *, fields: Floats, taken: list[int]) -> Material:
     site = cells["place"].to_numpy().astype(np.int64)
     known = cells["label"].is_not_null().to_numpy()
     targets = fields[site].copy()
@@ -190,16 +187,15 @@ def _crops(
         given = cells["label"].filter(pl.Series(known)).to_list()
         targets[known] = np.array(given, np.float32)
     weights = np.where(known, cells["weight"].fill_null(0).to_numpy(), 0).astype(np.float32)
-    return Material(
-        pool.part(site), targets, weights, fields[site], lambda at: store.read(at)[:, taken]
-    )
+    return Material(Pool(site), targets, weights, fields[site], lambda at: store.read(at)[:, taken])
 
 
-def _whole(store: FieldStore, fields: Floats, taken: list[int], pool: Pool) -> Material:
+def _whole(store: FieldStore, fields: Floats, taken: list[int]) -> Material:
+    count = len(fields)
     return Material(
-        pool,
+        Pool(np.arange(count)),
         fields,
-        np.ones(len(fields), np.float32),
+        np.ones(count, np.float32),
         fields,
         lambda at: store.read(at)[:, taken],
     )

@@ -1,8 +1,8 @@
 """Score tables: one row per cell, or per site where whole fields were scored.
 
 In the file a row of a site has the cell number 0 (numbers in masks start at 1); for whoever reads
-and writes through this module it has none. The file keeps its form, so that tables of all versions
-are read alike and equal scores are equal bytes.
+and makes rows through this module it has none. The file keeps its form, so that tables of all
+versions are read alike and equal scores are equal bytes.
 """
 
 from collections.abc import Sequence
@@ -13,15 +13,14 @@ import polars as pl
 from cellwise.domain.tables import SCORES
 from cellwise.domain.units import CELL
 from cellwise.errors import FormatError
-from cellwise.store.run.tables import read_classes, read_table, write_table
+from cellwise.store.run.tables import read_classes, read_table
 
 _OF_SITE = 0
 
 
-def write_scores(path: Path, frame: pl.DataFrame, *, classes: Sequence[str]) -> None:
-    """Write rows of scores; `cell_id` is null where `unit` is not `cell`."""
-    write_table(path, SCORES, frame.with_columns(pl.col("cell_id").fill_null(_OF_SITE)),
-                classes=classes)  # fmt: skip
+def as_stored(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows as they stand in the file; `cell_id` is null where `unit` is not `cell`."""
+    return rows.with_columns(pl.col("cell_id").fill_null(_OF_SITE))
 
 
 def read_scores(

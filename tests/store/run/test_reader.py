@@ -11,8 +11,8 @@ from cellwise.domain.records import ChannelFile, Site
 from cellwise.domain.tables import FOLDS, SCORES, SITES
 from cellwise.errors import FormatError
 from cellwise.store.run.folder import RunFolder
-from cellwise.store.run.run_tables import RunTables, labels_matrix
-from cellwise.store.run.scores import read_scores, write_scores
+from cellwise.store.run.reader import RunReader, labels_matrix
+from cellwise.store.run.scores import as_stored, read_scores
 from cellwise.store.run.sites import sites_to_frame
 from cellwise.store.run.tables import read_table, write_table
 
@@ -30,7 +30,7 @@ def tables(tmp_path):
     ]
     headers = {("b", "er"): {"height": 4, "width": 5}, ("a", "dna"): {"height": 6, "width": 7}}
     write_table(run.sites, SITES, sites_to_frame(sites, headers))
-    return RunTables(run)
+    return RunReader(run)
 
 
 def scored(rows):
@@ -48,6 +48,10 @@ def scored(rows):
             "spread": pl.Series(values, dtype=vector),
         }
     )
+
+
+def write_scores(path, rows, *, classes):
+    write_table(path, SCORES, as_stored(rows), classes=classes)
 
 
 def test_one_row_per_site_holds_what_its_channels_share(tables):

@@ -26,7 +26,7 @@ _SCORED = ("unit", "site_id", "cell_id", "fold", "score")
 
 
 @dataclass(frozen=True, slots=True)
-class RunTables:
+class RunReader:
     """Reads the tables of one run; nothing is kept between two calls."""
 
     run: RunFolder
