@@ -111,7 +111,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     cells = read_table(run.cells, CELLS).sort(_KEY)
     report(0, 2, f"{len(cells)} cells")
     logits, unseen = adjusted_scores(
-        run, cells, classes.positive,
+        lambda name: RunReader(run).scores(name, classes.positive), cells, classes.positive,
         names=options.scores, fields=options.field, adjust=options.adjust,
     )  # fmt: skip
     scored = np.isfinite(logits).all(axis=1)
