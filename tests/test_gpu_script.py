@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import timm
 import torch
 from benchmarks import gpu as script
 from benchmarks import gpu_cases as cases
@@ -98,6 +99,7 @@ def test_every_case_names_parts_that_there_are():
         for options in [o for step in steps for kind, o in step.items() if kind == "train"]:
             tasks.check(options["task"])
             nets.check(options["net"])
+            assert options["net"] == "tiny" or timm.is_model(options["net"]["model"])
         if case.kind == "score":
             scorers.check(case.step["by"])
 
