@@ -39,6 +39,7 @@ class Watch(Silent):
     busy: float | None = None
     peak: int = 0
     _begun: tuple[float, int] | None = None
+    _last: int = -1
     _counter: Any = None
     _counted_from: int = 0
     _profiler: Any = None
@@ -55,8 +56,10 @@ class Watch(Silent):
 
     def step_advanced(self, done: int, *, total: int, note: str) -> None:
         """Count, time or watch, whatever it is the turn of."""
-        if self.started is None or (self._begun and done <= self._begun[1]):
+        # The end may be told twice.
+        if self.started is None or done <= self._last:
             return
+        self._last = done
         now = self._now()
         if self._begun is None:
             self._begun = (now, done)

@@ -54,6 +54,8 @@ def test_speed_leaves_the_first_reports_out():
     for done in range(1, 101):
         clock.now += 10.0 if done <= 10 else 0.5
         watch.step_advanced(done, total=100, note="")
+    clock.now += 50
+    watch.step_advanced(100, total=100, note="the end, told again")
     watch.step_finished("train measured", seconds=1.0, counts={})
     assert watch.rate == pytest.approx(2.0)
 
