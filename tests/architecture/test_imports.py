@@ -7,13 +7,26 @@ from tests.architecture.sources import FILES, SRC, imported, module_name, place,
 
 FLOORS = (
     *("errors", "registry", "domain", "contracts", "store", "kernels", "parts", "stages"),
-    *("flow", "lab", "app"),
+    *("flow", "lab", "testing", "app"),
 )
 # The one file of the app that drives a training itself; it is imported when one begins.
 SEGMENTER_TRAINING = "app/train_segmenter/_fit.py"
 DISK_WORDS = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "imread", "imwrite"}
-DISK_ROOMS = ("store/", "flow/", "lab/", "app/", "stages/read/", "stages/export/", "registry.py")
-TORCH_ROOMS = ("contracts/", "parts/", "stages/train/", "stages/score/", SEGMENTER_TRAINING)
+DISK_ROOMS = (
+    *(
+        "store/",
+        "flow/",
+        "lab/",
+        "testing/",
+        "app/",
+        "stages/read/",
+        "stages/export/",
+        "registry.py",
+    ),
+)
+TORCH_ROOMS = (
+    *("contracts/", "parts/", "stages/train/", "stages/score/", "testing/", SEGMENTER_TRAINING),
+)
 LIGHTNING_ROOMS = ("parts/_trainer.py", "stages/train/", SEGMENTER_TRAINING)
 
 
