@@ -1,15 +1,15 @@
-"""Training: steps a second of the crop task and the field task, and the time spent waiting for data.
+"""Training: steps a second of the crop and the field task, and the time spent waiting for data.
 
     python benchmarks/training.py [--json FILE] [--beside SRC] [--repeats 3] [--only WORD]
 
-Noise with labels, made in a temporary folder: crops of 4 x 128 x 128 pixels in batches of 32, fields
-of 4 x 512 x 512 pixels learned at 256 in batches of 8; networks `tiny` and resnet18; augmentations
-dihedral, affine and gain; one thread; data read in the process or by two loader workers. Each
-measurement is a process of its own that trains two epochs through the train step; only the second
-is timed, so that neither imports nor the first decoding count. `--beside` names the `src` folder of
-another checkout, which is timed in turns with this one. CPU seconds hold those of loader workers.
-Waiting is the share of the wall time in which the training had to wait for pixels: reading and
-augmenting where that happens in the process.
+Noise with labels, made in a temporary folder: crops of 4 x 128 x 128 pixels in batches of 32,
+fields of 4 x 512 x 512 pixels learned at 256 in batches of 8; networks `tiny` and resnet18;
+augmentations dihedral, affine and gain; one thread; data read in the process or by two loader
+workers. Each measurement is a process of its own that trains two epochs through the train step;
+only the second is timed, so that neither imports nor the first decoding count. `--beside` names the
+`src` folder of another checkout, which is timed in turns with this one. CPU seconds hold those of
+loader workers. Waiting is the share of the wall time in which the training had to wait for pixels:
+reading and augmenting where that happens in the process.
 """
 
 import argparse
@@ -29,13 +29,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-ROLES, CLASSES = ("nucleus", "protein", "microtubule", "er"), ("a", "b", "c", "d", "e", "f", "g", "h")
+ROLES, CLASSES = (
+    ("nucleus", "protein", "microtubule", "er"),
+    ("a", "b", "c", "d", "e", "f", "g", "h"),
+)
 CROP, FIELD, LEARNED_AT = 128, 512, 256
 SITES, CELLS = 24, 8
 NETS = {"tiny": "tiny", "resnet18": {"name": "backbone", "model": "resnet18"}}
-CASES = [
-    (task, net, loaders) for task in ("crops", "fields") for net in NETS for loaders in (0, 2)
-]
+CASES = [(task, net, loaders) for task in ("crops", "fields") for net in NETS for loaders in (0, 2)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +204,7 @@ def measure_there(source: Path, case: tuple[str, str, int]) -> dict[str, float] 
     return found
 
 
-def compare(
-    case: tuple[str, str, int], sources: dict[str, Path], repeats: int
-) -> list[Timing]:
+def compare(case: tuple[str, str, int], sources: dict[str, Path], repeats: int) -> list[Timing]:
     """Every source in turns, so often; one line each."""
     found: dict[str, list[dict[str, float]]] = {who: [] for who in sources}
     for _ in range(repeats):
