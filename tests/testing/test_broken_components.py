@@ -14,6 +14,7 @@ from tests.stages.read.read_folders import put
 
 from cellwise import testing
 from cellwise.contracts.layout import Arrangement, Layout, Plane
+from cellwise.contracts.network import Asked, Output
 from cellwise.contracts.scorer import Scorer
 from cellwise.contracts.task import Task
 from cellwise.domain.records import Masks
@@ -185,6 +186,27 @@ def test_tasks():
     broken(testing.check_task, task(lambda z, truth, loss: loss(z, truth.targets)), "one number")
     broken(testing.check_task, task(lambda z, truth, loss: z.detach().mean()), "learned from")
     broken(testing.check_task, in_order, "gives a Task")
+
+
+class Net(torch.nn.Linear):
+    """Gives the logits of mean pixels; a batch norm, if any, never stops learning."""
+
+    def __init__(self, change):
+        super().__init__(2, 3)
+        self.change = change
+
+    def forward(self, pixels, asked=Asked.LOGITS):
+        logits = self.change(super().forward(pixels.mean((2, 3))))
+        return Output(logits, None, logits if Asked.EMBEDDING in asked else None)
+
+
+def test_nets():
+    def net(change):
+        return lambda channels, classes: Net(change)
+
+    broken(testing.check_net, net(lambda logits: logits[:, :2]), "item, class")
+    broken(testing.check_net, net(lambda logits: logits / 0), "finite")
+    broken(testing.check_net, net(lambda logits: logits - logits.mean(0)), "its company")
 
 
 def test_segmenters():

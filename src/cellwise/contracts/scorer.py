@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from torch import Tensor
 
-from cellwise.contracts.network import Output
+from cellwise.contracts.network import Asked, Output
 
 # [view, cell, class] logits; a scorer of fields gives one row in place of the cells.
 Views = Tensor
@@ -32,8 +32,8 @@ class SitePixels:
 class Predictor(Protocol):
     """A network that was loaded, with its normalisation."""
 
-    def __call__(self, pixels: Tensor) -> Output:
-        """Answer for `[item, channel, y, x]` in 0..1, in ordinary memory, single precision."""
+    def __call__(self, pixels: Tensor, asked: Asked = Asked.LOGITS) -> Output:
+        """What is asked of `[item, channel, y, x]` in 0..1, in memory, single precision."""
 
     def look(self, pixels: Tensor) -> Tensor:
         """Features of `[item, channel, y, x]`, where the network lies."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cellwise.contracts.batch import Sampler
 from cellwise.contracts.loss import Loss
-from cellwise.contracts.network import Output
+from cellwise.contracts.network import Asked, Output
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,9 @@ class Truth:
 
 # (logits [item, class], truth, loss) -> the cost of the batch, one number.
 Cost = Callable[[Tensor, Truth, Loss], Tensor]
-# Augmented pixels [item, channel, y, x] -> what the network, with its normalisation, says of them.
-See = Callable[[Tensor], Output]
+# (augmented items, such as pixels [item, channel, y, x]; what is asked) -> what the network, with
+# its normalisation, says of them.
+See = Callable[[Tensor, Asked], Output]
 # (see, pixels, truth, loss, share of the epochs done in 0..1) -> the cost of the batch, for tasks
 # that look at a picture more than once.
 Look = Callable[[See, Tensor, Truth, Loss, float], Tensor]

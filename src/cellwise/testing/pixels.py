@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cellwise.contracts.augmentation import Augment, ForPanel, Panel, bound
-from cellwise.contracts.network import MakeNet, Output
+from cellwise.contracts.network import Asked, MakeNet, Output
 from cellwise.contracts.scorer import Scorer, SitePixels
 from cellwise.contracts.segmenter import Segmenter
 from cellwise.domain.channels import Channel
@@ -97,6 +97,24 @@ def check_net(build: Callable[..., MakeNet], **options: Any) -> None:
     rule = "once trained, an item's logits do not depend on its company"
     part.need_equal(alone, every[1:2], rule)
     part.need_equal(loaded, every, "its weights, stored and loaded, give the same logits")
+    _check_answers(part, net, pixels)
+
+
+def _check_answers(part: Component, net: nn.Module, pixels: Tensor) -> None:
+    """An embedding and a class map where they are asked for; a map may be refused."""
+    with torch.no_grad():
+        embedding = net(pixels, Asked.EMBEDDING).embedding
+        rule = "an embedding is [item, feature]"
+        part.need(embedding.ndim == 2 and len(embedding) == _ITEMS, rule, tuple(embedding.shape))
+        part.need_finite(embedding, "its embeddings")
+        try:
+            class_map = net(pixels, Asked.CLASS_MAP).class_map
+        except BadOption:
+            return
+    rule = f"a class map is [item, class, y, x], here {(_ITEMS, _CLASSES)} and the places"
+    fits = class_map.ndim == 4 and class_map.shape[:2] == (_ITEMS, _CLASSES)
+    part.need(fits, rule, tuple(class_map.shape))
+    part.need_finite(class_map, "its class maps")
 
 
 def check_segmenter(build: Callable[..., Segmenter], **options: Any) -> None:
@@ -165,8 +183,12 @@ def _discs() -> Field:
 class _Shows:
     """Stands for a loaded network: a class is as likely as its channel is bright."""
 
-    def __call__(self, pixels: Tensor) -> Output:
-        return Output(pixels.mean((2, 3)), pixels)
+    def __call__(self, pixels: Tensor, asked: Asked = Asked.LOGITS) -> Output:
+        return Output(
+            pixels.mean((2, 3)) if Asked.LOGITS in asked else None,
+            pixels if Asked.CLASS_MAP in asked else None,
+            pixels.mean((2, 3)) if Asked.EMBEDDING in asked else None,
+        )
 
     def look(self, pixels: Tensor) -> Tensor:
         return pixels

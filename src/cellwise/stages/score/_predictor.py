@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from cellwise.contracts.network import Output
+from cellwise.contracts.network import Asked, Output
 from cellwise.contracts.scorer import Views
 from cellwise.errors import BadOption
 from cellwise.parts.normalise import Normalisation
@@ -26,12 +26,12 @@ class LoadedModel:
     device: str
     precision: str = "fp32"
 
-    def __call__(self, pixels: Tensor) -> Output:
+    def __call__(self, pixels: Tensor, asked: Asked = Asked.LOGITS) -> Output:
         """Answer for `[item, channel, y, x]`; results lie in ordinary memory, single precision."""
         ready = self.normalisation(pixels.to(self.device))
         with calculating(self.precision, self.device):
-            found: Output = self.net(ready.contiguous(memory_format=torch.channels_last))
-        return Output(found.logits.float().cpu(), found.class_map.float().cpu())
+            found: Output = self.net(ready.contiguous(memory_format=torch.channels_last), asked)
+        return found.each(lambda part: part.float().cpu())
 
     def look(self, pixels: Tensor) -> Tensor:
         """Features of `[item, channel, y, x]`, where the network lies."""
