@@ -15,7 +15,7 @@ import numpy as np
 
 from cellwise.app.evaluate._run import known_cells
 from cellwise.lab.benchmark.precision import Floats, Groups, rank
-from cellwise.stages.evaluate._known import KnownCells
+from cellwise.stages.evaluate.known.cells import KnownCells
 from cellwise.store.worlds.truth import read_truth
 
 _LOWEST = -1e9

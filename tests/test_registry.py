@@ -36,7 +36,7 @@ def shelf(tmp_path, monkeypatch):
 
 
 def test_a_file_is_a_part_and_machinery_is_not(shelf):
-    assert shelf.names() == ["broken", "double"]
+    assert shelf.names() == ["double"]
     assert shelf.part_names() == ["double"]
 
 

@@ -198,9 +198,10 @@ def _own_files(package: str) -> tuple[str, ...]:
     if found is None or not found.submodule_search_locations:
         raise UnknownName(f"No package is called {package!r}.")
     folders = [Path(folder) for folder in found.submodule_search_locations]
-    names = {file.stem for folder in folders for file in folder.glob("*.py")}
+    # A file or sub-folder that builds nothing is what parts are made of, or a shelf of its own.
+    files = [file for folder in folders for file in folder.glob("*.py") if _has_build(file)]
+    names = {file.stem for file in files}
     packages = (file for folder in folders for file in folder.glob("*/__init__.py"))
-    # A sub-folder that builds nothing is a shelf of its own, or what a part is made of.
     names |= {file.parent.name for file in packages if _has_build(file)}
     return tuple(sorted(name for name in names - _RESERVED if not name.startswith("_")))
 

@@ -23,7 +23,7 @@ from cellwise.stages.evaluate._bootstrap import (
     interval,
     row_means,
 )
-from cellwise.stages.evaluate._field_overlaps import HALF, FieldOverlaps, Integers, share_on
+from cellwise.stages.evaluate.field_overlaps import HALF, FieldOverlaps, Integers, share_on
 
 BORDERS = ("false", "left_out")
 # Bootstrap draws that are followed side by side, as wide as the processor's registers.

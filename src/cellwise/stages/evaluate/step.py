@@ -17,8 +17,9 @@ from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import FOLDS, PREDICTIONS, WELLS
 from cellwise.errors import BadOption, PreflightError
 from cellwise.stages.evaluate._plates import plate_results
-from cellwise.stages.evaluate._weak import Results, Settings, weak_results
+from cellwise.stages.evaluate._weak import Settings, weak_results
 from cellwise.stages.evaluate.field_agreement import POOLINGS
+from cellwise.stages.evaluate.results import Results
 from cellwise.store.atomic import write_text
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.metrics import to_json, write_metrics

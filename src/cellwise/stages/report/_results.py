@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 from scipy.stats import rankdata
 
-from cellwise.stages.report._material import Material
+from cellwise.stages.report.material import Material
 
 FEWEST_FIELDS = 4
 FEWEST_CELLS = 50

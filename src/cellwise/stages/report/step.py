@@ -27,8 +27,8 @@ from cellwise.domain.tables import (
     TableKind,
 )
 from cellwise.errors import BadOption, FormatError, InputError
-from cellwise.stages.report._material import Choices, Material
 from cellwise.stages.report._page import render
+from cellwise.stages.report.material import Choices, Material
 from cellwise.store.atomic import write_text
 from cellwise.store.images.fields import read_field
 from cellwise.store.run.class_maps import ClassMaps, read_class_maps

@@ -20,7 +20,6 @@ from cellwise.domain.steps import Job, SiteRecord
 from cellwise.domain.tables import PIXELS
 from cellwise.errors import BadOption, InputError
 from cellwise.stages.segment import segmenters
-from cellwise.stages.segment._facts import pixel_facts
 from cellwise.stages.segment._network import (
     check_network,
     handed,
@@ -30,6 +29,7 @@ from cellwise.stages.segment._network import (
     uses_device,
     weights_of,
 )
+from cellwise.stages.segment.facts import pixel_facts
 from cellwise.store.images.fields import read_field_with_flags
 from cellwise.store.masks.imported import GivenMasks
 from cellwise.store.network_weights import network_digest

@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 
 from cellwise.stages.report._charts import bar
-from cellwise.stages.report._material import PLATE, WELL, Material
-from cellwise.stages.report._svg import GREY, ORANGE, VERMILION
+from cellwise.stages.report.drawing.svg import GREY, ORANGE, VERMILION
+from cellwise.stages.report.material import PLATE, WELL, Material
 
 _SHOWN, _FEWEST_SHOWN = 15, 6
 _FEW, _MANY = 0.25, 0.6

@@ -7,8 +7,8 @@ import polars as pl
 from markupsafe import Markup
 
 from cellwise.stages.report._charts import Spread, histogram, spreads
-from cellwise.stages.report._material import PLATE, WELL, Material
-from cellwise.stages.report._svg import BLUE, GREY, VERMILION
+from cellwise.stages.report.drawing.svg import BLUE, GREY, VERMILION
+from cellwise.stages.report.material import PLATE, WELL, Material
 
 _BINS = 20
 _CHARTS, _HISTOGRAMS, _GROUPS = 4, 24, 120
