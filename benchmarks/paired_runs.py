@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from cellwise.app.evaluate._run import known_cells
-from cellwise.lab.benchmark.precision import Floats, Groups, rank
+from cellwise.measures.average_precision import Floats, Groups, rank
 from cellwise.stages.evaluate.known.cells import KnownCells
 from cellwise.store.worlds.truth import read_truth
 

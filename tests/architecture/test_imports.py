@@ -6,7 +6,17 @@ from pathlib import Path
 from tests.architecture.sources import FILES, SRC, imported, module_name, place, tree_of
 
 FLOORS = (
-    *("errors", "registry", "domain", "contracts", "store", "kernels", "parts", "stages"),
+    *(
+        "errors",
+        "registry",
+        "domain",
+        "contracts",
+        "store",
+        "measures",
+        "kernels",
+        "parts",
+        "stages",
+    ),
     *("flow", "lab", "testing", "app"),
 )
 # The one file of the app that drives a training itself; it is imported when one begins.

@@ -8,8 +8,8 @@ import numpy.typing as npt
 import polars as pl
 
 from cellwise.domain.classes import ClassList
+from cellwise.measures.bootstrap import Floats, Groups, numbered
 from cellwise.stages.evaluate import accuracy, average_precision, calibration, field_agreement
-from cellwise.stages.evaluate._bootstrap import Floats, Groups, numbered
 from cellwise.stages.evaluate.results import Results
 from cellwise.store.run.metrics import Metric
 

@@ -15,7 +15,7 @@ import polars as pl
 from cellwise.domain.classes import ClassList
 from cellwise.errors import FormatError
 from cellwise.kernels.matching import Overlaps, match
-from cellwise.stages.evaluate._bootstrap import Floats
+from cellwise.measures.bootstrap import Floats
 from cellwise.stages.evaluate.field_overlaps import FieldOverlaps, Integers, join_overlaps
 
 Bools = npt.NDArray[np.bool_]

@@ -14,8 +14,8 @@ import polars as pl
 
 from cellwise.domain.classes import ClassList
 from cellwise.kernels.matching import Overlaps
+from cellwise.measures.bootstrap import Floats, Groups, numbered
 from cellwise.stages.evaluate import average_precision, calibration, instance_map, segmentation_f1
-from cellwise.stages.evaluate._bootstrap import Floats, Groups, numbered
 from cellwise.stages.evaluate.field_overlaps import FieldOverlaps, Integers, join_overlaps
 from cellwise.stages.evaluate.instance_map import Detections
 from cellwise.stages.evaluate.known.cells import (

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from cellwise.stages.evaluate._bootstrap import Floats, group_draws, interval, numbered
+from cellwise.measures.bootstrap import Floats, group_draws, numbered
+from cellwise.measures.intervals import interval
 from cellwise.stages.evaluate.results import Results
 from cellwise.store.run.metrics import Metric
 

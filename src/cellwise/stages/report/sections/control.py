@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from cellwise.stages.report._results import separation
+from cellwise.measures.separation import separation
 from cellwise.stages.report.drawing.svg import short
 from cellwise.stages.report.material import Material
 
