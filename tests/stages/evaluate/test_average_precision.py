@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
+from cellwise.errors import BadOption
 from cellwise.stages.evaluate.average_precision import build
 
 
