@@ -186,6 +186,12 @@ def test_tasks():
     broken(testing.check_task, task(lambda z, truth, loss: loss(z, truth.targets)), "one number")
     broken(testing.check_task, task(lambda z, truth, loss: z.detach().mean()), "learned from")
     broken(testing.check_task, in_order, "gives a Task")
+    whole = task(lambda z, truth, loss: loss(z, truth.targets).mean())
+    testing.check_task(giving(whole))
+    looks = replace(
+        whole, look=lambda see, pixels, truth, loss, share: see(pixels).logits.sum() / 0
+    )
+    broken(testing.check_task, looks, "finite")
 
 
 class Net(torch.nn.Linear):

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from cellwise.contracts.batch import Pool, When
 from cellwise.contracts.loss import Loss
+from cellwise.contracts.network import Asked, Output
 from cellwise.contracts.task import Task, Truth
 from cellwise.testing._component import Component
 
@@ -61,7 +62,7 @@ def _check_values(part: Component, loss: Loss, logits: Tensor, targets: Tensor) 
 
 
 def check_task(build: Callable[..., Task], **options: Any) -> None:
-    """Check a task: its sampler, and that the cost of a batch is one number with a gradient.
+    """Check a task: its sampler, and that a batch costs one number with a gradient.
 
     Raises:
         BrokenContract: A rule does not hold.
@@ -89,6 +90,31 @@ def check_task(build: Callable[..., Task], **options: Any) -> None:
     (slope,) = torch.autograd.grad(cost, logits)
     part.need_finite(slope, "its gradients")
     part.need(bool(slope.any()), "logits that are wrong move", "a gradient of zero")
+    if task.look is not None:
+        _check_look(part, task, truth)
+
+
+def _check_look(part: Component, task: Task, truth: Truth) -> None:
+    """A task that looks at a picture several times, with a network of one weight per channel."""
+    side = task.size or 32
+    pixels = torch.rand(
+        len(truth.targets), _CLASSES, side, side, generator=torch.Generator().manual_seed(1)
+    )
+    weight = torch.ones(_CLASSES, requires_grad=True)
+
+    def see(seen: Tensor, asked: Asked = Asked.LOGITS) -> Output:
+        class_map = seen * weight[:, None, None]
+        logits = class_map.mean((2, 3))
+        return Output(logits, class_map if Asked.CLASS_MAP in asked else None, logits)
+
+    assert task.look is not None
+    for share in (0.0, 0.5, 1.0):
+        cost = task.look(see, pixels, truth, _squares, share)
+        part.need(cost.ndim == 0, "a batch costs one number", f"shape {tuple(cost.shape)}")
+        part.need_finite(cost.detach(), "its costs")
+        part.need(cost.requires_grad, "it can be learned from", "a cost without a gradient")
+        (slope,) = torch.autograd.grad(cost, weight)
+        part.need_finite(slope, "its gradients")
 
 
 def _squares(logits: Tensor, targets: Tensor) -> Tensor:
