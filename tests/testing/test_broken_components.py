@@ -260,6 +260,9 @@ def test_scorers():
     broken(testing.check_scorer, fields, "3, 3")
     nothing = Scorer("cell", lambda p, pixels: p(pixels.crops).logits[None] / 0)
     broken(testing.check_scorer, nothing, "finite")
+    vectors = Scorer("cell", lambda p, seen: p(seen.vectors).logits[None], items="vectors")
+    testing.check_scorer(giving(vectors))
+    broken(testing.check_scorer, replace(vectors, items="pixels"), "3, 3")
     mapped = replace(fields, gives="site", class_map=lambda p, pixels: pixels.field[0])
     broken(testing.check_scorer, mapped, "class, y, x")
 

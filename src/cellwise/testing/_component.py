@@ -29,6 +29,11 @@ class Component:
         """What messages call it: its kind and the name of its file."""
         return f"{self.kind} {self.build.__module__.rpartition('.')[2]!r}"
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What its file asks of its neighbours, such as `vectors`."""
+        return tuple(getattr(sys.modules[self.build.__module__], "NEEDS", ()))
+
     def make(self, kind: type | None = None) -> Any:
         """The component, after its signature was checked.
 

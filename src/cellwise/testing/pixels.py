@@ -73,6 +73,8 @@ def _rngs(items: Any) -> list[np.random.Generator]:
 def check_net(build: Callable[..., MakeNet], **options: Any) -> None:
     """Check a network: logits of every item, that can be learned and do not depend on its company.
 
+    One whose file says `NEEDS = ("vectors",)` is shown embeddings in place of pixels.
+
     Raises:
         BrokenContract: A rule does not hold.
     """
@@ -81,7 +83,8 @@ def check_net(build: Callable[..., MakeNet], **options: Any) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         net, twin = make(2, _CLASSES), make(2, _CLASSES)
-    pixels = torch.randn(_ITEMS, 2, 64, 64, generator=torch.Generator().manual_seed(0))
+    shape = (_ITEMS, 2) if "vectors" in part.needs else (_ITEMS, 2, 64, 64)
+    pixels = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     logits: Tensor = net.train()(pixels).logits
     rule = f"it gives logits [item, class], {(_ITEMS, _CLASSES)}"
     part.need(tuple(logits.shape) == (_ITEMS, _CLASSES), rule, tuple(logits.shape))
@@ -184,10 +187,11 @@ class _Shows:
     """Stands for a loaded network: a class is as likely as its channel is bright."""
 
     def __call__(self, pixels: Tensor, asked: Asked = Asked.LOGITS) -> Output:
+        mean = pixels.mean((2, 3)) if pixels.ndim == 4 else pixels
         return Output(
-            pixels.mean((2, 3)) if Asked.LOGITS in asked else None,
+            mean if Asked.LOGITS in asked else None,
             pixels if Asked.CLASS_MAP in asked else None,
-            pixels.mean((2, 3)) if Asked.EMBEDDING in asked else None,
+            mean if Asked.EMBEDDING in asked else None,
         )
 
     def look(self, pixels: Tensor) -> Tensor:
@@ -207,7 +211,7 @@ def check_scorer(build: Callable[..., Scorer], **options: Any) -> None:
     scorer = part.make(Scorer)
     part.need(scorer.unit in ("cell", "site"), "its unit is 'cell' or 'site'", repr(scorer.unit))
     part.need(scorer.gives in ("cell", "site"), "it gives 'cell' or 'site'", repr(scorer.gives))
-    pixels = _site_pixels(scorer.unit)
+    pixels = _site_pixels(scorer)
     before = pixels.crops.clone(), pixels.field.clone(), pixels.masks.clone()
     with torch.no_grad():
         found, again = scorer.score(_Shows(), pixels), scorer.score(_Shows(), pixels)
@@ -227,13 +231,17 @@ def check_scorer(build: Callable[..., Scorer], **options: Any) -> None:
         part.need_finite(shown, "class maps")
 
 
-def _site_pixels(unit: str) -> SitePixels:
+def _site_pixels(scorer: Scorer) -> SitePixels:
     draw = torch.Generator().manual_seed(0)
     numbers = torch.tensor([2, 5, 9])
-    if unit == "cell":
+    nothing, no_masks = torch.empty(0), torch.empty(0, dtype=torch.int64)
+    if scorer.items == "vectors":
+        vectors = torch.randn(3, _CLASSES, generator=draw)
+        return SitePixels(nothing, nothing, no_masks, numbers, vectors)
+    if scorer.unit == "cell":
         crops = torch.rand(3, _CLASSES, 16, 16, generator=draw)
-        return SitePixels(crops, torch.empty(0), torch.empty(0, dtype=torch.int64), numbers)
+        return SitePixels(crops, nothing, no_masks, numbers)
     masks = torch.zeros(48, 64, dtype=torch.int64)
     masks[4:20, 4:20], masks[24:40, 8:30], masks[10:40, 40:60] = 2, 5, 9
     field = torch.rand(_CLASSES, 24, 32, generator=draw)
-    return SitePixels(torch.empty(0), field, masks, numbers)
+    return SitePixels(nothing, field, masks, numbers)
