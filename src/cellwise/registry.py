@@ -21,8 +21,8 @@ from cellwise.errors import BadOption, BrokenContract, UnknownName
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_RESERVED = {"step"}
-_NO_DEFAULT = "(required)"
+_RESERVED = {"spec", "step"}
+NO_DEFAULT = "(required)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Option:
     @property
     def required(self) -> bool:
         """Whether a recipe must give it."""
-        return self.default == _NO_DEFAULT
+        return self.default == NO_DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +245,7 @@ def _options(build: ast.FunctionDef) -> tuple[Option, ...]:
         Option(
             argument.arg,
             ast.unparse(argument.annotation) if argument.annotation else "Any",
-            ast.unparse(default) if default is not None else _NO_DEFAULT,
+            ast.unparse(default) if default is not None else NO_DEFAULT,
         )
         for argument, default in pairs
     )
