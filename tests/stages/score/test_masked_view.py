@@ -4,11 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from cellwise.contracts.network import Output
+from cellwise.contracts.network import Asked, Output
+from cellwise.contracts.scorer import SitePixels
 from cellwise.errors import BadOption
 from cellwise.parts.normalise import Normalisation
 from cellwise.stages.score import scorers
-from cellwise.stages.score._scorer import Predictor, SitePixels
+from cellwise.stages.score._predictor import LoadedModel
 from cellwise.stages.score.masked_view import masks_at
 
 
@@ -19,10 +20,11 @@ class Watcher(nn.Module):
         super().__init__()
         self.shown = []
 
-    def forward(self, pixels):
+    def forward(self, pixels, asked):
+        assert asked == Asked.LOGITS
         self.shown.append(pixels.clone())
         total = pixels.sum((1, 2, 3))[:, None]
-        return Output(total, total[:, :, None, None])
+        return Output(total)
 
 
 def site():
@@ -37,7 +39,7 @@ def score(place, pixels, **options):
     net = Watcher()
     plain = Normalisation("standard", (0.0, 0.0), (1.0, 1.0))
     spec = {"name": "masked_view", "place": place, **options}
-    return scorers.build(spec).score(Predictor(net, plain, "cpu"), pixels), torch.cat(net.shown)
+    return scorers.build(spec).score(LoadedModel(net, plain, "cpu"), pixels), torch.cat(net.shown)
 
 
 def test_each_cell_is_alone_where_it_is():

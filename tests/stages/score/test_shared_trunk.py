@@ -7,11 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from cellwise.contracts.network import Asked
+from cellwise.contracts.scorer import SitePixels
 from cellwise.errors import BadOption
 from cellwise.parts.nets import nets
 from cellwise.parts.normalise import Normalisation
 from cellwise.stages.score import scorers
-from cellwise.stages.score._scorer import Predictor, SitePixels
+from cellwise.stages.score._predictor import LoadedModel
 from cellwise.stages.score.shared_trunk import coverage, places_of
 
 PLAIN = Normalisation("standard", (0.0, 0.0), (1.0, 1.0))
@@ -19,7 +21,9 @@ PLAIN = Normalisation("standard", (0.0, 0.0), (1.0, 1.0))
 
 def predictor(**options):
     torch.manual_seed(0)
-    return Predictor(nets.build({"name": "tiny", "width": 8, **options})(2, 3).eval(), PLAIN, "cpu")
+    return LoadedModel(
+        nets.build({"name": "tiny", "width": 8, **options})(2, 3).eval(), PLAIN, "cpu"
+    )
 
 
 def site(masks, numbers, seed=0):
@@ -71,7 +75,7 @@ def test_with_mean_pooling_it_is_the_class_map_under_the_mask():
     pixels = site(masks, [1, 2])
     cam = scorers.build("cam")
     with torch.inference_mode():
-        class_map = predictor()(pixels.field[None]).class_map[0]
+        class_map = predictor()(pixels.field[None], Asked.CLASS_MAP).class_map[0]
         expected = torch.stack(
             [class_map[:, :4, 2:6].mean((1, 2)), class_map[:, 5:, 1:3].mean((1, 2))]
         )

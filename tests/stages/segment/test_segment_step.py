@@ -16,7 +16,7 @@ from cellwise.domain.steps import Finished, Job
 from cellwise.domain.tables import PIXELS, SITES
 from cellwise.errors import BadOption
 from cellwise.stages.segment import step
-from cellwise.stages.segment._facts import pixel_facts
+from cellwise.stages.segment.facts import pixel_facts
 from cellwise.store.masks.imported import GivenMasks
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.masks import read_masks

@@ -120,8 +120,8 @@ def train_one(
         The facts of its card.
     """
     from cellwise.app.train_segmenter._fit import STEPS, Plan, fit
+    from cellwise.parts.pixel_maps import load_net
     from cellwise.parts.pixel_nets import pixel_nets
-    from cellwise.parts.pixel_nets._predict import load_net
     from cellwise.store.network_weights import NetworkCard, read_network, write_network
 
     import torch  # isort: skip

@@ -10,8 +10,8 @@ import polars as pl
 from cellwise.app.view.question import PLATE, WELL
 from cellwise.domain.steps import Job
 from cellwise.errors import PreflightError
-from cellwise.stages.report._draw import composite, encode, limits
-from cellwise.stages.report._material import Choices, Material
+from cellwise.stages.report.drawing.pictures import composite, encode, limits
+from cellwise.stages.report.material import Choices, Material
 from cellwise.stages.report.sections.provenance import calibration
 from cellwise.stages.report.step import gather
 from cellwise.store.run.folder import RunFolder, read_json, run_title

@@ -26,8 +26,8 @@ from cellwise.domain.tables import (
     TableKind,
 )
 from cellwise.errors import FormatError, InputError
-from cellwise.stages.report._material import Choices, Material
 from cellwise.stages.report._page import render
+from cellwise.stages.report.material import Choices, Material
 from cellwise.stages.report.spec import Options
 from cellwise.store.atomic import write_text
 from cellwise.store.images.fields import read_field

@@ -30,9 +30,9 @@ from cellwise.store.run.shards import Shards
 from cellwise.store.run.tables import empty_frame, rows_of_sites
 
 if TYPE_CHECKING:
+    from cellwise.contracts.scorer import Scorer
     from cellwise.stages.score._models import Panel
     from cellwise.stages.score._pixels import Look
-    from cellwise.stages.score._scorer import Scorer
 
 _KEY = ["site_id", "cell_id"]
 
@@ -199,7 +199,7 @@ def _one(
     scorer: "Scorer",
     look: "Look",
 ) -> pl.DataFrame:
-    from cellwise.stages.score._scorer import combine
+    from cellwise.stages.score._predictor import combine
 
     chosen = panel.choose(fold)
     pixels_for = look(site_id, rows)

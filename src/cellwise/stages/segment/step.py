@@ -14,15 +14,14 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import TypeAdapter
 
+from cellwise.contracts.segmenter import Segmenter
 from cellwise.domain.records import Field, Masks, Site
 from cellwise.domain.steps import Finished, Job, SiteRecord
 from cellwise.domain.tables import PIXELS
 from cellwise.errors import InputError
 from cellwise.stages.segment import segmenters
 from cellwise.stages.segment._checks import check, check_part, check_sites
-from cellwise.stages.segment._facts import pixel_facts
 from cellwise.stages.segment._network import (
-    Segment,
     handed,
     is_network,
     named_only,
@@ -30,6 +29,7 @@ from cellwise.stages.segment._network import (
     uses_device,
     weights_of,
 )
+from cellwise.stages.segment.facts import pixel_facts
 from cellwise.stages.segment.spec import Options
 from cellwise.store.images.fields import read_field_with_flags
 from cellwise.store.masks.imported import GivenMasks
@@ -168,7 +168,7 @@ def _spec(job: Job, sites: Sequence[Site]) -> dict[str, Any]:
 _Done = tuple[SiteRecord, list[dict[str, Any]]]
 
 
-def _one(site: Site, job: Job, segment: Segment) -> _Done:
+def _one(site: Site, job: Job, segment: Segmenter) -> _Done:
     decoded = _decoded(site, job)
     return (decoded, []) if isinstance(decoded, SiteRecord) else _finished(decoded, job, segment)
 
@@ -212,7 +212,7 @@ def _decoded(site: Site, job: Job) -> _Decoded | SiteRecord:
 
 
 def _finished(
-    decoded: _Decoded, job: Job, segment: Segment, answer: Masks | InputError | None = None
+    decoded: _Decoded, job: Job, segment: Segmenter, answer: Masks | InputError | None = None
 ) -> _Done:
     """The masks of one field on disk; `answer` where it was segmented with others."""
     site_id = decoded.field.site_id
