@@ -1,6 +1,7 @@
 """The step: files on disk in, masks and pixel facts out, faults set aside, repeats equal."""
 
 import hashlib
+import json
 
 import numpy as np
 import polars as pl
@@ -18,6 +19,7 @@ from cellwise.stages.segment._facts import pixel_facts
 from cellwise.store.masks.imported import GivenMasks
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.masks import read_masks
+from cellwise.store.run.segmentation import read_notes
 from cellwise.store.run.sites import sites_to_frame
 from cellwise.store.run.tables import read_table, write_table
 
@@ -76,7 +78,7 @@ def test_the_parts_own_options_reach_it(job):
 
 def test_pixel_facts_are_merged_for_the_sites_asked_for(job):
     step.work(["a", "b", "c"], job)
-    counts = step.finish(job, ["c", "a"])
+    counts = step.finish(job, dict.fromkeys(["c", "a"], "k"))
     table = read_table(RunFolder(job.run).pixels, PIXELS)
     assert table.select("site_id", "channel").rows() == [
         ("a", "dna"),
@@ -91,19 +93,19 @@ def test_pixel_facts_are_merged_for_the_sites_asked_for(job):
 
 
 def test_no_sites_leave_an_empty_table(job):
-    assert step.finish(job, [])["sites"] == 0
+    assert step.finish(job, {})["sites"] == 0
     assert read_table(RunFolder(job.run).pixels, PIXELS).is_empty()
 
 
 def test_facts_of_an_earlier_run_are_kept_when_its_notes_are_gone(job):
     step.work(["a", "b"], job)
-    step.finish(job, ["a", "b"])
+    step.finish(job, dict.fromkeys(["a", "b"], "k"))
     before = read_table(RunFolder(job.run).pixels, PIXELS)
     for note in (RunFolder(job.run).temporary / job.name).iterdir():
         note.unlink()
     assert step.present(job, ["a", "b", "c"]) == ["a", "b"]
     step.work(["c"], job)
-    step.finish(job, ["a", "b", "c"])
+    step.finish(job, dict.fromkeys(["a", "b", "c"], "k"))
     after = read_table(RunFolder(job.run).pixels, PIXELS)
     assert after.filter(pl.col("site_id") != "c").equals(before)
     assert after.height == 6
@@ -122,13 +124,13 @@ def test_a_broken_file_sets_only_its_own_site_aside(job):
 
 def test_the_same_work_again_gives_the_same_bytes(job):
     step.work(["a", "b", "c"], job)
-    step.finish(job, ["a", "b", "c"])
+    step.finish(job, dict.fromkeys(["a", "b", "c"], "k"))
     first = contents(job)
     mask = RunFolder(job.run).masks / "b_cells.tif"
     mask.write_bytes(b"half")
     step.work(["c", "b"], job)
     step.work(["a"], job)
-    step.finish(job, ["a", "b", "c"])
+    step.finish(job, dict.fromkeys(["a", "b", "c"], "k"))
     assert contents(job) == first
 
 
@@ -265,3 +267,31 @@ def test_focus_falls_with_blur_and_ignores_gain_and_offset():
     assert facts(cv2.GaussianBlur(plane, (0, 0), 3.0))["focus"] < 0.5 * sharp
     assert facts(plane * 0.3 + 0.2)["focus"] == pytest.approx(sharp, rel=1e-3)
     assert facts(np.zeros((5, 5)))["focus"] == 0
+
+
+def test_what_was_odd_about_brought_masks_is_kept_in_a_table(job, tmp_path):
+    folder = tmp_path / "own"
+    folder.mkdir()
+    squares = [
+        {
+            "type": "Feature",
+            "geometry": {"type": "Polygon", "coordinates": [_square(place)]},
+            "properties": {"objectType": "cell"},
+        }
+        for place in (10, 20)
+    ]
+    text = json.dumps({"type": "FeatureCollection", "features": squares})
+    (folder / "a.geojson").write_text(text)
+    (folder / "b.geojson").write_text(
+        json.dumps({"type": "FeatureCollection", "features": squares[:1]})
+    )
+    step.work(["a", "b"], other(job, name="given", masks=str(folder)))
+    step.finish(job, dict.fromkeys(["a", "b"], "k"))
+    assert read_notes(RunFolder(job.run)) == {
+        "a": {"overlapped_pixels": 100, "outlines_lost": 0, "outlines_skipped": 0}
+    }
+
+
+def _square(corner):
+    ends = (corner, corner + 20)
+    return [[ends[x], ends[y]] for x, y in ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0))]

@@ -4,7 +4,7 @@ A result depends on the site and the options alone and files appear whole, so a 
 gives the same files when it runs again.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from cellwise.store.masks.imported import GivenMasks
 from cellwise.store.network_weights import network_digest
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.masks import mask_path, write_masks
+from cellwise.store.run.segmentation import NOTED, merge_notes, write_notes
 from cellwise.store.run.sites import read_sites
 from cellwise.store.run.tables import empty_frame, read_table, write_table
 
@@ -79,8 +80,12 @@ def work(site_ids: Sequence[str], job: Job) -> list[SiteRecord]:
     else:
         segment = segmenters.build(handed(spec, job))
     if hasattr(segment, "many"):
-        return _together(sites, job, segment)
-    return [_one(site, job, segment) for site in sites]
+        records = _together(sites, job, segment)
+    else:
+        records = [_one(site, job, segment) for site in sites]
+    notes = {record.site_id: _noted(record) for record in records if record.error is None}
+    write_notes(_temporary(job), job.key, notes)
+    return records
 
 
 def check_part(options: dict[str, Any]) -> None:
@@ -135,15 +140,20 @@ def present(job: Job, site_ids: Iterable[str]) -> list[str]:
     ]
 
 
-def finish(job: Job, site_ids: Collection[str]) -> dict[str, Any]:
-    """Merge what was noted of these sites into `pixels.parquet`.
+def finish(job: Job, shards: Mapping[str, str]) -> dict[str, Any]:
+    """Merge what was noted of these sites into `pixels.parquet` and `segmentation.parquet`.
 
-    A site whose note is gone (an earlier run cleared it) keeps its rows of the table as it stands.
+    A site whose note is gone (an earlier run cleared it) keeps its rows of the tables as they
+    stand.
+
+    Args:
+        job: The job of the step.
+        shards: Each site's batch key.
     """
     run = RunFolder(job.run)
     frames = [empty_frame(PIXELS)]
     settled = []
-    for site_id in site_ids:
+    for site_id in shards:
         path = _facts_path(job, site_id)
         if path.exists():
             frames.append(read_table(path, PIXELS))
@@ -153,9 +163,10 @@ def finish(job: Job, site_ids: Collection[str]) -> dict[str, Any]:
         frames.append(read_table(run.pixels, PIXELS).filter(pl.col("site_id").is_in(settled)))
     merged = pl.concat(frames)
     write_table(run.pixels, PIXELS, merged)
+    merge_notes(run, _temporary(job), shards)
     flagged = merged.filter(pl.col("flags").list.len() > 0)
     return {
-        "sites": len(site_ids),
+        "sites": len(shards),
         "channels_flagged": flagged.height,
         "sites_flagged": flagged["site_id"].n_unique(),
     }
@@ -255,8 +266,16 @@ def _ids(labels: npt.NDArray[Any]) -> int:
     return len(np.unique(labels[labels > 0]))
 
 
+def _noted(record: SiteRecord) -> dict[str, float]:
+    return {name: record.counts[name] for name in NOTED if name in record.counts}
+
+
+def _temporary(job: Job) -> Path:
+    return RunFolder(job.run).temporary / job.name
+
+
 def _facts_path(job: Job, site_id: str) -> Path:
-    return RunFolder(job.run).temporary / job.name / f"{site_id}.parquet"
+    return _temporary(job) / f"{site_id}.parquet"
 
 
 def _facts_frame(facts: list[dict[str, Any]]) -> pl.DataFrame:
