@@ -15,6 +15,7 @@ from cellwise.flow.request import fitted_request, make_request
 from cellwise.lab.simulate.window import simulate as simulate
 from cellwise.registry import did_you_mean
 from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.sites import find_images
 from cellwise.store.run.tables import empty_frame, read_table
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Run:
         work(
             Job(
                 run=self.path,
-                images=Path(record["inputs"]["folder"]),
+                images=find_images(folder),
                 name="report",
                 options=steps[0]["options"] if steps else {},
                 key="",
