@@ -104,5 +104,6 @@ def test_a_call_that_fails_leaves_the_terminal_in_order(monkeypatch):
             raise ZeroDivisionError
 
     monkeypatch.setattr(screen, "make_listener", Told)
-    pytest.raises(ZeroDivisionError, fail)
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert ended == [""]

@@ -1,6 +1,6 @@
 """The scores that are decided on: the mean of the named sets, adjusted, and what is out of fold."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,13 @@ from cellwise.store.run.tables import read_classes, read_table
 
 _KEY = ["site_id", "cell_id"]
 
+# The rows of the score set of this name.
+Scores = Callable[[str], pl.DataFrame]
 Flags = npt.NDArray[np.bool_]
 
 
 def adjusted_scores(
-    run: RunFolder,
+    scores: Scores,
     cells: pl.DataFrame,
     classes: tuple[str, ...],
     *,
@@ -31,20 +33,17 @@ def adjusted_scores(
     """Logits `[cell, class]`, NaN where a cell has no score; and which cells are out of fold.
 
     Args:
-        run: Where the scores lie.
+        scores: The rows of a score set by its name.
         cells: One row per cell with `fold`, the fold of its site or null.
         classes: The positive classes.
         names: Score sets, of which the mean is taken.
         fields: The score sets that speak of fields, of which the mean is taken; empty for none.
         adjust: Adjusters, in order.
-
-    Raises:
-        FormatError: Scores over other classes.
     """
-    logits, unseen = _mean_logits(run, names, cells, classes)
+    logits, unseen = _mean_logits(scores, names, cells, classes)
     of_field = None
     if fields:
-        found = [_field_logits(run, name, cells, classes) for name in fields]
+        found = [_field_logits(scores(name), cells, classes) for name in fields]
         of_field = np.mean([values for values, _ in found], axis=0)
         unseen &= np.all([clean for _, clean in found], axis=0)
         logits = np.where(np.isfinite(of_field), logits, np.nan)
@@ -64,7 +63,7 @@ def adjusted_scores(
 
 
 def _mean_logits(
-    run: RunFolder, names: Sequence[str], cells: pl.DataFrame, classes: tuple[str, ...]
+    scores: Scores, names: Sequence[str], cells: pl.DataFrame, classes: tuple[str, ...]
 ) -> tuple[Floats, Flags]:
     """Mean logits `[cell, class]`, NaN where no set holds the cell; and which are out of fold.
 
@@ -75,7 +74,7 @@ def _mean_logits(
     unseen = np.ones(len(cells), dtype=bool)
     place = cells.select(*_KEY, left_out="fold").with_row_index("place")
     for name in names:
-        frame = _read(run, name, classes).filter(pl.col("unit") == "cell")
+        frame = scores(name).filter(pl.col("unit") == "cell")
         found = place.join(frame.select(*_KEY, "fold", "score"), on=_KEY, how="inner")
         if len(found):
             rows = found["place"].to_numpy()
@@ -87,10 +86,9 @@ def _mean_logits(
 
 
 def _field_logits(
-    run: RunFolder, name: str, cells: pl.DataFrame, classes: tuple[str, ...]
+    frame: pl.DataFrame, cells: pl.DataFrame, classes: tuple[str, ...]
 ) -> tuple[Floats, Flags]:
     """The score of each cell's field, NaN where the set lacks it; and which are out of fold."""
-    frame = _read(run, name, classes)
     if (frame["unit"] == "site").any():
         frame = frame.filter(pl.col("unit") == "site")
     values = frame["score"].to_numpy().reshape(len(frame), len(classes)).astype(np.float64)
@@ -108,7 +106,12 @@ def _field_logits(
     return found, clean
 
 
-def _read(run: RunFolder, name: str, classes: tuple[str, ...]) -> pl.DataFrame:
+def stored_scores(run: RunFolder, name: str, classes: tuple[str, ...]) -> pl.DataFrame:
+    """The rows of a score set of a run.
+
+    Raises:
+        FormatError: Scores over other classes.
+    """
     path = run.scores(name)
     given = read_classes(path, SCORES)
     if given != classes:

@@ -24,7 +24,7 @@ from cellwise.registry import did_you_mean, split_spec
 from cellwise.stages.decide import deciders
 from cellwise.stages.decide._decision import Decision
 from cellwise.stages.decide._predictions import MOST_COLUMNS, predictions_frame
-from cellwise.stages.decide._scores import adjusted_scores
+from cellwise.stages.decide._scores import Scores, adjusted_scores, stored_scores
 from cellwise.stages.decide._wells import wells_frame
 from cellwise.stages.decide.adjust import adjusters
 from cellwise.store.atomic import write_text, writing
@@ -103,7 +103,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     report(0, 2, f"{len(cells)} cells")
     cells = cells.join(sites.select("site_id", "fold"), on="site_id", how="left").sort(_KEY)
     logits, unseen = adjusted_scores(
-        run, cells, classes.positive,
+        lambda name: stored_scores(run, name, classes.positive), cells, classes.positive,
         names=options.scores, fields=options.field, adjust=options.adjust,
     )  # fmt: skip
     scored = np.isfinite(logits).all(axis=1)
@@ -122,6 +122,51 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         "wells": 0 if wells is None else len(wells),
         "fields_used": decision.n_fields,
     }
+
+
+def decide_cells(
+    options: dict[str, Any], name: str, home: RunFolder, cells: pl.DataFrame, scores: Scores
+) -> pl.DataFrame:
+    """Rows of the predictions table of new cells by the decision of a finished run; writes nothing.
+
+    Args:
+        options: Those of the decide step.
+        name: Its name.
+        home: The finished run.
+        cells: Rows of the cell table, of sites without labels and metadata.
+        scores: The rows of a score set by its name.
+
+    Raises:
+        FormatError: The run has no such decision.
+    """
+    decision = _stored(home, name)
+    chosen = build(**{"from_" if k == "from" else k: v for k, v in options.items()})
+    sites = (
+        cells.select("site_id")
+        .unique()
+        .with_columns(
+            part=pl.lit("unlabelled"),
+            labels=pl.lit(None, dtype=pl.List(pl.String)),
+            fold=pl.lit(None, dtype=pl.Int32),
+        )
+    )
+    logits, _ = adjusted_scores(
+        scores,
+        cells.with_columns(fold=pl.lit(None, dtype=pl.Int32)),
+        decision.class_list.positive,
+        names=chosen.scores,
+        fields=chosen.field,
+        adjust=chosen.adjust,
+    )
+    scored = np.isfinite(logits).all(axis=1)
+    chance = decision.probabilities(logits[scored])
+    return predictions_frame(cells.filter(pl.Series(scored)), sites, chance, decision)
+
+
+def score_names(options: dict[str, Any]) -> tuple[str, ...]:
+    """The score sets that a decide step reads, each once."""
+    chosen = build(**{"from_" if k == "from" else k: v for k, v in options.items()})
+    return tuple(dict.fromkeys((*chosen.scores, *chosen.field)))
 
 
 def _classes(run: RunFolder) -> ClassList:

@@ -29,8 +29,9 @@ from cellwise.store.run.models import check_classes
 from cellwise.store.run.tables import empty_frame, read_table, write_table
 
 if TYPE_CHECKING:
+    from cellwise.stages.score._memory import FieldScores
     from cellwise.stages.score._models import Panel
-    from cellwise.stages.score._pixels import Look
+    from cellwise.stages.score._pixels import ForModel
     from cellwise.stages.score._scorer import Scorer
 
 VERSION = 1
@@ -159,8 +160,8 @@ def _all_shards(
             for number, (site_id, rows) in enumerate(some):
                 numbers = cells["cell_id"][rows]
                 frames.append(
-                    _one(site_id, rows, numbers, fold=folds.get(site_id), panel=panel,
-                         scorer=scorer, look=look)
+                    score_site(site_id, numbers, fold=folds.get(site_id), panel=panel,
+                               scorer=scorer, pixels_for=look(site_id, rows))
                 )  # fmt: skip
                 report(start + number + 1, len(spans), "sites")
             write_table(path, SCORES, pl.concat(frames), classes=panel.card.classes)
@@ -173,20 +174,19 @@ def _all_shards(
     return paths
 
 
-def _one(
+def score_site(
     site_id: str,
-    rows: slice,
     numbers: pl.Series,
     *,
     fold: int | None,
     panel: "Panel",
     scorer: "Scorer",
-    look: "Look",
+    pixels_for: "ForModel",
 ) -> pl.DataFrame:
+    """Rows of the score table for the cells `numbers` of one site; nothing is read or written."""
     from cellwise.stages.score._scorer import combine
 
     chosen = panel.choose(fold)
-    pixels_for = look(site_id, rows)
     views = [scorer.score(model.predictor, pixels_for(model)) for model in chosen.models]
     scores = combine(views)
     if scorer.gives == "site":
@@ -203,6 +203,23 @@ def _one(
             "spread": pl.Series(scores.spread.numpy(), dtype=vector),
         }
     )
+
+
+def open_models(options: dict[str, Any], home: RunFolder, device: str) -> "FieldScores":
+    """The models of a finished run for fields in memory, loaded once.
+
+    Args:
+        options: Those of a score step.
+        home: The finished run.
+        device: `cpu` or `cuda`.
+
+    Raises:
+        PreflightError: There is no model.
+        FormatError: A model is damaged.
+    """
+    from cellwise.stages.score import _memory
+
+    return _memory.open_models(build(**options), home, device)
 
 
 def _spans(cells: pl.DataFrame) -> Iterator[tuple[str, slice]]:

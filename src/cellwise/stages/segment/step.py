@@ -74,11 +74,7 @@ def work(site_ids: Sequence[str], job: Job) -> list[SiteRecord]:
     """Segment these sites; one that cannot be read comes back with its error."""
     run = RunFolder(job.run)
     sites = read_sites(run.sites, only=site_ids)
-    spec = _spec(job, sites)
-    if is_network(spec):
-        segment = network_segmenter(spec, job)
-    else:
-        segment = segmenters.build(handed(spec, job))
+    segment = open_segmenter(job, sites)
     if hasattr(segment, "many"):
         records = _together(sites, job, segment)
     else:
@@ -86,6 +82,24 @@ def work(site_ids: Sequence[str], job: Job) -> list[SiteRecord]:
     notes = {record.site_id: _noted(record) for record in records if record.error is None}
     write_notes(_temporary(job), job.key, notes)
     return records
+
+
+def open_segmenter(job: Job, sites: Sequence[Site] = ()) -> Segment:
+    """The job's segmenter, a function of a field in memory.
+
+    Args:
+        job: Gives options and device.
+        sites: Those whose own masks are wanted, for the segmenter `given` only.
+
+    Raises:
+        UsageError: There are no such weights.
+        FormatError: They are torn, no weights of ours, or those of another network.
+    """
+    spec = _spec(job, list(sites))
+    if is_network(spec):
+        return network_segmenter(spec, job)
+    segment: Segment = segmenters.build(handed(spec, job))
+    return segment
 
 
 def check_part(options: dict[str, Any]) -> None:
