@@ -58,6 +58,15 @@ def test_a_resume_redoes_what_was_said_and_nothing_else(home):
     assert left_on_disk(out) == before
 
 
+def test_a_run_that_keeps_no_crops_says_the_truth_too(home):
+    out = home / "out.run"
+    run(home / "images", out, "cells.crops=false")
+    said = clean_run(out).redone
+    run(home / "images", out, "cells.crops=false")
+    assert {name for name, state in states(out).items() if state == "done"} == set(said)
+    assert record(out)["counts"]["cells"] > 0
+
+
 def test_a_dry_run_deletes_nothing_and_says_the_same(home):
     out = home / "out.run"
     before = left_on_disk(out), size_of(out / "work")

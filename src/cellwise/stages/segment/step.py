@@ -35,7 +35,7 @@ from cellwise.store.masks.imported import GivenMasks
 from cellwise.store.network_weights import network_digest
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.masks import mask_path, write_masks
-from cellwise.store.run.segmentation import NOTED, merge_notes, write_notes
+from cellwise.store.run.segmentation import NOTED, leave_notes, merge_notes
 from cellwise.store.run.sites import read_sites
 from cellwise.store.run.tables import empty_frame, read_table, write_table
 
@@ -80,7 +80,7 @@ def work(site_ids: Sequence[str], job: Job) -> list[SiteRecord]:
     else:
         records = [_one(site, job, segment) for site in sites]
     notes = {record.site_id: _noted(record) for record in records if record.error is None}
-    write_notes(_temporary(job), job.key, notes)
+    leave_notes(_temporary(job), job.key, notes)
     return records
 
 

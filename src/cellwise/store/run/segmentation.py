@@ -25,7 +25,23 @@ NOTED = tuple(name for name in SEGMENTATION.columns if name != "site_id")
 _NONE: Notes = {}
 
 
-def write_notes(folder: Path, key: str, notes: Mapping[str, Mapping[str, float]]) -> None:
+def write_notes(run: RunFolder, notes: Mapping[str, Mapping[str, float]]) -> None:
+    """Write `segmentation.parquet`.
+
+    Args:
+        run: The run folder.
+        notes: Counts by name for each site; others than `NOTED` are passed over.
+    """
+    rows = [
+        {"site_id": site, **{name: int(counts.get(name, 0)) for name in NOTED}}
+        for site, counts in notes.items()
+        if any(counts.get(name) for name in NOTED)
+    ]
+    schema = {"site_id": pl.String, **dict.fromkeys(NOTED, pl.Int64)}
+    write_table(run.segmentation, SEGMENTATION, pl.DataFrame(rows, schema=schema))
+
+
+def leave_notes(folder: Path, key: str, notes: Mapping[str, Mapping[str, float]]) -> None:
     """Leave the counts of a batch of sites; sites without any are listed too.
 
     Args:
@@ -38,7 +54,7 @@ def write_notes(folder: Path, key: str, notes: Mapping[str, Mapping[str, float]]
 
 
 def merge_notes(run: RunFolder, folder: Path, shards: Mapping[str, str]) -> None:
-    """Write `segmentation.parquet` for these sites, and delete what the batches left.
+    """Write the table for these sites, and delete what the batches left.
 
     Args:
         run: The run folder.
@@ -51,13 +67,7 @@ def merge_notes(run: RunFolder, folder: Path, shards: Mapping[str, str]) -> None
         site: fresh[key][site] if site in fresh[key] else earlier.get(site, _NONE)
         for site, key in shards.items()
     }
-    rows = [
-        {"site_id": site, **{name: int(notes.get(name, 0)) for name in NOTED}}
-        for site, notes in found.items()
-        if any(notes.get(name) for name in NOTED)
-    ]
-    schema = {"site_id": pl.String, **dict.fromkeys(NOTED, pl.Int64)}
-    write_table(run.segmentation, SEGMENTATION, pl.DataFrame(rows, schema=schema))
+    write_notes(run, found)
     for path in folder.glob("notes-*.json"):
         path.unlink(missing_ok=True)
 
