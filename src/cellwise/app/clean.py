@@ -15,7 +15,10 @@ from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.tables import read_table
 
 _DONE = ("done", "reused")
-_KEEPS_WORK = {"train": "begins anew, its checkpoints are gone", "score": "begins anew"}
+_UNDER_WAY = {
+    "train": ("{}-*", "begins anew, its checkpoints are gone"),
+    "score": ("scores-{}", "begins anew"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +73,17 @@ def _redone(run: RunFolder, steps: list[dict[str, Any]]) -> Iterator[tuple[str, 
             lost = step["sites"] - _sites_in_table(run)
             if lost > 0:
                 yield title, f"{lost:,} sites"
-        elif step["kind"] == "cells" and step["sites"]:
+        elif step["kind"] == "cells" and step["sites"] and _cells_need_crops(run):
             yield title, f"{step['sites']:,} sites, from images and masks"
-        elif step["kind"] in _KEEPS_WORK and _is_under_way(run, step):
-            yield title, _KEEPS_WORK[step["kind"]]
+        elif step["kind"] in _UNDER_WAY and step["state"] not in _DONE:
+            place, what = _UNDER_WAY[step["kind"]]
+            if any(run.temporary.glob(place.format(step["name"]))):
+                yield title, what
 
 
-def _is_under_way(run: RunFolder, step: dict[str, Any]) -> bool:
-    return step["state"] not in _DONE and any(run.temporary.glob(f"{step['name']}-*"))
+def _cells_need_crops(run: RunFolder) -> bool:
+    """Whether cells are made again: their crops go, or their rows lie in the temporary folder."""
+    return any(run.crops.glob("*.npy")) or not run.cells.is_file()
 
 
 def _sites_in_table(run: RunFolder) -> int:

@@ -12,7 +12,6 @@ from cellwise.domain.records import Field
 from cellwise.domain.steps import Job
 from cellwise.domain.tables import PREDICTIONS
 from cellwise.errors import InputError, PreflightError, UsageError
-from cellwise.flow.pipeline.preflight import check_values
 from cellwise.flow.recipe.resolve import Step
 from cellwise.flow.request import fitted_request
 from cellwise.store.images.scale import to_unit
@@ -35,14 +34,13 @@ class Predictor:
     """
 
     def __init__(self, model: Path | str, *, device: str = "auto") -> None:
-        from cellwise.stages.cells.step import build
+        from cellwise.stages.cells.spec import Options
         from cellwise.stages.decide.step import score_names
         from cellwise.stages.score.step import open_models
         from cellwise.stages.segment.step import open_segmenter
 
         self._home = RunFolder(Path(model))
         request = fitted_request(Path(model), Path(model), Path(model), device=device, workers=1)
-        check_values(request.recipe)
         recipe = request.recipe
         segment, cells = recipe.of_kind("segment")[-1], recipe.of_kind("cells")[-1]
         self._decide = _main_decision(recipe.of_kind("decide"), self._home)
@@ -58,7 +56,7 @@ class Predictor:
                 fitted=self._home.path,
             )
         )
-        self._cells = build(**cells.options)
+        self._cells = Options.of(cells.options)
         wanted = score_names(self._decide.options)
         self._scores: dict[str, Callable[..., pl.DataFrame]] = {
             step.name: open_models(step.options, self._home, request.device)

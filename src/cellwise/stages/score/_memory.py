@@ -15,7 +15,8 @@ from cellwise.stages.score import scorers
 from cellwise.stages.score._models import Panel, load_panel, steady
 from cellwise.stages.score._pixels import of_crops, of_field
 from cellwise.stages.score._scorer import Scorer
-from cellwise.stages.score.step import Options, score_site
+from cellwise.stages.score.spec import Options
+from cellwise.stages.score.step import score_site
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.tables import empty_frame
 
