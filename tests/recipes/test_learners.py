@@ -120,7 +120,7 @@ def precision_of(by_heart, name):
     # A bag is as its best cell.
     logits = np.stack(
         [
-            np.stack(scores.filter(pl.col("site_id") == site)["score"].to_numpy()).max(0)
+            np.stack(scores.filter(pl.col("site_id") == site)["score"].to_list()).max(0)
             for site in names
         ]
     )
@@ -143,7 +143,7 @@ def test_the_mixed_recipe_of_the_how_to_runs_as_it_stands_there(world):
         settings=["puzzle.epochs=2", "cell.epochs=2"],
     )
     run = RunFolder(done.path)
-    soft = np.stack(read_table(run.labels("soft"), LABELS)["label"].to_numpy())
+    soft = np.stack(read_table(run.labels("soft"), LABELS)["label"].to_list())
     assert ((soft > 0.01) & (soft < 0.99)).any(), "labels of cells come from the class maps"
     assert read_table(run.scores("cell"), SCORES).height > 0
     assert "Where each class was seen" in run.report.read_text(encoding="utf-8")

@@ -1,5 +1,7 @@
 """A finished small run: fields with and without cells, three classes."""
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 import pytest
@@ -62,7 +64,11 @@ def write_run(folder, sites, *, drop=()):
                     **{f"Prob_{c}": v for c, v in zip(CLASSES, chances, strict=True)},
                 }
             )
-    schema = {"fold": pl.Int32, "Labels": pl.List(pl.String), "Weak_labels": pl.List(pl.String)}
+    schema: dict[str, Any] = {
+        "fold": pl.Int32,
+        "Labels": pl.List(pl.String),
+        "Weak_labels": pl.List(pl.String),
+    }
     schema |= {"flags": pl.List(pl.String), "Cells_NuclearRingRatio_gfp": pl.Float32}
     schema |= {f"Prob_{c}": pl.Float32 for c in CLASSES}
     frame = pl.DataFrame(rows, schema_overrides=schema).drop(list(drop))
