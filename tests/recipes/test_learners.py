@@ -75,7 +75,7 @@ def by_heart(world):
             "task": task,
             "net": "tiny",
             "loss": "bce",
-            "epochs": 120,
+            "epochs": 60,
             "batch": 4,
         }
         steps += [
@@ -140,7 +140,7 @@ def test_the_mixed_recipe_of_the_how_to_runs_as_it_stands_there(world):
         world,
         out=world.parent / "mixed",
         recipe=str(path),
-        settings=["puzzle.epochs=2", "cell.epochs=2"],
+        settings=["puzzle.epochs=1", "cell.epochs=1"],
     )
     run = RunFolder(done.path)
     soft = np.stack(read_table(run.labels("soft"), LABELS)["label"].to_list())
