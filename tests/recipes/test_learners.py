@@ -72,7 +72,7 @@ def by_heart(world):
             "task": task,
             "net": "tiny",
             "loss": "bce",
-            "epochs": 60,
+            "epochs": 100 if name == "puzzle" else 60,
             "batch": 4,
         }
         steps += [
