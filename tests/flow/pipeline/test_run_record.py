@@ -61,7 +61,7 @@ def test_the_record_has_exactly_its_keys(images, out):
     assert len(found["inputs"]["listing_sha256"]) == 24
     assert {"python", "numpy", "torch"} <= set(found["versions"])
     for step in found["steps"]:
-        assert set(step) == {"name", "kind", "key", "seconds", "counts", "state"}
+        assert set(step) == {"name", "kind", "version", "key", "seconds", "counts", "state"}
     assert [step["kind"] for step in found["recipe"]["steps"]] == ["read", "segment", "cells"]
     assert quarantine(out) == []
     assert (out / "quarantine.csv").read_text() == "path,stage,code,reason,remedy\n"

@@ -25,6 +25,7 @@ from cellwise.stages.score import scorers
 from cellwise.stages.score.spec import Options
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.models import CARD_FILE, check_classes, verify_model
+from cellwise.store.run.scores import as_stored
 from cellwise.store.run.shards import Shards
 from cellwise.store.run.tables import empty_frame, rows_of_sites
 
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from cellwise.stages.score._pixels import Look
     from cellwise.stages.score._scorer import Scorer
 
-# In place of a cell's number, where a row speaks of the whole field.
-OF_FIELD = 0
 _KEY = ["site_id", "cell_id"]
 
 
@@ -207,9 +206,9 @@ def _one(
     views = [scorer.score(model.predictor, pixels_for(model)) for model in chosen.models]
     scores = combine(views)
     if scorer.gives == "site":
-        numbers = pl.Series([OF_FIELD], dtype=pl.Int32)
+        numbers = pl.Series([None], dtype=pl.Int32)
     vector = pl.Array(pl.Float32, len(panel.card.classes))
-    return pl.DataFrame(
+    frame = pl.DataFrame(
         {
             "unit": [scorer.gives] * len(numbers),
             "site_id": [site_id] * len(numbers),
@@ -220,6 +219,7 @@ def _one(
             "spread": pl.Series(scores.spread.numpy(), dtype=vector),
         }
     )
+    return as_stored(frame)
 
 
 def _places(cells: pl.DataFrame) -> dict[str, slice]:
