@@ -133,14 +133,6 @@ def test_an_error_of_a_loader_arrives_as_what_it_is(tmp_path, loaders):
     assert (caught.value.code, caught.value.path) == ("truncated", "a.tif")
 
 
-@pytest.mark.parametrize(("rows", "size"), [(7, 3), (3, 3), (8, 2), (5, 1)])
-def test_shares_are_even_and_together_the_whole(rows, size):
-    batch = np.arange(2 * rows).reshape(rows, 2)
-    shares = [Ranks(rank, size).own(batch) for rank in range(size)]
-    assert np.array_equal(np.concatenate(shares), batch)
-    assert max(map(len, shares)) - min(map(len, shares)) <= 1
-
-
 @pytest.mark.parametrize("task", ["cell", {"name": "bag", "cells": 3}])
 def test_each_rank_draws_its_share_of_what_one_process_draws(monkeypatch, task):
     """The same crops, changed in the same way, and cells met twice in a bag each in their own."""

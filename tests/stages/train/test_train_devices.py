@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from tests.stages.train.learn_world import make_job, make_run, silent, write_folds
 
-from cellwise.errors import BadOption
 from cellwise.stages.train.step import work
 from cellwise.store.run.models import read_model
 
@@ -20,7 +19,6 @@ SGD = {
     "augment": ["dihedral", "affine", "gain"],
 }
 TASKS = {
-    "cells, an odd number at a time": {"epochs": 4},
     "bags": {"task": {"name": "bag", "cells": 5}, "batch": 3, "epochs": 5},
     "fields seen twice": {
         "task": {"name": "puzzle", "size": 32},
@@ -69,36 +67,23 @@ def test_two_processes_learn_what_one_does(run, task):
 
 
 @pytest.mark.long
-def test_epochs_are_judged_alike_and_a_shared_training_is_carried_on(tmp_path):
-    run = make_run(tmp_path)
-    write_folds(run, {f"s{n:02d}": n % 2 for n in range(12)})
+def test_epochs_are_judged_alike_and_a_shared_training_is_carried_on(run):
     options = {**SGD, "validate": 0.2, "epochs": 3}
-    one = make_job(run, name="one", **options)
-    work(one, silent)
+    facts, weights = learned(run, "one", **options)
 
     def stop(done, total, note):
-        if done == 5:
+        if done == 7:
             raise KeyboardInterrupt
 
-    two = replace(make_job(run, name="two", **options), devices=2)
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        work(two, stop)
+        learned(run, "two", devices=2, report=stop, **options)
     assert signal.getsignal(signal.SIGINT) is handler
     again = []
-    work(two, lambda done, total, note: again.append(done))
+    found, others = learned(
+        run, "two", devices=2, report=lambda done, total, note: again.append(done), **options
+    )
     assert min(again) > 1, "finished epochs are not repeated"
-    for fold in (0, 1):
-        (card, weights), (other, others) = (
-            read_model(run.model(name, fold)) for name in ("one", "two")
-        )
-        facts, found = card.training, other.training
-        np.testing.assert_allclose(facts["validation"], found["validation"], atol=2e-5)
-        for name, value in weights.items():
-            np.testing.assert_allclose(others[name], value, rtol=0, atol=1e-5)
-
-
-@pytest.mark.long
-def test_what_one_of_them_refuses_is_refused_here(run):
-    with pytest.raises(BadOption, match="cannot be shared by 2 devices"):
-        learned(run, "one", devices=2, **{**SGD, "batch": 1})
+    np.testing.assert_allclose(facts["validation"], found["validation"], atol=2e-5)
+    for name, value in weights.items():
+        np.testing.assert_allclose(others[name], value, rtol=0, atol=1e-5)
