@@ -25,7 +25,7 @@ _SAMPLE = 1024
 
 def collected(job: Job, options: Any) -> Collection:
     """All items that the options say to learn from, whatever their fold."""
-    choice = Choice(options.channels, options.without)
+    choice = Choice(options.channels, tuple(options.without))
     return collect(job, tasks.build(options.task), labels=options.labels, choice=choice)
 
 
@@ -48,7 +48,7 @@ def train_model(
     run = RunFolder(job.run)
     site = found.material.pool.site
     inside = np.ones(len(site), bool) if fold is None else found.fold[site] != fold
-    watched = watched_sites(found, fold, options.validate, job.seed)
+    watched = watched_sites(found, fold, options.validate_, job.seed)
     learned = found.material.part(inside & ~watched[site])
     if not len(learned.pool):
         raise PreflightError(f"train: without fold {fold} there is nothing to learn from.")
