@@ -51,6 +51,7 @@ class Task:
         cost: What a batch costs.
         look: What a batch costs while training, where that takes more than one look; epochs are
             judged by `cost` all the same.
+        items: What the network is shown: `pixels`, or `vectors` of an embed step.
     """
 
     unit: Literal["cell", "site"]
@@ -59,6 +60,7 @@ class Task:
     sampler: Sampler
     cost: Cost
     look: Look | None = None
+    items: Literal["pixels", "vectors"] = "pixels"
 
 
 def balanced(targets: Tensor, balance: Tensor) -> Tensor:

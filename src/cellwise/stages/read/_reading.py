@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cellwise.contracts.layout import Problem
 from cellwise.domain.channels import Channel
 from cellwise.domain.classes import ClassList
 from cellwise.domain.records import Site
 from cellwise.stages.read._assemble import OK
-from cellwise.stages.read._listing import Problem
 
 
 @dataclass(frozen=True, slots=True)

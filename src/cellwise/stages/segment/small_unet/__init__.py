@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field as Limits
 
+from cellwise.contracts.segmenter import Segmenter
 from cellwise.domain.records import Field, Masks
 from cellwise.errors import BadOption, FormatError
 from cellwise.stages.segment.small_unet.maps import (
@@ -67,7 +68,7 @@ def build(
     device: Literal["cpu", "cuda"] | None = None,
     threads: Annotated[int, Limits(ge=1)] | None = None,
     read: Read | None = None,
-) -> Callable[[Field], Masks]:
+) -> Segmenter:
     """Make the segmenter.
 
     Args:
@@ -188,7 +189,7 @@ def _predictors(
     threads: int | None,
 ) -> tuple[Predict, Predict]:
     """With one view and with `views`."""
-    from cellwise.parts.pixel_nets._predict import load_net
+    from cellwise.parts.pixel_maps import load_net
     from cellwise.parts.pixel_nets.small_unet import make_predictor
 
     spec = dict(card.net)
