@@ -31,9 +31,10 @@ class Normalisation:
     std: tuple[float, ...]
 
     def standardise(self, pixels: Tensor) -> Tensor:
-        """Shift and scale `[item, channel, y, x]` that `relative` has treated."""
-        mean = pixels.new_tensor(self.mean)[:, None, None]
-        return (pixels - mean) / pixels.new_tensor(self.std)[:, None, None]
+        """Shift and scale `[item, channel, ...]` that `relative` has treated."""
+        shape = (-1, *(1 for _ in pixels.shape[2:]))
+        mean = pixels.new_tensor(self.mean).view(shape)
+        return (pixels - mean) / pixels.new_tensor(self.std).view(shape)
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """All of it: pixels in 0..1 become what the network sees."""
@@ -56,7 +57,10 @@ def relative(pixels: Tensor, mode: str) -> Tensor:
 
 
 def fit(pixels: Tensor, mode: str) -> Normalisation:
-    """Statistics of a sample of the training set, pixels in 0..1 `[item, channel, y, x]`."""
+    """Statistics of a sample of the training set.
+
+    Pixels in 0..1 `[item, channel, y, x]`, or vectors `[item, feature]`, each feature a channel.
+    """
     # Sums over millions of pixels lose digits in single precision.
     values = relative(pixels, mode).transpose(0, 1).flatten(1).to(torch.float64)
     deviation = values.std(1, correction=0).clamp_min(_LEAST_DEVIATION)

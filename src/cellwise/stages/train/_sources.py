@@ -15,9 +15,9 @@ from cellwise.domain.steps import Job
 from cellwise.domain.tables import CELLS, LABELS
 from cellwise.domain.units import ABOVE_SITES, SITE, group_numbers, group_of, units_table
 from cellwise.errors import BadOption, FormatError, PreflightError
+from cellwise.learning.material import Floats, Material
 from cellwise.registry import did_you_mean
 from cellwise.stages.train._fields import FieldStore
-from cellwise.stages.train._material import Floats, Material
 from cellwise.store.run.crops import CropStore, read_channels
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.reader import RunReader, labels_matrix
