@@ -95,8 +95,8 @@ def make_run(folder: Path, sites_wanted: int) -> Any:
             said = [float(n == label) for n in range(len(CLASSES))]
             labels.append({**place, "label": said, "weight": 1.0, "reason": "inherited"})
     write_table(run.sites, SITE_TABLE, sites_to_frame(sites, {}))
-    said = {"classes": {"names": [*CLASSES, "Negative"], "negative": "Negative"}}
-    run.reading.write_text(json.dumps(said), encoding="utf-8")
+    reading = {"classes": {"names": [*CLASSES, "Negative"], "negative": "Negative"}}
+    run.reading.write_text(json.dumps(reading), encoding="utf-8")
     types: Any = {"flags": pl.List(pl.String), "row": pl.Int32}
     write_table(run.cells, CELL_TABLE, pl.DataFrame(cells, schema_overrides=types))
     write_channels(run.crops, channels)
@@ -164,7 +164,7 @@ def measure_here(task: str, net: str, loaders: int) -> dict[str, float] | None:
     from cellwise.domain.steps import Job
     from cellwise.stages.train.step import work
 
-    more = {"loaders": loaders} if loaders else {}
+    more: dict[str, Any] = {"loaders": loaders} if loaders else {}
     if loaders and "loaders" not in {one.name for one in fields(Job)}:
         return None
     crops = task == "crops"

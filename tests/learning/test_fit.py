@@ -12,7 +12,7 @@ from cellwise.contracts.network import Asked, Output
 from cellwise.errors import InputError
 from cellwise.learning.fit import fit
 from cellwise.learning.labelled import make_lesson
-from cellwise.learning.lesson import Lesson
+from cellwise.learning.lesson import Lesson, Turn
 from cellwise.learning.material import Material, Method
 from cellwise.learning.plan import Place, Plan
 from cellwise.learning.ranks import Ranks
@@ -142,7 +142,7 @@ def test_each_rank_draws_its_share_of_what_one_process_draws(monkeypatch, task):
     for ranks in (Ranks(), Ranks(0, 2), Ranks(1, 2)):
         monkeypatch.setattr(labelled, "Ranks", SimpleNamespace(here=lambda ranks=ranks: ranks))
         lesson = make_lesson(material(items), method(items, task, ("affine", "gain")), plan())
-        turn = labelled.Turn(1, 0, lesson.order(1)[0])
+        turn = Turn(1, 0, lesson.order(1)[0])
         drawn.append(lesson.draw(turn))
     for whole, first, second in zip(*drawn, strict=True):
         torch.testing.assert_close(torch.cat([first, second]), whole, rtol=0, atol=0)
