@@ -24,11 +24,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from cellwise.contracts.scorer import SitePixels
 from cellwise.parts.nets import nets
 from cellwise.parts.normalise import Normalisation
 from cellwise.stages.score import scorers
 from cellwise.stages.score._models import steady
-from cellwise.stages.score._scorer import Predictor, SitePixels
+from cellwise.stages.score._predictor import LoadedModel
 
 CHANNELS, CLASSES = 4, 19
 PLAIN = Normalisation("standard", (0.5,) * CHANNELS, (0.25,) * CHANNELS)
@@ -48,15 +49,15 @@ def make_site(cells: int, side: int, seed: int = 0) -> SitePixels:
     return SitePixels(torch.empty(0), field, masks, torch.arange(1, cells + 1))
 
 
-def make_predictor(model: str) -> Predictor:
+def make_predictor(model: str) -> LoadedModel:
     """`tiny`, or a backbone that timm knows by this name."""
     spec: Any = "tiny" if model == "tiny" else {"name": "backbone", "model": model}
     torch.manual_seed(0)
     net = nets.build(spec)(CHANNELS, CLASSES).eval().to(memory_format=torch.channels_last)
-    return Predictor(net, PLAIN, "cpu")
+    return LoadedModel(net, PLAIN, "cpu")
 
 
-def check(predictor: Predictor, side: int) -> None:
+def check(predictor: LoadedModel, side: int) -> None:
     """A cell that is the whole field: both ways see the same."""
     site = make_site(1, side)
     whole = SitePixels(site.crops, site.field, torch.ones_like(site.masks), site.numbers)

@@ -1,4 +1,4 @@
-"""What an adjuster is given and gives back, and probabilities in logarithms."""
+"""What an adjuster is given and gives back."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,9 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-
-# A probability closer to 0 or 1 than this makes no difference that could be told.
-_EDGE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +29,3 @@ class Cells:
 
 # (logits [cell, positive class], the cells) -> logits of the same shape.
 Adjuster = Callable[[Floats, Cells], Floats]
-
-
-def log_chance(logits: Floats) -> Floats:
-    """Logarithm of the probability of a logit."""
-    return -np.logaddexp(0, -logits)
-
-
-def logit_of_log(log_probability: Floats) -> Floats:
-    """The logit of a probability given by its logarithm."""
-    capped = np.minimum(log_probability, -_EDGE)
-    return np.asarray(capped - np.log(-np.expm1(capped)))
-
-
-def logit(probability: Floats) -> Floats:
-    """The logit of a probability."""
-    held = np.clip(probability, _EDGE, 1 - _EDGE)
-    return np.asarray(np.log(held) - np.log1p(-held))

@@ -1,4 +1,4 @@
-"""What batches are drawn from, and how an order is drawn."""
+"""What batches are drawn from, and the type of an order."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,17 +31,3 @@ class When:
 # (pool, items or bags per batch, when) -> batches of positions [item] or [bag, cell]; their number
 # is the same in every epoch.
 Sampler = Callable[[Pool, int, When], list[Positions]]
-
-
-def generator(when: When) -> np.random.Generator:
-    """The generator of one epoch's order."""
-    return np.random.default_rng((when.seed, when.epoch))
-
-
-def even_batches(order: Positions, size: int) -> list[Positions]:
-    """Cut into the fewest batches of at most `size`, as equal as can be.
-
-    A small last batch would make one step noisier than the others.
-    """
-    count = -(-len(order) // size)
-    return list(np.array_split(order, count)) if count else []

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cellwise.contracts.decider import Bags, Evidence, pooled
+from cellwise.contracts.decider import Evidence
 from cellwise.errors import BadOption
 from cellwise.stages.decide import deciders, none, temperature
+from cellwise.stages.decide._pooling import Bags, pooled
 
 
 def _evidence(logits, field, labels):

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cellwise.contracts.labeller import Bags, bag_maximum
+from cellwise.contracts.labeller import Bags
 from cellwise.errors import BadOption
 from cellwise.stages.label import inherit, soft
+from cellwise.stages.label._cells import bag_maximum
 
 
 def _bags(site, field_labels, scores=None, border=None, tiny=None):

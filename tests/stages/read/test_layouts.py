@@ -18,8 +18,8 @@ from tests.stages.read.read_folders import (
     read,
 )
 
+from cellwise.contracts.layout import Listing
 from cellwise.errors import BadOption, PreflightError, UnknownName
-from cellwise.stages.read._listing import Listing
 from cellwise.stages.read.layouts import layouts
 from cellwise.stages.read.layouts.phenix import row_letters
 from cellwise.store.images.fields import read_field

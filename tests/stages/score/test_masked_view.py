@@ -5,10 +5,11 @@ import torch
 from torch import nn
 
 from cellwise.contracts.network import Output
+from cellwise.contracts.scorer import SitePixels
 from cellwise.errors import BadOption
 from cellwise.parts.normalise import Normalisation
 from cellwise.stages.score import scorers
-from cellwise.stages.score._scorer import Predictor, SitePixels
+from cellwise.stages.score._predictor import LoadedModel
 from cellwise.stages.score.masked_view import masks_at
 
 
@@ -37,7 +38,7 @@ def score(place, pixels, **options):
     net = Watcher()
     plain = Normalisation("standard", (0.0, 0.0), (1.0, 1.0))
     spec = {"name": "masked_view", "place": place, **options}
-    return scorers.build(spec).score(Predictor(net, plain, "cpu"), pixels), torch.cat(net.shown)
+    return scorers.build(spec).score(LoadedModel(net, plain, "cpu"), pixels), torch.cat(net.shown)
 
 
 def test_each_cell_is_alone_where_it_is():

@@ -9,10 +9,11 @@ from hypothesis.extra.numpy import arrays
 from torch import nn
 
 from cellwise.contracts.network import Output
+from cellwise.contracts.scorer import SitePixels
 from cellwise.errors import BadOption
 from cellwise.parts.normalise import Normalisation
 from cellwise.stages.score import scorers
-from cellwise.stages.score._scorer import Predictor, SitePixels, combine
+from cellwise.stages.score._predictor import LoadedModel, combine
 
 PLAIN = Normalisation("standard", (0.0,), (1.0,))
 
@@ -32,7 +33,7 @@ def field_pixels(field, masks, numbers):
 
 def cam(field, masks, numbers, **options):
     scorer = scorers.build({"name": "cam", **options})
-    return scorer.score(Predictor(Echo(), PLAIN, "cpu"), field_pixels(field, masks, numbers))
+    return scorer.score(LoadedModel(Echo(), PLAIN, "cpu"), field_pixels(field, masks, numbers))
 
 
 def test_a_cell_gets_the_mean_of_the_map_under_its_mask():
@@ -153,6 +154,6 @@ def test_a_field_gets_one_score_whatever_its_cells():
     scorer = scorers.build({"name": "field_net", "views": "dihedral"})
     pixels = field_pixels(field, np.ones((2, 2), np.int64), [1, 2, 3])
     assert scorer.gives == "site"
-    found = scorer.score(Predictor(Echo(), PLAIN, "cpu"), pixels)
+    found = scorer.score(LoadedModel(Echo(), PLAIN, "cpu"), pixels)
     assert found.shape == (8, 1, 1)
     assert found.flatten().tolist() == pytest.approx([4.0] * 8)

@@ -7,11 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from cellwise.contracts.scorer import SitePixels
 from cellwise.errors import BadOption
 from cellwise.parts.nets import nets
 from cellwise.parts.normalise import Normalisation
 from cellwise.stages.score import scorers
-from cellwise.stages.score._scorer import Predictor, SitePixels
+from cellwise.stages.score._predictor import LoadedModel
 from cellwise.stages.score.shared_trunk import coverage, places_of
 
 PLAIN = Normalisation("standard", (0.0, 0.0), (1.0, 1.0))
@@ -19,7 +20,9 @@ PLAIN = Normalisation("standard", (0.0, 0.0), (1.0, 1.0))
 
 def predictor(**options):
     torch.manual_seed(0)
-    return Predictor(nets.build({"name": "tiny", "width": 8, **options})(2, 3).eval(), PLAIN, "cpu")
+    return LoadedModel(
+        nets.build({"name": "tiny", "width": 8, **options})(2, 3).eval(), PLAIN, "cpu"
+    )
 
 
 def site(masks, numbers, seed=0):

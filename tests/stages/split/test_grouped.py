@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cellwise.contracts.splitter import SplitInput
 from cellwise.errors import BadOption, PreflightError
 from cellwise.stages.split import splitters
 from cellwise.stages.split._balance import imbalance, spread_groups
-from cellwise.stages.split._groups import SplitInput, connect
+from cellwise.stages.split._groups import connect
 from cellwise.stages.split.grouped import build
 
 

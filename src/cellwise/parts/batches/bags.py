@@ -7,8 +7,9 @@ says which.
 
 import numpy as np
 
-from cellwise.contracts.batch import Pool, Positions, Sampler, When, even_batches, generator
+from cellwise.contracts.batch import Pool, Positions, Sampler, When
 from cellwise.errors import BadOption
+from cellwise.parts.batches._order import even_batches, generator
 
 
 def build(cells: int = 16, per_site: int = 1) -> Sampler:

@@ -5,8 +5,9 @@ Source: the usual shuffle; the bound per field keeps crowded fields from drownin
 
 import numpy as np
 
-from cellwise.contracts.batch import Pool, Positions, Sampler, When, even_batches, generator
+from cellwise.contracts.batch import Pool, Positions, Sampler, When
 from cellwise.errors import BadOption
+from cellwise.parts.batches._order import even_batches, generator
 
 
 def build(per_site: int = 0) -> Sampler:

@@ -5,7 +5,8 @@ Source: the usual shuffle.
 
 import numpy as np
 
-from cellwise.contracts.batch import Pool, Positions, Sampler, When, even_batches, generator
+from cellwise.contracts.batch import Pool, Positions, Sampler, When
+from cellwise.parts.batches._order import even_batches, generator
 
 
 def build() -> Sampler:

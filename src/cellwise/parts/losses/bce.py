@@ -6,7 +6,8 @@ Source: the usual multi-label loss; label smoothing as in Szegedy et al. 2016 (a
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from cellwise.contracts.loss import Loss, check_smooth, soften
+from cellwise.contracts.loss import Loss
+from cellwise.parts.losses._answers import check_smooth, soften
 
 
 def build(smooth: float = 0.0) -> Loss:

@@ -8,8 +8,9 @@ target. Used with gamma 1, 2 and 2.5 by three of the HPA 2021 systems.
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from cellwise.contracts.loss import Loss, check_smooth, soften
+from cellwise.contracts.loss import Loss
 from cellwise.errors import BadOption
+from cellwise.parts.losses._answers import check_smooth, soften
 
 
 def build(gamma: float = 2.0, smooth: float = 0.0) -> Loss:

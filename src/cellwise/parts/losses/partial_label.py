@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
-from cellwise.contracts.loss import Loss, with_none
+from cellwise.contracts.loss import Loss
+from cellwise.parts.losses._answers import with_none
 
 
 def build(*, none: bool = True) -> Loss:

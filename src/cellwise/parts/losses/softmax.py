@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
-from cellwise.contracts.loss import Loss, check_smooth, with_none
+from cellwise.contracts.loss import Loss
+from cellwise.parts.losses._answers import check_smooth, with_none
 
 
 def build(smooth: float = 0.0, *, none: bool = True) -> Loss:

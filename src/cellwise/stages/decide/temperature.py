@@ -17,16 +17,9 @@ Source: temperature scaling of Guo et al. 2017 (arXiv 1706.04599), carried over 
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 
-from cellwise.contracts.decider import (
-    POOLINGS,
-    Bags,
-    Decider,
-    Evidence,
-    Fitted,
-    Floats,
-    pooled,
-)
+from cellwise.contracts.decider import POOLINGS, Decider, Evidence, Fitted, Floats
 from cellwise.errors import BadOption
+from cellwise.stages.decide._pooling import Bags, pooled
 
 COLDEST, HOTTEST = 0.2, 10.0
 _MOST_BIAS = 10.0

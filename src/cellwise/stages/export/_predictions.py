@@ -6,16 +6,16 @@ from pathlib import Path
 import polars as pl
 import pyarrow.parquet as pq
 
+from cellwise.contracts.exporter import RunTables
 from cellwise.domain.tables import PREDICTIONS
 from cellwise.errors import PreflightError
-from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.tables import read_classes
 
 PREFIX = "Prob_"
 _ROWS_AT_ONCE = 65536
 
 
-def prediction_columns(run: RunFolder) -> list[str]:
+def prediction_columns(run: RunTables) -> list[str]:
     """The columns of the run's predictions.
 
     Raises:

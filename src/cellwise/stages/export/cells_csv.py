@@ -4,21 +4,20 @@ Source: the columns follow CellProfiler and pycytominer (`Metadata_*`, `Cells_*`
 that those tools read the file as it is.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 
+from cellwise.contracts.exporter import Exporter, RunTables
 from cellwise.domain.classes import SEPARATOR
 from cellwise.stages.export._predictions import batches, prediction_columns
 from cellwise.store.atomic import writing
-from cellwise.store.run.folder import RunFolder
 
 
-def build() -> Callable[[RunFolder, Path], None]:
+def build() -> Exporter:
     """Make the writer `(run, file)`; an empty field means unknown, an empty list of labels too."""
 
-    def write(run: RunFolder, path: Path) -> None:
+    def write(run: RunTables, path: Path) -> None:
         prediction_columns(run)
         with writing(path) as partial, partial.open("wb") as handle:
             first = True

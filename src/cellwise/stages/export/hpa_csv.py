@@ -6,12 +6,13 @@ published solutions to list each cell with every class; see `kernels.runs` for t
 """
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
 import polars as pl
 
+from cellwise.contracts.exporter import Exporter, RunTables
 from cellwise.domain.tables import SITES
 from cellwise.errors import FormatError, PreflightError
 from cellwise.kernels.runs import encode_masks
@@ -22,7 +23,6 @@ from cellwise.stages.export._predictions import (
     prediction_columns,
 )
 from cellwise.store.atomic import writing
-from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.masks import mask_path, read_labels
 from cellwise.store.run.tables import read_table
 from cellwise.store.worlds.class_lists import class_list
@@ -30,7 +30,7 @@ from cellwise.store.worlds.class_lists import class_list
 HEADER = ("ID", "ImageWidth", "ImageHeight", "PredictionString")
 
 
-def build() -> Callable[[RunFolder, Path], None]:
+def build() -> Exporter:
     """Make the writer `(run, file)`.
 
     Fields of the test part are written, all fields where there is none; `ID` is the id as the
@@ -38,7 +38,7 @@ def build() -> Callable[[RunFolder, Path], None]:
     challenge wants a row for every test field.
     """
 
-    def write(run: RunFolder, path: Path) -> None:
+    def write(run: RunTables, path: Path) -> None:
         classes = class_names(prediction_columns(run))
         if not classes:
             raise PreflightError(
@@ -51,7 +51,7 @@ def build() -> Callable[[RunFolder, Path], None]:
     return write
 
 
-def _write_rows(handle: TextIO, run: RunFolder, classes: list[str]) -> None:
+def _write_rows(handle: TextIO, run: RunTables, classes: list[str]) -> None:
     writer = csv.writer(handle, lineterminator="\n")
     writer.writerow(HEADER)
     columns = ["unit", "site_id", "cell_id", *(PREFIX + name for name in classes)]
@@ -70,7 +70,7 @@ def _write_rows(handle: TextIO, run: RunFolder, classes: list[str]) -> None:
         writer.writerow((site["raw_id"], _known(width), _known(height), text))
 
 
-def _sites(run: RunFolder) -> pl.DataFrame:
+def _sites(run: RunTables) -> pl.DataFrame:
     """One row per field to be written, sorted by `site_id`."""
     table = read_table(run.sites, SITES)
     sites = table.group_by("site_id").agg(

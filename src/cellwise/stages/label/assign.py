@@ -14,17 +14,9 @@ Source: equal parts by biases is the optimal transport of Asano, Rupprecht and V
 import numpy as np
 import numpy.typing as npt
 
-from cellwise.contracts.labeller import (
-    SUPPORTED,
-    UNSCORED,
-    Bags,
-    CellLabels,
-    Flags,
-    Labeller,
-    answers,
-    weights,
-)
+from cellwise.contracts.labeller import SUPPORTED, UNSCORED, Bags, CellLabels, Flags, Labeller
 from cellwise.errors import BadOption
+from cellwise.stages.label._cells import answers, weights
 from cellwise.stages.label._cover import covering
 
 NEEDS = ("scores",)

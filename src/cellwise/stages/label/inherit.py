@@ -3,8 +3,9 @@
 Source: the plainest weak labelling, first lap of the HPA 2021 systems (AiRLab, Galixir, "Raman").
 """
 
-from cellwise.contracts.labeller import INHERITED, Bags, CellLabels, Labeller, weights
+from cellwise.contracts.labeller import INHERITED, Bags, CellLabels, Labeller
 from cellwise.errors import BadOption
+from cellwise.stages.label._cells import weights
 
 
 def build(border: float = 1.0, tiny: float = 1.0) -> Labeller:

@@ -33,11 +33,9 @@ from cellwise.contracts.labeller import (
     Flags,
     Floats,
     Labeller,
-    answers,
-    bag_maximum,
-    weights,
 )
 from cellwise.errors import BadOption
+from cellwise.stages.label._cells import answers, bag_maximum, weights
 
 NEEDS = ("scores",)
 

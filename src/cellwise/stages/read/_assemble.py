@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cellwise.contracts.layout import Arrangement, Listing, Plane, Problem
 from cellwise.domain.channels import Channel, name_channels
+from cellwise.domain.headers import Header
 from cellwise.domain.records import ChannelFile, Site, safe_ids
 from cellwise.errors import InputError
-from cellwise.stages.read._layout import Arrangement, Plane, same_spelling
-from cellwise.stages.read._listing import Listing, Problem
-from cellwise.store.images.fields import Header
+from cellwise.stages.read.names import same_spelling
 
 OK = "ok"
 

@@ -2,13 +2,12 @@
 
 import dataclasses
 
+from cellwise.contracts.layout import Arrangement, Problem
 from cellwise.domain.classes import NEGATIVE, ClassList, classes_from_labels, split_labels
 from cellwise.domain.records import Site
 from cellwise.errors import PreflightError
 from cellwise.stages.read._assemble import Assembly
 from cellwise.stages.read._labels import Joined
-from cellwise.stages.read._layout import Arrangement
-from cellwise.stages.read._listing import Problem
 from cellwise.stages.read._reading import ReadOptions
 from cellwise.store.worlds.class_lists import class_list, named_lists
 

@@ -6,9 +6,9 @@ others meet the same rule when they are processed.
 
 import dataclasses
 
+from cellwise.contracts.layout import Listing, Problem
 from cellwise.errors import InputError
 from cellwise.stages.read._assemble import OK, Assembly
-from cellwise.stages.read._listing import Listing, Problem
 from cellwise.store.images.fields import read_pixels
 
 _SAMPLE = 24

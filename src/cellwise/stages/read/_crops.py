@@ -6,9 +6,9 @@ square multi-channel pictures of one small size (HPA crops of 128 pixels).
 
 from pathlib import PurePosixPath
 
+from cellwise.contracts.layout import Listing
+from cellwise.domain.headers import Header
 from cellwise.errors import PreflightError
-from cellwise.stages.read._listing import Listing
-from cellwise.store.images.fields import Header
 
 _SMALL = 160
 _MANY_PAGES = 24

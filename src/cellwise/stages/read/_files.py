@@ -7,10 +7,10 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from cellwise.contracts.layout import Listing, Plane
 from cellwise.domain.channels import guess_role
-from cellwise.stages.read._layout import SINGLE, Plane, one_channel_set
-from cellwise.stages.read._listing import Listing
-from cellwise.store.images.fields import Header
+from cellwise.domain.headers import Header
+from cellwise.stages.read.names import SINGLE, one_channel_set
 
 _SUFFIX = re.compile(r"(?P<rest>.+?)[_. -]+(?P<channel>[A-Za-z][A-Za-z0-9+]*)")
 _NUMBERED = re.compile(r"(?:w|ch|c|channel|d)\d{1,2}", re.IGNORECASE)

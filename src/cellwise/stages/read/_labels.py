@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from cellwise.contracts.layout import Problem
 from cellwise.domain.records import Site, normalise_well
 from cellwise.errors import BadOption, PreflightError
-from cellwise.stages.read._listing import Problem
 from cellwise.stages.read._tables import LabelTable
 
 KEYS = ("site_id", "id", "image", "file", "well")

@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cellwise.contracts.layout import Listing, Problem
+from cellwise.domain.headers import Header
 from cellwise.domain.steps import Report
 from cellwise.errors import InputError, PreflightError
-from cellwise.store.images.fields import Header, read_header
+from cellwise.store.images.fields import read_header
 
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 TABLE_ENDINGS = (".csv", ".tsv", ".txt")
@@ -23,64 +25,6 @@ _MASKS_BESIDE = ("_cp_masks", "_cp_outlines")
 # A finished run inside the image folder holds masks and crops, not fields.
 _RUN_FILES = {"sites.parquet", "run.json"}
 _REPORT_EVERY = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that was noticed.
-
-    Args:
-        code: A short fixed word.
-        path: The file or folder it is about, relative to the image folder where it lies in it.
-        reason: What is wrong, in words.
-        remedy: What the user can do about it.
-        site_id: The site it is about, empty if none.
-        set_aside: Whether an image or site is not processed because of it.
-    """
-
-    code: str
-    path: str
-    reason: str
-    remedy: str = ""
-    site_id: str = ""
-    set_aside: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The files of one folder, by paths relative to it, with forward slashes, sorted.
-
-    Args:
-        folder: The folder itself.
-        images: Files with the ending of a picture.
-        tables: Files with the ending of a table.
-        stats: Size in bytes and time of change in ns for each image.
-        others: Count of all other files by ending.
-        ignored: Count of files passed over, by what they lie in.
-        problems: Folders and links that could not be followed.
-        headers: What each image says of itself, or why it says nothing.
-    """
-
-    folder: Path
-    images: tuple[str, ...] = ()
-    tables: tuple[str, ...] = ()
-    stats: dict[str, tuple[int, int]] = field(default_factory=dict)
-    others: dict[str, int] = field(default_factory=dict)
-    ignored: dict[str, int] = field(default_factory=dict)
-    problems: tuple[Problem, ...] = ()
-    headers: dict[str, Header | InputError] = field(default_factory=dict)
-
-    def header(self, path: str) -> Header | None:
-        """What the file says of itself; None where it could not be read."""
-        found = self.headers.get(path)
-        return found if isinstance(found, Header) else None
-
-    def table(self, *names: str) -> Path | None:
-        """The table of one of these names nearest to the top of the folder, ignoring case."""
-        wanted = {name.lower() for name in names}
-        found = [path for path in self.tables if path.rsplit("/", 1)[-1].lower() in wanted]
-        found.sort(key=lambda path: (path.count("/"), path))
-        return self.folder / found[0] if found else None
 
 
 def list_folder(folder: Path) -> Listing:

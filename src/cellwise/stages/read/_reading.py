@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from cellwise.contracts.layout import Problem
 from cellwise.domain.channels import ROLES, Channel
 from cellwise.domain.classes import ClassList
 from cellwise.domain.records import Site
 from cellwise.errors import BadOption
 from cellwise.registry import did_you_mean
 from cellwise.stages.read._assemble import OK
-from cellwise.stages.read._listing import Problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from cellwise.contracts.layout import Problem
 from cellwise.errors import BadOption, PreflightError
-from cellwise.stages.read._listing import Problem
 
 _DELIMITERS = ",;\t"
 

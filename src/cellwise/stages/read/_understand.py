@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from cellwise.contracts.layout import Arrangement, Layout, Listing, Problem
 from cellwise.domain.classes import ClassList
 from cellwise.domain.records import Site
 from cellwise.domain.steps import Report
@@ -17,8 +18,7 @@ from cellwise.stages.read._classes import choose_classes, label_sites
 from cellwise.stages.read._colour import refuse_colours
 from cellwise.stages.read._crops import refuse_crops, refuse_stacks_of_crops
 from cellwise.stages.read._labels import Joined, join_labels, key_column, label_column
-from cellwise.stages.read._layout import Arrangement, Layout
-from cellwise.stages.read._listing import Listing, Problem, list_folder, read_headers
+from cellwise.stages.read._listing import list_folder, read_headers
 from cellwise.stages.read._reading import Reading, ReadOptions
 from cellwise.stages.read._tables import read_label_table
 from cellwise.stages.read.layouts import layouts

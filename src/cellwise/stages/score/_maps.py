@@ -7,11 +7,11 @@ import numpy as np
 import polars as pl
 import torch
 
+from cellwise.contracts.scorer import Scorer
 from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import SITES
 from cellwise.stages.score._models import Panel
 from cellwise.stages.score._pixels import Look
-from cellwise.stages.score._scorer import Scorer
 from cellwise.store.run.class_maps import ClassMaps, write_class_maps
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.tables import read_table

@@ -11,7 +11,7 @@ from cellwise.errors import FormatError, PreflightError
 from cellwise.parts.memory import keep_freed_memory
 from cellwise.parts.nets import nets, without_beginning
 from cellwise.parts.normalise import Normalisation
-from cellwise.stages.score._scorer import Predictor
+from cellwise.stages.score._predictor import LoadedModel
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.models import CARD_FILE, ModelCard, channel_positions, read_model
 
@@ -21,7 +21,7 @@ class Model:
     """A loaded model."""
 
     card: ModelCard
-    predictor: Predictor
+    predictor: LoadedModel
 
     def channels_in(self, available: Sequence[Channel]) -> list[int]:
         """Where the channels it reads lie among the available ones."""
@@ -85,7 +85,7 @@ def load_panel(run: RunFolder, name: str, device: str, precision: str = "fp32") 
         net = net.eval().to(device).to(memory_format=torch.channels_last)
         facts = card.normalisation
         normalisation = Normalisation(facts["mode"], tuple(facts["mean"]), tuple(facts["std"]))
-        models.append(Model(card, Predictor(net, normalisation, device, precision)))
+        models.append(Model(card, LoadedModel(net, normalisation, device, precision)))
     first = models[0].card
     for model in models[1:]:
         same = ("classes", "channels", "unit", "crop")

@@ -6,13 +6,13 @@ import numpy as np
 import polars as pl
 import torch
 
+from cellwise.contracts.scorer import SitePixels
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import Site
 from cellwise.domain.steps import Job
 from cellwise.errors import PreflightError
 from cellwise.parts.resize import resize
 from cellwise.stages.score._models import Model
-from cellwise.stages.score._scorer import SitePixels
 from cellwise.store.images.fields import read_field
 from cellwise.store.run.crops import CropStore
 from cellwise.store.run.folder import RunFolder

@@ -6,8 +6,9 @@ draws views by chance, here all eight are taken, so that a score never depends o
 
 import torch
 
+from cellwise.contracts.scorer import Predictor, Scorer, SitePixels, Views
 from cellwise.parts.views import turn
-from cellwise.stages.score._scorer import Predictor, Scorer, SitePixels, Views, views_of
+from cellwise.stages.score._predictor import views_of
 
 NEEDS = ("crops",)
 

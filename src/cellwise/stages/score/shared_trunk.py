@@ -11,10 +11,10 @@ first the cheap look and then the costly one as in cascades (Viola and Jones 200
 import torch
 from torch import Tensor
 
+from cellwise.contracts.scorer import Predictor, Scorer, SitePixels, Views
 from cellwise.errors import BadOption
 from cellwise.parts.resize import resize
 from cellwise.stages.score import masked_view
-from cellwise.stages.score._scorer import Predictor, Scorer, SitePixels, Views
 
 NEEDS = ("fields",)
 

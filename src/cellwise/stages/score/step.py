@@ -29,9 +29,9 @@ from cellwise.store.run.models import check_classes
 from cellwise.store.run.tables import empty_frame, read_table, write_table
 
 if TYPE_CHECKING:
+    from cellwise.contracts.scorer import Scorer
     from cellwise.stages.score._models import Panel
     from cellwise.stages.score._pixels import Look
-    from cellwise.stages.score._scorer import Scorer
 
 VERSION = 1
 UNIT = "table"
@@ -183,7 +183,7 @@ def _one(
     scorer: "Scorer",
     look: "Look",
 ) -> pl.DataFrame:
-    from cellwise.stages.score._scorer import combine
+    from cellwise.stages.score._predictor import combine
 
     chosen = panel.choose(fold)
     pixels_for = look(site_id, rows)

@@ -19,7 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-from cellwise.domain.records import Field, Masks
+from cellwise.contracts.segmenter import Segmenter
 from cellwise.domain.steps import Job
 from cellwise.stages.segment import segmenters
 from cellwise.store.network_weights import (
@@ -30,8 +30,6 @@ from cellwise.store.network_weights import (
     read_network,
     read_network_card,
 )
-
-Segment = Callable[[Field], Masks]
 
 # Options that name weights; empty stands for the part's own name.
 _NAMING = ("weights", "nuclei", "cells")
@@ -115,16 +113,16 @@ def check_network(options: dict[str, Any]) -> None:
         return
 
 
-def network_segmenter(options: dict[str, Any], job: Job) -> Segment:
+def network_segmenter(options: dict[str, Any], job: Job) -> Segmenter:
     """The part with its weights; the same one as for the batch before where nothing changed."""
     digests = tuple(network_digest(path) for path in weights_of(options).values())
     return _kept(json.dumps(handed(options, job), sort_keys=True), digests)
 
 
 @lru_cache(maxsize=1)
-def _kept(spec: str, _digests: tuple[str, ...]) -> Segment:
+def _kept(spec: str, _digests: tuple[str, ...]) -> Segmenter:
     # Weights of half a gigabyte take longer to read than a field to segment.
-    part: Segment = segmenters.build({**json.loads(spec), "read": _read})
+    part: Segmenter = segmenters.build({**json.loads(spec), "read": _read})
     return part
 
 

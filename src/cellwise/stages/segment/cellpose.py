@@ -10,7 +10,7 @@ Nat Methods 18, 100 (2021).
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field as Limits
 
+from cellwise.contracts.segmenter import Segmenter
 from cellwise.domain.records import Field, Masks
 from cellwise.stages.segment._libraries import (
     body_and_nucleus,
@@ -45,7 +46,7 @@ def build(
     body: Sequence[str] | None = None,
     batch: Annotated[int, Limits(ge=1)] = 8,
     device: Literal["cpu", "cuda"] | None = None,
-) -> Callable[[Field], Masks]:
+) -> Segmenter:
     """Make the segmenter.
 
     Args:

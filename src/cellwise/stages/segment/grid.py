@@ -3,17 +3,17 @@
 Source: the tiles of the RxRx1 solutions, which treat a part of a field as one example.
 """
 
-from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field as Limits
 
+from cellwise.contracts.segmenter import Segmenter
 from cellwise.domain.records import Field, Masks
 from cellwise.store.run.masks import narrow
 
 
-def build(tile: Annotated[int, Limits(ge=1)] = 256) -> Callable[[Field], Masks]:
+def build(tile: Annotated[int, Limits(ge=1)] = 256) -> Segmenter:
     """Make the segmenter; tiles are numbered 1..n row by row, and each is its own nucleus.
 
     Args:

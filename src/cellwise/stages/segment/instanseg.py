@@ -8,7 +8,7 @@ Source: Goldsborough et al., arXiv 2408.15954 and 2411.16419 (InstanSeg; any num
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field as Limits
 
+from cellwise.contracts.segmenter import Segmenter
 from cellwise.domain.records import Field, Masks
 from cellwise.errors import InputError
 from cellwise.stages.segment._libraries import (
@@ -44,7 +45,7 @@ def build(
     min_size: Annotated[int, Limits(ge=0)] | None = None,
     tile: Annotated[int, Limits(ge=128)] = 512,
     device: Literal["cpu", "cuda"] | None = None,
-) -> Callable[[Field], Masks]:
+) -> Segmenter:
     """Make the segmenter.
 
     Args:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import TypeAdapter
 
+from cellwise.contracts.segmenter import Segmenter
 from cellwise.domain.records import Field, Masks, Site
 from cellwise.domain.steps import Job, SiteRecord
 from cellwise.domain.tables import PIXELS
@@ -21,7 +22,6 @@ from cellwise.errors import BadOption, InputError
 from cellwise.stages.segment import segmenters
 from cellwise.stages.segment._facts import pixel_facts
 from cellwise.stages.segment._network import (
-    Segment,
     check_network,
     handed,
     is_network,
@@ -179,7 +179,7 @@ def _spec(job: Job, sites: list[Site]) -> dict[str, Any]:
     return spec
 
 
-def _one(site: Site, job: Job, segment: Segment) -> SiteRecord:
+def _one(site: Site, job: Job, segment: Segmenter) -> SiteRecord:
     decoded = _decoded(site, job)
     return decoded if isinstance(decoded, SiteRecord) else _finished(decoded, job, segment)
 
@@ -223,7 +223,7 @@ def _decoded(site: Site, job: Job) -> _Decoded | SiteRecord:
 
 
 def _finished(
-    decoded: _Decoded, job: Job, segment: Segment, answer: Masks | InputError | None = None
+    decoded: _Decoded, job: Job, segment: Segmenter, answer: Masks | InputError | None = None
 ) -> SiteRecord:
     """The masks of one field on disk; `answer` where it was segmented with others."""
     site_id = decoded.field.site_id

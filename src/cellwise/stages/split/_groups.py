@@ -4,7 +4,6 @@ Two sites belong together when they share a value in any key; a missing value ti
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -18,27 +17,6 @@ _PARENTS = {
     "Metadata_Plate": ("Metadata_Experiment",),
     "Metadata_Well": ("Metadata_Experiment", "Metadata_Plate"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class SplitInput:
-    """What a splitter is given, one entry per site in any order.
-
-    Args:
-        site_ids: Unique names; the result depends on them and not on the order of the rows.
-        groups: Group number of each site.
-        labels: `[site, class]`, whether the field carries the class; all False where unlabelled.
-        labelled: `[site]`, whether the field has a label.
-        folds: How many folds, at least 2.
-        seed: Settles ties.
-    """
-
-    site_ids: tuple[str, ...]
-    groups: npt.NDArray[np.int64]
-    labels: npt.NDArray[np.bool_]
-    labelled: npt.NDArray[np.bool_]
-    folds: int
-    seed: int
 
 
 def connect(keys: Sequence[Values], *, count: int) -> npt.NDArray[np.int64]:

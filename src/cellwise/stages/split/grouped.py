@@ -4,16 +4,13 @@ Source: iterative stratification of Sechidis, Tsoumakas and Vlahavas 2011, carri
 to groups of samples and improved by moves and swaps; see `_balance`.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import numpy.typing as npt
 
+from cellwise.contracts.splitter import SplitInput, Splitter
 from cellwise.errors import BadOption, PreflightError
 from cellwise.stages.split._balance import spread_groups
-from cellwise.stages.split._groups import SplitInput, by_first_appearance
-
-Splitter = Callable[[SplitInput], npt.NDArray[np.int64]]
+from cellwise.stages.split._groups import by_first_appearance
 
 
 def build(restarts: int = 4, rounds: int = 200) -> Splitter:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from cellwise.contracts.splitter import SplitInput
 from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import FOLDS, PIXELS, SITES
 from cellwise.errors import BadOption
@@ -19,7 +20,7 @@ from cellwise.registry import did_you_mean
 from cellwise.stages.split import splitters
 from cellwise.stages.split._account import balance_table, leak_table, untestable
 from cellwise.stages.split._choice import choose_column
-from cellwise.stages.split._groups import SplitInput, Values, connect, group_names, qualified
+from cellwise.stages.split._groups import Values, connect, group_names, qualified
 from cellwise.store.atomic import write_text
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.tables import read_table, write_table

@@ -18,9 +18,10 @@ import numpy.typing as npt
 import tifffile
 from PIL import ImageFile as PillowSettings
 
+from cellwise.domain.headers import Header
 from cellwise.domain.records import ChannelFile, Field, Site
 from cellwise.errors import InputError
-from cellwise.store.images.headers import Header, open_plain, open_tiff, read_header, reading
+from cellwise.store.images.headers import open_plain, open_tiff, read_header, reading
 from cellwise.store.images.headers import tiff_header as _tiff_header
 from cellwise.store.images.scale import to_unit
 from cellwise.store.images.structure import check_whole, kind_of

@@ -11,7 +11,6 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 from xml.etree import ElementTree
@@ -23,6 +22,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from cellwise.domain.headers import Header
 from cellwise.errors import InputError
 from cellwise.store.images.structure import check_whole, kind_of, truncated
 
@@ -44,40 +44,6 @@ _MICROMETRES = dict.fromkeys(
     ("µm", "μm", "um", "micron", "microns", "micrometer", "micrometre"), 1.0
 ) | {"nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6, "inch": 25_400.0, "in": 25_400.0, "å": 1e-4}
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 1, 6: 3}
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What a file says of itself.
-
-    Args:
-        height: Pixels down.
-        width: Pixels across.
-        dtype: Numpy name of the stored numbers, such as `uint16`.
-        channels: Length of the channel axis (1 where there is none; colours are not channels).
-        axes: Axis letters in stored order, as in tifffile: `YX`, `CYX`, `ZCYX`, `YXS`... `I` and
-            `Q` are pages whose meaning is not stated.
-        shape: Length of each axis.
-        channel_names: From OME-XML or ImageJ; empty where not stated.
-        pixel_size: Micrometres per pixel, None where not stated or not plausible.
-        z: Planes along Z.
-        t: Planes along time.
-        pages: Pages of unstated meaning.
-        colour: Whether pixels are stored as colours (RGB, palette, CMYK).
-    """
-
-    height: int
-    width: int
-    dtype: str
-    channels: int = 1
-    axes: str = "YX"
-    shape: tuple[int, ...] = ()
-    channel_names: tuple[str, ...] = ()
-    pixel_size: float | None = None
-    z: int = 1
-    t: int = 1
-    pages: int = 1
-    colour: bool = False
 
 
 def read_header(path: Path) -> Header:

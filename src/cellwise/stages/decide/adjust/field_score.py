@@ -10,15 +10,9 @@ who found the product better than the average); the average is from Riedel (21st
 import numpy as np
 from scipy.special import expit
 
-from cellwise.contracts.adjuster import (
-    Adjuster,
-    Cells,
-    Floats,
-    log_chance,
-    logit,
-    logit_of_log,
-)
+from cellwise.contracts.adjuster import Adjuster, Cells, Floats
 from cellwise.errors import BadOption
+from cellwise.stages.decide.adjust._logits import log_chance, logit, logit_of_log
 
 NEEDS = ("field",)
 _WAYS = ("product", "mean", "geometric")

@@ -9,8 +9,9 @@ Source: the HPA 2021 system MILIMED (4th), 0.7 of the cell and 0.3 of the image'
 import numpy as np
 from scipy.special import expit
 
-from cellwise.contracts.adjuster import Adjuster, Cells, Floats, logit
+from cellwise.contracts.adjuster import Adjuster, Cells, Floats
 from cellwise.errors import BadOption
+from cellwise.stages.decide.adjust._logits import logit
 
 
 def build(share: float = 0.3) -> Adjuster:

@@ -9,14 +9,9 @@ inside, on fields of 2048 pixels, are given here as shares of the run's median c
 
 import numpy as np
 
-from cellwise.contracts.adjuster import (
-    Adjuster,
-    Cells,
-    Floats,
-    log_chance,
-    logit_of_log,
-)
+from cellwise.contracts.adjuster import Adjuster, Cells, Floats
 from cellwise.errors import BadOption
+from cellwise.stages.decide.adjust._logits import log_chance, logit_of_log
 
 
 def build(edge: float = 0.8, inner: float = 0.32) -> Adjuster:

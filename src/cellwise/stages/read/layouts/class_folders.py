@@ -8,9 +8,9 @@ nothing. Files hold several channels, end in a stain's name, or are one channel 
 import re
 from collections import Counter
 
+from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane
 from cellwise.stages.read._files import count_channels, planes_in_file, split_suffixes, stem_of
-from cellwise.stages.read._layout import Arrangement, Layout, Plane, meaning_folders
-from cellwise.stages.read._listing import Listing
+from cellwise.stages.read.names import meaning_folders
 
 _SPECIFIC = 0.75
 _PARTS = {"train": "train", "test": "test", "val": "train", "valid": "train"}

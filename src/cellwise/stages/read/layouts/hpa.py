@@ -11,10 +11,10 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane, Problem
 from cellwise.errors import PreflightError
-from cellwise.stages.read._layout import Arrangement, Layout, Named, Plane, match_names, share
-from cellwise.stages.read._listing import Listing, Problem
 from cellwise.stages.read._tables import read_first_column, read_label_table
+from cellwise.stages.read.names import Named, match_names, share
 
 ROLES = {"red": "microtubule", "green": "protein", "blue": "nucleus", "yellow": "er"}
 _NAME = re.compile(r"(?P<id>.+)_(?P<channel>red|green|blue|yellow)", re.IGNORECASE)

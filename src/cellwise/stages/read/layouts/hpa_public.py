@@ -9,11 +9,11 @@ locations without a class of `hpa19` are left out, as the challenge's own list d
 
 import re
 
+from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane, Problem
 from cellwise.domain.records import normalise_well
-from cellwise.stages.read._layout import Arrangement, Layout, Named, Plane, match_names, share
-from cellwise.stages.read._listing import Listing, Problem
 from cellwise.stages.read._tables import LabelTable, read_label_table
 from cellwise.stages.read.layouts.hpa import ROLES
+from cellwise.stages.read.names import Named, match_names, share
 from cellwise.store.worlds.class_lists import class_aliases, class_list
 
 _NAME = re.compile(

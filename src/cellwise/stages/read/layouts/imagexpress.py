@@ -7,17 +7,8 @@ used.
 
 import re
 
-from cellwise.stages.read._layout import (
-    Arrangement,
-    Layout,
-    Named,
-    Plane,
-    match_names,
-    plain_number,
-    share,
-    well_place,
-)
-from cellwise.stages.read._listing import Listing
+from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane
+from cellwise.stages.read.names import Named, match_names, plain_number, share, well_place
 
 _GUID = r"[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{12}"
 _NAME = re.compile(

@@ -6,17 +6,8 @@ Source: GE/Cytiva INCell Analyzer exports as CellProfiler reads them (CellProfil
 
 import re
 
-from cellwise.stages.read._layout import (
-    Arrangement,
-    Layout,
-    Named,
-    Plane,
-    match_names,
-    plain_number,
-    share,
-    well_place,
-)
-from cellwise.stages.read._listing import Listing
+from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane
+from cellwise.stages.read.names import Named, match_names, plain_number, share, well_place
 
 _NAME = re.compile(
     r"(?P<raw>(?P<well>[A-P] - \d{1,2})\((?:fld (?P<site>\d+) )?)"

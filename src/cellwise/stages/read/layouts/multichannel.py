@@ -8,16 +8,10 @@ taken as channels `ch1`, `ch2`...
 import re
 from collections import Counter
 
+from cellwise.contracts.layout import Arrangement, Layout, Listing
 from cellwise.domain.records import normalise_well
 from cellwise.stages.read._files import count_channels, planes_in_file, stem_of
-from cellwise.stages.read._layout import (
-    Arrangement,
-    Layout,
-    meaning_folders,
-    plain_number,
-    well_place,
-)
-from cellwise.stages.read._listing import Listing
+from cellwise.stages.read.names import meaning_folders, plain_number, well_place
 
 _SPECIFIC = 0.7
 _UNSTATED = 0.5

@@ -4,9 +4,9 @@ Source: exports of ImageJ and microscope viewers, which write one file per chann
 al. 2012, split channels). The site is the path without the channel.
 """
 
+from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane
 from cellwise.stages.read._files import split_suffixes
-from cellwise.stages.read._layout import Arrangement, Layout, Plane, meaning_folders, share
-from cellwise.stages.read._listing import Listing
+from cellwise.stages.read.names import meaning_folders, share
 
 _SPECIFIC = 0.6
 

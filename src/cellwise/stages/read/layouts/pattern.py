@@ -10,19 +10,12 @@ import re
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
+from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane
 from cellwise.domain.records import normalise_well
 from cellwise.errors import BadOption, PreflightError
 from cellwise.registry import did_you_mean
-from cellwise.stages.read._layout import (
-    SINGLE,
-    Arrangement,
-    Layout,
-    Plane,
-    meaning_folders,
-    plain_number,
-    well_place,
-)
-from cellwise.stages.read._listing import IMAGE_ENDINGS, Listing
+from cellwise.stages.read._listing import IMAGE_ENDINGS
+from cellwise.stages.read.names import SINGLE, meaning_folders, plain_number, well_place
 
 _WORDS = {
     "plate": r"[^/]+?",

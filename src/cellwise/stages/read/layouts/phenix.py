@@ -6,17 +6,8 @@ CellProfiler and Cell Painting Gallery. Planes and times of one field are one st
 
 import re
 
-from cellwise.stages.read._layout import (
-    Arrangement,
-    Layout,
-    Named,
-    Plane,
-    match_names,
-    plain_number,
-    share,
-    well_place,
-)
-from cellwise.stages.read._listing import Listing
+from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane
+from cellwise.stages.read.names import Named, match_names, plain_number, share, well_place
 
 _NAME = re.compile(
     r"(?P<raw>r(?P<row>\d{2})c(?P<column>\d{2})f(?P<site>\d{2,4}))p(?P<z>\d{2,3})"

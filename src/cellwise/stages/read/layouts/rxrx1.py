@@ -10,9 +10,9 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 
-from cellwise.stages.read._layout import Arrangement, Layout, Named, Plane, match_names, share
-from cellwise.stages.read._listing import Listing, Problem
+from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane, Problem
 from cellwise.stages.read._tables import LabelTable, read_label_table
+from cellwise.stages.read.names import Named, match_names, share
 
 _NAME = re.compile(r"(?P<well>[A-P]\d{2})_s(?P<site>\d+)_w(?P<channel>[1-6])", re.IGNORECASE)
 _PLATE = re.compile(r"Plate(?P<plate>\d+)", re.IGNORECASE)

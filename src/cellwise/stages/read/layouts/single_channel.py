@@ -7,18 +7,10 @@ one grey picture of nuclei per field. Well and site are read from the name where
 import re
 from pathlib import PurePosixPath
 
+from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane
 from cellwise.domain.channels import guess_role
 from cellwise.domain.records import normalise_well
-from cellwise.stages.read._layout import (
-    SINGLE,
-    Arrangement,
-    Layout,
-    Plane,
-    meaning_folders,
-    plain_number,
-    well_place,
-)
-from cellwise.stages.read._listing import Listing
+from cellwise.stages.read.names import SINGLE, meaning_folders, plain_number, well_place
 
 _WELL = re.compile(
     r"(?:.*?_)?(?P<well>[A-Z]{1,2}-?\d{1,2})(?:_(?:field|site|f|s)?(?P<site>\d{1,4}))?"

@@ -7,19 +7,16 @@ other than `images`, name the plate where the file does not.
 
 import re
 
+from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane
 from cellwise.domain.records import normalise_well
-from cellwise.stages.read._layout import (
-    Arrangement,
-    Layout,
+from cellwise.stages.read.names import (
     Named,
-    Plane,
     match_names,
     one_channel_set,
     plain_number,
     share,
     well_place,
 )
-from cellwise.stages.read._listing import Listing
 
 _NAME = re.compile(
     r"(?P<raw>(?:(?P<plate>.+?)_)?(?P<well>(?-i:[A-Z]{1,2}|[a-eg-or])-?\d{1,2})"

@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from cellwise.contracts.segmenter import Segmenter
 from cellwise.domain.records import Field, Masks
 from cellwise.errors import BadOption, InputError
 from cellwise.stages.segment.given.shapes import draw
@@ -54,7 +55,7 @@ def build(
     *,
     allow_pickle: bool = False,
     load: Load | None = None,
-) -> Callable[[Field], Masks]:
+) -> Segmenter:
     """Make the segmenter.
 
     Args:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field as Limits
 
+from cellwise.contracts.segmenter import Segmenter
 from cellwise.domain.records import Field, Masks
 from cellwise.errors import BadOption, FormatError, InputError
 from cellwise.stages.segment.hpa_unet.cell_rules import label_maps
@@ -51,7 +52,7 @@ def build(
     device: Literal["cpu", "cuda"] | None = None,
     threads: Annotated[int, Limits(ge=1)] | None = None,
     read: Read | None = None,
-) -> Callable[[Field], Masks]:
+) -> Segmenter:
     """Make the segmenter.
 
     Args:

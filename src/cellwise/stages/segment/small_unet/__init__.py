@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field as Limits
 
+from cellwise.contracts.segmenter import Segmenter
 from cellwise.domain.records import Field, Masks
 from cellwise.errors import BadOption, FormatError
 from cellwise.stages.segment.small_unet.maps import (
@@ -67,7 +68,7 @@ def build(
     device: Literal["cpu", "cuda"] | None = None,
     threads: Annotated[int, Limits(ge=1)] | None = None,
     read: Read | None = None,
-) -> Callable[[Field], Masks]:
+) -> Segmenter:
     """Make the segmenter.
 
     Args:

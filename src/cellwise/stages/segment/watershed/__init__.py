@@ -5,11 +5,12 @@ Every length is measured in the picture's own nuclear diameters, so 10 to 120 px
 Vincent and Soille 1991; Malpica et al. 1997; Jones, Carpenter and Golland 2005).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field as Limits
 
+from cellwise.contracts.segmenter import Segmenter
 from cellwise.domain.records import Field, Masks
 from cellwise.errors import InputError
 from cellwise.stages.segment.watershed.cells import grow_cells
@@ -30,7 +31,7 @@ def build(
     ring: Annotated[float, Limits(ge=0)] = 0.5,
     body: Sequence[str] | None = None,
     slivers: Literal["keep", "drop"] = "keep",
-) -> Callable[[Field], Masks]:
+) -> Segmenter:
     """Make the segmenter.
 
     Args:

@@ -1,41 +1,21 @@
-"""What a scorer is given and gives, and a loaded model as scorers see it."""
+"""A loaded model as scorers see it, and what they share."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from cellwise.contracts.network import Output
+from cellwise.contracts.scorer import Views
 from cellwise.errors import BadOption
 from cellwise.parts.normalise import Normalisation
 from cellwise.parts.precision import calculating
 from cellwise.parts.views import FLIPS, VIEWS
 
-# [view, cell, class] logits; a scorer of fields gives one row in place of the cells.
-Views = Tensor
-
 
 @dataclass(frozen=True, slots=True)
-class SitePixels:
-    """One site, in the channels of the model that is asked.
-
-    Args:
-        crops: `[cell, channel, y, x]` in 0..1; empty for scorers of fields.
-        field: `[channel, y, x]` in 0..1 at the size the model was trained at; empty for crops.
-        masks: int64 `[y, x]`, cell numbers at the field's own size; empty for crops.
-        numbers: int64 `[cell]`, the cell numbers wanted, rising.
-    """
-
-    crops: Tensor
-    field: Tensor
-    masks: Tensor
-    numbers: Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class Predictor:
+class LoadedModel:
     """A network in evaluation mode with its normalisation: pixels in 0..1 to its output.
 
     `precision` is what the network calculates with, one that `parts.precision.resolve` gave.
@@ -65,19 +45,6 @@ class Predictor:
         with calculating(self.precision, self.device):
             found: Output = self.net.answer(features)  # type: ignore[operator]
         return found.logits.float().cpu()
-
-
-@dataclass(frozen=True, slots=True)
-class Scorer:
-    """One way to score: `unit` is what its models were trained on, `gives` what gets a score.
-
-    `class_map` shows where in the field each class was seen, `[class, y, x]`, if that can be told.
-    """
-
-    unit: Literal["cell", "site"]
-    score: Callable[[Predictor, SitePixels], Views]
-    gives: Literal["cell", "site"] = "cell"
-    class_map: Callable[[Predictor, SitePixels], Tensor] | None = None
 
 
 @dataclass(frozen=True, slots=True)

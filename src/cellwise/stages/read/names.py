@@ -1,93 +1,19 @@
-"""What a layout is: it says whether it fits a folder, and which file is which channel.
-
-A layout's part module has `build() -> Layout`. It sees a `Listing` and opens nothing but the
-tables it declares; everything after that (stacks, missing channels, sizes, ids) is the same for all
-layouts and lies in `_assemble.py`.
-"""
+"""What layouts read from the names of files."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from re import Pattern
 
+from cellwise.contracts.layout import Listing, Plane
 from cellwise.domain.records import normalise_well
-from cellwise.stages.read._listing import Listing, Problem
 
 SINGLE = "image"
+
+
 # Folders of these names hold images and say nothing about them.
 _PLAIN_FOLDERS = {"images", "image", "img", "imgs", "input", "raw", "tif", "tiff", "png"}
-
-
-@dataclass(frozen=True, slots=True)
-class Plane:
-    """One file (or one channel in a file) with the place it has in a site.
-
-    Args:
-        site_id: The id the site should get, before forbidden characters are replaced; planes with
-            equal `part` and `site_id` belong together.
-        raw_id: The id as the folder writes it.
-        channel: Name of the channel.
-        path: The file, relative to the folder.
-        plane: Index along the file's channel axis, None where the file is one channel.
-        z: Place in a stack made of several files.
-        part: `train` or `test` where the folder declares it, else empty.
-        metadata: Columns about the site.
-    """
-
-    site_id: str
-    raw_id: str
-    channel: str
-    path: str
-    plane: int | None = None
-    z: int = 0
-    part: str = ""
-    metadata: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Arrangement:
-    """How a layout understands a folder.
-
-    Args:
-        planes: All files that fit.
-        unmatched: Images whose names do not fit.
-        roles: Role of each channel where the layout knows it.
-        colour: Whether grey pictures are stored as colours.
-        labels: Label text by `site_id`, where the folder declares labels; empty text = unlabelled.
-        metadata: Further columns by `site_id`.
-        parts: `train` or `test` by `site_id`.
-        classes: Name of the class list the layout stands for, or empty.
-        labels_file: Where the labels come from, for people.
-        problems: What the layout noticed, such as declared sites without images.
-        notes: What a person should know.
-    """
-
-    planes: tuple[Plane, ...]
-    unmatched: tuple[str, ...] = ()
-    roles: Mapping[str, str] = field(default_factory=dict)
-    colour: bool = False
-    labels: Mapping[str, str] | None = None
-    metadata: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    parts: Mapping[str, str] = field(default_factory=dict)
-    classes: str = ""
-    labels_file: str = ""
-    problems: tuple[Problem, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """A way to arrange images in a folder.
-
-    Args:
-        recognise: Confidence 0..1 that the folder is laid out so, None where it is not. The most
-            specific layout that fits wins.
-        arrange: Which file is what.
-    """
-
-    recognise: Callable[[Listing], float | None]
-    arrange: Callable[[Listing], Arrangement]
 
 
 @dataclass(frozen=True, slots=True)
