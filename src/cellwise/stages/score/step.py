@@ -30,8 +30,8 @@ from cellwise.store.run.tables import empty_frame, read_table, write_table
 
 if TYPE_CHECKING:
     from cellwise.contracts.scorer import Scorer
-    from cellwise.stages.score._models import Panel
-    from cellwise.stages.score._pixels import Look
+    from cellwise.parts.panel import Panel
+    from cellwise.parts.site_pixels import Look
 
 VERSION = 1
 UNIT = "table"
@@ -93,8 +93,8 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         BadOption: The scorer needs models of another unit.
         FormatError: A model is damaged, or the model of a fold is missing.
     """
+    from cellwise.parts.panel import load_panel, steady
     from cellwise.parts.precision import resolve
-    from cellwise.stages.score._models import load_panel, steady
 
     options, run = build(**job.options), RunFolder(job.run)
     home = run if job.fitted is None else RunFolder(job.fitted)
@@ -137,8 +137,8 @@ def _all_shards(
     maps: int,
 ) -> list[Path]:
     """One table for every 64 sites, in order; those of an earlier, killed run are taken over."""
+    from cellwise.parts.site_pixels import look_at_crops, look_at_fields
     from cellwise.stages.score._maps import keep_maps
-    from cellwise.stages.score._pixels import look_at_crops, look_at_fields
 
     run = RunFolder(job.run)
     if cells.is_empty():
@@ -183,7 +183,7 @@ def _one(
     scorer: "Scorer",
     look: "Look",
 ) -> pl.DataFrame:
-    from cellwise.stages.score._predictor import combine
+    from cellwise.parts.predictor import combine
 
     chosen = panel.choose(fold)
     pixels_for = look(site_id, rows)

@@ -34,15 +34,18 @@ class Matched:
     Args:
         rows: Columns `site_id`, `cell_id` (null for a whole site) and `row` of the file, and what
             the file has to check; sorted by the first two.
+        spans: Where in `rows` each field's lie.
         strangers: Names in the file that fit no field, sorted.
     """
 
     rows: pl.DataFrame
+    spans: dict[str, tuple[int, int]]
     strangers: tuple[str, ...]
 
     def of(self, site_id: str) -> tuple[pl.Series, npt.NDArray[np.int64]]:
         """Numbers of the cells of a field, rising, and the rows of the file that they lie in."""
-        some = self.rows.filter(pl.col("site_id") == site_id)
+        start, stop = self.spans.get(site_id, (0, 0))
+        some = self.rows[start:stop]
         return some["cell_id"], some["row"].to_numpy().astype(np.int64)
 
 
@@ -85,7 +88,7 @@ def match_sites(brought: Brought, sites: Path) -> Matched:
             f"{brought.path}: {one!r} and {other!r} are the same field, and both have cell "
             f"{twice['cell'][0]}. Keep one of them."
         )
-    return Matched(rows, strangers)
+    return Matched(rows, _spans(rows["site_id"]), strangers)
 
 
 def check_cells(brought: Brought, matched: Matched, run: RunFolder, cells: pl.DataFrame) -> None:
@@ -142,6 +145,17 @@ def check_numbers(brought: Brought, matched: Matched) -> None:
                 f"{brought.path}: the vector{cell} of {where['site_id']} holds NaN or an infinity. "
                 "Leave such cells out, or make their vectors again."
             )
+
+
+def _spans(sites: pl.Series) -> dict[str, tuple[int, int]]:
+    """Where each value of a sorted column begins and ends."""
+    runs = sites.rle().struct.unnest()
+    stops = np.cumsum(runs["len"].to_numpy().astype(np.int64))
+    starts = stops - runs["len"].to_numpy()
+    return {
+        name: (int(start), int(stop))
+        for name, start, stop in zip(runs["value"], starts, stops, strict=True)
+    }
 
 
 def _changed(brought: Brought, odd: pl.DataFrame, what: str) -> PreflightError:

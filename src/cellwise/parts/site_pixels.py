@@ -1,4 +1,4 @@
-"""What scorers look at, site by site: crops from the store, or the field with its masks."""
+"""What loaded models look at, site by site: crops from the store, or the field with its masks."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,8 +11,8 @@ from cellwise.domain.channels import Channel
 from cellwise.domain.records import Site
 from cellwise.domain.steps import Job
 from cellwise.errors import PreflightError
+from cellwise.parts.panel import Model
 from cellwise.parts.resize import resize
-from cellwise.stages.score._models import Model
 from cellwise.store.images.fields import read_field
 from cellwise.store.run.crops import CropStore
 from cellwise.store.run.folder import RunFolder

@@ -11,7 +11,7 @@ from cellwise.errors import FormatError, PreflightError
 from cellwise.parts.memory import keep_freed_memory
 from cellwise.parts.nets import nets, without_beginning
 from cellwise.parts.normalise import Normalisation
-from cellwise.stages.score._predictor import LoadedModel
+from cellwise.parts.predictor import LoadedModel
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.models import CARD_FILE, ModelCard, channel_positions, read_model
 
