@@ -13,7 +13,14 @@ FLOORS = (
 SEGMENTER_TRAINING = "app/train_segmenter/_fit.py"
 DISK_WORDS = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "imread", "imwrite"}
 DISK_ROOMS = ("store/", "flow/", "lab/", "app/", "stages/read/", "stages/export/", "registry.py")
-TORCH_ROOMS = ("contracts/", "parts/", "stages/train/", "stages/score/", SEGMENTER_TRAINING)
+TORCH_ROOMS = (
+    "contracts/",
+    "parts/",
+    "stages/train/",
+    "stages/score/",
+    "stages/embed/net.py",
+    SEGMENTER_TRAINING,
+)
 LIGHTNING_ROOMS = ("parts/_trainer.py", "stages/train/", SEGMENTER_TRAINING)
 
 

@@ -1,6 +1,6 @@
 """What an embedder is given and gives: vectors of the cells of a site, or of the site itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from cellwise.domain.records import Site
 from cellwise.domain.steps import Job
 
 
@@ -46,18 +47,25 @@ class Embedder(Protocol):
     def check(self) -> None:
         """Refuse what the options name and is not there, or is broken, before any work."""
 
-    def check_cells(self, job: Job, cells: pl.DataFrame) -> Facts:
-        """Refuse what does not fit the run, before the first site.
+    def check_sites(self, job: Job) -> None:
+        """Refuse what fits none of the sites, as soon as they are known."""
+
+    def check_cells(self, job: Job, cells: pl.DataFrame) -> None:
+        """Refuse what does not fit the cells of the run, before the first site.
 
         Args:
             job: The job of the step.
             cells: Columns `site_id`, `cell_id` and `area` of all cells of all sites.
         """
 
-    def open(self, job: Job, cells: pl.DataFrame) -> Embed:
+    def facts(self, job: Job) -> Facts:
+        """What to keep and to tell of the vectors."""
+
+    def open(self, job: Job, sites: Sequence[Site], cells: pl.DataFrame) -> Embed:
         """Make ready for some sites.
 
         Args:
             job: The job of the step.
-            cells: The rows of the cell table of these sites, sorted.
+            sites: The sites.
+            cells: Their rows of the cell table, sorted.
         """

@@ -1,28 +1,72 @@
-"""What every network gives: logits per item, and the class map they were pooled from."""
+"""What a network gives, each only when asked: logits, an embedding, a class map."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from enum import Flag, auto
 
 from torch import Tensor, nn
 
 from cellwise.errors import BadOption
 
 
-class Output(NamedTuple):
-    """Answer of a network.
+class Asked(Flag):
+    """What is wanted of a network; several are joined by `|`."""
+
+    LOGITS = auto()
+    EMBEDDING = auto()
+    CLASS_MAP = auto()
+
+
+class Output:
+    """Answer of a network: what was asked of it, and no more.
 
     Args:
         logits: `[item, class]`.
-        class_map: `[item, class, y, x]`, coarser than the pixels; pooling it gives the logits, so
-            that it says where in the picture each class was seen.
+        class_map: `[item, class, y, x]`, coarser than the pixels; it says where in the image each
+            class was seen.
+        embedding: `[item, feature]`, what the logits are a simple function of.
     """
 
-    logits: Tensor
-    class_map: Tensor
+    __slots__ = ("_class_map", "_embedding", "_logits")
+
+    def __init__(
+        self,
+        logits: Tensor | None = None,
+        class_map: Tensor | None = None,
+        embedding: Tensor | None = None,
+    ) -> None:
+        self._logits, self._class_map, self._embedding = logits, class_map, embedding
+
+    @property
+    def logits(self) -> Tensor:
+        """`[item, class]`."""
+        return _there(self._logits, "logits")
+
+    @property
+    def class_map(self) -> Tensor:
+        """`[item, class, y, x]`."""
+        return _there(self._class_map, "class map")
+
+    @property
+    def embedding(self) -> Tensor:
+        """`[item, feature]`."""
+        return _there(self._embedding, "embedding")
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> "Output":
+        """The same with every part that is there changed."""
+        parts = (self._logits, self._class_map, self._embedding)
+        return Output(*(None if part is None else change(part) for part in parts))
 
 
-# (number of channels, number of classes) -> module whose forward gives an `Output`, in two halves:
-# `look` from pixels to features [item, feature, y, x], `answer` from features to the output.
+def _there(part: Tensor | None, what: str) -> Tensor:
+    if part is None:
+        raise LookupError(f"The network was not asked for its {what}.")
+    return part
+
+
+# (number of channels, number of classes) -> module; its `forward(items, asked=Asked.LOGITS)` gives
+# an `Output` in two halves: `look` from items to features, for pixels [item, feature, y, x], and
+# `answer(features, asked)` from features to the output. A module without a map of places refuses
+# `Asked.CLASS_MAP` with `BadOption`.
 MakeNet = Callable[[int, int], nn.Module]
 
 POOLS = ("avg", "max", "avg+max")
@@ -32,6 +76,36 @@ def pool_map(class_map: Tensor, how: str) -> Tensor:
     """Logits `[item, class]` from a class map; `avg+max` is the mean of both."""
     average, peak = class_map.mean(dim=(2, 3)), class_map.amax(dim=(2, 3))
     return {"avg": average, "max": peak, "avg+max": (average + peak) / 2}[how]
+
+
+def answer_by_map(
+    features: Tensor,
+    asked: Asked,
+    *,
+    score: Callable[[Tensor], Tensor],
+    pool: str,
+    drop: Callable[[Tensor], Tensor] = lambda features: features,
+) -> Output:
+    """The answer of a layer that scores every place, its logits pooled over places.
+
+    Scoring is linear, so where the mean is taken and no map is asked for, the mean feature is
+    scored instead: the same numbers but for rounding, without a map over all classes.
+
+    Args:
+        features: `[item, feature, y, x]`.
+        asked: What is wanted.
+        score: A linear layer over the features of each place, such as a 1 x 1 convolution.
+        pool: One of `POOLS`.
+        drop: Drops whole maps while training.
+    """
+    mean = features.mean(dim=(2, 3), keepdim=True)
+    embedding = mean.flatten(1) if Asked.EMBEDDING in asked else None
+    if Asked.CLASS_MAP not in asked and (pool == "avg" or Asked.LOGITS not in asked):
+        logits = score(drop(mean)).flatten(1) if Asked.LOGITS in asked else None
+        return Output(logits, None, embedding)
+    class_map = score(drop(features))
+    logits = pool_map(class_map, pool) if Asked.LOGITS in asked else None
+    return Output(logits, class_map if Asked.CLASS_MAP in asked else None, embedding)
 
 
 def check_pool(how: str) -> None:

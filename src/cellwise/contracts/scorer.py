@@ -4,9 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import torch
 from torch import Tensor
 
-from cellwise.contracts.network import Output
+from cellwise.contracts.network import Asked, Output
+
+_NOTHING = torch.empty(0)
 
 # [view, cell, class] logits; a scorer of fields gives one row in place of the cells.
 Views = Tensor
@@ -21,19 +24,24 @@ class SitePixels:
         field: `[channel, y, x]` in 0..1 at the size the model was trained at; empty for crops.
         masks: int64 `[y, x]`, cell numbers at the field's own size; empty for crops.
         numbers: int64 `[cell]`, the cell numbers wanted, rising.
+        vectors: `[cell, number]`, embeddings; empty for scorers of pixels.
     """
 
     crops: Tensor
     field: Tensor
     masks: Tensor
     numbers: Tensor
+    vectors: Tensor = _NOTHING
 
 
 class Predictor(Protocol):
     """A network that was loaded, with its normalisation."""
 
-    def __call__(self, pixels: Tensor) -> Output:
-        """Answer for `[item, channel, y, x]` in 0..1, in ordinary memory, single precision."""
+    def __call__(self, pixels: Tensor, asked: Asked = Asked.LOGITS) -> Output:
+        """Answer for `[item, channel, y, x]` in 0..1, in ordinary memory, single precision.
+
+        Vectors `[item, number]` for networks of vectors.
+        """
 
     def look(self, pixels: Tensor) -> Tensor:
         """Features of `[item, channel, y, x]`, where the network lies."""
@@ -47,9 +55,11 @@ class Scorer:
     """One way to score: `unit` is what its models were trained on, `gives` what gets a score.
 
     `class_map` shows where in the field each class was seen, `[class, y, x]`, if that can be told.
+    `items` is what the network is shown: `pixels`, or `vectors` of an embed step.
     """
 
     unit: Literal["cell", "site"]
     score: Callable[[Predictor, SitePixels], Views]
     gives: Literal["cell", "site"] = "cell"
     class_map: Callable[[Predictor, SitePixels], Tensor] | None = None
+    items: Literal["pixels", "vectors"] = "pixels"

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cellwise.contracts.batch import Sampler
 from cellwise.contracts.loss import Loss
-from cellwise.contracts.network import Output
+from cellwise.contracts.network import Asked, Output
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,9 @@ class Truth:
 
 # (logits [item, class], truth, loss) -> the cost of the batch, one number.
 Cost = Callable[[Tensor, Truth, Loss], Tensor]
-# Augmented pixels [item, channel, y, x] -> what the network, with its normalisation, says of them.
-See = Callable[[Tensor], Output]
+# (augmented items, such as pixels [item, channel, y, x]; what is asked) -> what the network, with
+# its normalisation, says of them.
+See = Callable[[Tensor, Asked], Output]
 # (see, pixels, truth, loss, share of the epochs done in 0..1) -> the cost of the batch, for tasks
 # that look at a picture more than once.
 Look = Callable[[See, Tensor, Truth, Loss, float], Tensor]
@@ -50,6 +51,7 @@ class Task:
         cost: What a batch costs.
         look: What a batch costs while training, where that takes more than one look; epochs are
             judged by `cost` all the same.
+        items: What the network is shown: `pixels`, or `vectors` of an embed step.
     """
 
     unit: Literal["cell", "site"]
@@ -58,6 +60,7 @@ class Task:
     sampler: Sampler
     cost: Cost
     look: Look | None = None
+    items: Literal["pixels", "vectors"] = "pixels"
 
 
 def balanced(targets: Tensor, balance: Tensor) -> Tensor:

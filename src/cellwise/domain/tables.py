@@ -100,6 +100,7 @@ EMBEDDINGS = TableKind(
         "cell_id": "int32",
         "shard": "string",
         "row": "int32",
+        "length": "int32",
         "fold": "int32",
         "model": "string",
     },

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from cellwise.contracts.network import Output
+from cellwise.contracts.network import Asked, Output
 from cellwise.contracts.scorer import Views
 from cellwise.errors import BadOption
-from cellwise.parts.normalise import Normalisation
+from cellwise.parts.normalise import Normalisation, laid_out
 from cellwise.parts.precision import calculating
 from cellwise.parts.views import FLIPS, VIEWS
 
@@ -26,18 +26,18 @@ class LoadedModel:
     device: str
     precision: str = "fp32"
 
-    def __call__(self, pixels: Tensor) -> Output:
+    def __call__(self, pixels: Tensor, asked: Asked = Asked.LOGITS) -> Output:
         """Answer for `[item, channel, y, x]`; results lie in ordinary memory, single precision."""
         ready = self.normalisation(pixels.to(self.device))
         with calculating(self.precision, self.device):
-            found: Output = self.net(ready.contiguous(memory_format=torch.channels_last))
-        return Output(found.logits.float().cpu(), found.class_map.float().cpu())
+            found: Output = self.net(laid_out(ready), asked)
+        return found.each(lambda part: part.float().cpu())
 
     def look(self, pixels: Tensor) -> Tensor:
         """Features of `[item, channel, y, x]`, where the network lies."""
         ready = self.normalisation(pixels.to(self.device))
         with calculating(self.precision, self.device):
-            found: Tensor = self.net.look(ready.contiguous(memory_format=torch.channels_last))  # type: ignore[operator]
+            found: Tensor = self.net.look(laid_out(ready))  # type: ignore[operator]
         return found
 
     def answer(self, features: Tensor) -> Tensor:
@@ -45,6 +45,12 @@ class LoadedModel:
         with calculating(self.precision, self.device):
             found: Output = self.net.answer(features)  # type: ignore[operator]
         return found.logits.float().cpu()
+
+    def embed(self, features: Tensor) -> Tensor:
+        """The embedding `[item, number]` of features, in ordinary memory."""
+        with calculating(self.precision, self.device):
+            found: Output = self.net.answer(features, Asked.EMBEDDING)  # type: ignore[operator]
+        return found.embedding.float().cpu()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cellwise.contracts.network import Asked
 from cellwise.errors import BadOption
 from cellwise.parts.heads import heads
 
+BOTH = Asked.LOGITS | Asked.CLASS_MAP
 NAMES = ["class_map", "multi_sample_dropout", "embedding", "attention", "cosine"]
 
 
@@ -26,7 +28,7 @@ def test_the_shelf_holds_these():
 @settings(max_examples=5)
 @given(height=st.integers(1, 5), width=st.integers(1, 5), items=st.integers(1, 3))
 def test_logits_per_item_and_a_score_at_every_place(name, height, width, items):
-    output = made(name)(torch.randn(items, 6, height, width))
+    output = made(name)(torch.randn(items, 6, height, width), BOTH)
     assert output.logits.shape == (items, 3)
     assert output.class_map.shape == (items, 3, height, width)
     assert torch.isfinite(output.logits).all()
@@ -39,13 +41,14 @@ def test_places_in_another_order_give_the_same_logits(name):
     moved = features.flatten(2)[:, :, order].view_as(features)
     head = made(name)
     torch.testing.assert_close(head(features).logits, head(moved).logits, rtol=1e-4, atol=1e-5)
-    one, two = head(features).class_map.flatten(2)[:, :, order], head(moved).class_map.flatten(2)
+    one, two = (head(places, Asked.CLASS_MAP).class_map.flatten(2) for places in (features, moved))
+    one = one[:, :, order]
     torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["class_map", "multi_sample_dropout", "attention"])
 def test_the_mean_of_the_class_map_is_the_logit(name):
-    output = made(name)(torch.randn(2, 6, 3, 4))
+    output = made(name)(torch.randn(2, 6, 3, 4), BOTH)
     torch.testing.assert_close(output.class_map.mean((2, 3)), output.logits, rtol=1e-4, atol=1e-5)
 
 
@@ -90,7 +93,7 @@ def test_attention_can_find_one_place_among_many():
         cost.backward()
         optimiser.step()
     assert cost.item() < 0.2
-    seen = head(features).class_map[wanted[:, 0] > 0, 0].flatten(1).argmax(1)
+    seen = head(features, Asked.CLASS_MAP).class_map[wanted[:, 0] > 0, 0].flatten(1).argmax(1)
     assert (seen == 2 * 6 + 3).float().mean() > 0.9
 
 
@@ -104,10 +107,45 @@ def test_the_embedding_joins_mean_and_peak():
 
 def test_looking_at_places_does_not_move_the_statistics():
     head = heads.build({"name": "embedding", "size": 5, "drop": 0.0})(6, 3).train()
-    head(torch.randn(4, 6, 3, 3))
+    features = torch.randn(4, 6, 3, 3)
+    modes = []
+    for module in head.modules():
+        module.register_forward_hook(lambda module, *_: modes.append(module.training))
+    class_map = head(features, BOTH).class_map
     assert head.training
-    assert head.embed.training
+    assert all(modes), "no layer changes its mode on the way"
     assert int(head.embed[0].num_batches_tracked) == 1
+    resting = head.eval()(features, Asked.CLASS_MAP).class_map
+    assert torch.equal(class_map, resting)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("name", NAMES)
+def test_only_what_is_asked_for_is_there_and_it_is_the_same_alone(name, training):
+    head = made({"name": name}).train(training)
+    features = torch.randn(3, 6, 4, 5)
+    everything = Asked.LOGITS | Asked.CLASS_MAP | Asked.EMBEDDING
+    torch.manual_seed(0)
+    together = head(features, everything)
+    for asked, part in zip(Asked, ("logits", "embedding", "class_map"), strict=True):
+        torch.manual_seed(0)
+        alone = head(features, asked)
+        value = getattr(alone, part)
+        if not (training and name == "embedding"):
+            torch.testing.assert_close(value, getattr(together, part), rtol=1e-5, atol=1e-5)
+        for other in {"logits", "embedding", "class_map"} - {part}:
+            with pytest.raises(LookupError, match="not asked"):
+                getattr(alone, other)
+
+
+def test_no_map_over_the_classes_is_built_for_logits():
+    """Not in memory, not in the graph: nothing of `classes * places` numbers is made."""
+    head = heads.build("class_map")(6, 1000)
+    sizes = []
+    head.score.register_forward_hook(lambda _, __, found: sizes.append(found.numel()))
+    logits = head(torch.randn(2, 6, 8, 8)).logits
+    assert logits.shape == (2, 1000)
+    assert sizes == [2 * 1000]
 
 
 def test_only_the_direction_counts_for_cosine():

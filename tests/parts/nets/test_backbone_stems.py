@@ -11,12 +11,15 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn.functional import conv2d
 
+from cellwise.contracts.network import Asked
 from cellwise.errors import BadOption, PreflightError
 from cellwise.parts.nets import nets, without_beginning
 from cellwise.parts.nets._stem import WAYS, widen_first, widened
 
 # The least of a family stands for it; the sources' own are only built in outline below.
 FAMILIES = ["resnet10t", "tf_efficientnet_b0", "densenet121", "vit_tiny_patch16_224", "mixnet_s"]
+
+BOTH = Asked.LOGITS | Asked.CLASS_MAP
 
 
 def build(channels=4, classes=2, **options):
@@ -49,7 +52,7 @@ def test_first_three_are_kept_and_further_ones_copy_the_first_or_are_zero(channe
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_reads_four_channels_and_gives_a_map(family):
-    output = build(model=family)(torch.rand(2, 4, 64, 64))
+    output = build(model=family)(torch.rand(2, 4, 64, 64), BOTH)
     assert output.logits.shape == (2, 2)
     assert output.class_map.shape[:2] == (2, 2)
     assert output.class_map.shape[2] == output.class_map.shape[3] > 1
@@ -69,7 +72,7 @@ def test_the_backbones_of_the_sources_are_built_by_name(model):
     stride = 16 if model == "resnest101e" else 0
     with torch.device("meta"):
         net = nets.build({"name": "backbone", "model": model, "stride": stride})(4, 19).eval()
-        output = net(torch.empty(1, 4, 384, 384))
+        output = net(torch.empty(1, 4, 384, 384), BOTH)
     assert output.logits.shape == (1, 19)
     side = output.class_map.shape[2]
     assert side == {"resnest101e": 24, "vit_base_patch16_384": 24, "inception_v3": 10}.get(
@@ -141,7 +144,7 @@ def test_a_trained_model_asks_for_no_published_weights():
 def test_a_pooled_stem_halves_the_map_and_a_dilated_one_doubles_it():
     sizes = {
         options: build(model="resnet10t", **dict(options))(
-            torch.rand(1, 4, 128, 128)
+            torch.rand(1, 4, 128, 128), Asked.CLASS_MAP
         ).class_map.shape[2]
         for options in ((), (("stem_pool", True),), (("stride", 16),))
     }

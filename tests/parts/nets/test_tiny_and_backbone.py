@@ -7,15 +7,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cellwise.contracts.network import Asked
 from cellwise.errors import BadOption, PreflightError
 from cellwise.parts.nets import nets
+
+BOTH = Asked.LOGITS | Asked.CLASS_MAP
 
 
 @settings(max_examples=10, deadline=None)
 @given(channels=st.integers(1, 7), classes=st.integers(1, 5), pool=st.sampled_from(["avg", "max"]))
 def test_pooling_the_class_map_gives_the_logits(channels, classes, pool):
     net = nets.build({"name": "tiny", "width": 8, "pool": pool})(channels, classes)
-    output = net(torch.rand(2, channels, 24, 24))
+    output = net(torch.rand(2, channels, 24, 24), BOTH)
     assert output.class_map.shape == (2, classes, 3, 3)
     pooled = output.class_map.flatten(2)
     expected = pooled.mean(2) if pool == "avg" else pooled.max(2).values
@@ -24,7 +27,7 @@ def test_pooling_the_class_map_gives_the_logits(channels, classes, pool):
 
 def test_avg_and_max_is_the_mean_of_both():
     net = nets.build({"name": "tiny", "width": 8, "pool": "avg+max"})(2, 3)
-    output = net(torch.rand(1, 2, 32, 32))
+    output = net(torch.rand(1, 2, 32, 32), BOTH)
     flat = output.class_map.flatten(2)
     torch.testing.assert_close(output.logits, (flat.mean(2) + flat.amax(2)) / 2)
 
@@ -53,7 +56,7 @@ def test_company_is_of_no_matter_to_the_tiny_net_even_while_it_trains():
 def test_a_backbone_gives_a_class_map_for_four_channels():
     head = {"name": "class_map", "drop": 0.2}
     output = nets.build({"name": "backbone", "model": "resnet10t", "head": head})(4, 19)(
-        torch.rand(2, 4, 64, 64)
+        torch.rand(2, 4, 64, 64), BOTH
     )
     assert output.logits.shape == (2, 19)
     assert output.class_map.shape == (2, 19, 2, 2)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from cellwise.contracts.network import Output
+from cellwise.contracts.network import Asked, Output
 from cellwise.contracts.task import Truth, item_cost
 from cellwise.errors import BadOption
 from cellwise.parts.losses import losses
@@ -19,9 +19,9 @@ EVEN = torch.ones(2, 1)
 class Corner(nn.Module):
     """Answers by the upper left corner: another one for every view."""
 
-    def forward(self, pixels):
+    def forward(self, pixels, asked=Asked.LOGITS):
         logits = 40 * (pixels[:, :1, :4, :4].mean((2, 3)) - 0.5)
-        return Output(logits, logits[:, :, None, None])
+        return Output(logits)
 
 
 def truth(count):
@@ -59,9 +59,9 @@ def test_agreement_counts_more_and_more():
 
 def test_a_net_that_does_not_care_for_views_agrees_with_itself():
     class Mean(nn.Module):
-        def forward(self, pixels):
+        def forward(self, pixels, asked=Asked.LOGITS):
             logits = pixels.mean((1, 2, 3))[:, None]
-            return Output(logits, logits[:, :, None, None])
+            return Output(logits)
 
     pixels = torch.rand(3, 1, 16, 16)
     assert look(Mean(), pixels, 1.0) == pytest.approx(look(Mean(), pixels, 0.0))

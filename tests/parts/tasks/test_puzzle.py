@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from cellwise.contracts.network import Output
+from cellwise.contracts.network import Asked, Output
 from cellwise.contracts.task import Truth
 from cellwise.errors import BadOption
 from cellwise.parts.losses import losses
@@ -16,7 +16,7 @@ from cellwise.parts.tasks.puzzle import quarters, stitch
 class Local(nn.Module):
     """Two classes; each place of the map is the mean of its own 4 x 4 pixels."""
 
-    def forward(self, pixels):
+    def forward(self, pixels, asked=Asked.LOGITS):
         class_map = nn.functional.avg_pool2d(pixels, 4)
         return Output(class_map.mean((2, 3)), class_map)
 
@@ -24,7 +24,7 @@ class Local(nn.Module):
 class Global(Local):
     """The same, times what the whole picture shows: quarters see it differently."""
 
-    def forward(self, pixels):
+    def forward(self, pixels, asked=Asked.LOGITS):
         class_map = nn.functional.avg_pool2d(pixels, 4) * pixels.mean((2, 3), keepdim=True)
         return Output(class_map.mean((2, 3)), class_map)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch import nn
 
-from cellwise.contracts.network import Output
+from cellwise.contracts.network import Asked, Output
 from cellwise.contracts.scorer import SitePixels
 from cellwise.errors import BadOption
 from cellwise.parts.normalise import Normalisation
@@ -21,7 +21,7 @@ PLAIN = Normalisation("standard", (0.0,), (1.0,))
 class Echo(nn.Module):
     """Gives its pixels back as the class map, so that a read-out can be checked by hand."""
 
-    def forward(self, pixels):
+    def forward(self, pixels, asked=Asked.LOGITS):
         return Output(pixels.mean((2, 3)), pixels)
 
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from cellwise.contracts.network import Asked
 from cellwise.contracts.scorer import SitePixels
 from cellwise.errors import BadOption
 from cellwise.parts.nets import nets
@@ -74,7 +75,7 @@ def test_with_mean_pooling_it_is_the_class_map_under_the_mask():
     pixels = site(masks, [1, 2])
     cam = scorers.build("cam")
     with torch.inference_mode():
-        class_map = predictor()(pixels.field[None]).class_map[0]
+        class_map = predictor()(pixels.field[None], Asked.CLASS_MAP).class_map[0]
         expected = torch.stack(
             [class_map[:, :4, 2:6].mean((1, 2)), class_map[:, 5:, 1:3].mean((1, 2))]
         )

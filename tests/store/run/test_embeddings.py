@@ -10,16 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from cellwise.domain.tables import EMBEDDINGS
 from cellwise.errors import FormatError
 from cellwise.store.run.crops import shard_path
 from cellwise.store.run.embeddings import (
     Embeddings,
-    is_whole,
+    index_path,
     read_embeddings,
-    write_index,
+    seal,
     write_vectors,
 )
 from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.tables import write_table
 
 SCHEMA = {
     "unit": pl.String,
@@ -27,18 +29,24 @@ SCHEMA = {
     "cell_id": pl.Int32,
     "shard": pl.String,
     "row": pl.Int32,
+    "length": pl.Int32,
     "fold": pl.Int32,
     "model": pl.String,
 }
 
 
-def rows(site, shard, count, *, first=1, fold=None, model=""):
-    """Index rows of the cells `first`... of a site, in the order of the shard."""
-    return [("cell", site, first + n, shard, n, fold, model) for n in range(count)]
+def rows(site, shard, count, length, *, fold=None, model=""):
+    """Index rows of the cells 1... of a site, in the order of the shard."""
+    return [("cell", site, n + 1, shard, n, length, fold, model) for n in range(count)]
 
 
 def frame(*parts):
     return pl.DataFrame([r for part in parts for r in part], schema=SCHEMA, orient="row")
+
+
+def write_index(folder, listed, facts, dtype="float32"):
+    write_table(index_path(folder), EMBEDDINGS, listed)
+    seal(folder, listed, dtype, facts)
 
 
 @pytest.fixture
@@ -49,7 +57,9 @@ def stored(tmp_path):
     rng = np.random.default_rng(0)
     made = {site: rng.normal(size=(n, 6)).astype(np.float32) for site, n in (("b", 5), ("a", 3))}
     names = {site: write_vectors(folder, site, v, dtype="float32") for site, v in made.items()}
-    listed = frame(rows("b", names["b"], 5), rows("a", names["a"], 3, fold=1, model="m/fold1"))
+    listed = frame(
+        rows("b", names["b"], 5, 6), rows("a", names["a"], 3, 6, fold=1, model="m/fold1")
+    )
     write_index(folder, listed, {"source": "test"})
     return run, made, names
 
@@ -67,7 +77,6 @@ def test_vectors_come_back_in_any_order_with_their_fold(stored):
         assert some["cell_id"].to_list() == index["cell_id"][chosen].to_list()
     facts = Embeddings(run.embeddings("net")).facts
     assert (facts["source"], facts["length"], facts["units"]) == ("test", 6, 8)
-    assert is_whole(run.embeddings("net"))
 
 
 FINITE = st.floats(-60_000, 60_000, width=16)
@@ -81,7 +90,7 @@ def test_numbers_that_the_type_holds_come_back_exactly(tmp_path_factory, vectors
     run = RunFolder(tmp_path_factory.mktemp("round"))
     folder = run.embeddings("e")
     name = write_vectors(folder, "s", vectors, dtype=dtype)
-    write_index(folder, frame(rows("s", name, len(vectors))), {})
+    write_index(folder, frame(rows("s", name, *vectors.shape)), {}, dtype)
     kept = Embeddings(folder)
     np.testing.assert_array_equal(kept.read(np.arange(len(kept))), vectors)
     assert kept.view(name).dtype == dtype
@@ -135,25 +144,23 @@ def test_vectors_that_cannot_be_kept_are_not_written(tmp_path, vectors, dtype, m
     assert not list(tmp_path.iterdir())
 
 
-def test_two_lengths_or_types_are_refused_by_name(tmp_path):
+def test_two_lengths_are_refused_by_name(tmp_path):
     one = write_vectors(tmp_path, "one", np.ones((2, 3)), dtype="float32")
-    for vectors, dtype, said in ((np.ones((2, 4)), "float32", "4 numbers"),
-                                 (np.ones((2, 3)), "float16", "float16")):  # fmt: skip
-        other = write_vectors(tmp_path, "other", vectors, dtype=dtype)
-        with pytest.raises(FormatError, match=said):
-            write_index(tmp_path, frame(rows("a", one, 2), rows("b", other, 2)), {})
-    assert not is_whole(tmp_path)
+    other = write_vectors(tmp_path, "other", np.ones((2, 4)), dtype="float32")
+    with pytest.raises(FormatError, match="3 numbers in cell 1 of a and 4 numbers in cell 1 of b"):
+        seal(tmp_path, frame(rows("a", one, 2, 3), rows("b", other, 2, 4)), "float32", {})
+    assert not list(tmp_path.glob("*.json"))
 
 
-def test_a_unit_that_is_there_twice_and_rows_that_are_not_there_are_refused(tmp_path):
+def test_a_unit_that_is_there_twice_and_a_shard_that_is_gone_are_refused(tmp_path):
     one = write_vectors(tmp_path, "one", np.ones((2, 3)), dtype="float32")
     with pytest.raises(FormatError, match="cell 1 of a is there twice"):
-        write_index(tmp_path, frame(rows("a", one, 2), rows("a", one, 1)), {})
-    with pytest.raises(FormatError, match="does not fit the index"):
-        write_index(tmp_path, frame(rows("a", one, 3)), {})
+        seal(tmp_path, frame(rows("a", one, 2, 3), rows("a", one, 1, 3)), "float32", {})
+    with pytest.raises(FormatError, match="shard lost is gone"):
+        seal(tmp_path, frame(rows("a", "lost", 2, 3)), "float32", {})
 
 
-@pytest.mark.parametrize("how", ["cut", "missing", "pickle", "longer", "nan"])
+@pytest.mark.parametrize("how", ["cut", "missing", "pickle", "longer", "shorter", "type", "nan"])
 def test_torn_and_changed_shards_are_refused(stored, how):
     run, made, names = stored
     path = shard_path(run.embeddings("net"), names["b"])
@@ -165,28 +172,39 @@ def test_torn_and_changed_shards_are_refused(stored, how):
         np.save(path, np.array([{}] * 5, object), allow_pickle=True)
     elif how == "longer":
         np.save(path, np.ones((5, 7), np.float32))
+    elif how == "shorter":
+        np.save(path, np.ones((4, 6), np.float32))
+    elif how == "type":
+        np.save(path, np.ones((5, 6), np.float16))
     else:
         spoiled = made["b"].copy()
         spoiled[3, 2] = np.nan
         np.save(path, spoiled)
     kept = Embeddings(run.embeddings("net"))
     np.testing.assert_array_equal(kept.read(np.arange(3)), made["a"])
-    match = {"longer": "7 numbers", "nan": "cell 4 of b holds NaN"}.get(how, "cannot be read")
-    with pytest.raises(FormatError, match=match):
+    said = {
+        "longer": "7 numbers",
+        "shorter": "does not fit the index",
+        "type": "float16 of 6",
+        "nan": "cell 4 of b holds NaN",
+    }
+    with pytest.raises(FormatError, match=said.get(how, "cannot be read")):
         kept.read(np.arange(8))
-    assert is_whole(run.embeddings("net")) == (how != "missing")
 
 
-def test_a_torn_index_or_card_is_no_set_of_embeddings(stored):
+def test_a_torn_index_or_a_newer_card_is_no_set_of_embeddings(stored):
     run, _, _ = stored
     folder = run.embeddings("net")
+    path = index_path(folder)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:40])
+    with pytest.raises(FormatError, match="cannot be read as a table"):
+        Embeddings(folder)
+    path.write_bytes(whole)
     card = folder / "embeddings.json"
     card.write_text(json.dumps({**json.loads(card.read_text()), "format": 99}))
     with pytest.raises(FormatError, match="newer cellwise"):
         Embeddings(folder)
-    path = folder / "index.parquet"
-    path.write_bytes(path.read_bytes()[:40])
-    assert not is_whole(folder)
     with pytest.raises(FormatError, match="no embeddings"):
         Embeddings(run.embeddings("other"))
 
@@ -194,7 +212,7 @@ def test_a_torn_index_or_card_is_no_set_of_embeddings(stored):
 def test_shards_of_an_earlier_index_go(stored):
     run, _, names = stored
     folder = run.embeddings("net")
-    write_index(folder, frame(rows("a", names["a"], 3)), {})
+    write_index(folder, frame(rows("a", names["a"], 3, 6)), {})
     assert {path.stem for path in folder.glob("*.npy")} == {names["a"]}
 
 
@@ -216,4 +234,5 @@ def test_vectors_of_cells_that_a_new_segmentation_does_not_have_are_refused(stor
         {"site_id": ["a", "a"], "cell_id": [1, 2]}, schema_overrides={"cell_id": pl.Int32}
     )
     with pytest.raises(FormatError, match="cell 3 of a, which is not in the run"):
-        kept.places(cells)
+        kept.check_cells(cells)
+    kept.check_cells(pl.DataFrame({"site_id": ["c"], "cell_id": [9]}, cells.schema))

@@ -1,4 +1,4 @@
-"""Heads: what a backbone saw, `[item, feature, y, x]`, becomes logits and a class map."""
+"""Heads: what a backbone saw, `[item, feature, y, x]`, becomes what is asked: logits and more."""
 
 from cellwise.registry import Registry
 

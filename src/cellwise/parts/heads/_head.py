@@ -6,8 +6,8 @@ from torch import nn
 
 from cellwise.errors import BadOption
 
-# (number of features, number of classes) -> module from features `[item, feature, y, x]` to
-# `Output`.
+# (number of features, number of classes) -> module whose `forward(features, asked=Asked.LOGITS)`
+# makes an `Output` of features `[item, feature, y, x]`.
 MakeHead = Callable[[int, int], nn.Module]
 
 

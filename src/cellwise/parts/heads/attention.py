@@ -9,7 +9,7 @@ Source: Ilse, Tomczak and Welling 2018 (arXiv 1802.04712), eq. 9, with one atten
 
 from torch import Tensor, nn
 
-from cellwise.contracts.network import Output
+from cellwise.contracts.network import Asked, Output
 from cellwise.errors import BadOption
 from cellwise.parts.heads._head import MakeHead, check_drop
 
@@ -40,9 +40,14 @@ class _Attention(nn.Module):
         self.look = nn.Conv2d(hidden, classes, 1)
         self.score = nn.Conv2d(features, classes, 1)
 
-    def forward(self, features: Tensor) -> Output:
+    def forward(self, features: Tensor, asked: Asked = Asked.LOGITS) -> Output:
+        embedding = features.mean(dim=(2, 3)) if Asked.EMBEDDING in asked else None
+        if not asked & (Asked.LOGITS | Asked.CLASS_MAP):
+            return Output(embedding=embedding)
         kept = self.drop(features)
         looks = self.look(self.content(kept).tanh() * self.gate(kept).sigmoid())
         shares = looks.flatten(2).softmax(dim=2).view_as(looks)
+        # Every class looks at places of its own: there are no logits without the map.
         class_map = self.score(kept) * shares * (looks.shape[2] * looks.shape[3])
-        return Output(class_map.mean(dim=(2, 3)), class_map)
+        logits = class_map.mean(dim=(2, 3)) if Asked.LOGITS in asked else None
+        return Output(logits, class_map if Asked.CLASS_MAP in asked else None, embedding)

@@ -8,7 +8,7 @@ Source: Zhou et al. 2016 (arXiv 1512.04150); the networks of the HPA 2021 system
 
 from torch import Tensor, nn
 
-from cellwise.contracts.network import Output, check_pool, pool_map
+from cellwise.contracts.network import Asked, Output, answer_by_map, check_pool
 from cellwise.parts.heads._head import MakeHead, check_drop
 
 
@@ -36,6 +36,5 @@ class _ClassMap(nn.Module):
         self.score = nn.Conv2d(features, classes, 1, bias=bias)
         self.pool = pool
 
-    def forward(self, features: Tensor) -> Output:
-        class_map = self.score(self.drop(features))
-        return Output(pool_map(class_map, self.pool), class_map)
+    def forward(self, features: Tensor, asked: Asked = Asked.LOGITS) -> Output:
+        return answer_by_map(features, asked, score=self.score, pool=self.pool, drop=self.drop)

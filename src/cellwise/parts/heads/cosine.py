@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from cellwise.contracts.network import Output
+from cellwise.contracts.network import Asked, Output
 from cellwise.errors import BadOption
 from cellwise.parts.heads._head import MakeHead
 
@@ -39,9 +39,13 @@ class _Cosine(nn.Module):
         self.level = nn.Parameter(torch.zeros(classes))
         self.scale = scale
 
-    def forward(self, features: Tensor) -> Output:
+    def forward(self, features: Tensor, asked: Asked = Asked.LOGITS) -> Output:
         directions = normalize(self.direction)
-        mean = normalize(features.mean(dim=(2, 3)))
-        logits = self.scale * mean @ directions.T + self.level
-        places = torch.einsum("nfyx,cf->ncyx", normalize(features, dim=1), directions)
-        return Output(logits, self.scale * places + self.level[:, None, None])
+        mean = features.mean(dim=(2, 3))
+        logits = class_map = None
+        if Asked.LOGITS in asked:
+            logits = self.scale * normalize(mean) @ directions.T + self.level
+        if Asked.CLASS_MAP in asked:
+            places = torch.einsum("nfyx,cf->ncyx", normalize(features, dim=1), directions)
+            class_map = self.scale * places + self.level[:, None, None]
+        return Output(logits, class_map, mean if Asked.EMBEDDING in asked else None)

@@ -10,8 +10,9 @@ embeddings are this layer of 1,024.
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import batch_norm
 
-from cellwise.contracts.network import Output
+from cellwise.contracts.network import Asked, Output
 from cellwise.errors import BadOption
 from cellwise.parts.heads._head import MakeHead, check_drop
 
@@ -43,19 +44,33 @@ class _Embedding(nn.Module):
             nn.ReLU(), nn.BatchNorm1d(size), nn.Dropout(drop), nn.Linear(size, classes)
         )
 
-    def forward(self, features: Tensor) -> Output:
-        mean, peak = features.mean(dim=(2, 3)), features.amax(dim=(2, 3))
-        logits = self.score(self.embed(torch.cat([mean, peak], dim=1)))
-        return Output(logits, self._map(features))
+    def forward(self, features: Tensor, asked: Asked = Asked.LOGITS) -> Output:
+        logits = class_map = embedding = None
+        if asked & (Asked.LOGITS | Asked.EMBEDDING):
+            mean, peak = features.mean(dim=(2, 3)), features.amax(dim=(2, 3))
+            embedding = self.embed(torch.cat([mean, peak], dim=1))
+        if Asked.LOGITS in asked:
+            logits = self.score(embedding)
+        if Asked.CLASS_MAP in asked:
+            class_map = self._map(features)
+        return Output(logits, class_map, embedding if Asked.EMBEDDING in asked else None)
 
+    @torch.no_grad()
     def _map(self, features: Tensor) -> Tensor:
-        # Places are no items: while training they must not move the statistics of the norms.
         items, _, height, width = features.shape
-        places = features.detach().permute(0, 2, 3, 1).reshape(items * height * width, -1)
-        before = self.training
-        self.eval()
-        with torch.no_grad():
-            scores = self.score(self.embed(torch.cat([places, places], dim=1)))
-        self.train(before)
-        placed: Tensor = scores.view(items, height, width, -1).permute(0, 3, 1, 2)
-        return placed
+        places = features.permute(0, 2, 3, 1).reshape(items * height * width, -1)
+        scores = torch.cat([places, places], dim=1)
+        for layer in (*self.embed, *self.score):
+            scores = _at_rest(layer, scores)
+        return scores.view(items, height, width, -1).permute(0, 3, 1, 2)
+
+
+def _at_rest(layer: nn.Module, values: Tensor) -> Tensor:
+    """What a layer gives when it does not train: places are no items and move no statistics."""
+    if isinstance(layer, nn.Dropout):
+        return values
+    if isinstance(layer, nn.BatchNorm1d):
+        known = (layer.running_mean, layer.running_var, layer.weight, layer.bias)
+        return batch_norm(values, *known, training=False, eps=layer.eps)
+    result: Tensor = layer(values)
+    return result

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
-from cellwise.contracts.network import Output
+from cellwise.contracts.network import Asked, Output
 from cellwise.errors import BadOption
 from cellwise.parts.heads._head import MakeHead, check_drop
 
@@ -38,9 +38,11 @@ class _MultiSampleDropout(nn.Module):
         self.drops = nn.ModuleList(nn.Dropout(drop) for _ in range(copies))
         self.score = nn.Linear(features, classes)
 
-    def forward(self, features: Tensor) -> Output:
+    def forward(self, features: Tensor, asked: Asked = Asked.LOGITS) -> Output:
         mean = features.mean(dim=(2, 3))
-        logits = torch.stack([self.score(drop(mean)) for drop in self.drops]).mean(0)
-        return Output(
-            logits, conv2d(features, self.score.weight[:, :, None, None], self.score.bias)
-        )
+        logits = class_map = None
+        if Asked.LOGITS in asked:
+            logits = torch.stack([self.score(drop(mean)) for drop in self.drops]).mean(0)
+        if Asked.CLASS_MAP in asked:
+            class_map = conv2d(features, self.score.weight[:, :, None, None], self.score.bias)
+        return Output(logits, class_map, mean if Asked.EMBEDDING in asked else None)

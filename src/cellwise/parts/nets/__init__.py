@@ -1,4 +1,4 @@
-"""Networks: any channel count in, logits and feature maps out."""
+"""Networks: any channel count in; logits, embeddings or class maps out, as asked."""
 
 from typing import Any
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from cellwise.contracts.network import MakeNet, Output
+from cellwise.contracts.network import Asked, MakeNet, Output
 from cellwise.errors import BadOption
 from cellwise.parts.heads import heads
 from cellwise.parts.nets._pretrained import load_file, open_hub
@@ -77,12 +77,12 @@ class _Backbone(nn.Module):
         self.head = head
         self.model = model
 
-    def forward(self, pixels: Tensor) -> Output:
-        return self.answer(self.look(pixels))
+    def forward(self, pixels: Tensor, asked: Asked = Asked.LOGITS) -> Output:
+        return self.answer(self.look(pixels), asked)
 
-    def answer(self, features: Tensor) -> Output:
+    def answer(self, features: Tensor, asked: Asked = Asked.LOGITS) -> Output:
         """What the features say."""
-        found: Output = self.head(features)
+        found: Output = self.head(features, asked)
         return found
 
     def look(self, pixels: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ system of Riedel (a 1 x 1 convolution, then pooling).
 
 from torch import Tensor, nn
 
-from cellwise.contracts.network import MakeNet, Output, check_pool, pool_map
+from cellwise.contracts.network import Asked, MakeNet, Output, answer_by_map, check_pool
 from cellwise.errors import BadOption
 
 _GROUPS = 4
@@ -49,15 +49,14 @@ class _Tiny(nn.Module):
         self.head = nn.Conv2d(top, classes, 1)
         self.pool = pool
 
-    def forward(self, pixels: Tensor) -> Output:
-        return self.answer(self.look(pixels))
+    def forward(self, pixels: Tensor, asked: Asked = Asked.LOGITS) -> Output:
+        return self.answer(self.look(pixels), asked)
 
     def look(self, pixels: Tensor) -> Tensor:
         """Features `[item, feature, y, x]`."""
         found: Tensor = self.features(pixels)
         return found
 
-    def answer(self, features: Tensor) -> Output:
+    def answer(self, features: Tensor, asked: Asked = Asked.LOGITS) -> Output:
         """What the features say."""
-        class_map = self.head(features)
-        return Output(pool_map(class_map, self.pool), class_map)
+        return answer_by_map(features, asked, score=self.head, pool=self.pool)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from cellwise.contracts.augmentation import ForPanel
 from cellwise.contracts.loss import Loss
+from cellwise.contracts.network import Asked
 from cellwise.contracts.task import See, Task, Truth, item_cost
 from cellwise.errors import BadOption
 from cellwise.parts.augment import augmentations
@@ -62,7 +63,7 @@ def build(
             )
 
     def look(see: See, pixels: Tensor, truth: Truth, loss: Loss, done: float) -> Tensor:
-        logits = see(pixels).logits
+        logits = see(pixels, Asked.LOGITS).logits
         cost = item_cost(logits, truth, loss)
         share = min(done / rise, 1.0) * weight
         if share == 0:
@@ -70,7 +71,7 @@ def build(
         rngs = _generators(len(pixels))
         for change in changes:
             pixels = change(pixels, rngs)
-        return cost + share * disagreement(see(pixels).logits, logits, sure)
+        return cost + share * disagreement(see(pixels, Asked.LOGITS).logits, logits, sure)
 
     if size:
         return Task("site", size, "unused", images.build(), item_cost, look)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from cellwise.contracts.loss import Loss
-from cellwise.contracts.network import Output
+from cellwise.contracts.network import Asked, Output
 from cellwise.contracts.task import See, Task, Truth, item_cost
 from cellwise.errors import BadOption
 from cellwise.parts.batches import images
@@ -46,8 +46,8 @@ def build(size: int = 256, alpha: float = 4.0, rise: float = 0.5, level: str = "
         )
 
     def look(see: See, pixels: Tensor, truth: Truth, loss: Loss, done: float) -> Tensor:
-        whole = see(pixels)
-        parts = stitch(see(quarters(pixels)).class_map)
+        whole = see(pixels, Asked.LOGITS | Asked.CLASS_MAP)
+        parts = stitch(see(quarters(pixels), Asked.CLASS_MAP).class_map)
         if parts.shape != whole.class_map.shape:
             places, put_together = whole.class_map.shape[2], parts.shape[2]
             raise BadOption(

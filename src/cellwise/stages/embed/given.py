@@ -7,6 +7,7 @@ Source: SubCell (Gupta et al. 2024) and DINOv2 (Oquab et al. 2023, arXiv 2304.07
 bring; the tables are theirs and those of AnnData.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from cellwise.contracts.embedder import Embed, Embedded, Embedder, Facts
+from cellwise.domain.records import Site
 from cellwise.domain.steps import Job
 from cellwise.errors import BadOption
 from cellwise.store.embeddings.columns import Named
@@ -49,10 +51,16 @@ class _Given:
     def check(self) -> None:
         _opened(self.file, self.named, _changed(self.file))
 
-    def check_cells(self, job: Job, cells: pl.DataFrame) -> Facts:
+    def check_sites(self, job: Job) -> None:
+        self._matched(job)
+
+    def check_cells(self, job: Job, cells: pl.DataFrame) -> None:
         brought, matched = self._matched(job)
         check_cells(brought, matched, RunFolder(job.run), cells)
         check_numbers(brought, matched)
+
+    def facts(self, job: Job) -> Facts:
+        _, matched = self._matched(job)
         strangers = matched.strangers
         counts = {} if not strangers else {
             "names_of_no_field": len(strangers),
@@ -60,7 +68,7 @@ class _Given:
         }  # fmt: skip
         return Facts({"file": self.file.name, "names_of_no_field": list(strangers)}, counts)
 
-    def open(self, job: Job, cells: pl.DataFrame) -> Embed:
+    def open(self, job: Job, sites: Sequence[Site], cells: pl.DataFrame) -> Embed:
         brought, matched = self._matched(job)
 
         def embed(site_id: str) -> Embedded:

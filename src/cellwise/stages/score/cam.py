@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import silu
 
+from cellwise.contracts.network import Asked
 from cellwise.contracts.scorer import Predictor, Scorer, SitePixels, Views
 from cellwise.errors import BadOption
 from cellwise.parts.predictor import views_of
@@ -60,24 +61,26 @@ def build(
 
     def cam(predictor: Predictor, pixels: SitePixels) -> Views:
         found, whole = [], []
+        asked = Asked.CLASS_MAP | Asked.LOGITS if times_field else Asked.CLASS_MAP
         for scale in scales:
             field = _scaled(pixels.field, scale)
             for view in chosen:
-                seen = predictor(turn(field[None], view))
+                seen = predictor(turn(field[None], view), asked)
                 active = _ACTIVATIONS[activation](turn_back(seen.class_map, view))
                 class_map = resize(active, *pixels.masks.shape)[0]
                 found.append(_under(class_map, pixels.masks, pixels.numbers, over=over))
-                whole.append(seen.logits[0])
+                if times_field:
+                    whole.append(seen.logits[0])
         values = torch.stack(found)
         if times_field:
             values = values * torch.stack(whole).mean(0).sigmoid()
         return _relative(values.mean(0))[None] if robust else values
 
     def class_map(predictor: Predictor, pixels: SitePixels) -> Tensor:
-        seen = [
-            turn_back(predictor(turn(pixels.field[None], view)).class_map, view) for view in chosen
-        ]
-        return torch.stack(seen).mean(0)[0]
+        turned = [turn(pixels.field[None], view) for view in chosen]
+        maps = [predictor(one, Asked.CLASS_MAP).class_map for one in turned]
+        back = [turn_back(one, view) for one, view in zip(maps, chosen, strict=True)]
+        return torch.stack(back).mean(0)[0]
 
     return Scorer("site", cam, class_map=class_map)
 

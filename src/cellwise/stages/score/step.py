@@ -24,6 +24,7 @@ from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import CELLS, FOLDS, SCORES
 from cellwise.errors import BadOption, FormatError
 from cellwise.stages.score import scorers
+from cellwise.store.run.embeddings import Embeddings
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.models import check_classes
 from cellwise.store.run.tables import empty_frame, read_table, write_table
@@ -52,6 +53,7 @@ class Options:
     threads: int
     precision: str
     maps: int
+    embeddings: str
 
 
 def build(
@@ -60,6 +62,7 @@ def build(
     threads: int = 2,
     precision: str = "fp32",
     maps: int = 0,
+    embeddings: str = "",
 ) -> Options:
     """Options of the step.
 
@@ -71,6 +74,7 @@ def build(
             units for, so that the last digits depend on the machine.
         maps: Labelled fields whose class maps are kept for the report, where the scorer has any
             (`cam`); each class has its turn.
+        embeddings: Name of the embed step whose vectors the scorer `vector_net` looks at.
     """
     from cellwise.parts.precision import check_precision
 
@@ -82,7 +86,7 @@ def build(
     scorers.check(by)
     if maps < 0:
         raise BadOption(f"score: maps is not negative, as {maps} is.")
-    return Options(model, by, threads, precision, maps)
+    return Options(model, by, threads, precision, maps, embeddings)
 
 
 def work(job: Job, report: Report) -> dict[str, Any]:
@@ -109,10 +113,20 @@ def work(job: Job, report: Report) -> dict[str, Any]:
             f"score: this scorer needs a model of {need[scorer.unit]}; {options.model!r} was "
             f"trained on {need[panel.card.unit]}."
         )
+    learned = "vectors" if "length" in panel.card.crop else "pixels"
+    if scorer.items != learned or (learned == "vectors" and not options.embeddings):
+        raise BadOption(
+            f"score: {options.model!r} was trained on {learned}, this scorer shows {scorer.items}. "
+            "Models of the task vectors take 'by: vector_net' with 'embeddings: <embed step>'."
+        )
     if options.maps and scorer.class_map is None:
         raise BadOption("score: maps are kept by the scorer cam only; leave maps at 0.")
     run.class_maps(job.name).unlink(missing_ok=True)
     cells = read_table(run.cells, CELLS).sort(_KEY)
+    if scorer.items == "vectors":
+        kept = Embeddings(run.embeddings(options.embeddings))
+        kept.check_cells(cells)
+        cells = cells.filter(pl.Series(kept.places(cells) >= 0))
     shards = run.temporary / f"{job.name}-{job.key}"
     with steady(options.threads):
         paths = _all_shards(
@@ -137,17 +151,19 @@ def _all_shards(
     maps: int,
 ) -> list[Path]:
     """One table for every 64 sites, in order; those of an earlier, killed run are taken over."""
-    from cellwise.parts.site_pixels import look_at_crops, look_at_fields
+    from cellwise.parts.site_pixels import look_at_crops, look_at_fields, look_at_vectors
     from cellwise.stages.score._maps import keep_maps
 
     run = RunFolder(job.run)
     if cells.is_empty():
         return []
-    look = (
-        look_at_crops(run, cells, panel.card)
-        if scorer.unit == "cell"
-        else look_at_fields(job, cells, panel.card)
-    )
+    if scorer.items == "vectors":
+        kept = Embeddings(run.embeddings(job.options["embeddings"]))
+        look = look_at_vectors(kept, cells, panel.card)
+    elif scorer.unit == "cell":
+        look = look_at_crops(run, cells, panel.card)
+    else:
+        look = look_at_fields(job, cells, panel.card)
     folds = _folds(run) if job.fitted is None else {}
     spans = list(_spans(cells))
     paths = []

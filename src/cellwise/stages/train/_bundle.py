@@ -49,7 +49,7 @@ def make_card(
         net=options.net,
         task=options.task,
         unit=plan.task.unit,
-        crop={"size": found.size},
+        crop={"length": found.length} if found.length else {"size": found.size},
         step=job.name,
         fold=fold,
         seed=job.seed,

@@ -14,13 +14,13 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from cellwise.contracts.batch import Positions, When
-from cellwise.contracts.network import Output
+from cellwise.contracts.network import Asked, Output
 from cellwise.contracts.optimiser import SHARE
 from cellwise.contracts.schedule import Moment
 from cellwise.contracts.task import Truth
 from cellwise.errors import BadOption
 from cellwise.parts._trainer import run_trainer, seed_batch, surroundings
-from cellwise.parts.normalise import relative
+from cellwise.parts.normalise import laid_out, relative
 from cellwise.stages.train._average import WeightAverage
 from cellwise.stages.train._checkpoint import last_checkpoint, save_checkpoint
 from cellwise.stages.train._judge import judge, truth_of
@@ -219,11 +219,11 @@ class _Learner(LightningModule):  # type: ignore[misc, unused-ignore]
     def _judged_weights(self) -> AbstractContextManager[None]:
         return nullcontext() if self.average is None else self.average.in_place_of(self.net)
 
-    def _see(self, pixels: Tensor) -> Output:
+    def _see(self, pixels: Tensor, asked: Asked) -> Output:
         """What the network says, in single precision whatever it calculates with."""
         seen = self.plan.normalisation.standardise(pixels)
-        found: Output = self.net(seen.contiguous(memory_format=torch.channels_last))
-        return Output(found.logits.float(), found.class_map.float())
+        found: Output = self.net(laid_out(seen), asked)
+        return found.each(lambda part: part.float())
 
     def _cost(self, pixels: Tensor, truth: Truth) -> Tensor:
         task, loss = self.plan.task, self.plan.loss
@@ -231,7 +231,7 @@ class _Learner(LightningModule):  # type: ignore[misc, unused-ignore]
             if task.look is not None:
                 done = self.current_epoch / self.plan.epochs
                 return task.look(self._see, pixels, truth, loss, done)
-            return task.cost(self._see(pixels).logits, truth, loss)
+            return task.cost(self._see(pixels, Asked.LOGITS).logits, truth, loss)
         except ValueError as error:
             # Torch's words of a batch norm that is to find the spread of a single number.
             if "more than 1 value per channel" not in str(error):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from cellwise.contracts.batch import Positions, When
 from cellwise.contracts.task import Truth
+from cellwise.parts.normalise import laid_out
 from cellwise.stages.train._material import Material, Plan
 
 _PRESENT = 0.5
@@ -46,7 +47,7 @@ def judge(net: nn.Module, material: Material, plan: Plan) -> float:
         for positions in batches:
             items = positions.reshape(-1)
             seen = plan.normalisation(torch.from_numpy(material.read(items)).to(device))
-            logits = net(seen.contiguous(memory_format=torch.channels_last)).logits
+            logits = net(laid_out(seen)).logits
             targets = torch.from_numpy(material.targets[items]).to(device)
             truth = truth_of(material, positions, plan, targets)
             costs.append(float(plan.task.cost(logits, truth, plan.loss)))

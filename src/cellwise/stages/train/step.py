@@ -73,6 +73,7 @@ class Options:
     precision: str
     threads: int
     start: str
+    embeddings: str
 
 
 def build(
@@ -101,6 +102,7 @@ def build(
     precision: str = "fp32",
     threads: int = 2,
     start: str = "",
+    embeddings: str = "",
 ) -> Options:
     """Options of the step.
 
@@ -138,6 +140,7 @@ def build(
             units for, so that the weights depend on the machine; the model's card names it.
         threads: Processor threads; part of the result, see above.
         start: Name of an earlier train step whose weights (of the same fold) are the beginning.
+        embeddings: Name of the embed step whose vectors the task `vectors` learns from.
 
     Raises:
         BadOption: A value is out of range or a part has no such option.
@@ -145,7 +148,7 @@ def build(
     options = Options(
         task, labels, net, loss, tuple(augment), channels, tuple(without), normalise, balance,
         epochs, batch, learning_rate, weight_decay, optimiser, schedule, accumulate, average, keep,
-        not_finite, clip, validate, patience, precision, threads, start,
+        not_finite, clip, validate, patience, precision, threads, start, embeddings,
     )  # fmt: skip
     _check(options)
     return options
@@ -203,7 +206,13 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     options, run = build(**job.options), RunFolder(job.run)
     place = run.temporary / f"{job.name}-{job.key}"
     choice = Choice(options.channels, options.without)
-    found = collect(job, tasks.build(options.task), labels=options.labels, choice=choice)
+    found = collect(
+        job,
+        tasks.build(options.task),
+        labels=options.labels,
+        choice=choice,
+        embeddings=options.embeddings,
+    )
     folds = found.folds()
     for number, fold in enumerate(folds):
         folder = run.model(job.name, fold)
@@ -251,7 +260,7 @@ def _train(job: Job, options: Options, *, found: Any, fold: int | None, report: 
     plan = make_plan(job, options, material=learned, panel=panel, fold=fold, sample=_SAMPLE)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
-        net = nets.build(options.net)(len(found.channels), len(found.classes.positive))
+        net = nets.build(options.net)(found.inputs, len(found.classes.positive))
     if options.start:
         begin(net, run.model(options.start, fold), found=found)
     total = total_batches(plan, learned)

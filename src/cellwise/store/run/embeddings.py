@@ -3,7 +3,7 @@
 `embeddings/<name>/` holds shards `<shard>.npy`, `[row, number]` in float16 or float32;
 `index.parquet`, one row per unit with its shard and row, and the fold and model of the network that
 made it, where one did; and `embeddings.json`, the length and type of the vectors and where they
-come from. The index is written last: where it is, the rest is whole.
+come from. The card is written last: where it is, the rest is whole.
 """
 
 import hashlib
@@ -23,17 +23,21 @@ from cellwise.errors import FormatError
 from cellwise.store.atomic import write_bytes, write_text
 from cellwise.store.run.crops import remove_other_shards, shard_path
 from cellwise.store.run.folder import RunFolder, read_json
-from cellwise.store.run.tables import read_table, write_table
+from cellwise.store.run.tables import read_table
 
 FORMAT = 1
 DTYPES = ("float16", "float32")
 
 _CARD = "embeddings.json"
-_INDEX = "index.parquet"
 _KEY = ["site_id", "cell_id"]
 _OPEN_SHARDS = 1024
 
 Vectors = npt.NDArray[np.floating[Any]]
+
+
+def index_path(folder: Path) -> Path:
+    """The table of what lies where, of kind `EMBEDDINGS`."""
+    return folder / "index.parquet"
 
 
 def write_vectors(folder: Path, stem: str, vectors: npt.NDArray[Any], *, dtype: str) -> str:
@@ -62,44 +66,40 @@ def write_vectors(folder: Path, stem: str, vectors: npt.NDArray[Any], *, dtype: 
     return name
 
 
-def write_index(folder: Path, frame: pl.DataFrame, facts: Mapping[str, Any]) -> None:
-    """Write which unit lies where, and delete the shards that none lies in.
+def seal(folder: Path, frame: pl.DataFrame, dtype: str, facts: Mapping[str, Any]) -> None:
+    """Write the card, once all shards and the index lie there, and delete shards of no unit.
 
     Args:
         folder: That of the embeddings.
-        frame: The columns of `EMBEDDINGS`; `cell_id` is null where the unit is a site.
+        frame: The rows of the index.
+        dtype: The type of the vectors.
         facts: Where the vectors come from, for people; anything that JSON can write.
 
     Raises:
-        FormatError: A shard is missing, torn or too short, two shards differ in the length or type
-            of their vectors, or a unit is there twice.
+        FormatError: A shard is missing, vectors are of two lengths, or a unit is there twice.
     """
     twice = frame.filter(frame.select(_KEY).is_duplicated())
     if twice.height:
         raise FormatError(f"{folder.name}: {_unit(twice.row(0, named=True))} is there twice.")
-    kinds: dict[tuple[int, str], str] = {}
-    for (shard,), rows in frame.group_by(["shard"], maintain_order=True):
-        name = str(shard)
-        array = _map(shard_path(folder, name))
-        kinds.setdefault((array.shape[1], array.dtype.name), name)
-        if len(kinds) > 1:
-            said = " and ".join(f"{d} numbers ({t}) in {n}" for (d, t), n in kinds.items())
-            raise FormatError(f"{folder.name}: vectors differ, {said}. Let the step run again.")
-        _check_rows(rows["row"].to_numpy(), array, name)
-    length, dtype = next(iter(kinds), (0, DTYPES[0]))
+    lengths = frame.unique("length", keep="first", maintain_order=True)
+    if lengths.height > 1:
+        said = " and ".join(
+            f"{row['length']} numbers in {_unit(row)}" for row in lengths.iter_rows(named=True)
+        )
+        raise FormatError(f"{folder.name}: vectors of two lengths, {said}. Let the step run again.")
+    names = set(frame["shard"].unique())
+    lost = sorted(names - {path.stem for path in folder.glob("*.npy")})
+    if lost:
+        raise FormatError(f"{folder.name}: shard {lost[0]} is gone. Let the step run again.")
+    length = int(lengths["length"][0]) if lengths.height else 0
     card = {"format": FORMAT, "length": length, "dtype": dtype, "units": frame.height, **facts}
     write_text(folder / _CARD, json.dumps(card, indent=1, ensure_ascii=False) + "\n")
-    write_table(folder / _INDEX, EMBEDDINGS, frame)
-    remove_other_shards(folder, frame["shard"].unique())
+    remove_other_shards(folder, names)
 
 
-def is_whole(folder: Path) -> bool:
-    """Whether an index lies there with all its shards."""
-    try:
-        names = read_table(folder / _INDEX, EMBEDDINGS)["shard"].unique()
-    except (FormatError, FileNotFoundError):
-        return False
-    return (folder / _CARD).is_file() and all(shard_path(folder, n).is_file() for n in names)
+def is_sealed(folder: Path) -> bool:
+    """Whether whole embeddings lie there."""
+    return (folder / _CARD).is_file() and index_path(folder).is_file()
 
 
 class Embeddings:
@@ -114,12 +114,12 @@ class Embeddings:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        if not (folder / _INDEX).is_file():
+        if not (folder / _CARD).is_file():
             raise FormatError(f"{folder} holds no embeddings. Let their embed step run.")
         self.facts = read_json(folder / _CARD)
         if not isinstance(self.facts.get("format"), int) or self.facts["format"] > FORMAT:
             raise FormatError(f"{folder / _CARD} was written by a newer cellwise, or is no card.")
-        self.index = read_table(folder / _INDEX, EMBEDDINGS)
+        self.index = read_table(index_path(folder), EMBEDDINGS)
         self.length = int(self.facts["length"])
         self.dtype = str(self.facts["dtype"])
         names, numbers = np.unique(self.index["shard"].to_numpy(), return_inverse=True)
@@ -159,7 +159,13 @@ class Embeddings:
         return self._shard(self._names.index(shard))
 
     def places(self, cells: pl.DataFrame) -> npt.NDArray[np.int64]:
-        """Where in the index each of these cells lies, -1 for one that has no vector.
+        """Where in the index each of these cells lies, -1 for one that has no vector."""
+        listed = self.index.select(_KEY).with_row_index("place")
+        found = cells.select(_KEY).join(listed, on=_KEY, how="left", maintain_order="left")
+        return found["place"].cast(pl.Int64).fill_null(-1).to_numpy()
+
+    def check_cells(self, cells: pl.DataFrame) -> None:
+        """Refuse vectors of other cells than those of the run.
 
         Args:
             cells: All cells, columns `site_id` and `cell_id`, of each of the sites that it names.
@@ -168,8 +174,8 @@ class Embeddings:
             FormatError: A vector is of a cell that its site does not have: the run was segmented
                 anew since, or these are vectors of other cells.
         """
-        listed = self.index.select(_KEY).with_row_index("place")
-        strange = listed.join(cells.select(pl.col("site_id").unique()), on="site_id", how="semi")
+        sites = cells.select(pl.col("site_id").unique())
+        strange = self.index.select(_KEY).join(sites, on="site_id", how="semi")
         strange = strange.join(cells, on=_KEY, how="anti").filter(pl.col("cell_id").is_not_null())
         if strange.height:
             raise FormatError(
@@ -177,8 +183,6 @@ class Embeddings:
                 f"is not in the run ({strange.height:,} such): it was segmented anew since. Let "
                 "their embed step run again."
             )
-        found = cells.select(_KEY).join(listed, on=_KEY, how="left", maintain_order="left")
-        return found["place"].cast(pl.Int64).fill_null(-1).to_numpy()
 
     def __getstate__(self) -> dict[str, Any]:
         # A map would travel as its whole content.
