@@ -31,10 +31,10 @@ class Normalisation:
     std: tuple[float, ...]
 
     def standardise(self, pixels: Tensor) -> Tensor:
-        """Shift and scale `[item, channel, y, x]` that `relative` treated, or `[item, number]`."""
-        shape = (-1, *[1] * (pixels.ndim - 2))
-        mean, std = (pixels.new_tensor(values).view(shape) for values in (self.mean, self.std))
-        return (pixels - mean) / std
+        """Shift and scale `[item, channel, ...]` that `relative` has treated."""
+        shape = (-1, *(1 for _ in pixels.shape[2:]))
+        mean = pixels.new_tensor(self.mean).view(shape)
+        return (pixels - mean) / pixels.new_tensor(self.std).view(shape)
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """All of it: pixels in 0..1 become what the network sees."""
@@ -59,10 +59,11 @@ def relative(pixels: Tensor, mode: str) -> Tensor:
 
 
 def fit(pixels: Tensor, mode: str) -> Normalisation:
-    """Statistics of a sample of the training set, pixels in 0..1 `[item, channel, y, x]`.
+    """Statistics of a sample of the training set.
 
-    Of vectors `[item, number]` every number has its own. One that hardly varies is not blown up: a
-    deviation counts as a thousandth of the largest one at least.
+    Pixels in 0..1 `[item, channel, y, x]`, or vectors `[item, feature]`, each feature a channel. Of
+    vectors one that hardly varies is not blown up: a deviation counts as a thousandth of the
+    largest one at least.
     """
     # Sums over millions of pixels lose digits in single precision.
     values = relative(pixels, mode).transpose(0, 1).flatten(1).to(torch.float64)

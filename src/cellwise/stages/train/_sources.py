@@ -14,9 +14,9 @@ from cellwise.domain.classes import ClassList
 from cellwise.domain.steps import Job
 from cellwise.domain.tables import CELLS, FOLDS, LABELS, SITES
 from cellwise.errors import BadOption, FormatError, PreflightError
+from cellwise.learning.material import Floats, Material, of_cells
 from cellwise.registry import did_you_mean
 from cellwise.stages.train._fields import FieldStore
-from cellwise.stages.train._material import Floats, Material, of_cells
 from cellwise.stages.train._vectors import collect_vectors
 from cellwise.store.run.crops import CropStore, read_channels
 from cellwise.store.run.folder import RunFolder, read_json

@@ -4,7 +4,7 @@ import polars as pl
 
 from cellwise.domain.tables import CELLS
 from cellwise.errors import BadOption, PreflightError
-from cellwise.stages.train._material import Floats, Material, of_cells
+from cellwise.learning.material import Floats, Material, of_cells
 from cellwise.store.run.embeddings import Embeddings
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.tables import read_table

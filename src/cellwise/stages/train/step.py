@@ -244,9 +244,11 @@ def _train(job: Job, options: Options, *, found: Any, fold: int | None, report: 
     import torch
 
     from cellwise.contracts.augmentation import Panel
+    from cellwise.learning.fit import fit
+    from cellwise.learning.labelled import make_lesson
+    from cellwise.learning.plan import Place
+    from cellwise.learning.ranks import Ranks
     from cellwise.stages.train._bundle import begin, make_card
-    from cellwise.stages.train._fit import fit
-    from cellwise.stages.train._material import Place
     from cellwise.stages.train._plan import make_plan, total_batches, watched_sites
 
     run = RunFolder(job.run)
@@ -257,27 +259,35 @@ def _train(job: Job, options: Options, *, found: Any, fold: int | None, report: 
     if not len(learned.pool):
         raise PreflightError(f"train: without fold {fold} there is nothing to learn from.")
     panel = Panel(tuple(found.channels), tuple(found.classes.positive))
-    plan = make_plan(job, options, material=learned, panel=panel, fold=fold, sample=_SAMPLE)
+    plan, method = make_plan(job, options, material=learned, panel=panel, fold=fold, sample=_SAMPLE)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
         net = nets.build(options.net)(found.inputs, len(found.classes.positive))
     if options.start:
         begin(net, run.model(options.start, fold), found=found)
-    total = total_batches(plan, learned)
+    lesson = make_lesson(
+        learned,
+        method,
+        plan,
+        watched=found.material.part(inside & watched[site]) if watched.any() else None,
+    )
+    total = total_batches(plan, lesson)
     name = "all" if fold is None else f"fold{fold}"
     trained = fit(
         net,
-        learned,
-        plan=plan,
-        place=Place(
+        lesson,
+        plan,
+        Place(
             run.temporary / f"{job.name}-{job.key}" / name,
             lambda done, note: report(done, total, note),
         ),
-        watched=found.material.part(inside & watched[site]) if watched.any() else None,
     )
+    if Ranks.here().rank:
+        return
     card = make_card(
-        job, options, found=found, fold=fold, plan=plan, material=learned, trained=trained
-    )
+        job, options, found=found, fold=fold, plan=plan, method=method, material=learned,
+        trained=trained,
+    )  # fmt: skip
     write_model(run.model(job.name, fold), trained.weights, card)
 
 
