@@ -27,7 +27,14 @@ def test_anndata_goes_round_whole(finished, tmp_path):
     classes = list(back.uns["classes"])
     column = back.obsm["probabilities"][:, classes.index("Nuclear")]
     np.testing.assert_allclose(column, finished.cells["Prob_Nuclear"].to_numpy(), atol=1e-6)
-    assert finished.to_anndata().shape == back.shape
+    held = finished.to_anndata()
+    assert held.obs_names.equals(back.obs_names)
+    assert held.var_names.equals(back.var_names)
+    np.testing.assert_array_equal(held.X, back.X)
+    assert set(held.obsm) == set(back.obsm)
+    for name in held.obsm:
+        np.testing.assert_array_equal(held.obsm[name], back.obsm[name])
+    assert held.obs.columns.equals(back.obs.columns)
 
 
 def test_the_cells_csv_says_the_same(finished, tmp_path):

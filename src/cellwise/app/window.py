@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-_LATER_EXPORTS = ("rxrx1-csv", "spatialdata", "geojson")
-
-
 @dataclass(frozen=True, slots=True)
 class Run:
     """A run folder; tables are read when they are asked for."""
@@ -55,13 +52,14 @@ class Run:
         return dict(found)
 
     def to_anndata(self) -> "anndata.AnnData":
-        """The cells as AnnData: measurements in `X`, probabilities in `obsm`."""
-        import anndata
+        """The cells as AnnData: measurements in `X`, probabilities in `obsm`.
 
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "cells.h5ad"
-            self.export("anndata", file)
-            return anndata.read_h5ad(file)
+        Raises:
+            PreflightError: The run holds no predictions.
+        """
+        from cellwise.stages.export.anndata import annotated
+
+        return annotated(RunFolder(self.path))
 
     def export(self, to: str, out: Path | str) -> None:
         """Write the run in another program's format.
@@ -77,8 +75,6 @@ class Run:
         from cellwise.stages.export import exporters
 
         known = [name.replace("_", "-") for name in exporters.part_names()]
-        if to in _LATER_EXPORTS:
-            raise UsageError(f"Export to {to} comes with a later release. Now: {', '.join(known)}.")
         if to not in known:
             raise UnknownName(
                 f"No export is called {to!r}.{did_you_mean(to, known)} "

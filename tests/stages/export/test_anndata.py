@@ -9,6 +9,7 @@ import pytest
 
 from cellwise.domain.tables import PREDICTIONS
 from cellwise.stages.export import exporters
+from cellwise.stages.export.anndata import annotated
 from cellwise.store.run.tables import read_table, write_table
 
 
@@ -92,3 +93,17 @@ def test_many_classes_come_from_the_array_beside_the_table(make_run, tmp_path, a
     table = exported(run, tmp_path / "out.h5ad", anndata)
     np.testing.assert_array_equal(table.obsm["probabilities"], chances)
     assert table.uns["classes"].tolist() == list(classes)
+
+
+def test_the_object_in_memory_is_the_one_in_the_file(run, tmp_path, anndata):
+    held, back = annotated(run), exported(run, tmp_path / "out.h5ad", anndata)
+    np.testing.assert_array_equal(held.X, back.X)
+    assert held.obs_names.tolist() == back.obs_names.tolist()
+    assert {n: held.obs[n].astype(str).tolist() for n in held.obs} == {
+        n: back.obs[n].astype(str).tolist() for n in back.obs
+    }
+    for name in back.obsm:
+        np.testing.assert_array_equal(held.obsm[name], back.obsm[name])
+    assert held.uns["classes"].tolist() == back.uns["classes"].tolist()
+    said, kept = (table.uns["spatialdata_attrs"]["region"] for table in (held, back))
+    assert said.tolist() == kept.tolist()

@@ -15,7 +15,6 @@ from cellwise.app.cli import (
     evaluate,
     export,
     ladder,
-    later,
     models,
     parts,
     predict,
@@ -41,7 +40,7 @@ app = typer.Typer(
 )
 for module in (demo, check, run, predict, evaluate, export, report, view, status):
     module.register(app)
-for module in (simulate, train_segmenter, ladder, models, parts, recipes, doctor, later):
+for module in (simulate, train_segmenter, ladder, models, parts, recipes, doctor):
     module.register(app)
 
 

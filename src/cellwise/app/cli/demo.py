@@ -21,10 +21,8 @@ def demo(
     workers: Workers = 0,
 ) -> None:
     """The main job end to end on embedded data, checked against what is known."""
-    if world in {"hpa", "rxrx1"}:
-        raise UsageError(f"`cellwise demo --world {world}` comes with a later release.")
     if world != "plate":
-        raise UsageError(f"--world is plate (hpa and rxrx1 come later), not {world!r}.")
+        raise UsageError(f"No demo is called {world!r}. There is: plate.")
     from cellwise.app.cli.terminal.ending import print_ending
     from cellwise.app.cli.terminal.screen import make_listener
     from cellwise.app.demo import print_lines, run_demo

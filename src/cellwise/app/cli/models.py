@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cellwise.errors import FormatError, PreflightError, UsageError
+from cellwise.errors import FormatError, PreflightError
 
 Run = Annotated[
     Path | None,
@@ -20,7 +20,6 @@ def register(app: typer.Typer) -> None:
     group.command("list", help="The models of a run, or the weights for segmenting.")(list_models)
     group.command("verify", help="Compare models or weights with their recorded hashes.")(verify)
     group.command("path", help="Where they lie.")(path)
-    group.command("pull", help="Not in this release: no published models yet.")(pull)
     group.command("convert", help="Published weights of the HPA networks, made safe.")(convert)
     app.add_typer(group, name="models")
 
@@ -63,11 +62,6 @@ def path(run: Run = None) -> None:
     """Where the models of a run lie, or the weights for segmenting."""
     for place in _weights() if run is None else _folders(run):
         print(place)
-
-
-def pull(name: Annotated[str, typer.Argument(help="Model name.")] = "") -> None:
-    """Published models."""
-    raise UsageError("`cellwise models pull` (published models) comes with a later release.")
 
 
 def convert(

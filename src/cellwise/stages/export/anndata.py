@@ -36,14 +36,23 @@ def build() -> Callable[[RunFolder, Path], None]:
     """
 
     def write(run: RunFolder, path: Path) -> None:
-        columns = prediction_columns(run)
-        classes = read_classes(run.predictions, PREDICTIONS) or tuple(class_names(columns))
-        frame = read_table(run.predictions, PREDICTIONS)
-        table = _to_anndata(frame, classes, _probabilities(run, frame, classes))
+        table = annotated(run)
         with writing(path) as partial:
             table.write_h5ad(partial)
 
     return write
+
+
+def annotated(run: RunFolder) -> "anndata.AnnData":
+    """The cells of a run as the object that the file holds.
+
+    Raises:
+        PreflightError: The run has no predictions, or their probabilities are gone.
+    """
+    columns = prediction_columns(run)
+    classes = read_classes(run.predictions, PREDICTIONS) or tuple(class_names(columns))
+    frame = read_table(run.predictions, PREDICTIONS)
+    return _to_anndata(frame, classes, _probabilities(run, frame, classes))
 
 
 def _probabilities(
@@ -82,7 +91,9 @@ def _to_anndata(
         uns={
             "classes": np.array(classes, dtype=object),
             "spatialdata_attrs": {
-                "region": sorted(f"{site}_cells" for site in cells["site_id"].unique()),
+                "region": np.array(
+                    sorted(f"{site}_cells" for site in cells["site_id"].unique()), dtype=object
+                ),
                 "region_key": "region",
                 "instance_key": "instance_id",
             },
