@@ -92,7 +92,9 @@ def seal(folder: Path, frame: pl.DataFrame, dtype: str, facts: Mapping[str, Any]
     if lost:
         raise FormatError(f"{folder.name}: shard {lost[0]} is gone. Let the step run again.")
     length = int(lengths["length"][0]) if lengths.height else 0
-    card = {"format": FORMAT, "length": length, "dtype": dtype, "units": frame.height, **facts}
+    unit = str(frame["unit"][0]) if frame.height else "cell"
+    own = {"format": FORMAT, "unit": unit, "length": length, "dtype": dtype, "units": frame.height}
+    card = {**own, **facts}
     write_text(folder / _CARD, json.dumps(card, indent=1, ensure_ascii=False) + "\n")
     remove_other_shards(folder, names)
 
@@ -100,6 +102,13 @@ def seal(folder: Path, frame: pl.DataFrame, dtype: str, facts: Mapping[str, Any]
 def is_sealed(folder: Path) -> bool:
     """Whether whole embeddings lie there."""
     return (folder / _CARD).is_file() and index_path(folder).is_file()
+
+
+def embedding_names(run: RunFolder) -> list[str]:
+    """The embed steps of a run whose vectors are of cells, sorted."""
+    folders = sorted(run.embeddings("*").parent.glob("*"))
+    sealed = [folder for folder in folders if is_sealed(folder)]
+    return [folder.name for folder in sealed if read_json(folder / _CARD).get("unit") != "site"]
 
 
 class Embeddings:
