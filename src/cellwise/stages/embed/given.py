@@ -38,8 +38,6 @@ def build(file: str = "", site: str = "", cell: str = "", vector: str = "") -> E
         vector: Its column of lists, the name that its numbered columns share (`feat`), its array,
             or its matrix in `obsm`; empty where there is only one.
     """
-    if not file:
-        raise BadOption("embed given: which file? --set embed.file=FILE.")
     return _Given(Path(file), Named(site, cell, vector))
 
 
@@ -49,6 +47,8 @@ class _Given:
     named: Named
 
     def check(self) -> None:
+        if self.file == Path():
+            raise BadOption("embed given: which file? Give --set embed.file=FILE.")
         _opened(self.file, self.named, _changed(self.file))
 
     def check_sites(self, job: Job) -> None:
