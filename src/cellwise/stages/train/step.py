@@ -198,26 +198,23 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         BadOption: A setting does not fit the data, or the cost diverged.
         PreflightError: Nothing to learn from.
     """
+    from cellwise.learning.ranks import in_ranks
     from cellwise.stages.train._bundle import is_done
-    from cellwise.stages.train._sources import Choice, collect
 
     if job.fitted is not None:
         return {"models": 0}
     options, run = build(**job.options), RunFolder(job.run)
     place = run.temporary / f"{job.name}-{job.key}"
-    choice = Choice(options.channels, options.without)
-    found = collect(
-        job,
-        tasks.build(options.task),
-        labels=options.labels,
-        choice=choice,
-        embeddings=options.embeddings,
-    )
+    found = _collected(job, options)
     folds = found.folds()
     for number, fold in enumerate(folds):
         folder = run.model(job.name, fold)
         if not is_done(folder, job.key):
-            _train(job, options, found=found, fold=fold, report=_Share(report, number, len(folds)))
+            share = _Share(report, number, len(folds))
+            if job.devices > 1:
+                in_ranks(_train_beside, (job, fold), devices=job.devices, told=share)
+            else:
+                _train(job, options, found=found, fold=fold, report=share)
     _remove_others(run, job.name, folds)
     shutil.rmtree(place, ignore_errors=True)
     return {
@@ -238,6 +235,24 @@ class _Share:
     def __call__(self, done: int, total: int, note: str) -> None:
         text = f"model {self.number + 1} of {self.trainings}, {note}"
         self.report(self.number * total + done, self.trainings * total, text)
+
+
+def _collected(job: Job, options: Options) -> Any:
+    from cellwise.stages.train._sources import Choice, collect
+
+    return collect(
+        job,
+        tasks.build(options.task),
+        labels=options.labels,
+        choice=Choice(options.channels, options.without),
+        embeddings=options.embeddings,
+    )
+
+
+def _train_beside(job: Job, fold: int | None, report: Report) -> None:
+    """One of several processes that train the same model, see `learning.ranks`."""
+    options = build(**job.options)
+    _train(job, options, found=_collected(job, options), fold=fold, report=report)
 
 
 def _train(job: Job, options: Options, *, found: Any, fold: int | None, report: Report) -> None:
