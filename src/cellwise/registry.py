@@ -18,8 +18,8 @@ from typing import Any
 
 from cellwise.errors import BadOption, UnknownName
 
-_RESERVED = {"step"}
-_NO_DEFAULT = "(required)"
+_RESERVED = {"spec", "step"}
+NO_DEFAULT = "(required)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Option:
     @property
     def required(self) -> bool:
         """Whether a recipe must give it."""
-        return self.default == _NO_DEFAULT
+        return self.default == NO_DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +209,7 @@ def _options(build: ast.FunctionDef) -> tuple[Option, ...]:
         Option(
             argument.arg,
             ast.unparse(argument.annotation) if argument.annotation else "Any",
-            ast.unparse(default) if default is not None else _NO_DEFAULT,
+            ast.unparse(default) if default is not None else NO_DEFAULT,
         )
         for argument, default in pairs
     )

@@ -24,12 +24,9 @@ from cellwise.parts.augment import augmentations
 from cellwise.parts.losses import losses
 from cellwise.parts.nets import nets
 from cellwise.parts.tasks import tasks
-from cellwise.stages.cells.step import build as build_cells
 from cellwise.stages.decide.adjust import adjusters
 from cellwise.stages.label import labellers
 from cellwise.stages.score import scorers
-from cellwise.stages.score import step as score
-from cellwise.stages.train import step as train
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.tables import read_classes, read_table
 from cellwise.store.worlds.class_lists import class_list
@@ -153,12 +150,12 @@ def test_the_mixed_recipe_of_the_how_to_runs_as_it_stands_there(world):
 def test_every_part_of_a_learner_is_built_and_gives_a_gradient(name):
     recipe = resolve(load_recipe(name))
     for step in recipe.of_kind("score"):
-        scorers.build(score.build(**step.options).by)
+        scorers.build(step.checked.by)
     for step in recipe.of_kind("label"):
         labellers.build(step.options["by"])
     for spec in recipe.of_kind("decide")[0].options["adjust"]:
         adjusters.build(spec)
-    assert build_cells(**recipe.of_kind("cells")[0].options).crops
+    assert recipe.of_kind("cells")[0].checked.crops
     assert [step.kind for step in recipe.steps][-3:] == ["decide", "evaluate", "report"]
     done = set()
     for step in recipe.of_kind("train"):
@@ -167,7 +164,7 @@ def test_every_part_of_a_learner_is_built_and_gives_a_gradient(name):
         )
         if spec not in done:
             done.add(spec)
-            one_step(train.build(**step.options))
+            one_step(step.checked)
 
 
 def unpublished(net):

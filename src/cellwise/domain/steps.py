@@ -1,10 +1,24 @@
-"""What a stage's `step.py` is given and what it gives back.
+"""What a stage's `step.py` is given and gives back; `domain.specs` says how it declares itself.
 
-A step module states `VERSION` (raised when its results change), `UNIT` and functions:
+A step of grain `site` has
 
-* `UNIT = "site"`: `work(site_ids, job) -> list[SiteRecord]` runs in worker processes on a batch of
-  at most `BATCH` sites and writes their results; `finish(job, site_ids) -> dict` merges and counts.
-* `UNIT = "table"`: `work(job, report) -> dict` does all and returns counts for `run.json`.
+* `work(sites, job) -> list[SiteRecord]`: does a batch of sites in a worker process;
+* `finish(job, finished) -> dict`: merges the results of all sites and counts;
+* `present(job, finished) -> Collection[str]`, where its results may be gone: whose are still there.
+
+A step of grain `fold` or `table` has
+
+* `work(job, report) -> dict`: does it all and returns counts for `run.json`;
+* `whole(job, counts) -> bool`, where its outputs being there does not suffice.
+
+Any step may have
+
+* `prepare(job, report)`: looks at the input without writing anything, for whoever plans a run; what
+  it gives is handed to `work` as a third argument;
+* `check(options, job)`: refuses before any work what its options name and is not there;
+* `check_sites(job)`: refuses as soon as the sites are known;
+* `key_options(options) -> dict` and `key_parts(options, device) -> list[str]`: what its key takes
+  of the options in place of all of them, and beside them.
 """
 
 from collections.abc import Callable
@@ -27,7 +41,7 @@ class Job:
         images: The folder that the paths of sites are relative to.
         name: The step's own name (`as:` in the recipe), which also names its output.
         options: The resolved options of the step.
-        key: Digest of options, upstream results and `VERSION`; a name for temporary work.
+        key: Digest of options, upstream results and `version`; a name for temporary work.
         seed: Root of all randomness of this step.
         device: `cpu` or `cuda`.
         workers: Processes the step may use.
@@ -59,3 +73,11 @@ class SiteRecord:
     site_id: str
     counts: dict[str, float] = field(default_factory=dict)
     error: InputError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What is on record of a site that is done: the key of its batch, and its counts."""
+
+    shard: str
+    counts: dict[str, Any] = field(default_factory=dict)

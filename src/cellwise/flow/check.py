@@ -12,9 +12,9 @@ from typing import Any
 
 from cellwise.domain.records import Site
 from cellwise.errors import InputError, PreflightError
-from cellwise.flow.recipe.load import recipe_names
-from cellwise.flow.request import read_options
-from cellwise.stages.read.step import Reading, understand
+from cellwise.flow.plan import recommended_recipe, understand_folder
+from cellwise.flow.request import settings_of
+from cellwise.stages.read.step import Reading
 
 _SAMPLE = 3
 # A crop of 64 x 64 float16 per channel, a row in two tables, a share of a mask.
@@ -34,8 +34,8 @@ def check_folder(
     Args:
         folder: Folder of images.
         labels: CSV with one row per field or well.
-        settings: Settings by dotted path, such as `read.roles.w1`; others than of `read` are left
-            out.
+        settings: Settings by dotted path, such as `read.roles.w1`; those of other steps than the
+            one that reads are left out.
         full: Decode every image instead of a sample.
 
     Raises:
@@ -43,10 +43,9 @@ def check_folder(
     """
     if not folder.exists():
         raise PreflightError(f"There is no folder {folder}.")
-    given = {path: v for path, v in (settings or {}).items() if path.startswith("read.")}
-    if labels is not None:
-        given["read.labels"] = str(labels)
-    reading = understand(folder, read_options(given))
+    given = {**settings_of(labels=labels), **(settings or {})}
+    reading = understand_folder(folder, given).reading
+    recipe, why = recommended_recipe(reading)
     usable = list(reading.usable)
     sample = usable if full else _spread(usable, _SAMPLE)
     decoded = [_decode(site, folder) for site in sample]
@@ -56,7 +55,8 @@ def check_folder(
     return {
         "folder": str(folder),
         "layout": reading.layout,
-        "recipe": recommended_recipe(reading),
+        "recipe": recipe,
+        "recipe_because": why,
         "channels": [{"name": c.name, "role": c.role} for c in reading.channels],
         "images": _image_facts(reading),
         "counts": dict(reading.counts),
@@ -74,34 +74,6 @@ def _exit_code(reading: Reading, faults: list[dict[str, str]], cost: dict[str, A
     if not reading.usable or (cost is not None and "refused" in cost):
         return 4
     return 3 if faults or _set_aside(reading) else 0
-
-
-def recommended_recipe(reading: Reading) -> str:
-    """The recipe that `run` would take for this folder.
-
-    Raises:
-        PreflightError: Labels are given, and none of them is about a field of this folder.
-    """
-    if not any(site.labels is not None for site in reading.usable):
-        if reading.labels_file:
-            raise PreflightError(
-                f"{reading.labels_file} labels none of the {len(reading.usable)} usable fields "
-                f"({reading.counts.get('label_rows', 0)} rows; {_some_ids(reading)}). Mend its key "
-                "or label column, or leave the labels out to segment only."
-            )
-        return "segment-only"
-    known = recipe_names()
-    hpa = reading.layout == "hpa" or reading.class_list == "hpa19"
-    if hpa and "hpa-quick" in known:
-        return "hpa-quick"
-    if reading.layout == "rxrx1" and "rxrx1-quick" in known:
-        return "rxrx1-quick"
-    return "plate-quick"
-
-
-def _some_ids(reading: Reading) -> str:
-    ids = [site.raw_id for site in reading.usable[:3]]
-    return f"fields are called {', '.join(ids)}" if ids else "no field is usable"
 
 
 def _spread(sites: list[Site], count: int) -> list[Site]:

@@ -3,16 +3,23 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from cellwise.domain.nouns import SITES
 from cellwise.errors import PreflightError, UsageError
+from cellwise.flow.pipeline.checks import earlier_record
 from cellwise.flow.pipeline.state import Request
-from cellwise.flow.recipe.load import RawRecipe, RawStep, load_recipe
-from cellwise.flow.recipe.resolve import parse_setting, resolve
+from cellwise.flow.plan import (
+    Understood,
+    recipe_from_record,
+    recommended_recipe,
+    understand_folder,
+)
+from cellwise.flow.recipe.kinds import kinds, spec_of
+from cellwise.flow.recipe.load import load_recipe
+from cellwise.flow.recipe.resolve import Recipe, parse_setting, resolve
+from cellwise.parts.devices import has_gpu
 from cellwise.store.run.folder import RunFolder, read_json
-
-if TYPE_CHECKING:
-    from cellwise.stages.read.step import ReadOptions
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -27,29 +34,46 @@ def make_request(
     masks: Path | None = None,
     layout: str = "",
     pattern: str = "",
-    seed: int = 0,
+    seed: int | None = None,
     device: str = "auto",
     workers: int = 0,
+    engine: str = "local",
     command: Sequence[str] = (),
 ) -> Request:
-    """A request for `run`; the recipe is chosen from the folder where none is named.
+    """A request for `run`.
+
+    A run folder that is there goes on with the recipe, settings and seed it began with, unless a
+    recipe is named; else the recipe is chosen from the folder.
 
     Raises:
         UsageError: A wrong setting, recipe or device.
         PreflightError: A folder or file that is not there.
     """
-    given = reading_settings(labels=labels, masks=masks, layout=layout, pattern=pattern)
+    given = settings_of(labels=labels, masks=masks, layout=layout, pattern=pattern)
     given.update(parse_setting(text) for text in settings)
-    name = recipe or default_recipe(folder, given)
-    return Request(
-        folder=_existing(folder, "folder"),
+    _existing(folder, "folder")
+    earlier = earlier_record(RunFolder(out)) if out.is_dir() else {}
+    understood: Understood | None = None
+    if recipe:
+        chosen = resolve(load_recipe(recipe), given)
+    elif earlier and not (earlier.get("inputs") or {}).get("fitted"):
+        chosen = resolve(recipe_from_record(earlier), given)
+    else:
+        understood = understand_folder(folder, given)
+        chosen = resolve(load_recipe(recommended_recipe(understood.reading)[0]), given)
+    device, keyed = _devices(device, earlier)
+    request = Request(
+        folder=folder,
         out=out,
-        recipe=resolve(load_recipe(name), given),
-        seed=seed,
-        device=pick_device(device),
+        recipe=chosen,
+        seed=int(earlier.get("seed", 0)) if seed is None else seed,
+        device=device,
+        keyed_device=keyed,
         workers=workers or (os.cpu_count() or 1),
+        engine=engine,
         command=tuple(command),
     )
+    return request if understood is None else understood.given_to(request)
 
 
 def fitted_request(
@@ -63,6 +87,7 @@ def fitted_request(
     pattern: str = "",
     device: str = "auto",
     workers: int = 0,
+    engine: str = "local",
     command: Sequence[str] = (),
 ) -> Request:
     """A request for `predict`: the recipe, reading and seed of a finished run, its models applied.
@@ -76,13 +101,11 @@ def fitted_request(
     record = read_json(home.record)
     if record["status"] != "done":
         raise PreflightError(f"{fitted} is not finished ({record['status']}); resume it first.")
-    steps = record["recipe"]["steps"]
-    if not any(step["kind"] == "score" for step in steps):
+    done = resolve(recipe_from_record(record), {})
+    if not any(read.noun.learned for step in done.steps for read in step.spec.reads if read.by):
         raise PreflightError(f"{fitted} holds no model to apply: its recipe only segments.")
-    again = read_json(home.reading).get("again", {})
-    given: dict[str, Any] = {f"read.{key}": value for key, value in again.items()}
-    given.update({"read.labels": "", "segment.masks": ""})
-    given.update(reading_settings(labels=None, masks=masks, layout=layout, pattern=pattern))
+    given = _for_other_images(done, read_json(home.reading).get("again", {}))
+    given.update(settings_of(labels=None, masks=masks, layout=layout, pattern=pattern))
     given.update(parse_setting(text) for text in settings)
     return Request(
         folder=_existing(folder, "folder"),
@@ -91,60 +114,53 @@ def fitted_request(
         seed=int(record["seed"]),
         device=pick_device(device),
         workers=workers or (os.cpu_count() or 1),
+        engine=engine,
         fitted=fitted,
         command=tuple(command),
     )
 
 
-def recipe_from_record(record: Mapping[str, Any]) -> RawRecipe:
-    """The raw recipe that a finished run resolved."""
-    steps = tuple(
-        RawStep(
-            step["kind"], {**step["options"], "as": step["name"], "needs": step.get("needs", [])}
-        )
-        for step in record["recipe"]["steps"]
-    )
-    return RawRecipe(record["recipe"]["name"], "", steps, {})
-
-
-def reading_settings(
-    *, labels: Path | None, masks: Path | None, layout: str, pattern: str
-) -> dict[str, Any]:
-    """Command-line words as settings of the steps they belong to."""
-    given: dict[str, Any] = {}
-    if labels is not None:
-        given["read.labels"] = str(_existing(labels, "labels file"))
-    if layout:
-        given["read.layout"] = layout
-    if pattern:
-        given["read.pattern"] = pattern
-    if masks is not None:
-        given["segment.name"] = "given"
-        given["segment.masks"] = str(_existing(masks, "masks folder"))
+def _for_other_images(done: Recipe, again: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by which a finished recipe reads another folder laid out alike."""
+    opening = next(step for step in done.steps if SITES in step.spec.writes)
+    given: dict[str, Any] = {f"{opening.name}.{key}": value for key, value in again.items()}
+    for step in done.steps:
+        for content in step.spec.contents:
+            if content.recorded and content.option in step.options:
+                given[f"{step.name}.{content.option}"] = ""
     return given
 
 
-def default_recipe(folder: Path, given: Mapping[str, Any]) -> str:
-    """The recipe for a folder: by its labels and layout, as the product page states."""
-    from cellwise.flow.check import recommended_recipe
-    from cellwise.stages.read.step import understand
+def settings_of(
+    *, labels: Path | None = None, masks: Path | None = None, layout: str = "", pattern: str = ""
+) -> dict[str, Any]:
+    """Words of the command line as settings of the steps that take them."""
+    words = {
+        "labels": None if labels is None else str(_existing(labels, "labels file")),
+        "masks": None if masks is None else str(_existing(masks, "masks folder")),
+        "layout": layout,
+        "pattern": pattern,
+    }
+    given: dict[str, Any] = {}
+    for kind in kinds():
+        for word, beside in spec_of(kind).command_words.items():
+            if words.get(word):
+                given.update({f"{kind}.{option}": value for option, value in beside.items()})
+                given[f"{kind}.{word}"] = words[word]
+    return given
 
-    options = read_options({k: v for k, v in given.items() if k.startswith("read.")})
-    return recommended_recipe(understand(_existing(folder, "folder"), options))
 
+def _devices(device: str, earlier: Mapping[str, Any]) -> tuple[str, str]:
+    """The device to work on, and the one that keys name.
 
-def read_options(given: Mapping[str, Any]) -> "ReadOptions":
-    """The options of the read step from settings such as `read.roles.w1`, checked.
-
-    Raises:
-        UsageError: An unknown option, or a value it cannot take.
+    A run that began on another machine keeps what it has done there: its results differ in their
+    last digits only. Who names a device gets that one.
     """
-    from cellwise.flow.pipeline.preflight import check_values
-    from cellwise.stages.read.step import build
-
-    recipe = resolve(RawRecipe("read", "", (RawStep("read", {}),), {}), given)
-    check_values(recipe)
-    return build(**recipe.steps[0].options)
+    before = str(earlier.get("keyed_device") or earlier.get("device") or "")
+    if device == "auto" and before == "cpu":
+        return "cpu", "cpu"
+    picked = pick_device(device)
+    return picked, before if device == "auto" and before else picked
 
 
 def pick_device(device: str) -> str:
@@ -157,9 +173,7 @@ def pick_device(device: str) -> str:
         raise UsageError(f"--device is one of {', '.join(DEVICES)}, not {device!r}.")
     if device == "cpu":
         return device
-    import torch
-
-    present = torch.cuda.is_available()
+    present = has_gpu()
     if device == "cuda" and not present:
         raise UsageError("--device cuda: torch sees no GPU here (`cellwise doctor` tells more).")
     return "cuda" if present else "cpu"

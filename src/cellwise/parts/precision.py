@@ -11,16 +11,8 @@ from contextlib import AbstractContextManager, nullcontext
 
 from cellwise.errors import BadOption
 
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-
 # Torch takes seconds to import, and a recipe is checked without it.
 _TYPES = {"bf16": "bfloat16", "fp16": "float16"}
-
-
-def check_precision(step: str, precision: str) -> None:
-    """Refuse a precision that does not exist."""
-    if precision not in PRECISIONS:
-        raise BadOption(f"{step}: precision is one of {', '.join(PRECISIONS)}, not {precision!r}.")
 
 
 def resolve(precision: str, device: str) -> str:

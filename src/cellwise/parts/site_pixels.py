@@ -19,7 +19,6 @@ from cellwise.store.run.embeddings import Embeddings
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.masks import read_masks
 from cellwise.store.run.models import ModelCard
-from cellwise.store.run.sites import read_sites
 
 # (site id, positions of its cells in the cell table) -> a function of the model.
 ForModel = Callable[[Model], SitePixels]
@@ -77,10 +76,10 @@ def look_at_vectors(kept: Embeddings, cells: pl.DataFrame, card: ModelCard) -> L
     return look
 
 
-def look_at_fields(job: Job, cells: pl.DataFrame, card: ModelCard) -> Look:
+def look_at_fields(job: Job, among: Sequence[Site], cells: pl.DataFrame, card: ModelCard) -> Look:
     """The whole field at the model's size, with the masks at its own."""
     run = RunFolder(job.run)
-    sites = {site.id: site for site in read_sites(run.sites)}
+    sites = {site.id: site for site in among}
     numbers = torch.from_numpy(cells["cell_id"].to_numpy().astype(np.int64))
     size = card.crop["size"]
 

@@ -5,6 +5,7 @@ import signal
 import time
 
 from cellwise.domain.steps import SiteRecord
+from cellwise.flow.engines import tell
 
 
 def note(site_ids, job):
@@ -29,6 +30,13 @@ def fail_on_s05(site_ids, job):
     return note(site_ids, job)
 
 
-def linger(site_ids, job):
-    time.sleep(60)
+def linger_but_for_one(site_ids, job):
+    if len(site_ids) > 1:
+        time.sleep(60)
+    return note(site_ids, job)
+
+
+def say(site_ids, job):
+    for site in site_ids:
+        tell(site)
     return note(site_ids, job)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from cellwise.domain.steps import Job
-from cellwise.flow.engines.local import Workers
+from cellwise.domain.steps import Job, SiteRecord
+from cellwise.errors import InputError
+from cellwise.flow.engines import local
 
 JOB = Job(Path(), Path(), "x", {}, "k", 0)
 SITES = [f"s{i:02d}" for i in range(12)]
@@ -19,13 +20,18 @@ def work(monkeypatch):
     return importlib.import_module("engine_work")
 
 
+def lost(site):
+    return SiteRecord(site, error=InputError("died", code="worker_died", path=site))
+
+
 def batches(size):
     return [(SITES[i : i + size], JOB) for i in range(0, len(SITES), size)]
 
 
 def everything(work, *, size, workers):
-    with Workers(workers) as engine:
-        return [record for group in engine.map(work, batches(size)) for record in group]
+    with local.build(workers) as engine:
+        groups = engine.map(work, batches(size), lost=lost)
+        return [record for group in groups for record in group]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -37,12 +43,11 @@ def test_results_come_in_the_order_of_the_batches(work, workers):
 
 
 def test_workers_stay_from_step_to_step(work):
-    with Workers(1) as engine:
-        engine.count = 2
+    with local.build(2) as engine:
         pids = [
             {
                 record.counts["pid"]
-                for group in engine.map(work.note, batches(1))
+                for group in engine.map(work.note, batches(1), lost=lost)
                 for record in group
             }
             for _ in range(2)
@@ -74,19 +79,37 @@ def test_a_bug_is_not_hidden(work, workers):
 
 def test_stopping_does_not_wait_for_what_is_under_way(work):
     started = time.monotonic()
-    with Workers(2) as engine:
-        engine.submit(work.note, (SITES[:1], JOB)).result()
-        engine.submit(work.linger, (SITES, JOB))
-        engine.submit(work.linger, (SITES, JOB))
+    with local.build(2) as engine:
+        some = [(SITES[:1], JOB), *((SITES, JOB) for _ in range(4))]
+        groups = engine.map(work.linger_but_for_one, iter(some), lost=lost)
+        next(groups)
         started = time.monotonic()
     assert time.monotonic() - started < 20
 
 
 def test_workers_can_be_started_again_after_a_stop(work):
-    with Workers(2) as engine:
+    with local.build(2) as engine:
         for _ in range(2):
-            assert len(engine.submit(work.note, (SITES, JOB)).result()) == 12
+            groups = engine.map(work.note, batches(1), lost=lost)
+            assert len([record for group in groups for record in group]) == 12
             engine.stop()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_work_says_is_heard_here(work, workers):
+    heard = []
+    with local.build(workers) as engine:
+        groups = engine.map(work.say, batches(3), lost=lost, heard=heard.append)
+        assert sum(len(group) for group in groups) == 12
+        # What was said last may come after the result that it belongs to.
+        assert set(heard) <= set(SITES)
+        assert heard
+
+
+def test_fewer_at_a_time_where_work_takes_several_processors(work):
+    with local.build(4) as engine:
+        groups = engine.map(work.note, batches(2), lost=lost, most=1)
+        assert {record.counts["pid"] for group in groups for record in group} == {os.getpid()}
 
 
 @pytest.mark.long

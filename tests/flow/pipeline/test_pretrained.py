@@ -4,8 +4,8 @@ import pytest
 from tests.worlds import plate
 
 from cellwise.errors import PreflightError
-from cellwise.flow.pipeline.inputs import pretrained_file
-from cellwise.flow.pipeline.preflight import check_request
+from cellwise.flow.pipeline.checks import check_request
+from cellwise.flow.pipeline.inputs import content_path
 from cellwise.flow.pipeline.state import Request
 from cellwise.flow.recipe.load import load_recipe
 from cellwise.flow.recipe.resolve import parse_setting, resolve
@@ -19,8 +19,9 @@ def test_only_a_file_of_the_users_own_is_one(tmp_path):
     plain = recipe_with("train.net=tiny").of_kind("train")[0]
     hub = recipe_with("train.net={name: backbone, pretrained: true}").of_kind("train")[0]
     own = recipe_with("train.net={name: backbone, pretrained: w.pth}").of_kind("train")[0]
-    assert [pretrained_file(step) for step in (plain, hub)] == [None, None]
-    assert pretrained_file(own).name == "w.pth"
+    (content,) = own.spec.contents
+    assert [content_path(content, step) for step in (plain, hub)] == [None, None]
+    assert content_path(content, own).name == "w.pth"
 
 
 def test_a_file_that_is_not_there_is_refused_before_any_work(tmp_path):

@@ -21,7 +21,19 @@ from cellwise.flow.request import make_request
 
 KEYS = {
     *("format_version", "status", "cellwise", "started", "finished", "seconds", "command"),
-    *("inputs", "recipe", "seed", "device", "workers", "versions", "platform", "steps", "counts"),
+    *(
+        "inputs",
+        "recipe",
+        "seed",
+        "device",
+        "engine",
+        "keyed_device",
+        "workers",
+        "versions",
+        "platform",
+        "steps",
+        "counts",
+    ),
 }
 
 
@@ -153,12 +165,13 @@ def test_labels_that_are_a_folder_are_refused(images, out, tmp_path):
 
 @pytest.mark.long
 def test_every_shipped_recipe_passes_its_own_check(images, out):
-    from cellwise.flow.pipeline.preflight import check_values
+    from cellwise.flow.pipeline.checks import check_steps
+    from cellwise.flow.pipeline.state import Request
     from cellwise.flow.recipe.load import load_recipe, recipe_names
     from cellwise.flow.recipe.resolve import resolve
 
     for name in recipe_names():
-        check_values(resolve(load_recipe(name), {}))
+        check_steps(Request(images, out, resolve(load_recipe(name), {})))
 
 
 def test_a_silent_listener_is_enough(images, out):

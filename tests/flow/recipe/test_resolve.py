@@ -12,8 +12,10 @@ def recipe(*steps, overrides=None):
     return RawRecipe("own", "", raw, overrides or {})
 
 
+FRONT = (("read", {}), ("segment", {}))
 LEARNING = (
-    ("read", {}),
+    *FRONT,
+    ("cells", {}),
     ("label", {"as": "inherited", "by": "inherit"}),
     ("train", {"as": "net", "labels": "inherited"}),
     ("score", {"as": "first", "model": "net"}),
@@ -28,8 +30,8 @@ def test_each_shipped_recipe_is_complete(name):
 
 
 def test_every_value_has_an_origin():
-    raw = recipe(("read", {}), ("split", {"folds": 3}), overrides={"split.by": "site"})
-    split = resolve(raw, {"split.folds": 5}).steps[1]
+    raw = recipe(*FRONT, ("split", {"folds": 3}), overrides={"split.by": "site"})
+    split = resolve(raw, {"split.folds": 5}).steps[2]
     assert (split.options["folds"], split.origins["folds"]) == (5, "command line")
     assert (split.options["by"], split.origins["by"]) == ("site", "recipe")
     assert split.origins["method"] == "default"
@@ -37,12 +39,12 @@ def test_every_value_has_an_origin():
 
 def test_a_setting_reaches_inside_a_part():
     raw = recipe(*LEARNING)
-    train = resolve(raw, {"train.loss.name": "focal", "train.loss.gamma": 1.5}).steps[2]
+    train = resolve(raw, {"train.loss.name": "focal", "train.loss.gamma": 1.5}).of_kind("train")[0]
     assert train.options["loss"] == {"name": "focal", "gamma": 1.5}
 
 
 def test_a_name_of_a_step_beats_its_kind():
-    steps = (*LEARNING[:2], LEARNING[2], ("train", {"as": "other", "labels": "inherited"}))
+    steps = (*LEARNING[:5], ("train", {"as": "other", "labels": "inherited"}))
     resolved = resolve(recipe(*steps), {"net.epochs": 7})
     first, second = resolved.of_kind("train")
     assert first.options["epochs"] == 7
@@ -82,28 +84,40 @@ def test_a_scorer_of_a_model_that_sees_other_pixels_is_refused(task, scorer, wor
 
 @pytest.mark.parametrize("field", [5, [3], {"a": 1}])
 def test_steps_are_named_by_words(field):
-    with pytest.raises(BadOption, match="field names score steps"):
+    with pytest.raises(BadOption, match="field"):
         resolve(recipe(*LEARNING), {"decide.field": field})
 
 
 def test_an_option_of_another_segmenter_is_refused():
-    raw = recipe(("segment", {"name": "grid", "tile": 64}))
-    assert resolve(raw).steps[0].options["tile"] == 64
+    raw = recipe(FRONT[0], ("segment", {"name": "grid", "tile": 64}))
+    assert resolve(raw).steps[1].options["tile"] == 64
     with pytest.raises(BadOption, match="tyle"):
-        resolve(recipe(("segment", {"name": "grid", "tyle": 64})))
+        resolve(recipe(FRONT[0], ("segment", {"name": "grid", "tyle": 64})))
 
 
 def test_a_step_names_only_what_comes_before_it():
     with pytest.raises(BadOption, match="no train step before"):
-        resolve(recipe(*LEARNING[:2], LEARNING[3]))
+        resolve(recipe(*LEARNING[:4], LEARNING[5]))
     with pytest.raises(BadOption, match="Did you mean 'inherited'"):
-        resolve(recipe(*LEARNING[:2], ("train", {"labels": "inherit"})))
+        resolve(recipe(*LEARNING[:4], ("train", {"labels": "inherit"})))
+
+
+def test_what_no_step_writes_cannot_be_read():
+    with pytest.raises(BadOption, match=r"'train' reads|'label' reads 'cells'.*a 'cells' step"):
+        resolve(recipe(*FRONT, ("label", {})))
+    with pytest.raises(BadOption, match=r"'evaluate' reads .*'decide' step before"):
+        resolve(recipe(*LEARNING[:4], ("evaluate", {})))
+
+
+def test_one_thing_is_written_once():
+    with pytest.raises(BadOption, match=r"'cells' and 'cells again' both write cells\.parquet"):
+        resolve(recipe(*LEARNING[:3], ("cells", {"as": "again"})))
 
 
 def test_needs_are_roles_of_channels():
-    assert resolve(recipe(("split", {"needs": ["protein"]}))).steps[0].needs == ("protein",)
+    assert resolve(recipe(*FRONT, ("split", {"needs": ["protein"]}))).steps[2].needs == ("protein",)
     with pytest.raises(BadOption, match="Did you mean 'protein'"):
-        resolve(recipe(("split", {"needs": ["protien"]})))
+        resolve(recipe(*FRONT, ("split", {"needs": ["protien"]})))
 
 
 def test_two_steps_of_one_kind_need_two_names():
@@ -112,9 +126,9 @@ def test_two_steps_of_one_kind_need_two_names():
 
 
 def test_the_digest_follows_the_values_and_not_their_origin():
-    one = resolve(recipe(("split", {"folds": 2}))).digest
-    assert one == resolve(recipe(("split", {}))).digest
-    assert one != resolve(recipe(("split", {"folds": 3}))).digest
+    one = resolve(recipe(*FRONT, ("split", {"folds": 2}))).digest
+    assert one == resolve(recipe(*FRONT, ("split", {}))).digest
+    assert one != resolve(recipe(*FRONT, ("split", {"folds": 3}))).digest
 
 
 @pytest.mark.parametrize("text", ["epochs=3", "train.epochs", "train.x=[", "=3"])

@@ -15,8 +15,8 @@ from cellwise.lab.simulate import simulate_world
 from cellwise.lab.simulate.hpa import left_out, pixel_size_of
 from cellwise.lab.simulate.request import SimulateRequest
 from cellwise.lab.simulate.world_checks import check_world
-from cellwise.stages.read._reading import ReadOptions
 from cellwise.stages.read._understand import understand
+from cellwise.stages.read.spec import Options
 from cellwise.store.worlds.class_lists import class_list
 from cellwise.store.worlds.truth import read_truth
 
@@ -78,7 +78,7 @@ def test_pictures_are_grey_and_of_8_bit(world):
 
 
 def test_the_reader_understands_it_with_labels_parts_and_samples(world):
-    reading = understand(world, ReadOptions())
+    reading = understand(world, Options())
     assert reading.layout == "hpa"
     assert reading.class_list == "hpa19"
     assert not reading.problems

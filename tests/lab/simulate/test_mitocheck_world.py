@@ -8,7 +8,8 @@ import pytest
 import cellwise.lab.simulate as simulate_package
 from cellwise.errors import UsageError
 from cellwise.lab.simulate.request import SimulateRequest
-from cellwise.stages.read.step import ReadOptions, understand
+from cellwise.stages.read.spec import Options
+from cellwise.stages.read.step import understand
 from cellwise.store.run.masks import read_labels
 from cellwise.store.worlds.truth import read_truth
 
@@ -84,7 +85,7 @@ def test_bags_hold_nine_cells_of_three_to_five_classes(worlds):
 
 @pytest.mark.parametrize("name", ["first", "wells"])
 def test_a_run_reads_it_with_its_fifteen_classes_verbatim(worlds, name):
-    options = ReadOptions(labels=str(worlds / name / "labels.csv"))
+    options = Options(labels=str(worlds / name / "labels.csv"))
     for folder in (worlds / name / "images", worlds / name):
         reading = understand(folder, options)
         world = read_truth(worlds / name).world

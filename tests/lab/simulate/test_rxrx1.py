@@ -10,8 +10,8 @@ import pytest
 from cellwise.errors import UnknownName, UsageError
 from cellwise.lab.simulate import rxrx1
 from cellwise.lab.simulate.request import SimulateRequest
-from cellwise.stages.read._reading import ReadOptions
 from cellwise.stages.read._understand import understand
+from cellwise.stages.read.spec import Options
 from cellwise.store.images.fields import read_field
 from cellwise.store.worlds.truth import read_truth
 
@@ -47,7 +47,7 @@ def world(tmp_path_factory):
 
 
 def test_the_reader_finds_every_site_usable(world):
-    reading = understand(world, ReadOptions())
+    reading = understand(world, Options())
     assert reading.layout == "rxrx1"
     assert not reading.problems
     assert len(reading.usable) == len(reading.sites) == 2 * SITES
@@ -86,9 +86,7 @@ def test_pixel_statistics_are_those_of_the_planes(world):
     assert table.columns[-5:] == ["mean", "std", "median", "min", "max"]
     row = table.row(777, named=True)
     site = next(
-        s
-        for s in understand(world, ReadOptions()).sites
-        if s.id == f"{row['id_code']}_{row['site']}"
+        s for s in understand(world, Options()).sites if s.id == f"{row['id_code']}_{row['site']}"
     )
     plane = read_field(site, world).pixels[row["channel"] - 1] * 255
     assert row["mean"] == pytest.approx(plane.mean(), abs=1e-3)

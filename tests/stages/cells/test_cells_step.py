@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from tests.stages.site_steps import do, finished
 
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import ChannelFile, Masks
@@ -22,16 +23,14 @@ from cellwise.stages.cells import step
 from cellwise.store.images.fields import read_field
 from cellwise.store.run.crops import CropStore, read_channels
 from cellwise.store.run.masks import mask_path, read_masks, write_masks
-from cellwise.store.run.tables import read_table
+from cellwise.store.run.tables import read_table, write_table
 
 
 def run_step(world, batches, **options):
     shards = {}
     for number, batch in enumerate(batches):
         key = f"key{number}-of-{len(batches)}".replace("-", "")
-        for record in step.work(batch, world.job(key, **options)):
-            if record.error is None:
-                shards[record.site_id] = key
+        shards |= finished(do(step, world.job(key, **options), batch), key)
     counts = step.finish(world.job(**options), shards)
     return counts, shards
 
@@ -84,15 +83,15 @@ def test_a_repeat_changes_nothing_and_leaves_nothing_behind(world):
     first = everything(world)
     run_step(world, [world.ids[:2], world.ids[2:]])
     assert everything(world) == first
-    assert len(list((world.run.temporary / "cells").iterdir())) == 2
+    assert not list((world.run.temporary / "cells").iterdir())
 
 
 def test_a_site_made_twice_counts_once(world):
     """A worker that died after writing its batch: its sites are done again one by one."""
-    step.work(world.ids, world.job("key"))
+    records = do(step, world.job("key"), world.ids)
     for site_id in world.ids:
-        step.work([site_id], world.job("key"))
-    step.finish(world.job(), dict.fromkeys(world.ids, "key"))
+        do(step, world.job("key"), [site_id])
+    step.finish(world.job(), finished(records, "key"))
     assert read_table(world.run.cells, CELLS).height == 21
 
 
@@ -100,7 +99,7 @@ def test_results_of_other_settings_are_not_mixed_in(world):
     """Work under other settings that was killed before it was recorded."""
     _, shards = run_step(world, [world.ids], size=8)
     first = everything(world)
-    step.work(world.ids, world.job("other", size=8, policy="keep"))
+    do(step, world.job("other", size=8, policy="keep"), world.ids)
     step.finish(world.job(size=8), shards)
     assert everything(world) == first
 
@@ -121,8 +120,9 @@ def test_sites_whose_crops_or_rows_are_lost_are_named(world):
     assert step.present(job, shards) == world.ids
     next(world.run.crops.glob("s2-*.npy")).unlink()
     assert step.present(job, shards) == ["s0", "s1", "s3", "s4"]
-    next((world.run.temporary / "cells").glob(f"{shards['s4']}-*")).unlink()
-    assert step.present(job, shards) == ["s0", "s1"]
+    cells = read_table(world.run.cells, CELLS)
+    write_table(world.run.cells, CELLS, cells.filter(pl.col("site_id") != "s4"))
+    assert step.present(job, shards) == ["s0", "s1", "s3"]
     with pytest.raises(FormatError, match="gone"):
         step.finish(job, shards)
 
@@ -149,7 +149,7 @@ def test_no_cells_at_all_still_give_a_table(world):
 def test_a_site_without_a_channel_is_set_aside(world):
     world.sites[2] = replace(world.sites[2], files=world.sites[2].files[:1])
     world.write_sites()
-    records = {r.site_id: r for r in step.work(world.ids, world.job())}
+    records = {r.site_id: r for r in do(step, world.job(), world.ids)}
     assert records["s2"].error.code == "channel_missing"
     assert "gfp" in records["s2"].error.reason
     assert [r.site_id for r in records.values() if r.error is None] == ["s0", "s1", "s3", "s4"]
@@ -166,7 +166,7 @@ def test_channels_are_found_by_role_not_by_place(world):
 def test_a_broken_file_sets_one_site_aside(world):
     path = world.images / "s3_gfp.png"
     path.write_bytes(path.read_bytes()[:200])
-    records = {r.site_id: r.error for r in step.work(world.ids, world.job())}
+    records = {r.site_id: r.error for r in do(step, world.job(), world.ids)}
     assert [site for site, error in records.items() if error is not None] == ["s3"]
 
 
@@ -174,7 +174,7 @@ def test_a_broken_file_sets_one_site_aside(world):
 def test_unreadable_masks_set_one_site_aside(world, how):
     path = mask_path(world.run.masks, "s0", "nuclei")
     path.unlink() if how == "missing" else path.write_bytes(path.read_bytes()[:100])
-    records = {r.site_id: r.error for r in step.work(world.ids, world.job())}
+    records = {r.site_id: r.error for r in do(step, world.job(), world.ids)}
     assert records["s0"].code == "mask_unreadable"
     assert records["s2"] is None
 
@@ -182,7 +182,7 @@ def test_unreadable_masks_set_one_site_aside(world, how):
 def test_masks_of_another_size_set_one_site_aside(world):
     small = np.zeros((5, 5), np.uint16)
     write_masks(world.run.masks, "s0", Masks(small, small))
-    records = {r.site_id: r.error for r in step.work(world.ids, world.job())}
+    records = {r.site_id: r.error for r in do(step, world.job(), world.ids)}
     assert records["s0"].code == "size_mismatch"
 
 
@@ -200,7 +200,7 @@ def test_sites_that_reading_refused_do_not_decide_the_channels(world):
 @pytest.mark.parametrize("options", [{"size": 0}, {"policy": "none"}, {"policy": "recentre"}])
 def test_wrong_settings_stop_the_step(world, options):
     with pytest.raises(BadOption):
-        step.work(world.ids, world.job(**options))
+        do(step, world.job(**options), world.ids)
 
 
 def test_killed_at_any_moment_the_same_files_come_out(world):
@@ -227,7 +227,8 @@ def test_killed_at_any_moment_the_same_files_come_out(world):
             os.fsync = fsync
             job = Job(Path({str(world.run.path)!r}), Path({str(world.images)!r}), "cells",
                       {{"size": 32}}, "key0of1", 0)
-            step.work({world.ids!r}, job)
+            from cellwise.store.run.sites import read_sites
+            step.work(read_sites(job.run / "sites.parquet", only={world.ids!r}), job)
         """
         done = subprocess.run(
             [sys.executable, "-c", textwrap.dedent(script)],

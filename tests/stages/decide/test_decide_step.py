@@ -13,7 +13,7 @@ from cellwise.domain.tables import PREDICTIONS, SCORES, WELLS
 from cellwise.errors import BadOption, FormatError
 from cellwise.stages.decide._decision import Decision
 from cellwise.stages.decide._predictions import uncertainty
-from cellwise.stages.decide.step import build
+from cellwise.stages.decide.spec import Options
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.tables import read_table, write_table
 
@@ -208,7 +208,7 @@ def test_scores_over_other_classes_are_refused(maker):
 )
 def test_bad_options_are_refused(options):
     with pytest.raises(BadOption):
-        build(**options)
+        Options.of(options)
 
 
 def test_a_decision_survives_its_file_and_refuses_a_broken_one(maker):
@@ -298,4 +298,4 @@ def test_field_scores_of_a_model_that_saw_the_field_calibrate_nothing(maker):
 
 def test_an_adjuster_that_needs_field_scores_says_so_before_any_work():
     with pytest.raises(BadOption, match="field: <score step>"):
-        build("main", adjust=["field_score"])
+        Options.of({"from": "main", "adjust": ["field_score"]})

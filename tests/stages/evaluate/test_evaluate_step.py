@@ -11,7 +11,8 @@ from sklearn.metrics import average_precision_score
 from cellwise.domain.steps import Job
 from cellwise.domain.tables import FOLDS, PREDICTIONS, WELLS
 from cellwise.errors import BadOption, PreflightError
-from cellwise.stages.evaluate.step import build, work
+from cellwise.stages.evaluate.spec import Options
+from cellwise.stages.evaluate.step import work
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.metrics import read_metrics
 from cellwise.store.run.tables import write_table
@@ -218,4 +219,4 @@ def test_evaluate_before_decide_and_bad_options_are_refused(run):
         _work(run)
     for options in ({"pooling": "median"}, {"draws": 0}, {"draws": True}):
         with pytest.raises(BadOption):
-            build(**options)
+            Options.of(options)

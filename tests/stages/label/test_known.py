@@ -14,7 +14,8 @@ from cellwise.domain.steps import Job
 from cellwise.domain.tables import CELLS, LABELS, SITES
 from cellwise.errors import BadOption, PreflightError
 from cellwise.stages.label import known
-from cellwise.stages.label.step import build, work
+from cellwise.stages.label.spec import Options
+from cellwise.stages.label.step import work
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.masks import write_masks
 from cellwise.store.run.sites import sites_to_frame
@@ -139,8 +140,8 @@ def test_truth_without_cells_is_refused(run, tmp_path):
 
 def test_only_the_measuring_device_may_know_the_truth():
     with pytest.raises(BadOption, match="needs the truth"):
-        build(by="known")
+        Options.of({"by": "known"})
     with pytest.raises(BadOption, match="must not know"):
-        build(by="inherit", truth="world")
+        Options.of({"by": "inherit", "truth": "world"})
     with pytest.raises(BadOption, match="not negative"):
         known.build(cells=-1)

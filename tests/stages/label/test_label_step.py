@@ -11,7 +11,8 @@ from cellwise.domain.records import ChannelFile, Site
 from cellwise.domain.steps import Job
 from cellwise.domain.tables import CELLS, FOLDS, LABELS, SCORES, SITES
 from cellwise.errors import BadOption, FormatError, PreflightError
-from cellwise.stages.label.step import build, work
+from cellwise.stages.label.spec import Options
+from cellwise.stages.label.step import work
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.sites import sites_to_frame
 from cellwise.store.run.tables import read_classes, read_table, write_table
@@ -112,6 +113,6 @@ def test_scores_over_other_classes_are_refused(run):
 
 def test_soft_without_scores_and_inherit_with_scores_are_refused():
     with pytest.raises(BadOption, match="needs scores"):
-        build(by="soft")
+        Options.of({"by": "soft"})
     with pytest.raises(BadOption, match="reads no scores"):
-        build(from_="first")
+        Options.of({"from": "first"})

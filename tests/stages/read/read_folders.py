@@ -6,7 +6,8 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from cellwise.stages.read.step import build, understand
+from cellwise.stages.read.spec import Options
+from cellwise.stages.read.step import understand
 
 SIZE = (24, 32)
 
@@ -56,7 +57,7 @@ def put_table(path, *rows, delimiter=",", encoding="utf-8"):
 
 
 def read(folder, **options):
-    return understand(folder, build(**options), workers=2)
+    return understand(folder, Options.of(options), workers=2)
 
 
 def by_id(reading):

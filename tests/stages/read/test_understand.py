@@ -102,7 +102,7 @@ def test_stacks_follow_the_setting(tmp_path):
         np.testing.assert_allclose(read_field(site, tmp_path).pixels[0], expected, atol=1e-7)
         assert any("are stacks" in note for note in reading.notes)
     assert set(codes(refused)) == {"z_stack"}
-    with pytest.raises(BadOption, match="max, mid or refuse"):
+    with pytest.raises(BadOption, match="'max', 'mid' or 'refuse'"):
         read(tmp_path, stack="first")
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from cellwise.errors import BadOption
 from cellwise.stages.report._page import SECTIONS
-from cellwise.stages.report.step import LARGEST, build
+from cellwise.stages.report.spec import Options
+from cellwise.stages.report.step import LARGEST
 
 # Class maps are there only where a score step kept some: see test_maps.
 TITLES = [title for name, title, _ in SECTIONS if name != "maps"]
@@ -138,7 +139,7 @@ def test_a_page_too_large_to_send_is_made_with_fewer_pictures(plate_run, monkeyp
 @pytest.mark.parametrize("option", [{"sites": -1}, {"sites": 1000}, {"gallery": 41}])
 def test_options_without_meaning_are_refused(option):
     with pytest.raises(BadOption, match=next(iter(option))):
-        build(**option)
+        Options.of(option)
 
 
 def test_what_the_step_evaluate_writes_is_shown(plate_run):

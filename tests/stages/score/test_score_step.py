@@ -2,17 +2,18 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import pytest
+from tests.stages.site_steps import all_of, do, finished
 from tests.stages.train.learn_world import CHANNELS, CLASSES, label_of, make_job, make_run, silent
 
 from cellwise.domain.tables import CELLS, FOLDS, SCORES
 from cellwise.errors import BadOption, FormatError, PreflightError
 from cellwise.stages.score import step
 from cellwise.stages.score._maps import in_turn
-from cellwise.stages.score.step import work
 from cellwise.stages.train.step import work as train
 from cellwise.store.run.class_maps import read_class_maps
 from cellwise.store.run.crops import CropStore, write_channels, write_shard
@@ -42,7 +43,7 @@ def run(trained, tmp_path):
 
 def score(run, **options):
     job = make_job(run, step="score", **{"name": "s", **options})
-    work(job, silent)
+    all_of(step, job)
     return read_table(run.scores(job.name), SCORES)
 
 
@@ -85,9 +86,8 @@ def test_a_field_without_a_fold_gets_the_mean_of_all_models(run):
     np.testing.assert_allclose(spread, np.abs(chances[0] - chances[1]) / 2, atol=1e-5)
 
 
-def test_scores_do_not_depend_on_batches_or_on_which_sites_come_together(run, monkeypatch):
+def test_scores_do_not_depend_on_batches_or_on_which_sites_come_together(run):
     whole = score(run)
-    monkeypatch.setattr(step, "_SITES_AT_ONCE", 4)
     parts = score(run, by={"name": "cell_net", "batch": 3})
     assert whole.drop("score", "spread").equals(parts.drop("score", "spread"))
     np.testing.assert_allclose(logits(parts), logits(whole), rtol=1e-4, atol=1e-5)
@@ -103,25 +103,24 @@ def test_threads_change_no_more_than_the_last_digits(run):
     )
 
 
-def test_a_killed_step_goes_on_where_it_was(run, monkeypatch):
-    monkeypatch.setattr(step, "_SITES_AT_ONCE", 4)
+def test_batches_do_not_show_and_rows_of_before_are_taken_over(run):
     whole = score(run)
-
-    def stop(done, total, note):
-        if done == 10:
-            raise InterruptedError
-
     job = make_job(run, step="score", name="again")
-    with pytest.raises(InterruptedError):
-        work(job, stop)
-    shards = run.temporary / "again-k1"
-    assert len(list(shards.glob("shard*.parquet"))) == 2
-    (shards / "shard000001.parquet").write_bytes(b"torn")
-    told = []
-    work(job, lambda done, total, note: told.append(done))
-    assert told[:2] == [4, 5], "the first shard is taken over, the torn one made again"
+    ids = sorted(whole["site_id"].unique())
+    first = finished(do(step, replace(job, key="one"), ids[3:]), "one")
+    step.finish(job, first)
+    assert len(step.present(job, first)) == len(ids) - 3
+    second = finished(do(step, replace(job, key="two"), ids[:3]), "two")
+    assert sorted(step.present(job, second)) == ids[:3], "in a shard"
+    step.finish(job, {**first, **second})
     assert read_table(run.scores("again"), SCORES).equals(whole)
-    assert not shards.exists()
+    assert not list((run.temporary / "scores-again").iterdir())
+
+
+def test_models_are_loaded_once_in_a_process(run, monkeypatch):
+    score(run)
+    monkeypatch.setattr("cellwise.parts.panel.load_panel", None)
+    assert len(score(run)) == 60
 
 
 def test_eight_views_do_not_care_which_way_up_a_cell_lies(run):

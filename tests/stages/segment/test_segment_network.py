@@ -10,14 +10,16 @@ import pytest
 import torch
 from PIL import Image
 from tests.stages.segment.test_segment_hpa_unet import MEAN, ROLES, SMALL, STD
+from tests.stages.site_steps import do
 
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import ChannelFile, Masks, Site
 from cellwise.domain.steps import Job
 from cellwise.domain.tables import SITES
 from cellwise.errors import BadOption, FormatError, InputError, UsageError
+from cellwise.flow.pipeline.checks import check_steps
 from cellwise.flow.pipeline.inputs import base_key
-from cellwise.flow.pipeline.preflight import check_values
+from cellwise.flow.pipeline.state import Request
 from cellwise.flow.recipe.load import load_recipe
 from cellwise.flow.recipe.resolve import resolve
 from cellwise.parts.pixel_nets import pixel_nets
@@ -100,7 +102,7 @@ def use(monkeypatch, part):
 
 @pytest.mark.long
 def test_real_networks_segment_from_files_by_name(job, weights):
-    records = step.work(list("abcd"), replace(job, options={**job.options, "masks": ""}))
+    records = do(step, replace(job, options={**job.options, "masks": ""}), "abcd")
     assert [record.site_id for record in records] == list("abcd")
     assert all(record.error is None for record in records)
     assert read_masks(RunFolder(job.run).masks, "a").cells.shape == (64, 64)
@@ -108,11 +110,11 @@ def test_real_networks_segment_from_files_by_name(job, weights):
 
 def test_fields_go_together_within_a_bound_of_memory(job, monkeypatch):
     part = use(monkeypatch, Part())
-    step.work(list("abcd"), job)
+    do(step, job, "abcd")
     assert part.batches == [list("abcd")]
     monkeypatch.setattr(step, "_HELD_BYTES", 2 * 3 * 64 * 64 * 4)
     part = use(monkeypatch, Part())
-    records = step.work(list("abcd"), job)
+    records = do(step, job, "abcd")
     assert part.batches == [["a", "b"], ["c", "d"]]
     assert all(record.counts["cells"] == 1 for record in records)
 
@@ -120,7 +122,7 @@ def test_fields_go_together_within_a_bound_of_memory(job, monkeypatch):
 def test_a_site_that_fails_fails_alone(job, monkeypatch):
     use(monkeypatch, Part(fails=("b",)))
     (job.images / "d_red.png").write_bytes(b"")
-    records = {record.site_id: record for record in step.work(list("abcd"), job)}
+    records = {record.site_id: record for record in do(step, job, "abcd")}
     assert records["b"].error.code == "odd"
     assert records["d"].error is not None
     assert records["a"].error is records["c"].error is None
@@ -130,7 +132,7 @@ def test_a_site_that_fails_fails_alone(job, monkeypatch):
 @pytest.mark.parametrize("error", [InputError("all", code="x"), MemoryError()])
 def test_what_fails_together_is_tried_alone(job, monkeypatch, error):
     part = use(monkeypatch, Part(fails=("c",), breaks=error))
-    records = step.work(list("abcd"), job)
+    records = do(step, job, "abcd")
     assert part.asked == list("abcd")
     assert [record.error is None for record in records] == [True, True, False, True]
 
@@ -204,7 +206,7 @@ class AnyState:
     """As much of a run's state as a key depends on."""
 
     def __init__(self, device="cpu"):
-        self.request = type("Request", (), {"seed": 0, "device": device})
+        self.request = type("Request", (), {"seed": 0, "device": device, "keyed_device": ""})
 
 
 def recipe(tmp_path, text):
@@ -261,7 +263,9 @@ def test_a_device_that_is_not_there_is_refused_before_any_work(
 ):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UsageError, match=r"'segment', option 'device'.*no GPU") as caught:
-        check_values(recipe(tmp_path, f"{{name: {name}, device: cuda}}"))
+        check_steps(
+            Request(tmp_path, tmp_path, recipe(tmp_path, f"{{name: {name}, device: cuda}}"))
+        )
     assert caught.value.exit_code == 2
 
 
@@ -271,7 +275,7 @@ def test_a_device_of_no_kind_is_refused_before_any_work(name, tmp_path, monkeypa
     card = NetworkCard("small_unet", {"name": "small_unet"}, ("nucleus",), {})
     write_network(tmp_path / "small_unet.safetensors", {}, card)
     with pytest.raises(BadOption, match="device"):
-        check_values(recipe(tmp_path, f"{{name: {name}, device: gpu}}"))
+        check_steps(Request(tmp_path, tmp_path, recipe(tmp_path, f"{{name: {name}, device: gpu}}")))
 
 
 def test_the_same_weights_elsewhere_give_the_same_key(weights, tmp_path):

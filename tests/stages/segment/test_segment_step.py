@@ -1,16 +1,18 @@
 """The step: files on disk in, masks and pixel facts out, faults set aside, repeats equal."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import pytest
 import tifffile
 from PIL import Image
+from tests.stages.site_steps import do
 
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import ChannelFile, Field, Site
-from cellwise.domain.steps import Job
+from cellwise.domain.steps import Finished, Job
 from cellwise.domain.tables import PIXELS, SITES
 from cellwise.errors import BadOption
 from cellwise.stages.segment import step
@@ -54,14 +56,18 @@ def other(job, **options):
     return Job(job.run, job.images, job.name, {"name": "watershed", **options}, key="k", seed=0)
 
 
+def noted(*site_ids):
+    return {site_id: Finished("k") for site_id in site_ids}
+
+
 def contents(job):
     run = RunFolder(job.run)
-    files = [*run.masks.glob("*"), *(run.temporary / job.name).glob("*"), run.pixels]
+    files = [*run.masks.glob("*"), run.pixels]
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
 def test_masks_and_counts_of_each_site(job):
-    records = step.work(["a", "b", "c"], job)
+    records = do(step, job, ["a", "b", "c"])
     assert [record.site_id for record in records] == ["a", "b", "c"]
     for record in records:
         assert record.error is None
@@ -70,13 +76,13 @@ def test_masks_and_counts_of_each_site(job):
 
 
 def test_the_parts_own_options_reach_it(job):
-    (record,) = step.work(["a"], other(job, name="grid", tile=60))
+    (record,) = do(step, other(job, name="grid", tile=60), ["a"])
     assert record.counts == {"cells": 4, "nuclei": 4, "border": 4}
 
 
 def test_pixel_facts_are_merged_for_the_sites_asked_for(job):
-    step.work(["a", "b", "c"], job)
-    counts = step.finish(job, ["c", "a"])
+    do(step, job, ["a", "b", "c"])
+    counts = step.finish(job, noted("c", "a"))
     table = read_table(RunFolder(job.run).pixels, PIXELS)
     assert table.select("site_id", "channel").rows() == [
         ("a", "dna"),
@@ -91,19 +97,19 @@ def test_pixel_facts_are_merged_for_the_sites_asked_for(job):
 
 
 def test_no_sites_leave_an_empty_table(job):
-    assert step.finish(job, [])["sites"] == 0
+    assert step.finish(job, {})["sites"] == 0
     assert read_table(RunFolder(job.run).pixels, PIXELS).is_empty()
 
 
 def test_facts_of_an_earlier_run_are_kept_when_its_notes_are_gone(job):
-    step.work(["a", "b"], job)
-    step.finish(job, ["a", "b"])
+    do(step, job, ["a", "b"])
+    step.finish(job, noted("a", "b"))
     before = read_table(RunFolder(job.run).pixels, PIXELS)
-    for note in (RunFolder(job.run).temporary / job.name).iterdir():
-        note.unlink()
-    assert step.present(job, ["a", "b", "c"]) == ["a", "b"]
-    step.work(["c"], job)
-    step.finish(job, ["a", "b", "c"])
+    for shard in (RunFolder(job.run).temporary / job.name).iterdir():
+        shard.unlink()
+    assert step.present(job, noted("a", "b", "c")) == ["a", "b"]
+    do(step, replace(job, key="other"), ["c"])
+    step.finish(job, {**noted("a", "b"), "c": Finished("other")})
     after = read_table(RunFolder(job.run).pixels, PIXELS)
     assert after.filter(pl.col("site_id") != "c").equals(before)
     assert after.height == 6
@@ -112,30 +118,30 @@ def test_facts_of_an_earlier_run_are_kept_when_its_notes_are_gone(job):
 def test_a_broken_file_sets_only_its_own_site_aside(job):
     picture = job.images / "b_dna.png"
     picture.write_bytes(picture.read_bytes()[:200])
-    records = {record.site_id: record for record in step.work(["a", "b", "c"], job)}
+    records = {record.site_id: record for record in do(step, job, ["a", "b", "c"])}
     assert records["b"].error is not None
     assert records["b"].error.code == "truncated"
     assert records["a"].error is None
     assert records["c"].counts["cells"] == 9
-    assert step.present(job, ["a", "b", "c"]) == ["a", "c"]
+    assert step.present(job, noted("a", "b", "c")) == ["a", "c"]
 
 
 def test_the_same_work_again_gives_the_same_bytes(job):
-    step.work(["a", "b", "c"], job)
-    step.finish(job, ["a", "b", "c"])
+    do(step, job, ["a", "b", "c"])
+    step.finish(job, noted("a", "b", "c"))
     first = contents(job)
     mask = RunFolder(job.run).masks / "b_cells.tif"
     mask.write_bytes(b"half")
-    step.work(["c", "b"], job)
-    step.work(["a"], job)
-    step.finish(job, ["a", "b", "c"])
+    do(step, job, ["c", "b"])
+    do(step, job, ["a"])
+    step.finish(job, noted("a", "b", "c"))
     assert contents(job) == first
 
 
 def test_a_lost_mask_is_noticed(job):
-    step.work(["a", "b"], job)
+    do(step, job, ["a", "b"])
     (RunFolder(job.run).masks / "a_nuclei.tif").unlink()
-    assert step.present(job, ["a", "b"]) == ["b"]
+    assert step.present(job, noted("a", "b")) == ["b"]
 
 
 @pytest.mark.parametrize(
@@ -152,7 +158,7 @@ def test_own_masks_are_found_under_the_usual_names(job, tmp_path, name):
         Image.fromarray(labels).save(folder / name)
     else:
         tifffile.imwrite(folder / name, labels)
-    records = step.work(["a", "b"], other(job, name="given", masks=str(folder)))
+    records = do(step, other(job, name="given", masks=str(folder)), ["a", "b"])
     assert records[0].counts == {"cells": 2, "nuclei": 2, "border": 0}
     assert np.array_equal(read_masks(RunFolder(job.run).masks, "a").cells, labels)
     assert records[1].error is not None
@@ -166,7 +172,7 @@ def test_own_cells_and_nuclei_come_as_a_pair(job, tmp_path):
     nuclei[20:30, 20:30] = 1
     tifffile.imwrite(tmp_path / "a_cells.tif", cells)
     tifffile.imwrite(tmp_path / "a_nuclei.tif", nuclei)
-    (record,) = step.work(["a"], other(job, name="given", masks=str(tmp_path)))
+    (record,) = do(step, other(job, name="given", masks=str(tmp_path)), ["a"])
     assert record.counts["nuclei"] == 1
     masks = read_masks(RunFolder(job.run).masks, "a")
     assert np.array_equal(masks.nuclei, nuclei.astype(np.uint32) * 70_000)
@@ -174,7 +180,7 @@ def test_own_cells_and_nuclei_come_as_a_pair(job, tmp_path):
 
 def test_a_torn_own_mask_sets_its_site_aside(job, tmp_path):
     (tmp_path / "a_cells.tif").write_bytes(b"II*\0")
-    (record,) = step.work(["a"], other(job, name="given", masks=str(tmp_path)))
+    (record,) = do(step, other(job, name="given", masks=str(tmp_path)), ["a"])
     assert record.error is not None
 
 
@@ -198,7 +204,7 @@ def test_leave_to_open_pickles_is_read_as_the_option_is(job, tmp_path, said, all
     labels[5:9, 5:9] = 1
     np.save(tmp_path / "a_seg.npy", {"masks": labels})
     options = {"name": "given", "masks": str(tmp_path), "allow_pickle": said}
-    (record,) = step.work(["a"], other(job, **options))
+    (record,) = do(step, other(job, **options), ["a"])
     assert (record.error is None) == allowed
     assert allowed or record.error.code == "mask_pickle"
 
@@ -214,7 +220,7 @@ def test_a_name_that_a_field_of_another_batch_shares_is_refused(job, tmp_path):
     for name in ("A01_1", "A02_1"):
         tifffile.imwrite(tmp_path / f"{name}.tif", labels)
     given = other(job, name="given", masks=str(tmp_path))
-    records = [step.work([site], given)[0] for site in "abc"]
+    records = [do(step, given, [site])[0] for site in "abc"]
     assert [record.error and record.error.code for record in records] == [
         *("mask_ambiguous", "mask_ambiguous", None)
     ]
@@ -222,7 +228,7 @@ def test_a_name_that_a_field_of_another_batch_shares_is_refused(job, tmp_path):
 
 def test_masks_go_with_given_only(job, tmp_path):
     with pytest.raises(BadOption, match="takes no masks"):
-        step.work(["a"], other(job, masks=str(tmp_path)))
+        do(step, other(job, masks=str(tmp_path)), ["a"])
 
 
 def facts(plane):

@@ -12,7 +12,8 @@ from cellwise.domain.steps import Job
 from cellwise.domain.tables import FOLDS, PIXELS, SITES
 from cellwise.errors import BadOption, PreflightError
 from cellwise.stages.split._choice import choose_column
-from cellwise.stages.split.step import build, work
+from cellwise.stages.split.spec import Options
+from cellwise.stages.split.step import work
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.sites import sites_to_frame
 from cellwise.store.run.tables import read_table, write_table
@@ -207,7 +208,7 @@ def test_prediction_with_a_finished_run_needs_no_labels(tmp_path):
 )
 def test_bad_options_are_refused(options):
     with pytest.raises((BadOption, KeyError)):
-        build(**options)
+        Options.of(options)
 
 
 def test_an_unknown_column_is_refused_with_the_nearest_name(tmp_path):

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import polars as pl
 import pytest
+from tests.stages.site_steps import all_of
 from tests.stages.train.learn_world import (
     CLASSES,
     draw,
@@ -19,9 +20,10 @@ from tests.stages.train.learn_world import (
 
 from cellwise.domain.tables import CELLS, FOLDS, LABELS, SCORES
 from cellwise.errors import BadOption, FormatError, PreflightError
-from cellwise.stages.score.step import work as score
+from cellwise.stages.score import step as score
 from cellwise.stages.train import _plan as plans
-from cellwise.stages.train.step import SHELVES, build, work
+from cellwise.stages.train.spec import SHELVES, Options
+from cellwise.stages.train.step import work
 from cellwise.store.run.crops import write_shard
 from cellwise.store.run.models import read_card, read_model
 from cellwise.store.run.tables import read_table, write_table
@@ -204,7 +206,7 @@ def test_a_class_that_no_training_field_has_is_learned_as_never_there(run):
     write_labels(run, {f"s{n:02d}": "ring" if n % 3 == 0 else "Negative" for n in range(12)})
     work(make_job(run, epochs=12, learning_rate=0.01), silent)
     assert np.isfinite(card_of(run).training["losses"]).all()
-    score(make_job(run, step="score", name="all"), silent)
+    all_of(score, make_job(run, step="score", name="all"))
     logits = np.stack(read_table(run.scores("all"), SCORES)["score"].to_numpy())
     assert np.isfinite(logits).all()
     assert (logits[:, 1] < 0).all(), "spot is never there"
@@ -352,12 +354,8 @@ def test_half_precision_trains_too(run):
     assert read_model(run.model("model", 0))[1]["head.weight"].dtype == np.float32
 
 
-def test_a_run_that_applies_finished_models_trains_nothing(run, tmp_path):
-    assert work(make_job(run, fitted=tmp_path), silent) == {"models": 0}
-
-
 def test_every_default_is_a_valid_choice():
-    options = build()
+    options = Options()
     assert set(SHELVES) == {"task", "net", "loss", "augment", "optimiser", "schedule"}
     assert options.epochs >= 1
 

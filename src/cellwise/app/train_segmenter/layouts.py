@@ -81,12 +81,11 @@ def _run(folder: Path) -> Iterator[Annotated]:
 
 
 def _world(folder: Path, truth: Path) -> Iterator[Annotated]:
-    from cellwise.flow.request import read_options
-    from cellwise.stages.read.step import understand
+    from cellwise.flow.plan import understand_folder
     from cellwise.store.worlds.truth import read_truth
 
     try:
-        reading = understand(folder, read_options({}))
+        reading = understand_folder(folder, {}).reading
     except CellwiseError as error:
         raise PreflightError(f"{folder}: its images are not understood: {error}") from error
     known = read_truth(truth)

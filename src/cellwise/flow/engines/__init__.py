@@ -1,1 +1,78 @@
-"""Engines: where the batches of per-site steps are worked on."""
+"""Engines: where batches of work are done, in this process, in others, or on other machines.
+
+An engine is a file of this folder with `build(workers)`, or an entry point of the group
+`cellwise.flow.engines`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol, Self, TypeVar
+
+from cellwise.registry import Registry
+
+engines = Registry("engine", __name__)
+
+Unit = TypeVar("Unit")
+Context = TypeVar("Context")
+Result = TypeVar("Result")
+Heard = Callable[[Any], None]
+
+
+class Engine(Protocol):
+    """Does batches of work and gives their results in order; started when it is first needed.
+
+    A batch is a list of units and what they share, small enough to travel. The work is a function
+    that can be imported by name. A worker that is lost (out of memory, a crash in a codec) costs
+    the unit that it was lost with and nothing else.
+    """
+
+    workers: int
+
+    def map(
+        self,
+        work: Callable[[list[Unit], Context], list[Result]],
+        batches: Iterable[tuple[list[Unit], Context]],
+        *,
+        lost: Callable[[Unit], Result],
+        heard: Heard | None = None,
+        most: int = 0,
+    ) -> Iterator[list[Result]]:
+        """Yield the results of each batch, in the order of the batches.
+
+        Args:
+            work: Called with the units of a batch and what they share.
+            batches: Read as they are needed.
+            lost: The result of a unit that workers were lost with.
+            heard: Given what the work says by `tell`, in this process.
+            most: Workers at the same time, where the work itself takes several processors; 0 for
+                all.
+
+        Raises:
+            PreflightError: Workers cannot start here.
+        """
+
+    def stop(self) -> None:
+        """End the workers, whatever they are doing; they start again when they are needed."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *ending: object) -> None: ...
+
+
+# Set in each worker by its engine, and in this process while an engine works in it.
+_listeners: list[Heard] = []
+
+
+def tell(message: Any) -> None:
+    """Say something to whoever asked for the work under way; small and picklable."""
+    if _listeners:
+        _listeners[-1](message)
+
+
+def listen(heard: Heard) -> None:
+    """Take what work in this process says from now on."""
+    _listeners.append(heard)
+
+
+def listen_no_more() -> None:
+    """End the newest `listen`."""
+    _listeners.pop()

@@ -1,76 +1,96 @@
-"""The local engine: batches of sites over worker processes, one thread each.
+"""The local engine: batches over worker processes of this machine.
 
-Results come back in the order of the batches, whatever the number of workers. A worker that dies
-(out of memory, a crash in a codec) costs the site it held and nothing else.
+Results come back in the order of the batches, whatever the number of workers.
 """
 
 import multiprocessing
 import os
+import queue
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
-from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from cellwise.domain.steps import Job, SiteRecord
-from cellwise.errors import InputError, PreflightError
+from cellwise.errors import PreflightError
+from cellwise.flow.engines import Context, Heard, Result, Unit, listen, listen_no_more
 
-Work = Callable[[list[str], Job], list[SiteRecord]]
-Batch = tuple[list[str], Job]
-_NO_JOB = Job(Path(), Path(), "", {}, "", 0)
+_LISTEN = 0.2
 
 
-class Workers:
-    """Worker processes, started when they are first needed and kept from step to step.
+def build(workers: int = 1, *, single_threaded: bool = True) -> "LocalEngine":
+    """Make the engine.
+
+    Args:
+        workers: Processes; 1 works in this process.
+        single_threaded: Whether libraries of workers are held to one processor thread each, for
+            work that does not say how many it takes.
+    """
+    return LocalEngine(workers, single_threaded=single_threaded)
+
+
+class LocalEngine:
+    """Worker processes, started when they are first needed and kept from one `map` to the next.
 
     They hold one end of a pipe whose other end only this process has: when it closes, also by
     `kill -9`, they end at once. Files appear whole or not at all, so that costs nothing.
-
-    Args:
-        count: Processes; 1 works in this process.
     """
 
-    def __init__(self, count: int) -> None:
-        self.count = count
+    def __init__(self, workers: int, *, single_threaded: bool = True) -> None:
+        self.workers = workers
+        self._single_threaded = single_threaded
         self._pool: ProcessPoolExecutor | None = None
         self._leash: Connection | None = None
+        self._voice: Any = None
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *ending: object) -> None:
         self.stop()
 
-    def map(self, work: Work, batches: list[Batch]) -> Iterator[list[SiteRecord]]:
-        """Run `work` on each batch and yield its records, in order.
-
-        Args:
-            work: A step's `work`, importable by name.
-            batches: Site ids and the job for them.
-        """
-        position = 0
-        while position < len(batches):
+    def map(
+        self,
+        work: Callable[[list[Unit], Context], list[Result]],
+        batches: Iterable[tuple[list[Unit], Context]],
+        *,
+        lost: Callable[[Unit], Result],
+        heard: Heard | None = None,
+        most: int = 0,
+    ) -> Iterator[list[Result]]:
+        """Yield the results of each batch, in order; see `Engine.map`."""
+        workers = min(self.workers, most) if most else self.workers
+        source = iter(batches)
+        first = [batch for batch in (next(source, None), next(source, None)) if batch is not None]
+        if workers <= 1 or (len(first) < 2 and self._pool is None):
+            yield from self._here(work, [*first, *source], lost=lost, heard=heard)
+            return
+        ready = deque(first)
+        pending: deque[tuple[tuple[list[Unit], Context], Future[list[Result]]]] = deque()
+        while True:
+            # A short queue keeps memory flat and makes an interrupt quick.
+            while len(pending) <= 2 * workers:
+                batch = ready.popleft() if ready else next(source, None)
+                if batch is None:
+                    break
+                pending.append((batch, self._submit(work, batch)))
+            if not pending:
+                return
+            batch, future = pending.popleft()
             try:
-                for records in self._stream(work, batches[position:]):
-                    yield records
-                    position += 1
+                results = self._result(future, heard)
             except (BrokenProcessPool, MemoryError):
                 self.stop()
                 _check_that_workers_start()
-                yield _find_the_killer(work, batches[position])
-                position += 1
+                results = _without_the_killer(work, batch, lost)
+                # What was under way beside it starts again.
+                pending = deque((other, self._submit(work, other)) for other, _ in pending)
+            yield results
 
     def stop(self) -> None:
         """End the processes, whatever they are doing; they start again when needed."""
@@ -79,43 +99,74 @@ class Workers:
             leash.close()
         if pool is not None:
             pool.shutdown(wait=True, cancel_futures=True)
+        voice, self._voice = self._voice, None
+        if voice is not None:
+            voice.close()
+            voice.cancel_join_thread()
 
-    def submit(self, work: Work, batch: Batch) -> "Future[list[SiteRecord]]":
+    def _here(
+        self,
+        work: Callable[[list[Unit], Context], list[Result]],
+        batches: Iterable[tuple[list[Unit], Context]],
+        *,
+        lost: Callable[[Unit], Result],
+        heard: Heard | None,
+    ) -> Iterator[list[Result]]:
+        for batch in batches:
+            listen(heard or _unheard)
+            try:
+                results = work(*batch)
+            except MemoryError:
+                results = _without_the_killer(work, batch, lost)
+            finally:
+                listen_no_more()
+            yield results
+
+    def _submit(
+        self,
+        work: Callable[[list[Unit], Context], list[Result]],
+        batch: tuple[list[Unit], Context],
+    ) -> "Future[list[Result]]":
         """Hand one batch to a worker process."""
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
             held, self._leash = context.Pipe(duplex=False)
+            self._voice = context.Queue()
             # Spawn, never fork: threads of torch and numba do not survive a fork.
             self._pool = ProcessPoolExecutor(
-                self.count, mp_context=context, initializer=_prepare, initargs=(held,)
+                self.workers,
+                mp_context=context,
+                initializer=_prepare,
+                initargs=(held, self._voice, self._single_threaded),
             )
         with _undisturbed():
             return self._pool.submit(work, *batch)
 
-    def _stream(self, work: Work, batches: list[Batch]) -> Iterator[list[SiteRecord]]:
-        if self.count <= 1 or (len(batches) <= 1 and self._pool is None):
-            for site_ids, job in batches:
-                yield work(site_ids, job)
-            return
-        waiting: deque[Future[list[SiteRecord]]] = deque()
-        for batch in batches:
-            waiting.append(self.submit(work, batch))
-            # A short queue keeps memory flat and makes an interrupt quick.
-            if len(waiting) > 2 * self.count:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    def _result(self, future: "Future[list[Result]]", heard: Heard | None) -> list[Result]:
+        if heard is None:
+            return future.result()
+        while True:
+            done, _ = wait([future], timeout=_LISTEN)
+            with suppress(queue.Empty):
+                while True:
+                    heard(self._voice.get_nowait())
+            if done:
+                return future.result()
+
+
+def _unheard(message: Any) -> None:
+    """Nobody asked."""
 
 
 def _check_that_workers_start() -> None:
-    """Refuse to go on where even an empty batch fails: no site is to blame for that.
+    """Refuse to go on where even an empty batch fails: no unit is to blame for that.
 
     Raises:
         PreflightError: Worker processes cannot work here.
     """
     try:
-        with Workers(1) as single:
-            single.submit(_nothing, ([], _NO_JOB)).result()
+        with LocalEngine(1) as single:
+            single._submit(_nothing, ([], None)).result()
     except BrokenProcessPool as error:
         raise PreflightError(
             "Worker processes cannot start here. In a script put the call below "
@@ -123,26 +174,24 @@ def _check_that_workers_start() -> None:
         ) from error
 
 
-def _nothing(site_ids: list[str], job: Job) -> list[SiteRecord]:
+def _nothing(units: list[Any], context: None) -> list[Any]:
     return []
 
 
-def _find_the_killer(work: Work, batch: Batch) -> list[SiteRecord]:
-    """A batch whose worker died: each site in a process of its own, to find the one that kills."""
-    site_ids, job = batch
+def _without_the_killer(
+    work: Callable[[list[Unit], Context], list[Result]],
+    batch: tuple[list[Unit], Context],
+    lost: Callable[[Unit], Result],
+) -> list[Result]:
+    """A batch whose worker died: each unit in a process of its own, to find the one that kills."""
+    units, context = batch
     try:
-        with Workers(1) as single:
-            return single.submit(work, batch).result()
+        with LocalEngine(1) as single:
+            return single._submit(work, batch).result()
     except (BrokenProcessPool, MemoryError):
-        if len(site_ids) > 1:
-            return [record for site in site_ids for record in _find_the_killer(work, ([site], job))]
-        error = InputError(
-            "The worker process died on this site (most often: out of memory).",
-            code="worker_died",
-            remedy="Give fewer --workers or more memory, then run again.",
-            path=site_ids[0],
-        )
-        return [SiteRecord(site_ids[0], error=error)]
+        if len(units) > 1:
+            return [r for unit in units for r in _without_the_killer(work, ([unit], context), lost)]
+        return [lost(units[0])]
 
 
 @contextmanager
@@ -163,14 +212,16 @@ def _undisturbed() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _prepare(leash: Connection) -> None:
+def _prepare(leash: Connection, voice: Any, single_threaded: bool) -> None:  # noqa: FBT001
     import cv2
     from threadpoolctl import threadpool_limits
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(leash,), daemon=True).start()
     cv2.setNumThreads(1)
-    threadpool_limits(1)
+    if single_threaded:
+        threadpool_limits(1)
+    listen(voice.put)
 
 
 def _end_with(leash: Connection) -> None:

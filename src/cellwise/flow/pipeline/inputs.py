@@ -1,163 +1,242 @@
-"""The key of each step: what its result depends on, and nothing else."""
+"""The key of each step: what its result depends on, and nothing else.
 
+Keys follow from what steps declare. How a noun's content counts is said by the noun (`counts`):
+`files` by their bytes, the others by one function each below.
+"""
+
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
-from cellwise.domain.tables import FOLDS
-from cellwise.flow.pipeline.keys import (
-    combine,
-    digest,
-    file_digest,
-    file_keys,
-    frame_digest,
-    listing_digest,
-)
-from cellwise.flow.pipeline.state import State, log_name, step_module
+from cellwise.domain.specs import Content, Read
+from cellwise.errors import BadOption
+from cellwise.flow.pipeline.keys import combine, digest, file_digest, listing_digest
+from cellwise.flow.pipeline.state import State
+from cellwise.flow.recipe.kinds import step_module
+from cellwise.flow.recipe.references import named_place, named_steps, uses, writer
 from cellwise.flow.recipe.resolve import Step
-from cellwise.store.run.folder import RunFolder, read_json
-from cellwise.store.run.tables import read_table
 
-# The other steps draw nothing at random and run on the CPU: another seed leaves them as they are.
-_DRAWING = ("split", "label", "train", "score", "decide", "evaluate", "report")
-_ON_DEVICE = ("train", "score")
+# Named in the key of no step: the read is checked, and its content counts through another one.
+UNNAMED = "-"
 
 
 def base_key(step: Step, *, state: State) -> str:
     """Options and version of a step, seed and device where they matter; contents for paths."""
+    spec, module = step.spec, step_module(step.kind)
     options = dict(step.options)
-    if step.kind == "read" and options.get("labels"):
-        options["labels"] = file_digest(Path(options["labels"]))
-    if step.kind == "segment" and options.get("masks"):
-        options["masks"] = listing_digest(Path(options["masks"]))
-    if step.kind == "label" and options.get("truth"):
-        options["truth"] = listing_digest(Path(options["truth"]))
-    module = step_module(step.kind)
-    seed = state.request.seed if step.kind in _DRAWING else None
-    device = state.request.device if step.kind in _ON_DEVICE else None
-    beside: list[str] = []
-    if step.kind == "segment":
-        beside = module.key_parts(options, state.request.device)
+    for content in spec.contents:
+        if not content.apart and options.get(content.option):
+            options[content.option] = content_digest(content, step, state=state)
+    seed = state.request.seed if spec.draws else None
+    named = state.request.keyed_device or state.request.device
+    device = named if spec.device else None
+    parts = getattr(module, "key_parts", None)
+    beside = parts(options, named) if parts else []
+    if hasattr(module, "key_options"):
         options = module.key_options(options)
-    return digest(step.kind, module.VERSION, options, seed, device, *beside)
+    return digest(step.kind, spec.version, options, seed, device, *beside)
 
 
-def pretrained_file(step: Step) -> Path | None:
-    """The user's own file that a train step's network begins with, if it names one."""
-    net = step.options.get("net")
-    name = net.get("pretrained") if isinstance(net, dict) else None
-    return Path(name) if isinstance(name, str) and name else None
+def content_path(content: Content, step: Step) -> Path | None:
+    """The file or folder outside the run that an option names; None for none."""
+    value: Any = step.options
+    for word in content.option.split("."):
+        value = value.get(word) if isinstance(value, dict) else None
+    return Path(value) if isinstance(value, str) and value else None
+
+
+def content_digest(content: Content, step: Step, *, state: State) -> str:
+    """What such an option counts by: the content now, or on record where it is gone since."""
+    path = content_path(content, step)
+    if path is None:
+        return ""
+    if content.what == "folder":
+        return listing_digest(path)
+    return file_digest(path) or state.earlier_digest(content.option)
+
+
+def table_key(step: Step, *, state: State) -> str:
+    """The key of a step that works on whole tables."""
+    return _whole_key(step, step.spec.reads, ordered=step.spec.ordered, state=state)
+
+
+def former_key(step: Step, *, state: State) -> str:
+    """The key that a step had before it worked site by site; empty where it always has."""
+    former = step.spec.former
+    if former is None:
+        return ""
+    return _whole_key(step, former.reads, ordered=former.ordered, state=state)
+
+
+def finish_key(step: Step, *, state: State) -> str:
+    """What only the merge of a site step depends on; empty for nothing."""
+    if not any(uses(step, read) for read in step.spec.finish_reads):
+        return ""
+    return digest(*(_content(step, read, state=state) for read in step.spec.finish_reads))
 
 
 def site_keys(step: Step, *, state: State) -> dict[str, str]:
     """The key of every site that a site step has to treat."""
+    base = _with_classes(step, state=state)
+    reads = [read for read in _counted(step, step.spec.reads) if uses(step, read)]
+    columns: list[tuple[str, dict[str, str] | Any]] = []
+    sites: set[str] | None = None
+    for read in reads:
+        if not read.noun.per_site:
+            columns.append((read.under or read.noun.name, _content(step, read, state=state)))
+            continue
+        keys, required = _keys_of_sites(step, read, state=state)
+        columns.append((read.under or read.noun.name, keys))
+        if required:
+            sites = set(keys) if sites is None else sites & set(keys)
+    if step.spec.ordered:
+        return {
+            site: digest(base, *(_of(column, site) for _, column in columns))
+            for site in sorted(sites or ())
+        }
+    return {
+        site: digest(base, {name: _of(column, site) for name, column in columns})
+        for site in sorted(sites or ())
+    }
+
+
+def _of(column: Any, site: str) -> Any:
+    return column.get(site, "") if isinstance(column, dict) else column
+
+
+def _keys_of_sites(step: Step, read: Read, *, state: State) -> tuple[dict[str, str], bool]:
+    """A key per site, and whether only these sites can be treated."""
+    if read.noun.counts == "files_of_site":
+        return state.file_keys(), True
+    if read.noun.counts == "fold_of_site":
+        return {site: str(fold) for site, fold in state.folds().items()}, False
+    keys: dict[str, str] = {}
+    for source in _sources(step, read, state=state):
+        # Of several the keys are joined: a site needs all of them.
+        found = state.active_keys(source)
+        keys = {s: combine([keys[s], k]) for s, k in found.items() if s in keys} if keys else found
+    return keys, not read.optional
+
+
+def _sources(step: Step, read: Read, *, state: State) -> list[Step]:
+    steps = state.request.recipe.steps
+    before = steps[: steps.index(step)]
+    names = [name for _, name in named_steps(step, read)] if read.by else [""]
+    return [found for name in names if (found := writer(read.noun, before, name)) is not None]
+
+
+def _counted(step: Step, reads: Iterable[Read]) -> list[Read]:
+    """The reads that keys take in: a late one only where its option names a step."""
+    return [
+        read
+        for read in reads
+        if read.under != UNNAMED
+        and not (
+            read.by and set(read.by) <= set(step.spec.late) and not any(named_steps(step, read))
+        )
+    ]
+
+
+def _whole_key(step: Step, reads: Iterable[Read], *, ordered: bool, state: State) -> str:
+    base = _with_classes(step, state=state)
+    counted = _counted(step, reads)
+    if ordered:
+        parts = [_content(step, read, state=state) for read in counted]
+        return digest(base, *parts, *_apart(step, state=state)) if parts else base
+    content: dict[str, Any] = {}
+    for read in counted:
+        name = read.under or read.noun.name
+        found = _content(step, read, state=state)
+        content[name] = [*_listed(content[name]), *_listed(found)] if name in content else found
+    return digest(base, content, *_apart(step, state=state))
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _apart(step: Step, *, state: State) -> list[str]:
+    named = [c for c in step.spec.contents if c.apart and content_path(c, step) is not None]
+    return [content_digest(content, step, state=state) for content in named]
+
+
+def _with_classes(step: Step, *, state: State) -> str:
     base = base_key(step, state=state)
-    if step.kind == "segment":
-        return {site: digest(base, key) for site, key in file_keys(state.sites()).items()}
-    upstream = log_name(state.request.recipe.of_kind("segment")[0])
-    keys = state.site_keys[upstream]
-    return {site: digest(base, keys[site]) for site in state.active("segment")}
+    return digest(base, state.classes_digest()) if step.spec.classes else base
 
 
-def table_key(step: Step, *, state: State) -> str:
-    """The key of a table step."""
-    base = base_key(step, state=state)
-    run = state.run
-    if step.kind == "read":
-        return digest(base, state.listing)
-    base = digest(base, _classes(state))
-    if step.kind == "split":
-        return digest(base, _site_facts(state), file_digest(run.pixels))
-    if step.kind == "label":
-        scores = [file_digest(run.scores(name)) for name in _names(step.options.get("from"))]
-        return digest(base, _labels(state), _cells(state, labelled=True), scores)
-    if step.kind == "train":
-        labels = file_digest(run.labels(str(step.options.get("labels", ""))))
-        start = step.options.get("start") or ""
-        models = _models(run, str(start)) if start else ""
-        cells = _cells(state, labelled=True)
-        parts = [base, _labels(state), cells, labels, _folds(state), models]
-        begun = pretrained_file(step)
-        return digest(*parts, *([] if begun is None else [file_digest(begun)]))
-    if step.kind == "score":
-        home = RunFolder(state.request.fitted) if state.request.fitted else run
-        models = _models(home, str(step.options.get("model")))
-        # The fields whose class maps are kept are chosen by their labels.
-        labels = _labels(state) if step.options.get("maps") else ""
-        return digest(base, _cells(state, labelled=False), models, file_digest(run.folds), labels)
-    return digest(base, _all_tables(step, state=state))
-
-
-def _classes(state: State) -> str:
-    """The class list of the folder: the order of every vector of labels and scores."""
-    if not state.run.reading.is_file():
+def _content(step: Step, read: Read, *, state: State) -> Any:
+    """What a read counts by: a digest, or a list of them where it may be of several steps."""
+    if not uses(step, read):
         return ""
-    return digest(read_json(state.run.reading).get("classes"))
+    count = _COUNTS.get(read.noun.counts)
+    if count is None:
+        raise BadOption(
+            f"Step {step.title!r} reads {read.noun.name!r}, which counts by {read.noun.counts!r}; "
+            f"there is: {', '.join(_COUNTS)}."
+        )
+    return count(step, read, state)
 
 
-def _site_facts(state: State) -> str:
-    frame = state.sites()
-    metadata = [name for name in frame.columns if name.startswith("Metadata_")]
-    return frame_digest(
-        frame.select("site_id", "part", "labels", *metadata).unique().sort("site_id")
+def _files(step: Step, read: Read, state: State) -> str | list[str]:
+    place = read.noun.place
+    if read.by:
+        kind = step.kind
+        names = [name for _, name in named_steps(step, read)]
+        paths = [state.run.path / named_place(read.noun, name, kind=kind) for name in names]
+        if read.many:
+            return [file_digest(path) for path in paths]
+        return file_digest(paths[0]) if paths else ""
+    if "*" in place:
+        return [file_digest(path) for path in sorted(state.run.path.glob(place))]
+    return file_digest(state.run.path / place)
+
+
+def _models(step: Step, read: Read, state: State) -> str:
+    names = [name for _, name in named_steps(step, read)]
+    if not names:
+        return ""
+    # Where models are applied, those that are read are the finished run's.
+    applied = state.request.fitted if not step.spec.fits else None
+    home = applied or state.run.path
+    paths = sorted(home.glob(named_place(read.noun, names[0], kind=step.kind)))
+    return combine(f"{path.parent.name} {file_digest(path)}" for path in paths)
+
+
+def _fitted(step: Step, read: Read, state: State) -> str:
+    home = state.request.fitted
+    place = named_place(read.noun, step.name, kind=step.kind)
+    return file_digest(home / place) if home else ""
+
+
+def _site_results(step: Step, read: Read, state: State) -> str:
+    keys = [state.active_keys(source) for source in _sources(step, read, state=state)]
+    return combine(f"{site} {key}" for found in keys for site, key in sorted(found.items()))
+
+
+def _labelled_results(step: Step, read: Read, state: State) -> str:
+    """What the cells of labelled sites depend on; unlabelled ones do not disturb a training."""
+    keys = [state.active_keys(source) for source in _sources(step, read, state=state)]
+    chosen = state.labelled()
+    return combine(
+        f"{site} {key}" for found in keys for site, key in sorted(found.items()) if site in chosen
     )
 
 
-def _labels(state: State) -> str:
-    frame = state.sites().filter(pl.col("labels").is_not_null())
-    return frame_digest(frame.select("site_id", "part", "labels").unique().sort("site_id"))
+def _labelled_folds(step: Step, read: Read, state: State) -> str:
+    return state.labelled_folds_digest()
 
 
-def _labelled(state: State) -> set[str]:
-    frame = state.sites().filter(pl.col("labels").is_not_null())
-    return set(frame["site_id"].to_list())
-
-
-def _cells(state: State, *, labelled: bool) -> str:
-    """What the cells of these sites depend on; unlabelled sites do not disturb a training."""
-    keys = state.site_keys.get("cells", {})
-    chosen = _labelled(state) if labelled else set(keys)
-    return combine(f"{site} {keys[site]}" for site in state.active("cells") if site in chosen)
-
-
-def _folds(state: State) -> str:
-    if not state.run.folds.is_file():
-        return ""
-    frame = read_table(state.run.folds, FOLDS)
-    return frame_digest(frame.filter(pl.col("site_id").is_in(list(_labelled(state)))))
-
-
-def _models(run: RunFolder, name: str) -> str:
-    folder = run.path / "models" / name
-    return combine(f"{p.parent.name} {file_digest(p)}" for p in sorted(folder.glob("*/model.json")))
-
-
-def _all_tables(step: Step, *, state: State) -> dict[str, Any]:
-    """Digests of the tables that `decide`, `evaluate` and `report` look at."""
-    run = state.run
-    tables: dict[str, Any] = {"sites": _site_facts(state), "folds": file_digest(run.folds)}
-    tables["cells"] = _cells(state, labelled=False)
-    if step.kind == "decide":
-        home = RunFolder(state.request.fitted) if state.request.fitted else None
-        tables["fitted"] = file_digest(home.decision(step.name)) if home else ""
-        names = [name for word in ("from", "field") for name in _names(step.options.get(word))]
-        tables["scores"] = [file_digest(run.scores(name)) for name in names]
-        return tables
-    tables["predictions"] = [file_digest(p) for p in sorted(run.path.glob("predictions*.parquet"))]
-    tables["wells"] = [file_digest(p) for p in sorted(run.path.glob("wells*.parquet"))]
-    tables["decisions"] = [file_digest(p) for p in sorted(run.path.glob("decisions/*.json"))]
-    if step.kind == "report":
-        beside = (run.reading, run.pixels, run.metrics)
-        named = [run.path / name for name in ("split.json", "evaluation.json")]
-        tables["beside"] = [file_digest(path) for path in (*beside, *named)]
-        tables["maps"] = [file_digest(p) for p in sorted(run.path.glob("scores/*.maps.npz"))]
-        tables["recipe"] = state.request.recipe.digest
-        tables["errors"] = state.errors()
-    return tables
-
-
-def _names(value: Any) -> list[str]:
-    if not value:
-        return []
-    return [value] if isinstance(value, str) else [str(name) for name in value]
+_COUNTS: dict[str, Callable[[Step, Read, State], Any]] = {
+    "files": _files,
+    "listing": lambda step, read, state: state.listing,
+    "site_facts": lambda step, read, state: state.site_facts_digest(),
+    "field_labels": lambda step, read, state: state.field_labels_digest(),
+    "sites": _site_results,
+    "labelled_sites": _labelled_results,
+    "labelled_folds": _labelled_folds,
+    "models": _models,
+    "fitted": _fitted,
+    "recipe": lambda step, read, state: state.request.recipe.digest,
+    "set_aside": lambda step, read, state: state.errors(),
+}

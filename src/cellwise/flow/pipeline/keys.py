@@ -33,22 +33,37 @@ def listing_digest(folder: Path) -> str:
 
     Links to folders are followed, each folder once.
     """
-    seen = hashlib.sha256()
     if not folder.is_dir():
         return ""
+    seen = hashlib.sha256()
     visited = {_place(folder)}
-    for base, folders, files in os.walk(folder, followlinks=True):
-        # The walk goes on with what is left in this list.
-        folders[:] = [name for name in sorted(folders) if _is_new(Path(base) / name, visited)]
-        for name in sorted(files):
-            path = Path(base) / name
+    waiting = [(str(folder), "")]
+    while waiting:
+        base, place = waiting.pop()
+        files, folders = _entries(base)
+        for entry in files:
             try:
-                facts = path.stat()
+                facts = entry.stat()
             except OSError:
                 continue
-            place = os.path.relpath(path, folder)
-            seen.update(f"{place}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode(errors="replace"))
+            line = f"{place}{entry.name}\0{facts.st_size}\0{facts.st_mtime_ns}\n"
+            seen.update(line.encode(errors="replace"))
+        new = [entry for entry in folders if _is_new(Path(entry.path), visited)]
+        # The last one is walked first: down into each folder, in the order of their names.
+        waiting += [(entry.path, f"{place}{entry.name}/") for entry in reversed(new)]
     return seen.hexdigest()[:24]
+
+
+def _entries(folder: str) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[str]]]:
+    """Files and folders by name; none of either where the folder cannot be looked into."""
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except OSError:
+        return [], []
+    folders = [entry for entry in entries if entry.is_dir()]
+    inner = {entry.name for entry in folders}
+    return [entry for entry in entries if entry.name not in inner], folders
 
 
 def frame_digest(frame: pl.DataFrame) -> str:
@@ -59,10 +74,10 @@ def frame_digest(frame: pl.DataFrame) -> str:
 def file_keys(sites: pl.DataFrame) -> dict[str, str]:
     """One key per site from what `sites.parquet` says of its files."""
     columns = ["channel", "role", "paths", "plane", "colour", "size", "mtime_ns"]
-    return {
-        str(site): frame_digest(rows.select(columns))
-        for (site,), rows in sites.group_by("site_id", maintain_order=True)
-    }
+    rows: dict[str, list[list[str]]] = {}
+    for site, *values in sites.select("site_id", *columns).iter_rows():
+        rows.setdefault(site, []).append([str(value) for value in values])
+    return {site: digest(columns, entries) for site, entries in rows.items()}
 
 
 def combine(keys: Iterable[str]) -> str:

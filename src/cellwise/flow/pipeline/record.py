@@ -8,14 +8,14 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from cellwise import __version__
+from cellwise.flow.pipeline.inputs import content_path
 from cellwise.flow.pipeline.keys import file_digest
 from cellwise.flow.pipeline.state import Request, State
 from cellwise.store.atomic import write_text
-from cellwise.store.run.folder import FORMAT_VERSION, RunFolder, read_json
+from cellwise.store.run.folder import FORMAT_VERSION, RunFolder
 
 _LIBRARIES = ("numpy", "scikit-image", "opencv-python-headless", "torch", "lightning", "timm")
 QUARANTINE_COLUMNS = ("path", "stage", "code", "reason", "remedy")
@@ -26,11 +26,14 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def opening_record(request: Request, listing: str) -> dict[str, Any]:
-    """The part of `run.json` that is known before any work; `listing` is the folder's digest."""
-    first = {step.kind: step.options for step in reversed(request.recipe.steps)}
-    labels = first.get("read", {}).get("labels") or None
-    masks = first.get("segment", {}).get("masks") or None
+def opening_record(request: Request, listing: str, earlier: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of `run.json` that is known before any work.
+
+    Args:
+        request: What was asked for.
+        listing: Digest of the image folder.
+        earlier: The record of the run before, empty for a new folder.
+    """
     return {
         "format_version": FORMAT_VERSION,
         "status": "running",
@@ -42,9 +45,7 @@ def opening_record(request: Request, listing: str) -> dict[str, Any]:
         "inputs": {
             "folder": str(request.folder),
             "listing_sha256": listing,
-            "labels": labels,
-            "labels_sha256": file_digest(Path(labels)) if labels else None,
-            "masks": masks,
+            **_input_files(request, earlier.get("inputs") or {}),
             "fitted": str(request.fitted) if request.fitted else None,
         },
         "recipe": {
@@ -55,6 +56,7 @@ def opening_record(request: Request, listing: str) -> dict[str, Any]:
                     "kind": step.kind,
                     "name": step.name,
                     "needs": list(step.needs),
+                    "version": step.spec.version,
                     "options": step.options,
                 }
                 for step in request.recipe.steps
@@ -62,12 +64,30 @@ def opening_record(request: Request, listing: str) -> dict[str, Any]:
         },
         "seed": request.seed,
         "device": request.device,
+        "keyed_device": request.keyed_device or request.device,
         "workers": request.workers,
+        "engine": request.engine,
         "versions": {"python": platform.python_version(), **_library_versions()},
         "platform": f"{platform.system()} {platform.machine()} {sys.implementation.name}",
         "steps": [],
         "counts": {},
     }
+
+
+def _input_files(request: Request, earlier: Mapping[str, Any]) -> dict[str, Any]:
+    """Files and folders outside the run that options name, files with a digest of their bytes."""
+    found: dict[str, Any] = {}
+    for step in request.recipe.steps:
+        for content in step.spec.contents:
+            if not content.recorded or found.get(content.option):
+                continue
+            path = content_path(content, step)
+            found[content.option] = str(path) if path else None
+            if content.what == "file":
+                # A file that is gone since still counts by what it held.
+                known = earlier.get(f"{content.option}_sha256")
+                found[f"{content.option}_sha256"] = (file_digest(path) or known) if path else None
+    return found
 
 
 def write_record(run: RunFolder, record: dict[str, Any]) -> None:
@@ -96,10 +116,9 @@ def changed_options(before: dict[str, Any] | None, after: dict[str, Any]) -> lis
 
 def quarantine_rows(state: State) -> list[dict[str, str]]:
     """Every input that is set aside: sites that reading refused, and errors of later steps."""
-    reading = read_json(state.run.reading) if state.run.reading.is_file() else {}
     rows = [
         {"stage": "read", **{key: str(problem.get(key) or "") for key in _problem_keys()}}
-        for problem in reading.get("problems", [])
+        for problem in state.reading().get("problems", [])
         if problem.get("set_aside")
     ]
     folder = f"{state.request.folder}/"

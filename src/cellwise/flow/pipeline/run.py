@@ -2,19 +2,18 @@
 
 import errno
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
-from cellwise.errors import CellwiseError, Interrupted, PreflightError, StorageError
-from cellwise.flow.engines.local import Workers
+from cellwise.errors import CellwiseError, Interrupted, StorageError
+from cellwise.flow.engines import Engine, engines
+from cellwise.flow.pipeline.checks import check_request
 from cellwise.flow.pipeline.events import EventLog, Listener, Silent
 from cellwise.flow.pipeline.keys import listing_digest
 from cellwise.flow.pipeline.leftovers import sweep
 from cellwise.flow.pipeline.lock import locked
-from cellwise.flow.pipeline.preflight import check_request, require_masks
 from cellwise.flow.pipeline.record import (
     changed_options,
     earlier_options,
@@ -25,13 +24,15 @@ from cellwise.flow.pipeline.record import (
     write_record,
 )
 from cellwise.flow.pipeline.site_step import run_site_step
-from cellwise.flow.pipeline.state import Request, State, step_module
+from cellwise.flow.pipeline.state import Request, State
 from cellwise.flow.pipeline.stop import Stopped, stop_was_asked
 from cellwise.flow.pipeline.table_step import run_table_step
+from cellwise.flow.plan import what_is_redone
+from cellwise.flow.recipe.kinds import step_module
+from cellwise.flow.recipe.references import named_steps
 from cellwise.flow.recipe.resolve import Step
-from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.folder import RunFolder
 
-FITTING = ("split", "label", "train")
 # What the machine is to blame for: a full, failing, vanished or read-only disk, too few handles.
 _OUTSIDE = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
@@ -61,13 +62,15 @@ def run_pipeline(request: Request, listener: Listener | None = None) -> Outcome:
     """
     earlier = check_request(request)
     run = RunFolder(request.out)
-    with locked(request.out), Workers(request.workers) as workers:
+    engine: Engine = engines.build({"name": request.engine, "workers": request.workers})
+    with locked(request.out), engine:
         if earlier.get("status") != "done":
             sweep(request.out)
-        listing = listing_digest(request.folder)
-        before = earlier_options(earlier)
-        state = State(request, listener or Silent(), run, workers, listing, before=before)
-        record = opening_record(request, listing)
+        listing = request.listing or listing_digest(request.folder)
+        state = State(request, listener or Silent(), run, engine, listing, earlier)
+        record = opening_record(request, listing, earlier)
+        for sentence in what_is_redone(earlier, request.recipe, listing):
+            state.listener.message(sentence)
         write_record(run, record)
         _recorded(state, record)
     rows = record["counts"]["quarantined"]
@@ -103,76 +106,80 @@ def _recorded(state: State, record: dict[str, Any]) -> None:
             "same command again.",
         ) from error
     finally:
-        state.workers.stop()
+        state.engine.stop()
         state.listener.ended(status)
         _close(state, record, status=status, started=started, log=log)
 
 
 def _steps(state: State, record: dict[str, Any], log: EventLog) -> None:
-    passed_over: set[str] = set()
-    for listed in state.request.recipe.steps:
-        if state.request.fitted is not None and listed.kind in FITTING:
-            continue
-        lacking = _lacking_roles(listed, state)
-        if lacking:
-            passed_over.add(listed.name)
-            state.listener.message(
-                f"{listed.title}: passed over, no channel shows {', '.join(lacking)}"
-            )
-            continue
-        step = _without_control(listed, passed_over)
-        if step_module(step.kind).UNIT != "site":
+    before = earlier_options(state.earlier)
+    known = False
+    for step in _not_passed_over(state):
+        if step.spec.grain != "site":
             # A training needs the memory and the cores.
-            state.workers.stop()
-        facts = _one_step(step, state)
+            state.engine.stop()
+        options = "; ".join(changed_options(before.get(f"{step.kind}-{step.name}"), step.options))
+        facts = _one_step(step, state, options)
         state.facts.append(facts)
         record["steps"] = state.facts
         log.write(event="step", time=now(), **facts)
-        if step.kind == "read" or step.kind == "cells":
-            write_quarantine(state.run, quarantine_rows(state))
+        write_quarantine(state.run, quarantine_rows(state))
         write_record(state.run, {**record, "counts": _counts(state)})
-        if step.kind == "read":
-            _require_labels(state)
-            require_masks(state)
+        if not known and state.run.sites.is_file():
+            known = True
+            _check_sites(state)
 
 
-def _require_labels(state: State) -> None:
-    """Refuse to segment a whole folder for a recipe that then has nothing to learn from.
+def _not_passed_over(state: State) -> Iterator[Step]:
+    """The steps that this run does, in order.
 
-    Raises:
-        PreflightError: The recipe learns, and no usable field has a label.
+    Passed over is what fits something where a finished run is applied, what needs a channel that no
+    image shows, and what reads of a step that was itself passed over.
     """
-    if state.request.fitted is not None or not state.request.recipe.of_kind("train"):
-        return
-    sites = state.sites()
-    if sites.filter(pl.col("labels").is_not_null()).is_empty():
-        said = read_json(state.run.reading).get("labels_file") or "no labels were given"
-        raise PreflightError(
-            f"The recipe {state.request.recipe.name} learns from labels, and none of the "
-            f"{sites['site_id'].n_unique()} usable fields has one ({said}). Give --labels, mend "
-            "its key or label column, or take --recipe segment-only."
-        )
+    passed_over: set[tuple[str, str]] = set()
+    for listed in state.request.recipe.steps:
+        if state.request.fitted is not None and listed.spec.fits:
+            continue
+        roles = _lacking_roles(listed, state)
+        step, gone = _without(listed, passed_over)
+        if roles or gone:
+            passed_over |= {(noun.name, listed.name) for noun in listed.spec.writes}
+            why = f"no channel shows {', '.join(roles)}" if roles else f"it reads of {gone}"
+            state.listener.message(f"{listed.title}: passed over, {why}")
+            continue
+        yield step
 
 
 def _lacking_roles(step: Step, state: State) -> list[str]:
     """The roles that a step needs and no channel of this run has."""
     if not step.needs:
         return []
-    roles = {channel["role"] for channel in read_json(state.run.reading)["channels"]}
+    roles = {channel["role"] for channel in state.reading()["channels"]}
     return [role for role in step.needs if role not in roles]
 
 
-def _without_control(step: Step, passed_over: set[str]) -> Step:
-    """The step without a negative control that could not be made."""
-    if step.options.get("negative_control") not in passed_over:
-        return step
-    return replace(step, options={**step.options, "negative_control": ""})
+def _without(step: Step, passed_over: set[tuple[str, str]]) -> tuple[Step, str]:
+    """The step without optional reads of steps that were passed over, and what it cannot miss."""
+    for read in step.spec.reads:
+        for option, name in named_steps(step, read):
+            if (read.noun.root, name) not in passed_over:
+                continue
+            if not read.optional:
+                return step, name
+            step = replace(step, options={**step.options, option: ""})
+    return step, ""
 
 
-def _one_step(step: Step, state: State) -> dict[str, Any]:
-    before = state.before.get(f"{step.kind}-{step.name}")
-    options = "; ".join(changed_options(before, step.options))
-    if step_module(step.kind).UNIT == "site":
+def _check_sites(state: State) -> None:
+    """Refuse to segment a whole folder for steps that then have nothing to work on."""
+    for step in state.request.recipe.steps:
+        check = getattr(step_module(step.kind), "check_sites", None)
+        if check is not None and not (state.request.fitted and step.spec.fits):
+            check(state.request.job(step, ""))
+
+
+def _one_step(step: Step, state: State, options: str) -> dict[str, Any]:
+    if step.spec.grain == "site":
         return run_site_step(step, state=state, options=options)
     return run_table_step(step, state=state, options=options)
 
@@ -195,11 +202,11 @@ def _close(
 
 
 def _counts(state: State) -> dict[str, Any]:
+    headline = {step.title: step.spec.headline for step in state.request.recipe.steps}
     merged: dict[str, Any] = {}
     for facts in state.facts:
-        if facts["kind"] == "read":
-            merged["sites"] = facts["counts"].get("sites", 0)
-        if facts["kind"] == "cells":
-            merged["cells"] = facts["counts"].get("cells", 0)
+        kind, name = facts["kind"], facts["name"]
+        title = kind if kind == name else f"{kind} {name}"
+        merged.update({word: facts["counts"].get(word, 0) for word in headline[title]})
     merged["quarantined"] = len(quarantine_rows(state))
     return merged

@@ -1,16 +1,31 @@
 """Runs a per-site step: only the sites whose key has no record yet, then the merge."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol, cast
 
-from cellwise.domain.steps import Job
+from cellwise.domain.records import Site
+from cellwise.domain.steps import Finished, Job, SiteRecord
+from cellwise.errors import InputError
 from cellwise.flow.pipeline.done import TABLE, Done, from_site
-from cellwise.flow.pipeline.inputs import base_key, site_keys
+from cellwise.flow.pipeline.inputs import base_key, finish_key, former_key, site_keys
 from cellwise.flow.pipeline.keys import combine
+from cellwise.flow.pipeline.outputs import outputs_there, step_facts
 from cellwise.flow.pipeline.reasons import may_have_passed, why_sites
-from cellwise.flow.pipeline.state import State, log_name, site_module
+from cellwise.flow.pipeline.state import State, log_name
+from cellwise.flow.recipe.kinds import step_module
 from cellwise.flow.recipe.resolve import Step
+
+
+class SiteStep(Protocol):
+    """The module of a step that works site by site."""
+
+    def work(self, units: list[Site], context: Job) -> list[SiteRecord]:
+        """Do a batch of sites."""
+
+    def finish(self, job: Job, finished: dict[str, Finished]) -> dict[str, Any]:
+        """Merge the results of all sites; returns counts."""
 
 
 def run_site_step(step: Step, *, state: State, options: str) -> dict[str, Any]:
@@ -19,7 +34,8 @@ def run_site_step(step: Step, *, state: State, options: str) -> dict[str, Any]:
     keys = site_keys(step, state=state)
     state.site_keys[log_name(step)] = keys
     log = state.log(log_name(step))
-    job = state.job(step, base_key(step, state=state))
+    job = state.request.job(step, base_key(step, state=state))
+    _take_over(keys, step=step, state=state)
     done = _finished(keys, job=job, step=step, state=state)
     todo = sorted(site for site in keys if site not in done)
     if todo:
@@ -34,39 +50,82 @@ def run_site_step(step: Step, *, state: State, options: str) -> dict[str, Any]:
         state.listener.step_finished(step.title, seconds=seconds, counts=counts)
     else:
         state.listener.step_reused(step.title, counts=counts)
-    return {
-        "name": step.name,
-        "kind": step.kind,
-        "key": combine(keys[site] for site in sorted(keys)),
-        "seconds": round(seconds, 3),
-        "counts": counts,
-        "state": "done" if todo or merged else "reused",
-    }
+    return step_facts(
+        step,
+        key=combine(keys[site] for site in sorted(keys)),
+        seconds=seconds,
+        counts=counts,
+        state="done" if todo or merged else "reused",
+    )
+
+
+def _take_over(keys: dict[str, str], *, step: Step, state: State) -> None:
+    """Records of a step that worked on whole tables when this run was made, as those of sites."""
+    log = state.log(log_name(step))
+    record = log.latest.get(TABLE)
+    if step.spec.former is None or record is None or not record.key or len(log.latest) > 1:
+        return
+    if record.key != former_key(step, state=state):
+        return
+    if not outputs_there(step, state=state, counts=record.counts):
+        return
+    taken = [Done(site, key) for site, key in sorted(keys.items())]
+    key = _merge_key(keys, taken, step=step, state=state)
+    log.append([*taken, Done(TABLE, key, record.counts)])
 
 
 def _finished(keys: dict[str, str], *, job: Job, step: Step, state: State) -> set[str]:
     """The sites whose result under the current key lies on disk, or which stay set aside."""
     latest = state.log(log_name(step)).latest
     current = {site: r for site, r in latest.items() if keys.get(site) == r.key}
-    good = {site: record.shard for site, record in current.items() if record.error is None}
+    good = {s: Finished(r.shard, r.counts) for s, r in current.items() if r.error is None}
     aside = {site for site, r in current.items() if r.error is not None and not may_have_passed(r)}
-    present = getattr(site_module(step.kind), "present", None)
+    present = getattr(step_module(step.kind), "present", None)
     return aside | set(good if present is None else present(job, good))
 
 
 def _do_sites(todo: list[str], keys: dict[str, str], *, step: Step, job: Job, state: State) -> None:
-    module = site_module(step.kind)
-    size = max(1, min(module.BATCH, -(-len(todo) // max(1, 4 * job.workers))))
+    module = cast("SiteStep", step_module(step.kind))
+    most = _at_once(step, state=state)
+    size = max(1, min(step.spec.batch, -(-len(todo) // max(1, 4 * most))))
     groups = [todo[start : start + size] for start in range(0, len(todo), size)]
-    batches = [(group, replace(job, key=combine(keys[site] for site in group))) for group in groups]
+    shards = [combine(keys[site] for site in group) for group in groups]
+
+    def batches() -> Iterator[tuple[list[Site], Job]]:
+        for sites, shard in zip(state.batches(todo, size), shards, strict=True):
+            yield sites, replace(job, key=shard)
+
     log = state.log(log_name(step))
     finished = 0
-    for (group, batch_job), records in zip(
-        batches, state.workers.map(module.work, batches), strict=True
-    ):
-        log.append([from_site(r, keys[r.site_id], batch_job.key) for r in records])
+    results = state.engine.map(module.work, batches(), lost=_lost, most=most)
+    for group, shard, records in zip(groups, shards, results, strict=True):
+        log.append([from_site(r, keys[r.site_id], shard) for r in records])
         finished += len(group)
         state.listener.step_advanced(finished, total=len(todo), note=group[-1])
+
+
+def _at_once(step: Step, *, state: State) -> int:
+    """Workers side by side; fewer where each takes several processor threads, one on a GPU."""
+    if step.spec.device and state.request.device != "cpu":
+        return 1
+    threads = int(step.options.get(step.spec.threads, 1)) if step.spec.threads else 1
+    return max(1, state.engine.workers // threads)
+
+
+def _lost(site: Site) -> SiteRecord:
+    error = InputError(
+        "The worker process died on this site (most often: out of memory).",
+        code="worker_died",
+        remedy="Give fewer --workers or more memory, then run again.",
+        path=site.id,
+    )
+    return SiteRecord(site.id, error=error)
+
+
+def _merge_key(keys: dict[str, str], good: list[Done], *, step: Step, state: State) -> str:
+    parts = [f"{record.site} {keys[record.site]} {record.shard}" for record in good]
+    extra = finish_key(step, state=state)
+    return combine([*parts, extra] if extra else parts)
 
 
 def _merge(
@@ -74,14 +133,19 @@ def _merge(
 ) -> tuple[dict[str, Any], bool]:
     """Counts of the step, and whether its tables had to be written for them."""
     log = state.log(log_name(step))
-    good = {site: log.latest[site].shard for site in sorted(keys) if log.latest[site].error is None}
-    key = combine(f"{site} {keys[site]} {shard}" for site, shard in good.items())
+    good = [log.latest[site] for site in sorted(keys) if log.latest[site].error is None]
+    key = _merge_key(keys, good, step=step, state=state)
     record = log.latest.get(TABLE)
-    output = state.run.pixels if step.kind == "segment" else state.run.cells
     aside = len(keys) - len(good)
-    if record is not None and record.key == key and output.is_file():
+    if (
+        record is not None
+        and record.key == key
+        and outputs_there(step, state=state, counts=record.counts)
+    ):
         return {**record.counts, "set_aside": aside}, False
     log.void({TABLE: key})
-    counts = {**site_module(step.kind).finish(job, good), "set_aside": aside}
+    module = cast("SiteStep", step_module(step.kind))
+    finished = {record.site: Finished(record.shard, record.counts) for record in good}
+    counts = {**module.finish(job, finished), "set_aside": aside}
     log.append([Done(TABLE, key, counts)])
     return counts, True

@@ -1,20 +1,25 @@
 """What one running pipeline knows: the request, the folder, the records of each step."""
 
-import importlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, TypeVar
 
 import polars as pl
 
-from cellwise.domain.steps import Job, Report, SiteRecord
-from cellwise.domain.tables import SITES
-from cellwise.flow.engines.local import Workers
+from cellwise.domain.records import Site
+from cellwise.domain.steps import Job
+from cellwise.domain.tables import FOLDS, SITES
+from cellwise.flow.engines import Engine
 from cellwise.flow.pipeline.done import Done, DoneLog
 from cellwise.flow.pipeline.events import Listener
+from cellwise.flow.pipeline.keys import digest, file_keys, frame_digest
 from cellwise.flow.recipe.resolve import Recipe, Step
-from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.sites import sites_of
 from cellwise.store.run.tables import read_table
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +32,13 @@ class Request:
         recipe: The checked recipe.
         seed: Root of all randomness.
         device: `cpu` or `cuda`.
+        keyed_device: The device that keys name, where the run began on another; else empty.
         workers: Processes for per-site steps.
+        engine: The engine that works on them, a part of `flow.engines`.
         fitted: A finished run whose models and decisions are applied instead of training.
         command: The words that started the run, for the record.
+        listing: Digest of the image folder where planning made it already; else empty.
+        prepared: What planning found already, by the title of the step that would find it again.
     """
 
     folder: Path
@@ -37,48 +46,27 @@ class Request:
     recipe: Recipe
     seed: int = 0
     device: str = "cpu"
+    keyed_device: str = ""
     workers: int = 1
+    engine: str = "local"
     fitted: Path | None = None
     command: tuple[str, ...] = ()
+    listing: str = ""
+    prepared: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
-
-class SiteStepModule(Protocol):
-    """A step that works site by site."""
-
-    VERSION: int
-    UNIT: str
-    BATCH: int
-
-    def work(self, site_ids: list[str], job: Job) -> list[SiteRecord]:
-        """Do a batch of sites."""
-
-    def finish(self, job: Job, shards: dict[str, str]) -> dict[str, Any]:
-        """Merge the results of all sites; `shards` maps each site to the key of its batch."""
-
-
-class TableStepModule(Protocol):
-    """A step that works on whole tables."""
-
-    VERSION: int
-    UNIT: str
-
-    def work(self, job: Job, report: Report) -> dict[str, Any]:
-        """Do it all."""
-
-
-def site_module(kind: str) -> SiteStepModule:
-    """The step module of a stage that works site by site."""
-    return cast("SiteStepModule", step_module(kind))
-
-
-def table_module(kind: str) -> TableStepModule:
-    """The step module of a stage that works on tables."""
-    return cast("TableStepModule", step_module(kind))
-
-
-def step_module(kind: str) -> Any:
-    """The step module of a stage."""
-    return importlib.import_module(f"cellwise.stages.{kind}.step")
+    def job(self, step: Step, key: str) -> Job:
+        """The job of a step under this key."""
+        return Job(
+            run=self.out,
+            images=self.folder,
+            name=step.name,
+            options=step.options,
+            key=key,
+            seed=self.seed,
+            device=self.device,
+            workers=self.workers,
+            fitted=self.fitted,
+        )
 
 
 @dataclass(slots=True)
@@ -88,12 +76,13 @@ class State:
     request: Request
     listener: Listener
     run: RunFolder
-    workers: Workers
+    engine: Engine
     listing: str = ""
+    earlier: dict[str, Any] = field(default_factory=dict)
     logs: dict[str, DoneLog] = field(default_factory=dict)
     site_keys: dict[str, dict[str, str]] = field(default_factory=dict)
     facts: list[dict[str, Any]] = field(default_factory=list)
-    before: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _kept: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 
     def log(self, name: str) -> DoneLog:
         """The completion records of the step of this name."""
@@ -101,30 +90,85 @@ class State:
             self.logs[name] = DoneLog(self.run.done / f"{name}.jsonl")
         return self.logs[name]
 
+    def earlier_digest(self, option: str) -> str:
+        """The digest of an input file as the run before recorded it; empty for none."""
+        return str((self.earlier.get("inputs") or {}).get(f"{option}_sha256") or "")
+
     def sites(self) -> pl.DataFrame:
         """Rows of `sites.parquet` whose files could be read."""
-        return read_table(self.run.sites, SITES).filter(pl.col("status") == "ok")
+        return self._once("sites", self.run.sites, self._read_sites)
 
-    def active(self, kind: str) -> list[str]:
-        """Ids of the sites that every step of `kind` has finished without an error, sorted."""
-        names = [log_name(step) for step in self.request.recipe.of_kind(kind)]
-        keys = self.site_keys.get(names[0], {}) if names else {}
-        latest = self.log(names[0]).latest if names else {}
-        return sorted(site for site, key in keys.items() if _is_good(latest.get(site), key))
+    def batches(self, site_ids: Sequence[str], size: int) -> Iterator[list[Site]]:
+        """These sites as objects, some at a time: a batch carries what its worker needs."""
+        frame = self.sites()
+        places = self._once("places", self.run.sites, self._places)
+        for start in range(0, len(site_ids), size):
+            some = site_ids[start : start + size]
+            rows = [row for site in some for row in range(*places[site])]
+            yield sites_of(frame[rows])
 
-    def job(self, step: Step, key: str) -> Job:
-        """The job of a step under this key."""
-        return Job(
-            run=self.request.out,
-            images=self.request.folder,
-            name=step.name,
-            options=step.options,
-            key=key,
-            seed=self.request.seed,
-            device=self.request.device,
-            workers=self.request.workers,
-            fitted=self.request.fitted,
-        )
+    def active_keys(self, step: Step) -> dict[str, str]:
+        """The key of every site that a site step has finished without an error."""
+        keys = self.site_keys.get(log_name(step), {})
+        latest = self.log(log_name(step)).latest if keys else {}
+        return {site: key for site, key in keys.items() if _is_good(latest.get(site), key)}
+
+    def file_keys(self) -> dict[str, str]:
+        """A key per usable site from what `sites.parquet` says of its files."""
+        return self._once("file keys", self.run.sites, lambda: file_keys(self.sites()))
+
+    def labelled(self) -> set[str]:
+        """The usable sites that have a label."""
+        frame = self.sites().filter(pl.col("labels").is_not_null())
+        return set(frame["site_id"].unique().to_list())
+
+    def site_facts_digest(self) -> str:
+        """What tables of sites say beside their files: part, labels, metadata."""
+
+        def facts() -> str:
+            frame = self.sites()
+            metadata = [name for name in frame.columns if name.startswith("Metadata_")]
+            columns = ("site_id", "part", "labels", *metadata)
+            return frame_digest(frame.select(columns).unique().sort("site_id"))
+
+        return self._once("site facts", self.run.sites, facts)
+
+    def field_labels_digest(self) -> str:
+        """The labels of fields that have one."""
+
+        def labels() -> str:
+            frame = self.sites().filter(pl.col("labels").is_not_null())
+            return frame_digest(frame.select("site_id", "part", "labels").unique().sort("site_id"))
+
+        return self._once("field labels", self.run.sites, labels)
+
+    def folds(self) -> dict[str, Any]:
+        """The fold of every site that has one."""
+        if not self.run.folds.is_file():
+            return {}
+
+        def read() -> dict[str, Any]:
+            frame = read_table(self.run.folds, FOLDS).filter(pl.col("fold").is_not_null())
+            return dict(frame.select("site_id", "fold").iter_rows())
+
+        return self._once("folds", self.run.folds, read)
+
+    def labelled_folds_digest(self) -> str:
+        """Folds and groups of labelled sites; empty where there are no folds."""
+        if not self.run.folds.is_file():
+            return ""
+        frame = read_table(self.run.folds, FOLDS)
+        return frame_digest(frame.filter(pl.col("site_id").is_in(list(self.labelled()))))
+
+    def classes_digest(self) -> str:
+        """The class list of the folder: the order of every vector of labels and scores."""
+        return digest(self.reading().get("classes")) if self.run.reading.is_file() else ""
+
+    def reading(self) -> dict[str, Any]:
+        """The content of `reading.json`; empty before there is one."""
+        if not self.run.reading.is_file():
+            return {}
+        return self._once("reading", self.run.reading, lambda: read_json(self.run.reading))
 
     def errors(self) -> list[tuple[str, dict[str, str]]]:
         """Stage and error of every site that a step set aside, for the current keys."""
@@ -132,11 +176,31 @@ class State:
         for step in self.request.recipe.steps:
             keys = self.site_keys.get(log_name(step), {})
             latest = self.log(log_name(step)).latest if keys else {}
-            for site in sorted(keys):
-                record = latest.get(site)
-                if record and record.key == keys[site] and record.error is not None:
+            aside = [(site, record) for site, record in latest.items() if record.error is not None]
+            for site, record in sorted(aside, key=lambda entry: entry[0]):
+                if record.error is not None and keys.get(site) == record.key:
                     found.append((step.kind, record.error))
         return found
+
+    def _read_sites(self) -> pl.DataFrame:
+        return read_table(self.run.sites, SITES).filter(pl.col("status") == "ok")
+
+    def _places(self) -> dict[str, tuple[int, int]]:
+        """First row and the one after the last of every site; the table is sorted by site."""
+        counts = self.sites().group_by("site_id", maintain_order=True).len()
+        ends = counts["len"].cum_sum().to_list()
+        starts = [0, *ends[:-1]]
+        return dict(zip(counts["site_id"].to_list(), zip(starts, ends, strict=True), strict=True))
+
+    def _once(self, name: str, file: Path, make: Callable[[], Value]) -> Value:
+        """What was made from a file, until the file changes."""
+        facts = file.stat()
+        stamp = (facts.st_ino, facts.st_size, facts.st_mtime_ns)
+        kept = self._kept.get(name)
+        if kept is None or kept[0] != stamp:
+            self._kept[name] = kept = (stamp, make())
+        value: Value = kept[1]
+        return value
 
 
 def log_name(step: Step) -> str:

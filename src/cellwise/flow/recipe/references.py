@@ -1,60 +1,118 @@
-"""What steps name of earlier steps, and whether the two fit."""
+"""What steps read of earlier steps: whether it is there, whether it fits, who writes it."""
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from cellwise.domain.nouns import PROVIDED
+from cellwise.domain.specs import Noun, Read
 from cellwise.errors import BadOption
-from cellwise.registry import Registry, did_you_mean, split_spec
+from cellwise.flow.recipe.kinds import spec_of, writers_of
+from cellwise.registry import did_you_mean
 
 if TYPE_CHECKING:
     from cellwise.flow.recipe.resolve import Step
 
-# What a step names of earlier steps: option -> kind of the step that must come before.
-REFERENCES = {
-    "label": {"from": "score"},
-    "train": {"labels": "label", "start": "train"},
-    "score": {"model": "train"},
-    "decide": {"from": "score", "field": "score"},
-}
-_SEEN = {"crops": "crops of cells", "fields": "whole fields"}
+_PROVIDED = {noun.name for noun in PROVIDED}
 
 
 def check_references(steps: "tuple[Step, ...]") -> None:
-    """Refuse names of steps that do not come before, and scorers of models that see other pixels.
+    """Refuse reads of what no step before writes, and one thing written twice.
 
     Raises:
         BadOption: With both steps named.
     """
-    before: dict[str, dict[str, Step]] = {}
+    before: list[Step] = []
+    written: dict[str, Step] = {}
     for step in steps:
-        for option, kind in REFERENCES.get(step.kind, {}).items():
-            for name in _names(step, option, kind):
-                known = before.get(kind, {})
-                if name and name not in known:
-                    raise BadOption(
-                        f"Step {step.name!r}: {option}: {name!r} is no {kind} step before it."
-                        f"{did_you_mean(name, list(known))}"
-                    )
-        if step.kind == "score":
-            _check_scorer(step, before["train"][step.options["model"]])
-        before.setdefault(step.kind, {})[step.name] = step
+        named: dict[str, Any] = {}
+        for read in step.spec.reads:
+            named.update(_check_read(step, read, before))
+        try:
+            step.checked.check_named(named)
+        except BadOption as error:
+            raise BadOption(f"Step {step.name!r}: {error}") from error
+        for noun in step.spec.writes:
+            place = place_of(noun, step)
+            if place in written:
+                raise BadOption(
+                    f"Steps {written[place].title!r} and {step.title!r} both write {place}; leave "
+                    "one out."
+                )
+            written[place] = step
+        before.append(step)
 
 
-def _names(step: "Step", option: str, kind: str) -> list[str]:
-    value: Any = step.options.get(option)
-    names = [value] if isinstance(value, str) else value or []
-    if not isinstance(names, list | tuple) or not all(isinstance(n, str) for n in names):
-        raise BadOption(f"Step {step.name!r}: {option} names {kind} steps, not {value!r}.")
-    return list(names)
+def named_steps(step: "Step", read: Read) -> Iterator[tuple[str, str]]:
+    """Option and name of every earlier step that a read names; none for a read that names none.
+
+    Raises:
+        BadOption: The option holds no names.
+    """
+    for option in read.by:
+        value = step.options.get(option)
+        names = [value] if isinstance(value, str) else value or []
+        if not isinstance(names, list | tuple) or not all(isinstance(n, str) for n in names):
+            kind = " or ".join(writers_of(read.noun.root))
+            raise BadOption(f"Step {step.name!r}: {option} names {kind} steps, not {value!r}.")
+        yield from ((option, name) for name in names if name)
 
 
-def _check_scorer(step: "Step", model: "Step") -> None:
-    """Parts say in their source what they look at, so nothing is imported and no hour is lost."""
-    scorer, _ = split_spec(step.options["by"])
-    task, _ = split_spec(model.options["task"])
-    looks = set(Registry("scorer", "cellwise.stages.score").page(scorer).needs) & set(_SEEN)
-    learned = set(Registry("task", "cellwise.parts.tasks").page(task).needs) & set(_SEEN)
-    if looks and learned and not looks & learned:
+def place_of(noun: Noun, step: "Step") -> str:
+    """The files of a noun that this step writes, below the run folder."""
+    return named_place(noun, step.name, kind=step.kind)
+
+
+def named_place(noun: Noun, name: str, *, kind: str) -> str:
+    """The files of a noun that the step of this name writes."""
+    suffix = "" if name == kind else f"_{name}"
+    return noun.place.replace("{name}", name).replace("{suffix}", suffix)
+
+
+def writer(noun: Noun, steps: "tuple[Step, ...] | list[Step]", name: str = "") -> "Step | None":
+    """The step that writes a noun (that of this name where one is given); the last one before."""
+    fitting = [s for s in steps if noun.root in {one.name for one in s.spec.writes}]
+    chosen = [s for s in fitting if not name or s.name == name]
+    return chosen[-1] if chosen else None
+
+
+def uses(step: "Step", read: Read) -> bool:
+    """Whether the step's options make this read happen."""
+    return not read.when or bool(step.options.get(read.when))
+
+
+def _check_read(step: "Step", read: Read, before: "list[Step]") -> Mapping[str, Any]:
+    if read.by:
+        return dict(_check_named(step, read, before))
+    if read.optional or read.noun.name in _PROVIDED or not uses(step, read):
+        return {}
+    if writer(read.noun, before) is None:
+        kinds = writers_of(read.noun.root)
+        if not kinds:
+            raise BadOption(
+                f"Step {step.title!r} reads {read.noun.root!r}, which no step of any kind writes."
+            )
         raise BadOption(
-            f"Step {step.name!r}: the scorer {scorer!r} shows {_SEEN[min(looks)]}, and model "
-            f"{model.name!r} learns {_SEEN[min(learned)]} (task {task!r})."
+            f"Step {step.title!r} reads {read.noun.root!r}, and no step before it writes that. "
+            f"Put a {' or '.join(map(repr, kinds))} step before it."
         )
+    return {}
+
+
+def _check_named(step: "Step", read: Read, before: "list[Step]") -> Iterator[tuple[str, Any]]:
+    for option, name in named_steps(step, read):
+        found = writer(read.noun, before, name)
+        if found is None:
+            kinds = writers_of(read.noun.root)
+            known = [s.name for s in before if s.kind in kinds]
+            raise BadOption(
+                f"Step {step.name!r}: {option}: {name!r} is no {' or '.join(kinds)} step before it."
+                f"{did_you_mean(name, known)}"
+            )
+        yield f"{option}: {name}", found.checked
+
+
+def references(kind: str) -> dict[str, str]:
+    """What steps of a kind name of earlier ones: option to the kind that must come before."""
+    return {
+        option: writers_of(read.noun.root)[0] for read in spec_of(kind).reads for option in read.by
+    }

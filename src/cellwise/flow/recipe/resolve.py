@@ -5,33 +5,21 @@ All names and options are checked here against the parts' own signatures, before
 
 import ast
 import hashlib
-import importlib.util
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
 from cellwise.domain.channels import ROLES
+from cellwise.domain.specs import StepOptions, StepSpec
 from cellwise.errors import BadOption, UnknownName, UsageError
+from cellwise.flow.recipe.kinds import defaults as own_defaults
+from cellwise.flow.recipe.kinds import spec_of
 from cellwise.flow.recipe.load import RawRecipe, RawStep
 from cellwise.flow.recipe.references import check_references
-from cellwise.registry import PartPage, Registry, check_options, did_you_mean, read_page, split_spec
-
-KINDS = (
-    "read",
-    "segment",
-    "cells",
-    "split",
-    "label",
-    "train",
-    "score",
-    "decide",
-    "evaluate",
-    "report",
-)
+from cellwise.registry import Registry, check_options, did_you_mean, split_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +27,16 @@ class Step:
     """One resolved step.
 
     `options` are complete, `origins` says where each value came from; the step is passed over in a
-    run whose channels lack one of the roles in `needs`.
+    run whose channels lack one of the roles in `needs`. `checked` are the options as its work reads
+    them.
     """
 
     kind: str
     name: str
     options: dict[str, Any]
     origins: dict[str, str]
+    spec: StepSpec = field(repr=False)
+    checked: StepOptions = field(repr=False)
     needs: tuple[str, ...] = ()
 
     @property
@@ -102,7 +93,7 @@ def resolve(raw: RawRecipe, settings: Mapping[str, Any] | None = None) -> Recipe
     """
     steps = list(raw.steps)
     for step in steps:
-        step_page(step.kind)
+        spec_of(step.kind)
     _unique_names(steps)
     origins: list[dict[str, str]] = [dict.fromkeys(step.options, "recipe") for step in steps]
     for source, entries in ((raw.overrides, "recipe"), (settings or {}, "command line")):
@@ -111,23 +102,6 @@ def resolve(raw: RawRecipe, settings: Mapping[str, Any] | None = None) -> Recipe
     resolved = tuple(_complete(step, origin) for step, origin in zip(steps, origins, strict=True))
     check_references(resolved)
     return Recipe(raw.name, raw.comment, resolved)
-
-
-def step_page(kind: str) -> PartPage:
-    """The options of a stage's step, read from its source.
-
-    Raises:
-        UnknownName: No such kind of step.
-    """
-    if kind not in KINDS:
-        raise UnknownName(
-            f"No step is of kind {kind!r}.{did_you_mean(kind, list(KINDS))} There is: "
-            f"{', '.join(KINDS)}."
-        )
-    found = importlib.util.find_spec(f"cellwise.stages.{kind}.step")
-    if found is None or found.origin is None:
-        raise UnknownName(f"The stage {kind!r} has no step.")
-    return read_page(kind, Path(found.origin))
 
 
 def _unique_names(steps: list[RawStep]) -> None:
@@ -157,14 +131,14 @@ def _override(
         options = steps[index].options
         if len(keys) > 1 and keys[0] not in options:
             # `train.net.width=8` speaks of the net that the step takes by itself.
-            options = {**options, keys[0]: _default(step_page(steps[index].kind), keys[0])}
+            options = {**options, keys[0]: _default(steps[index].kind, keys[0])}
         options = _placed(options, keys, value)
         steps[index] = RawStep(steps[index].kind, options)
         origins[index] = {**origins[index], keys[0]: origin}
 
 
 def _has_option(step: RawStep, option: str) -> bool:
-    return any(own.name.rstrip("_") == option for own in step_page(step.kind).options)
+    return option in _own_names(spec_of(step.kind))
 
 
 def _placed(options: dict[str, Any], keys: list[str], value: Any) -> dict[str, Any]:
@@ -181,32 +155,46 @@ def _placed(options: dict[str, Any], keys: list[str], value: Any) -> dict[str, A
 
 
 def _complete(step: RawStep, origins: dict[str, str]) -> Step:
-    page = step_page(step.kind)
+    spec = spec_of(step.kind)
     given = {key: value for key, value in step.options.items() if key not in ("as", "needs")}
     needs = _roles(step)
     what = f"Step {step.name!r}" if step.name == step.kind else f"Step {step.name!r} ({step.kind})"
-    own = {option.name.rstrip("_") for option in page.options}
-    whole = page.shelves.get("*")
+    defaults = own_defaults(spec)
+    own = _own_names(spec)
+    whole = spec.shelves.get("*")
+    rest = given
     if whole is not None:
         # The step is one part of its stage: `name` chooses it, the other options are its own.
-        part_options = {k: v for k, v in given.items() if k not in own or k == "name"}
-        name = str(given.get("name") or _default(page, "name"))
-        part = Registry(step.kind, whole).page(name)
-        defaults = {o.name: _literal(o.default) for o in part.options if not o.required}
-        check_options(f"{what}, part {name!r}", part, _without(part_options, "name"))
+        part_options = {k: v for k, v in given.items() if k not in own}
+        part = Registry(step.kind, whole).page(str(given.get("name") or defaults["name"]))
+        check_options(f"{what}, part {part.name!r}", part, part_options)
+        defaults = {
+            **{o.name: _literal(o.default) for o in part.options if not o.required},
+            **defaults,
+        }
         rest = {k: v for k, v in given.items() if k in own}
-    else:
-        defaults, rest = {}, given
-    _check_own(what, page, rest)
-    for option in page.options:
-        if not option.required:
-            defaults[option.name.rstrip("_")] = _literal(option.default)
-    options = {**defaults, **given}
-    for shelf, package in page.shelves.items():
+    _check_own(what, spec, rest)
+    options = {k: v for k, v in {**defaults, **given}.items() if v or k not in spec.late}
+    for shelf, package in spec.shelves.items():
         if shelf != "*":
             _check_shelf(what, shelf, package, options.get(shelf))
     said = {key: origins.get(key, "default") for key in options}
-    return Step(step.kind, step.name, options, said, needs)
+    return Step(step.kind, step.name, options, said, spec, _checked(step, spec, options), needs)
+
+
+def _checked(step: RawStep, spec: StepSpec, options: dict[str, Any]) -> StepOptions:
+    try:
+        return spec.options.of(options)
+    except BadOption as error:
+        # The step's own words name it; those about a type do not.
+        text = str(error)
+        if text.startswith("option "):
+            raise BadOption(f"Step {step.name!r}, {text}") from error
+        raise
+
+
+def _own_names(spec: StepSpec) -> list[str]:
+    return [field.alias or name for name, field in spec.options.model_fields.items()]
 
 
 def _roles(step: RawStep) -> tuple[str, ...]:
@@ -220,10 +208,15 @@ def _roles(step: RawStep) -> tuple[str, ...]:
     return tuple(needs)
 
 
-def _check_own(what: str, page: PartPage, options: dict[str, Any]) -> None:
-    """Options of the step itself; `from` is written `from_` in Python."""
-    known = {option.name.rstrip("_"): option.name for option in page.options}
-    check_options(what, page, {known.get(key, key): value for key, value in options.items()})
+def _check_own(what: str, spec: StepSpec, options: dict[str, Any]) -> None:
+    """Options of the step itself."""
+    known = _own_names(spec)
+    for option in options:
+        if option not in known:
+            raise BadOption(f"{what} has no option {option!r}.{did_you_mean(option, known)}")
+    for name, field_ in spec.options.model_fields.items():
+        if field_.is_required() and (field_.alias or name) not in options:
+            raise BadOption(f"{what} needs the option {(field_.alias or name)!r}.")
 
 
 def _check_shelf(what: str, option: str, package: str, value: Any) -> None:
@@ -244,12 +237,8 @@ def _check_shelf(what: str, option: str, package: str, value: Any) -> None:
             _check_shelf(what, shelf, shelf_package, inner.get(shelf))
 
 
-def _default(page: PartPage, name: str) -> Any:
-    return next((_literal(o.default) for o in page.options if o.name == name), "")
-
-
-def _without(options: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in options.items() if key != name}
+def _default(kind: str, name: str) -> Any:
+    return own_defaults(spec_of(kind)).get(name, "")
 
 
 def _literal(text: str) -> Any:

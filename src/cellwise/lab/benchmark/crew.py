@@ -5,23 +5,14 @@ up again: the pipeline's files appear whole or not at all.
 """
 
 import importlib
-import multiprocessing
-import os
-import queue
-import signal
-import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 from cellwise.errors import PreflightError
+from cellwise.flow.engines import local, tell
 from cellwise.flow.pipeline.events import Listener
 from cellwise.flow.pipeline.run import run_pipeline
 from cellwise.flow.pipeline.state import Request
@@ -29,9 +20,6 @@ from cellwise.lab.benchmark.meter import REUSED, Meter, Tell
 from cellwise.lab.benchmark.plan import Task
 
 _TRAIN = "train "
-_LISTEN = 0.2
-# Set in each process of the pool by `_prepare`; the way to tell the parent how far it is.
-_voice: list[Any] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,40 +68,29 @@ def run_tasks(tasks: Sequence[Task], setting: Setting, *, workers: int, listener
         PreflightError: A world of which something was set aside, or a process that died.
     """
     progress = Progress(tasks, listener)
-    if workers <= 1 or len(tasks) <= 1:
-        for task in tasks:
-            run_task(task, setting, partial(progress.tell, task.name))
-    else:
-        _side_by_side(tasks, setting, workers=workers, progress=progress)
+    # Each training says itself how many threads it takes.
+    with local.build(min(workers, len(tasks)), single_threaded=False) as engine:
+        batches = [([task], setting) for task in tasks]
+        for _ in engine.map(_run_there, batches, lost=_lost, heard=lambda m: progress.tell(*m)):
+            pass
     progress.end()
 
 
-def _side_by_side(
-    tasks: Sequence[Task], setting: Setting, *, workers: int, progress: Progress
-) -> None:
-    context = multiprocessing.get_context("spawn")
-    voice: Any = context.Queue()
-    held, leash = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(
-        min(workers, len(tasks)),
-        mp_context=context,
-        initializer=_prepare,
-        initargs=(held, voice),
+def _run_there(tasks: list[Task], setting: Setting) -> list[str]:
+    for task in tasks:
+        run_task(task, setting, partial(_said, task.name))
+    return [task.name for task in tasks]
+
+
+def _said(task: str, step: str, share: float) -> None:
+    tell((task, step, share))
+
+
+def _lost(task: Task) -> str:
+    raise PreflightError(
+        f"The process of task {task.name} died (most often: out of memory). Give fewer --workers "
+        "and the same command again: it goes on from here."
     )
-    try:
-        futures = [pool.submit(_run_there, task, setting) for task in tasks]
-        _follow(futures, voice, progress)
-    except BrokenProcessPool as error:
-        raise PreflightError(
-            "A process of the ladder died (most often: out of memory). Give fewer --workers and "
-            "the same command again: it goes on from here."
-        ) from error
-    finally:
-        # The processes end when the other end of this pipe closes, whatever they are doing.
-        leash.close()
-        pool.shutdown(wait=True, cancel_futures=True)
-        voice.close()
-        voice.cancel_join_thread()
 
 
 def run_task(task: Task, setting: Setting, tell: Tell) -> None:
@@ -151,36 +128,3 @@ def _warm_up(task: Task) -> None:
 def costs_path(task: Task, out: Path) -> Path:
     """The file that keeps what each step of a task took."""
     return out / "runs" / f"{task.name}.costs.jsonl"
-
-
-def _follow(futures: "list[Future[None]]", voice: Any, progress: Progress) -> None:
-    """Pass on what the processes tell until all are done, or one has failed."""
-    waiting = set(futures)
-    while waiting:
-        done, waiting = wait(waiting, timeout=_LISTEN, return_when=FIRST_EXCEPTION)
-        with suppress(queue.Empty):
-            while True:
-                progress.tell(*voice.get_nowait())
-        for future in done:
-            future.result()
-
-
-def _run_there(task: Task, setting: Setting) -> None:
-    run_task(task, setting, lambda step, share: _voice[0].put((task.name, step, share)))
-
-
-def _prepare(leash: Connection, voice: Any) -> None:
-    import cv2
-
-    # What an interrupt means is the parent's business.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(leash,), daemon=True).start()
-    cv2.setNumThreads(1)
-    _voice.append(voice)
-
-
-def _end_with(leash: Connection) -> None:
-    # Nothing is ever sent: this returns when the other end is gone.
-    with suppress(EOFError, OSError):
-        leash.recv_bytes()
-    os._exit(1)

@@ -9,11 +9,11 @@ are evaluation, export and report.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cellwise.errors import BadOption
-from cellwise.flow.recipe.references import REFERENCES
+from cellwise.flow.recipe.references import references
 from cellwise.flow.recipe.resolve import Recipe, Step
 
 FRONT = ("read", "segment", "cells", "split")
@@ -97,7 +97,7 @@ def needed_steps(row: str, recipe: Recipe) -> list[Step]:
 def built_on(step: Step) -> list[tuple[str, str]]:
     """Kind and name of the earlier steps that a step names."""
     found = []
-    for option, kind in REFERENCES.get(step.kind, {}).items():
+    for option, kind in references(step.kind).items():
         found += [(kind, name) for name in _names(step.options.get(option))]
     return found
 
@@ -108,12 +108,13 @@ def renamed(steps: list[Step]) -> list[Step]:
     result = []
     for step in steps:
         options = dict(step.options)
-        for option, kind in REFERENCES.get(step.kind, {}).items():
+        for option, kind in references(step.kind).items():
             if option in options:
                 options[option] = _translated(options[option], kind, names)
         name = f"{step.kind}-{_digest([step.kind, options, step.needs])}"
         names[step.kind, step.name] = name
-        result.append(Step(step.kind, name, options, {}, step.needs))
+        checked = step.spec.options.of(options)
+        result.append(replace(step, name=name, options=options, origins={}, checked=checked))
     return result
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from cellwise.errors import UsageError
-from cellwise.flow.pipeline.preflight import check_values
+from cellwise.flow.pipeline.checks import check_steps
+from cellwise.flow.pipeline.state import Request
 from cellwise.flow.recipe.load import RawStep, load_recipe
 from cellwise.flow.recipe.resolve import Recipe, parse_setting, resolve
 from cellwise.lab.benchmark.merge import Merged, merge
@@ -130,7 +131,7 @@ def make_plan(table: Table, *, worlds: tuple[str, ...] = (), seeds: int = 0) -> 
     merged = {name: merge(rows) for name, rows in recipes.items()}
     for parts in merged.values():
         for part in parts:
-            check_values(part.recipe)
+            check_steps(Request(Path(), Path(), part.recipe))
     return Plan(table, chosen, seeds or table.seeds, recipes, merged)
 
 

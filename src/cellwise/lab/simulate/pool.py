@@ -1,14 +1,10 @@
 """Work spread over processes, results in order: the same bytes for any number of workers."""
 
-import multiprocessing
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cellwise.errors import PreflightError
-from cellwise.flow.engines.local import _prepare, _undisturbed
+from cellwise.flow.engines import local
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -25,30 +21,19 @@ def spread(
         workers: Processes; 1 works in this process.
 
     Raises:
-        PreflightError: A worker process died.
+        PreflightError: A worker process died on an item, also alone.
     """
-    if workers <= 1:
-        yield from map(work, items)
-        return
-    context = multiprocessing.get_context("spawn")
-    held, leash = context.Pipe(duplex=False)
-    waiting: deque[Future[Result]] = deque()
-    # Spawn, never fork: threads do not survive a fork.
-    pool = ProcessPoolExecutor(workers, context, _prepare, (held,))
-    try:
-        for item in items:
-            with _undisturbed():
-                waiting.append(pool.submit(work, item))
-            # A short queue keeps memory flat and makes an interrupt quick.
-            if len(waiting) > 4 * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    except BrokenProcessPool as error:
-        raise PreflightError(
-            "A worker process died (most often: out of memory). Give fewer --workers. In a script "
-            "put the call below `if __name__ == '__main__':`."
-        ) from error
-    finally:
-        leash.close()
-        pool.shutdown(wait=True, cancel_futures=True)
+    with local.build(workers) as engine:
+        for results in engine.map(_each, (([item], work) for item in items), lost=_lost):
+            yield from results
+
+
+def _each(items: list[Item], work: Callable[[Item], Result]) -> list[Result]:
+    return [work(item) for item in items]
+
+
+def _lost(item: Any) -> Any:
+    raise PreflightError(
+        "A worker process died (most often: out of memory). Give fewer --workers. In a script "
+        "put the call below `if __name__ == '__main__':`."
+    )

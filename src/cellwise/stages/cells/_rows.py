@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import Field, Masks
-from cellwise.domain.tables import CELLS, FORMAT
+from cellwise.domain.tables import CELLS
 from cellwise.errors import InputError
 from cellwise.kernels.boxes import Boxes
 from cellwise.stages.cells import measure, quality
@@ -75,16 +75,6 @@ def frame_of_none(channels: tuple[Channel, ...], *, crops: bool) -> pl.DataFrame
     frame = pl.from_arrow(fixed.empty_table())
     assert isinstance(frame, pl.DataFrame)
     return frame.hstack(pl.DataFrame(schema=extra))
-
-
-def stored_schema(empty: pl.DataFrame) -> pa.Schema:
-    """The schema of the stored table for a frame with these columns."""
-    marks = {"cellwise_format": str(FORMAT), "cellwise_table": CELLS.name}
-    fixed = [pa.field(n, arrow_type(t, 0)) for n, t in CELLS.columns.items()]
-    kinds = {pl.Float32: pa.float32(), pl.Int32: pa.int32(), pl.String: pa.string()}
-    extra = [name for name in empty.columns if name not in CELLS.columns]
-    rest = [pa.field(name, kinds[empty.schema[name].base_type()]) for name in extra]
-    return pa.schema([*fixed, *rest], metadata=marks)
 
 
 def _geometry(site_id: str, boxes: Boxes, flags: list[list[str]]) -> pl.DataFrame:

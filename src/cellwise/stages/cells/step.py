@@ -4,9 +4,8 @@ A batch of sites writes one shard of rows; `finish` merges shards in the order o
 table does not depend on how sites were grouped into batches, nor on how often the run was killed.
 """
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,16 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from cellwise.domain.channels import Channel
+from cellwise.domain.crop_plan import CropPlan
 from cellwise.domain.records import Field, Masks, Site
-from cellwise.domain.steps import Job, SiteRecord
+from cellwise.domain.steps import Finished, Job, SiteRecord
 from cellwise.domain.tables import CELLS, SITES
 from cellwise.errors import FormatError, InputError
 from cellwise.kernels.boxes import Boxes, find_boxes
-from cellwise.kernels.crop import CropPlan, crop_cells
+from cellwise.kernels.crop import crop_cells
 from cellwise.parts.memory import keep_freed_memory
-from cellwise.stages.cells._rows import align, cell_rows, frame_of_none, stored_schema
-from cellwise.store.atomic import writing
+from cellwise.stages.cells._rows import align, cell_rows, frame_of_none
+from cellwise.stages.cells.spec import Options
 from cellwise.store.images.fields import read_field
 from cellwise.store.run.crops import (
     remove_other_shards,
@@ -33,62 +33,22 @@ from cellwise.store.run.crops import (
 )
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.masks import read_masks
-from cellwise.store.run.sites import read_sites
-from cellwise.store.run.tables import read_table, write_table
-
-VERSION = 1
-UNIT = "site"
-BATCH = 32
+from cellwise.store.run.shards import Shards
+from cellwise.store.run.tables import read_table
 
 # Crops cut in one call; small enough that their memory is used again, see `parts.memory`.
 _BYTES_AT_ONCE = 24 * 2**20
-_SITES_AT_ONCE = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class CellOptions:
-    """What the step does beyond measuring: how crops are cut, and whether they are kept."""
-
-    plan: CropPlan
-    crops: bool
-
-
-def build(
-    size: int = 64,
-    policy: str = "mask_others",
-    pad: float = 0.1,
-    window: float | None = None,
-    dim: float = 0.25,
-    *,
-    repeat: bool = False,
-    crops: bool = True,
-) -> CellOptions:
-    """Options of the step.
-
-    Args:
-        size: Side of the crops in pixels.
-        policy: `mask_others`, `mask_all`, `keep`, `dim` or `recentre`; see `kernels.crop.CropPlan`.
-        pad: Window beyond the longer side of the cell's box, as a fraction of it.
-        window: Side of the window in source pixels, the same for all cells, in place of `pad`.
-        dim: Factor of policy `dim` for everything outside the cell.
-        repeat: Show a cell that is more than twice as long as wide twice, side by side.
-        crops: False keeps only the table; nothing can be trained on it.
-
-    Raises:
-        BadOption: A value is out of range.
-    """
-    return CellOptions(CropPlan(size, policy, pad, window, dim, repeat), crops)
-
-
-def work(site_ids: Sequence[str], job: Job) -> list[SiteRecord]:
+def work(sites: Iterable[Site], job: Job) -> list[SiteRecord]:
     """Measure and cut the cells of these sites; one that cannot be used comes with its error."""
     keep_freed_memory()
     run = RunFolder(job.run)
-    options = build(**job.options)
+    options = Options.of(job.options)
     channels = run_channels(run)
     records: list[SiteRecord] = []
     frames = [frame_of_none(channels, crops=options.crops)]
-    for site in read_sites(run.sites, only=site_ids):
+    for site in sites:
         try:
             frame = _one(site, job, options=options, channels=channels)
         except InputError as error:
@@ -96,63 +56,75 @@ def work(site_ids: Sequence[str], job: Job) -> list[SiteRecord]:
         else:
             frames.append(frame)
             records.append(SiteRecord(site.id, {"cells": float(frame.height)}))
-    write_table(_shard(job, job.key, site_ids), CELLS, pl.concat(frames))
+    _shards(job).write(job.key, [record.site_id for record in records], pl.concat(frames))
     return records
 
 
-def present(job: Job, shards: Mapping[str, str]) -> list[str]:
-    """Those of the sites whose rows and crops are there; `shards` maps sites to batch keys."""
-    read = lru_cache(maxsize=8)(lambda key: _read_shards(job, key))
-    folder = RunFolder(job.run).crops
-    lost = set()
-    for key in set(shards.values()):
-        frame = read(key)
-        if frame is None:
-            lost |= {site for site, other in shards.items() if other == key}
-        elif "shard" in frame.columns:
-            named = frame.select("site_id", "shard").unique()
-            lost |= {s for s, name in named.iter_rows() if not shard_path(folder, name).exists()}
-    return [site for site in shards if site not in lost]
+def present(job: Job, finished: Mapping[str, Finished]) -> list[str]:
+    """Those of the sites whose rows and crops are there."""
+    run, shards = RunFolder(job.run), _shards(job)
+    there, merged = shards.keys(), _crops_of(run.cells)
+    crops = Options.of(job.options).crops
+    files = _names(run.crops)
+    kept = []
+    read = lru_cache(maxsize=8)(lambda key: _crops_in(shards.rows(key)))
+    for site, record in finished.items():
+        if not record.counts.get("cells", 1) and (record.shard in there or run.cells.is_file()):
+            kept.append(site)
+            continue
+        place = read(record.shard).get(site) if record.shard in there else merged.get(site)
+        if place is not None and (not crops or shard_path(run.crops, place).name in files):
+            kept.append(site)
+    return kept
 
 
-def finish(job: Job, shards: Mapping[str, str]) -> dict[str, Any]:
+def finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
     """Merge the rows of these sites into `cells.parquet` and delete what no site needs any more.
 
     Args:
         job: The job of the step.
-        shards: Each site's batch key; sites without cells are ordinary.
+        finished: The record of each site; sites without cells are ordinary.
 
     Raises:
         FormatError: The rows of a site are gone; the same command makes them again.
     """
-    run = RunFolder(job.run)
-    options = build(**job.options)
+    run, shards = RunFolder(job.run), _shards(job)
+    options = Options.of(job.options)
     channels = run_channels(run)
     empty = frame_of_none(channels, crops=options.crops)
-    cells, filled, flagged, kept = 0, 0, 0, set()
-    with writing(run.cells) as partial, pq.ParquetWriter(partial, stored_schema(empty)) as writer:
-        for frame in _in_order(job, shards, empty):
-            writer.write_table(frame.to_arrow().cast(stored_schema(empty)))
-            cells += frame.height
-            filled += frame["site_id"].n_unique()
-            flagged += int((frame["flags"].list.len() > 0).sum())
-            if options.crops:
-                kept |= set(frame["shard"].unique())
+    cells, flagged, kept = 0, 0, set()
+    filled: set[str] = set()
+    for frame in shards.merge({site: record.shard for site, record in finished.items()}, empty):
+        cells += frame.height
+        filled |= set(frame["site_id"].unique())
+        flagged += int((frame["flags"].list.len() > 0).sum())
+        if options.crops:
+            kept |= set(frame["shard"].unique())
+    gone = [s for s, r in finished.items() if r.counts.get("cells") and s not in filled]
+    if gone:
+        raise FormatError(f"The cells of {gone[0]} and others are gone. Run again.")
     if options.crops:
         write_channels(run.crops, channels)
     remove_other_shards(run.crops, kept)
-    _remove_other_rows(job, set(shards.values()))
+    shards.remove()
     return {
-        "sites": len(shards),
+        "sites": len(finished),
         "cells": cells,
-        "sites_without_cells": len(shards) - filled,
+        "sites_without_cells": len(finished) - len(filled),
         "cells_flagged": flagged,
     }
 
 
 def run_channels(run: RunFolder) -> tuple[Channel, ...]:
     """The channels that most sites of a run have, in table order; every site must have them."""
-    rows = read_table(run.sites, SITES).filter(pl.col("status") == "ok")
+    facts = run.sites.stat()
+    return _run_channels(run.sites, (facts.st_ino, facts.st_size, facts.st_mtime_ns))
+
+
+# A worker asks for every batch; the stamp says whether the table is still the same.
+@lru_cache(maxsize=1)
+def _run_channels(path: Path, _stamp: tuple[int, ...]) -> tuple[Channel, ...]:
+    rows = read_table(path, SITES).filter(pl.col("status") == "ok")
     sets = rows.group_by("site_id", maintain_order=True).agg("channel", "role")
     counts = sets.group_by("channel", "role").len()
     if counts.is_empty():
@@ -162,9 +134,7 @@ def run_channels(run: RunFolder) -> tuple[Channel, ...]:
     return tuple(Channel(*pair) for pair in zip(ranked[0][0], ranked[0][1], strict=True))
 
 
-def _one(
-    site: Site, job: Job, *, options: CellOptions, channels: tuple[Channel, ...]
-) -> pl.DataFrame:
+def _one(site: Site, job: Job, *, options: Options, channels: tuple[Channel, ...]) -> pl.DataFrame:
     run = RunFolder(job.run)
     field = align(read_field(site, job.images), channels)
     masks = _masks(run, site.id)
@@ -203,39 +173,33 @@ def _cut(run: RunFolder, field: Field, *, masks: Masks, boxes: Boxes, plan: Crop
     return write_site(run.crops, field.site_id, blocks, shape=shape)
 
 
-def _in_order(job: Job, shards: Mapping[str, str], empty: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Rows of all sites, sorted, some sites at a time; never the whole table."""
-    read = lru_cache(maxsize=64)(lambda key: _read_shards(job, key))
-    sites = sorted(shards)
-    for start in range(0, len(sites), _SITES_AT_ONCE):
-        some = sites[start : start + _SITES_AT_ONCE]
-        frames = [empty]
-        for key in dict.fromkeys(shards[site] for site in some):
-            frame = read(key)
-            if frame is None:
-                raise FormatError(f"The cells of {some[0]} and others are gone. Run again.")
-            wanted = [site for site in some if shards[site] == key]
-            frames.append(frame.filter(pl.col("site_id").is_in(wanted)))
-        rows = pl.concat(frames, how="diagonal").select(empty.columns)
-        # A batch that was repeated site by site after a crash may be there twice.
-        yield rows.unique(CELLS.sort, keep="first").sort(CELLS.sort)
+def _shards(job: Job) -> Shards:
+    run = RunFolder(job.run)
+    return Shards(run.temporary / job.name, CELLS, run.cells)
 
 
-def _folder(job: Job) -> Path:
-    return RunFolder(job.run).temporary / job.name
+def _crops_of(table: Path) -> dict[str, str]:
+    """The crops' shard of each site in the merged table; empty where no crops were kept."""
+    if not table.is_file():
+        return {}
+    names = pq.read_schema(table).names
+    columns = [name for name in ("site_id", "shard") if name in names]
+    frame = pl.from_arrow(pq.read_table(table, columns=columns))
+    assert isinstance(frame, pl.DataFrame)
+    return _crops_in(frame)
 
 
-def _shard(job: Job, key: str, site_ids: Sequence[str]) -> Path:
-    digest = hashlib.sha256("\n".join([key, *site_ids]).encode()).hexdigest()[:16]
-    return _folder(job) / f"{key}-{digest}.parquet"
+def _crops_in(frame: pl.DataFrame | None) -> dict[str, str]:
+    if frame is None:
+        return {}
+    if "shard" not in frame.columns:
+        return dict.fromkeys(frame["site_id"].unique().to_list(), "")
+    named = frame.select("site_id", pl.col("shard").fill_null("")).unique()
+    return dict(named.iter_rows())
 
 
-def _read_shards(job: Job, key: str) -> pl.DataFrame | None:
-    paths = sorted(_folder(job).glob(f"{key}-*.parquet"))
-    return pl.concat([read_table(p, CELLS) for p in paths], how="diagonal") if paths else None
-
-
-def _remove_other_rows(job: Job, keys: set[str]) -> None:
-    for path in _folder(job).glob("*.parquet"):
-        if path.name.partition("-")[0] not in keys:
-            path.unlink(missing_ok=True)
+def _names(folder: Path) -> set[str]:
+    if not folder.is_dir():
+        return set()
+    with os.scandir(folder) as entries:
+        return {entry.name for entry in entries}

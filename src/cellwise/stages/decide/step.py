@@ -7,7 +7,6 @@ finished run) and writes `decisions/<step>.json`, `predictions.parquet` and, whe
 """
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,65 +25,12 @@ from cellwise.stages.decide._decision import Decision
 from cellwise.stages.decide._predictions import MOST_COLUMNS, predictions_frame
 from cellwise.stages.decide._scores import adjusted_scores
 from cellwise.stages.decide._wells import wells_frame
-from cellwise.stages.decide.adjust import adjusters
+from cellwise.stages.decide.spec import Options
 from cellwise.store.atomic import write_text, writing
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.tables import read_table, write_table
 
-VERSION = 1
-UNIT = "table"
-SHELVES = {"by": "cellwise.stages.decide", "adjust": "cellwise.stages.decide.adjust"}
-
 _KEY = ["site_id", "cell_id"]
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Resolved options of the step."""
-
-    scores: tuple[str, ...]
-    by: str | dict[str, Any]
-    threshold: float | dict[str, float]
-    field: tuple[str, ...]
-    adjust: tuple[str | dict[str, Any], ...]
-
-
-def build(
-    from_: str | list[str],
-    by: str | dict[str, Any] = "temperature",
-    threshold: float | dict[str, float] = 0.5,
-    field: str | list[str] = "",
-    adjust: list[str | dict[str, Any]] = [],  # noqa: B006 (never changed)
-) -> Options:
-    """Options of the step; a recipe writes `from_` as `from`.
-
-    Args:
-        from_: Names of the score steps; the mean of their logits is decided on.
-        by: The decider, a part of this stage.
-        threshold: Probability in 0..1 from which a cell gets a label, one for all classes or a
-            mapping from class to value (others 0.5).
-        field: Names of score steps that say what whole fields show: their rows of sites, or else
-            the largest logit among each field's cells; the mean of them is taken.
-        adjust: What is done to the scores before the calibration, in order.
-    """
-    names = [from_] if isinstance(from_, str) else from_
-    if not isinstance(names, list) or not names or not all(n and isinstance(n, str) for n in names):
-        raise BadOption(f"decide: from names score steps, not {from_!r}.")
-    values = threshold.values() if isinstance(threshold, dict) else [threshold]
-    if any(
-        isinstance(v, bool) or not isinstance(v, int | float) or not 0 <= v <= 1 for v in values
-    ):
-        raise BadOption(f"decide: a threshold lies in 0..1: {threshold!r}.")
-    deciders.check(by)
-    for spec in adjust:
-        adjusters.check(spec)
-        name, _ = split_spec(spec)
-        if "field" in adjusters.page(name).needs and not field:
-            raise BadOption(f"decide: {name!r} needs scores of fields, 'field: <score step>'.")
-    fields = [field] if isinstance(field, str) and field else list(field)
-    if not all(name and isinstance(name, str) for name in fields):
-        raise BadOption(f"decide: field names score steps, not {field!r}.")
-    return Options(tuple(names), by, threshold, tuple(fields), tuple(adjust))
 
 
 def work(job: Job, report: Report) -> dict[str, Any]:
@@ -94,7 +40,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         FormatError: Scores over other classes than the run's.
         BadOption: A threshold for a class that does not exist.
     """
-    options = build(**{"from_" if k == "from" else k: v for k, v in job.options.items()})
+    options = Options.of(job.options)
     run = RunFolder(job.run)
     fitted = None if job.fitted is None else _stored(RunFolder(job.fitted), job.name)
     classes = _classes(run) if fitted is None else fitted.class_list
@@ -104,7 +50,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     cells = cells.join(sites.select("site_id", "fold"), on="site_id", how="left").sort(_KEY)
     logits, unseen = adjusted_scores(
         run, cells, classes.positive,
-        names=options.scores, fields=options.field, adjust=options.adjust,
+        names=options.scores, fields=options.fields, adjust=tuple(options.adjust),
     )  # fmt: skip
     scored = np.isfinite(logits).all(axis=1)
     decision = fitted or _fit(options, classes, sites, cells, logits, scored & unseen)
@@ -178,7 +124,7 @@ def _fit(
         pooling=fitted.pooling,
         by=split_spec(options.by)[0],
         scores=options.scores,
-        field=", ".join(options.field),
+        field=", ".join(options.fields),
         adjust=tuple(json.dumps(spec, sort_keys=True) for spec in options.adjust),
         n_fields=len(words),
         n_cells=int(used.sum()),

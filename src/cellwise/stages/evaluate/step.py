@@ -4,7 +4,6 @@ Writes `metrics.json` (name to value, low, high, n, unit; `unit` is what n count
 `evaluation.json`. In a weak run cells have no truth: fields and wells are tested, out of fold.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,44 +14,16 @@ import polars as pl
 from cellwise.domain.classes import ClassList
 from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import FOLDS, PREDICTIONS, WELLS
-from cellwise.errors import BadOption, PreflightError
+from cellwise.errors import PreflightError
 from cellwise.stages.evaluate._plates import plate_results
 from cellwise.stages.evaluate._weak import Results, Settings, weak_results
-from cellwise.stages.evaluate.field_agreement import POOLINGS
+from cellwise.stages.evaluate.spec import Options
 from cellwise.store.atomic import write_text
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.metrics import to_json, write_metrics
 from cellwise.store.run.tables import read_table
 
-VERSION = 1
-UNIT = "table"
-
 MAIN = "decide"
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Resolved options of the step."""
-
-    pooling: str
-    draws: int
-    negative_control: str
-
-
-def build(pooling: str = "mean", draws: int = 500, negative_control: str = "") -> Options:
-    """Options of the step.
-
-    Args:
-        pooling: How the cells of a field are pooled for ranking: `mean`, `noisy_or` or `max`.
-        draws: Bootstrap draws of every interval.
-        negative_control: Name of the decide step of a control model (without the protein channel);
-            its well figures get the prefix `negative_control_`.
-    """
-    if pooling not in POOLINGS:
-        raise BadOption(f"evaluate: pooling is one of {POOLINGS}, not {pooling!r}.")
-    if isinstance(draws, bool) or not isinstance(draws, int) or draws < 1:
-        raise BadOption(f"evaluate: draws is a whole number of at least 1, not {draws!r}.")
-    return Options(pooling, draws, negative_control or "")
 
 
 def work(job: Job, report: Report) -> dict[str, Any]:
@@ -61,7 +32,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     Raises:
         PreflightError: Nothing was decided yet, or the control's tables are missing.
     """
-    options, run = build(**job.options), RunFolder(job.run)
+    options, run = Options.of(job.options), RunFolder(job.run)
     decision = _decision(run, MAIN)
     classes = ClassList(tuple(decision["classes"]), decision["negative"])
     report(0, 3, "fields")

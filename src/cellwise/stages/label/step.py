@@ -5,7 +5,7 @@ masks and a truth folder; writes `labels/<step>.parquet` over the positive class
 unlabelled and of test fields are not in it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,52 +17,14 @@ from cellwise.contracts.labeller import Bags, CellLabels
 from cellwise.domain.classes import ClassList
 from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import CELLS, FOLDS, LABELS, SCORES, SITES
-from cellwise.errors import BadOption, FormatError, PreflightError
-from cellwise.registry import split_spec
+from cellwise.errors import FormatError, PreflightError
 from cellwise.stages.label import labellers
 from cellwise.stages.label._truth import true_labels
+from cellwise.stages.label.spec import Options
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.tables import read_classes, read_table, write_table
 
-VERSION = 1
-UNIT = "table"
-SHELVES = {"by": "cellwise.stages.label"}
-
 _KEY = ["site_id", "cell_id"]
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Resolved options of the step."""
-
-    by: str | dict[str, Any]
-    scores: str | None
-    truth: str
-
-
-def build(
-    by: str | dict[str, Any] = "inherit", from_: str | None = None, truth: str = ""
-) -> Options:
-    """Options of the step; a recipe writes `from_` as `from`.
-
-    Args:
-        by: The labeller, a part of this stage.
-        from_: Name of the score step whose out-of-fold scores the labeller reads.
-        truth: Folder that says what each cell shows, for the labeller `known` only, which measures
-            what perfect labels would be worth.
-    """
-    labellers.check(by)
-    name, _ = split_spec(by)
-    needs = labellers.page(name).needs
-    if "scores" in needs and not from_:
-        raise BadOption(f"label: {name!r} needs scores; name them with 'from: <score step>'.")
-    if from_ and "scores" not in needs:
-        raise BadOption(f"label: {name!r} reads no scores; leave out 'from: {from_}'.")
-    if "truth" in needs and not truth:
-        raise BadOption(f"label: {name!r} needs the truth; give it with 'truth: <folder>'.")
-    if truth and "truth" not in needs:
-        raise BadOption(f"label: {name!r} must not know the truth; leave out 'truth: {truth}'.")
-    return Options(by, from_, truth)
 
 
 def work(job: Job, report: Report) -> dict[str, Any]:
@@ -73,7 +35,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
             of these fields.
         FormatError: The scores are over other classes.
     """
-    options = build(**{"from_" if k == "from" else k: v for k, v in job.options.items()})
+    options = Options.of(job.options)
     run = RunFolder(job.run)
     listed = read_json(run.reading)["classes"]
     classes = ClassList(tuple(listed["names"]), listed["negative"]).positive
@@ -82,8 +44,8 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     cells = cells.sort(_KEY)
     report(0, 1, f"{len(cells)} cells of {len(sites)} labelled fields")
     bags = _bags(sites, cells, classes)
-    if options.scores is not None:
-        scores, model = _scores(run, options.scores, cells, classes)
+    if options.from_ is not None:
+        scores, model = _scores(run, options.from_, cells, classes)
         bags = replace(bags, scores=scores, model=model)
     if options.truth:
         known = true_labels(run, Path(options.truth), cells, classes)

@@ -8,14 +8,14 @@ from cellwise.domain.records import Site
 from cellwise.errors import PreflightError
 from cellwise.stages.read._assemble import Assembly
 from cellwise.stages.read._labels import Joined
-from cellwise.stages.read._reading import ReadOptions
+from cellwise.stages.read.spec import Options
 from cellwise.store.worlds.class_lists import class_list, named_lists
 
 _FIRST = 5
 
 
 def choose_classes(
-    joined: Joined | None, arrangement: Arrangement, options: ReadOptions
+    joined: Joined | None, arrangement: Arrangement, options: Options
 ) -> tuple[ClassList | None, str]:
     """The class list and its name; the labels are checked against it.
 

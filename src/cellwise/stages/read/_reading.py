@@ -3,58 +3,13 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from cellwise.contracts.layout import Problem
-from cellwise.domain.channels import ROLES, Channel
+from cellwise.domain.channels import Channel
 from cellwise.domain.classes import ClassList
 from cellwise.domain.records import Site
-from cellwise.errors import BadOption
-from cellwise.registry import did_you_mean
 from cellwise.stages.read._assemble import OK
-
-
-@dataclass(frozen=True, slots=True)
-class ReadOptions:
-    """The settings of the read step.
-
-    Args:
-        layout: A layout's name, or `auto` to take the most specific that fits.
-        pattern: How files are named, such as `{plate}_{well}_s{site}_w{channel}`.
-        labels: Path of the labels file, empty for none.
-        key: Its key column where two could be it.
-        label: Its label column where two could be it.
-        roles: Role by channel name; wins over the guess.
-        classes: A named class list, names joined by `|`, or `auto`.
-        pixel_size: Micrometres per pixel of all sites; 0 takes what the files say.
-        stack: What Z or time stacks become: `max`, `mid` or `refuse`.
-        declared: Whether to `use` or `ignore` labels that the folder itself declares.
-    """
-
-    layout: str = "auto"
-    pattern: str = ""
-    labels: str = ""
-    key: str = ""
-    label: str = ""
-    roles: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    classes: str = "auto"
-    pixel_size: float = 0.0
-    stack: Literal["max", "mid", "refuse"] = "max"
-    declared: Literal["use", "ignore"] = "use"
-
-    def __post_init__(self) -> None:
-        if self.stack not in ("max", "mid", "refuse"):
-            raise BadOption(f"read.stack is max, mid or refuse, not {self.stack!r}.")
-        if self.declared not in ("use", "ignore"):
-            raise BadOption(f"read.declared is use or ignore, not {self.declared!r}.")
-        if not 0 <= self.pixel_size < 1000:
-            raise BadOption(f"read.pixel_size is micrometres per pixel, not {self.pixel_size}.")
-        for name, role in self.roles.items():
-            if role not in ROLES:
-                raise BadOption(
-                    f"read.roles.{name}: no role is called {role!r}."
-                    f"{did_you_mean(role, list(ROLES))} There is: {', '.join(ROLES)}."
-                )
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,15 +19,16 @@ from cellwise.stages.read._colour import refuse_colours
 from cellwise.stages.read._crops import refuse_crops, refuse_stacks_of_crops
 from cellwise.stages.read._labels import Joined, join_labels, key_column, label_column
 from cellwise.stages.read._listing import list_folder, read_headers
-from cellwise.stages.read._reading import Reading, ReadOptions
+from cellwise.stages.read._reading import Reading
 from cellwise.stages.read._tables import read_label_table
 from cellwise.stages.read.layouts import layouts
+from cellwise.stages.read.spec import Options
 
 _FIRST = 5
 
 
 def understand(
-    folder: Path, options: ReadOptions, *, workers: int = 4, report: Report | None = None
+    folder: Path, options: Options, *, workers: int = 4, report: Report | None = None
 ) -> Reading:
     """Look at a folder of images; nothing is written.
 
@@ -78,18 +79,18 @@ def understand(
     )
 
 
-def _assemble(arrangement: Arrangement, listing: Listing, options: ReadOptions) -> Assembly:
+def _assemble(arrangement: Arrangement, listing: Listing, options: Options) -> Assembly:
     assembly = assemble(
         arrangement,
         listing,
-        roles=options.roles,
+        roles=options.roles or {},
         stack=options.stack,
         pixel_size=options.pixel_size,
     )
     return refuse_colours(assembly, listing)
 
 
-def _named_layout(options: ReadOptions) -> str:
+def _named_layout(options: Options) -> str:
     """The layout the user names, `pattern` where only a pattern is given, else `auto`."""
     if options.pattern and options.layout not in ("auto", "pattern"):
         raise BadOption(
@@ -103,7 +104,7 @@ def _named_layout(options: ReadOptions) -> str:
     return name
 
 
-def _build(name: str, options: ReadOptions) -> Layout:
+def _build(name: str, options: Options) -> Layout:
     spec: str | dict[str, Any] = name
     if name == "pattern":
         spec = {"name": name, "pattern": options.pattern}
@@ -112,7 +113,7 @@ def _build(name: str, options: ReadOptions) -> Layout:
     return built
 
 
-def _choose(listing: Listing, options: ReadOptions) -> tuple[str, Layout, list[str]]:
+def _choose(listing: Listing, options: Options) -> tuple[str, Layout, list[str]]:
     """The most specific layout that fits, and a note where another would fit too."""
     fitting: list[tuple[float, str, Layout]] = []
     for name in layouts.part_names():
@@ -129,7 +130,7 @@ def _choose(listing: Listing, options: ReadOptions) -> tuple[str, Layout, list[s
     return fitting[0][1], fitting[0][2], [note] if others else []
 
 
-def _labels(assembly: Assembly, arrangement: Arrangement, options: ReadOptions) -> Joined | None:
+def _labels(assembly: Assembly, arrangement: Arrangement, options: Options) -> Joined | None:
     """Labels from the user's file, else those the layout declares, else None."""
     if options.labels:
         table = read_label_table(Path(options.labels))
@@ -195,9 +196,7 @@ def _counts(
     }
 
 
-def _table_hint(
-    listing: Listing, options: ReadOptions, arrangement: Arrangement
-) -> tuple[str, ...]:
+def _table_hint(listing: Listing, options: Options, arrangement: Arrangement) -> tuple[str, ...]:
     tables = [path for path in listing.tables if path.lower().endswith((".csv", ".tsv"))]
     if options.labels or arrangement.labels is not None or not tables:
         return ()
@@ -207,7 +206,7 @@ def _table_hint(
 
 def _again(
     name: str,
-    options: ReadOptions,
+    options: Options,
     assembly: Assembly,
     classes: ClassList | None,
     list_name: str,

@@ -2,72 +2,59 @@
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import SITES
 from cellwise.errors import PreflightError
-from cellwise.stages.read._reading import Reading, ReadOptions
+from cellwise.stages.read._reading import Reading
 from cellwise.stages.read._understand import understand
+from cellwise.stages.read.spec import Options
 from cellwise.store.atomic import write_text
-from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.sites import sites_to_frame
 from cellwise.store.run.tables import write_table
 
-__all__ = ["UNIT", "VERSION", "ReadOptions", "Reading", "build", "understand", "work"]
+__all__ = ["Reading", "prepare", "understand", "whole", "work"]
 
-VERSION = 1
-UNIT = "table"
-
+# Codes of what may have passed without a trace in the files themselves.
+_PASSING = ("not_found", "unreadable", "unreadable_folder")
 _FIRST = 3
 
 
-def build(
-    layout: str = "auto",
-    pattern: str = "",
-    labels: str = "",
-    key: str = "",
-    label: str = "",
-    roles: dict[str, str] | None = None,
-    classes: str = "auto",
-    pixel_size: float = 0.0,
-    stack: Literal["max", "mid", "refuse"] = "max",
-    declared: Literal["use", "ignore"] = "use",
-) -> ReadOptions:
-    """Make the options of the step; see `ReadOptions` for what each means.
+def prepare(job: Job, report: Report) -> Reading:
+    """Read `job.images`; nothing is written.
 
     Raises:
-        BadOption: A role, stack policy or pixel size that does not exist.
+        PreflightError: The folder cannot be used.
     """
-    return ReadOptions(
-        layout=layout,
-        pattern=pattern,
-        labels=labels,
-        key=key,
-        label=label,
-        roles=dict(roles or {}),
-        classes=classes,
-        pixel_size=pixel_size,
-        stack=stack,
-        declared=declared,
-    )
+    return understand(job.images, Options.of(job.options), workers=job.workers, report=report)
 
 
-def work(job: Job, report: Report) -> dict[str, Any]:
-    """Read `job.images` and write what was understood; gives the counts.
+def work(job: Job, report: Report, prepared: Reading | None = None) -> dict[str, Any]:
+    """Write what was understood, by `prepare` if not already by whoever planned; gives the counts.
 
     Raises:
-        PreflightError: The folder cannot be used, or no site in it can.
+        PreflightError: No site in the folder can be used.
     """
-    reading = understand(job.images, build(**job.options), workers=job.workers, report=report)
+    prepared = prepared or prepare(job, report)
     run = RunFolder(job.run)
-    frame = sites_to_frame(reading.sites, dict(reading.headers))
+    frame = sites_to_frame(prepared.sites, dict(prepared.headers))
     write_table(run.sites, SITES, frame)
-    content = {**reading.to_json(), "images": str(Path(job.images).absolute())}
+    content = {**prepared.to_json(), "images": str(Path(job.images).absolute())}
     write_text(run.reading, json.dumps(content, indent=1, ensure_ascii=False))
-    if not reading.usable:
-        raise PreflightError(_none_usable(reading))
-    return dict(reading.counts)
+    if not prepared.usable:
+        raise PreflightError(_none_usable(prepared))
+    return dict(prepared.counts)
+
+
+def whole(job: Job, counts: dict[str, Any]) -> bool:
+    """Whether reading met nothing that may have passed since, such as a missing permission."""
+    reading = RunFolder(job.run).reading
+    if not reading.is_file():
+        return False
+    problems = read_json(reading).get("problems", [])
+    return not any(problem.get("code") in _PASSING for problem in problems)
 
 
 def _none_usable(reading: Reading) -> str:

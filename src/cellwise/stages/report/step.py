@@ -26,9 +26,10 @@ from cellwise.domain.tables import (
     WELLS,
     TableKind,
 )
-from cellwise.errors import BadOption, FormatError, InputError
+from cellwise.errors import FormatError, InputError
 from cellwise.stages.report._material import Choices, Material
 from cellwise.stages.report._page import render
+from cellwise.stages.report.spec import Options
 from cellwise.store.atomic import write_text
 from cellwise.store.images.fields import read_field
 from cellwise.store.run.class_maps import ClassMaps, read_class_maps
@@ -38,27 +39,8 @@ from cellwise.store.run.masks import mask_path, read_labels, read_masks
 from cellwise.store.run.sites import read_sites
 from cellwise.store.run.tables import read_table
 
-VERSION = 1
-UNIT = "table"
-
 LARGEST = 15_000_000
 NOTED = ("overlapped_pixels", "outlines_lost", "outlines_skipped")
-
-
-def build(sites: int = 24, gallery: int = 12, negative_control: str = "") -> Choices:
-    """Options of the step.
-
-    Args:
-        sites: Fields shown with their outlines, at most 60.
-        gallery: Cells per row of a gallery, at most 40.
-        negative_control: Name of the decision of the model without the protein channel, whose
-            predictions lie in `predictions_<name>.parquet`; empty for none.
-    """
-    if not 0 <= sites <= 60:
-        raise BadOption(f"report: sites lies between 0 and 60, not {sites}.")
-    if not 0 <= gallery <= 40:
-        raise BadOption(f"report: gallery lies between 0 and 40, not {gallery}.")
-    return Choices(sites, gallery, negative_control)
 
 
 def work(job: Job, report: Report) -> dict[str, Any]:
@@ -66,7 +48,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
 
     A page above 15 MB is made again with fewer and fewer pictures, until it can be sent on.
     """
-    wanted = build(**job.options)
+    wanted = Options.of(job.options)
     share = 1.0
     while True:
         choices = Choices(

@@ -1,6 +1,6 @@
 """Class maps of a few fields, kept for people to look at."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
@@ -8,41 +8,42 @@ import polars as pl
 import torch
 
 from cellwise.contracts.scorer import Scorer
-from cellwise.domain.steps import Job, Report
-from cellwise.domain.tables import SITES
+from cellwise.domain.steps import Job
+from cellwise.domain.tables import CELLS, SITES
 from cellwise.parts.panel import Panel
-from cellwise.parts.site_pixels import Look
+from cellwise.parts.site_pixels import look_at_fields
 from cellwise.store.run.class_maps import ClassMaps, write_class_maps
 from cellwise.store.run.folder import RunFolder
-from cellwise.store.run.tables import read_table
+from cellwise.store.run.sites import read_sites
+from cellwise.store.run.tables import read_table, rows_of_sites
 
 
 def keep_maps(
     job: Job,
-    spans: list[tuple[str, slice]],
-    folds: dict[str, int],
+    among: Sequence[str],
+    folds: Mapping[str, int],
     *,
     panel: Panel,
     scorer: Scorer,
-    look: Look,
     count: int,
-    report: Report,
 ) -> None:
     """Write the maps of `count` labelled fields, mean over the models that may score each."""
     assert scorer.class_map is not None
     run = RunFolder(job.run)
-    rows = dict(spans)
-    chosen = list(islice(in_turn(_labels(run, rows), panel.card.classes), count))
-    sites, maps = [], []
-    for number, site_id in enumerate(chosen):
-        pixels_for = look(site_id, rows[site_id])
-        models = panel.choose(folds.get(site_id)).models
+    filled = rows_of_sites(run.cells, CELLS, among).sort("site_id", "cell_id")
+    labels = _labels(run, filled["site_id"].unique().to_list())
+    chosen = list(islice(in_turn(labels, panel.card.classes), count))
+    maps = []
+    for site in read_sites(run.sites, only=chosen):
+        own = filled.filter(pl.col("site_id") == site.id)
+        look = look_at_fields(job, [site], own, panel.card)
+        pixels_for = look(site.id, slice(0, len(own)))
+        models = panel.choose(folds.get(site.id)).models
         seen = [scorer.class_map(model.predictor, pixels_for(model)) for model in models]
-        sites.append(site_id)
-        maps.append(torch.stack(seen).mean(0).numpy().astype(np.float16))
-        report(number + 1, len(chosen), "class maps")
-    if sites:
-        kept = ClassMaps(panel.card.classes, tuple(sites), np.stack(maps))
+        maps.append((site.id, torch.stack(seen).mean(0).numpy().astype(np.float16)))
+    if maps:
+        stacked = dict(maps)
+        kept = ClassMaps(panel.card.classes, tuple(chosen), np.stack([stacked[s] for s in chosen]))
         write_class_maps(run.class_maps(job.name), kept)
 
 
@@ -67,7 +68,7 @@ def in_turn(labels: dict[str, list[str]], classes: Iterable[str]) -> Iterator[st
                 yield site
 
 
-def _labels(run: RunFolder, among: dict[str, slice]) -> dict[str, list[str]]:
+def _labels(run: RunFolder, among: Sequence[str]) -> dict[str, list[str]]:
     frame = read_table(run.sites, SITES).unique("site_id", keep="first")
     frame = frame.filter(pl.col("labels").is_not_null() & pl.col("site_id").is_in(list(among)))
     return dict(frame.select("site_id", "labels").iter_rows())

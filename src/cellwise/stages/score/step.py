@@ -2,110 +2,165 @@
 
 Reads `cells.parquet` with crops or images, `folds.parquet` and the models; writes
 `scores/<step>.parquet` and, where asked, `scores/<step>.maps.npz`. A site with a fold is scored by
-the model that left the fold out, any other by the mean of all. Shards under `work/` let a killed
-step go on.
+the model that left the fold out, any other by the mean of all.
 
 Each site's cells go through the network by themselves, so a score does not depend on which sites
 were scored together. Threads are an option, not taken from the machine: sums in another order
 differ in the last digits.
 """
 
-import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import polars as pl
 
 from cellwise.domain.classes import ClassList
-from cellwise.domain.steps import Job, Report
+from cellwise.domain.records import Site
+from cellwise.domain.steps import Finished, Job, SiteRecord
 from cellwise.domain.tables import CELLS, FOLDS, SCORES
-from cellwise.errors import BadOption, FormatError
+from cellwise.errors import BadOption, InputError
 from cellwise.stages.score import scorers
-from cellwise.store.run.embeddings import Embeddings
+from cellwise.stages.score.spec import Options
+from cellwise.store.run.embeddings import Embeddings, index_path
 from cellwise.store.run.folder import RunFolder, read_json
-from cellwise.store.run.models import check_classes
-from cellwise.store.run.tables import empty_frame, read_table, write_table
+from cellwise.store.run.models import CARD_FILE, check_classes, verify_model
+from cellwise.store.run.shards import Shards
+from cellwise.store.run.tables import empty_frame, rows_of_sites
 
 if TYPE_CHECKING:
     from cellwise.contracts.scorer import Scorer
     from cellwise.parts.panel import Panel
     from cellwise.parts.site_pixels import Look
 
-VERSION = 1
-UNIT = "table"
-SHELVES = {"by": "cellwise.stages.score"}
-
 # In place of a cell's number, where a row speaks of the whole field.
 OF_FIELD = 0
-_SITES_AT_ONCE = 64
 _KEY = ["site_id", "cell_id"]
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Resolved options of the step; see `build`."""
+class _Opened(NamedTuple):
+    """What every batch needs: the models and who asks them."""
 
-    model: str
-    by: str | dict[str, Any]
-    threads: int
-    precision: str
-    maps: int
-    embeddings: str
+    panel: "Panel"
+    scorer: "Scorer"
 
 
-def build(
-    model: str,
-    by: str | dict[str, Any] = "cell_net",
-    threads: int = 2,
-    precision: str = "fp32",
-    maps: int = 0,
-    embeddings: str = "",
-) -> Options:
-    """Options of the step.
+def check(options: dict[str, Any], job: Job) -> None:
+    """Refuse torn models of a finished run before anything is segmented for them.
 
-    Args:
-        model: Name of the train step whose models score.
-        by: The scorer, a part of this stage.
-        threads: Processor threads.
-        precision: `fp32`, `bf16`, `fp16` for a GPU, or `auto`: the fastest that the machine has
-            units for, so that the last digits depend on the machine.
-        maps: Labelled fields whose class maps are kept for the report, where the scorer has any
-            (`cam`); each class has its turn.
-        embeddings: Name of the embed step whose vectors the scorer `vector_net` looks at.
+    Raises:
+        FormatError: A model is damaged.
     """
-    from cellwise.parts.precision import check_precision
-
-    if not model:
-        raise BadOption("score: model names a train step.")
-    if threads < 1:
-        raise BadOption("score: threads is at least 1.")
-    check_precision("score", precision)
-    scorers.check(by)
-    if maps < 0:
-        raise BadOption(f"score: maps is not negative, as {maps} is.")
-    return Options(model, by, threads, precision, maps, embeddings)
+    if job.fitted is None:
+        return
+    home = RunFolder(job.fitted).model(Options.of(options).model, None).parent
+    for card in sorted(home.glob(f"*/{CARD_FILE}")):
+        verify_model(card.parent)
 
 
-def work(job: Job, report: Report) -> dict[str, Any]:
-    """Score all cells of the run; returns counts.
+def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
+    """Score the cells of these sites.
 
     Raises:
         PreflightError: No model, or one of other classes, channels or crops.
         BadOption: The scorer needs models of another unit.
         FormatError: A model is damaged, or the model of a fold is missing.
     """
-    from cellwise.parts.panel import load_panel, steady
+    from cellwise.parts.panel import steady
+
+    run, opened = RunFolder(job.run), _opened(job)
+    ids = [site.id for site in sites]
+    cells = _scored(job, opened, rows_of_sites(run.cells, CELLS, ids).sort(_KEY))
+    folds = _folds(job, ids)
+    places = _places(cells)
+    records, frames = [], [_empty(opened.panel)]
+    with steady(Options.of(job.options).threads):
+        look = _look(job, sites, cells, opened)
+        for site in sites:
+            rows = places.get(site.id)
+            if rows is None:
+                records.append(SiteRecord(site.id, {"cells": 0}))
+                continue
+            numbers = cells["cell_id"][rows]
+            try:
+                frames.append(
+                    _one(site.id, rows, numbers, fold=folds.get(site.id), panel=opened.panel,
+                         scorer=opened.scorer, look=look)
+                )  # fmt: skip
+            except InputError as error:
+                records.append(SiteRecord(site.id, error=error))
+            else:
+                records.append(SiteRecord(site.id, {"cells": len(numbers)}))
+    classes = opened.panel.card.classes
+    _shards(job).write(job.key, ids, pl.concat(frames), classes=classes)
+    return records
+
+
+def present(job: Job, finished: Mapping[str, Finished]) -> list[str]:
+    """Those of the sites whose scores are there."""
+    merged, keys = _shards(job).merged_sites(), _shards(job).keys()
+    there = RunFolder(job.run).scores(job.name).is_file()
+    return [
+        site
+        for site, record in finished.items()
+        # A site without cells has no rows, and one scored before sites had records has no shard.
+        if site in merged
+        or record.shard in keys
+        or (there and (not record.shard or not record.counts.get("cells", 1)))
+    ]
+
+
+def finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
+    """Merge the scores of all sites, keep class maps where asked; returns counts."""
+    from cellwise.parts.panel import steady
+    from cellwise.stages.score._maps import keep_maps
+
+    options, run, opened = Options.of(job.options), RunFolder(job.run), _opened(job)
+    shards, panel = _shards(job), opened.panel
+    rows, sites = 0, 0
+    batches = {site: record.shard for site, record in finished.items()}
+    for frame in shards.merge(batches, _empty(panel), classes=panel.card.classes):
+        rows += frame.height
+        sites += frame["site_id"].n_unique()
+    run.class_maps(job.name).unlink(missing_ok=True)
+    if options.maps:
+        with steady(options.threads):
+            keep_maps(
+                job,
+                sorted(finished),
+                _folds(job, sorted(finished)),
+                panel=panel,
+                scorer=opened.scorer,
+                count=options.maps,
+            )
+    shards.remove()
+    what = "cells" if opened.scorer.gives == "cell" else "fields"
+    return {what: rows, "sites": sites, "models": len(panel.models)}
+
+
+def _opened(job: Job) -> _Opened:
+    """The models and the scorer, once in each process for as long as the models are the same."""
+    run = RunFolder(job.run)
+    home = run if job.fitted is None else RunFolder(job.fitted)
+    options = Options.of(job.options)
+    folder = home.model(options.model, None).parent
+    stamps = tuple((p, p.stat().st_mtime_ns) for p in sorted(folder.glob(f"*/{CARD_FILE}")))
+    opened = _open(home.path, options.model_dump_json(), job.device, stamps)
+    listed = read_json(home.reading)["classes"]
+    classes = ClassList(tuple(listed["names"]), listed["negative"])
+    check_classes(opened.panel.card, classes.positive)
+    return opened
+
+
+@lru_cache(maxsize=1)
+def _open(home: Path, written: str, device: str, _stamps: tuple[Any, ...]) -> _Opened:
+    from cellwise.parts.panel import load_panel
     from cellwise.parts.precision import resolve
 
-    options, run = build(**job.options), RunFolder(job.run)
-    home = run if job.fitted is None else RunFolder(job.fitted)
-    precision = resolve(options.precision, job.device)
-    panel = load_panel(home, options.model, job.device, precision)
-    listed = read_json(home.reading)["classes"]
-    check_classes(panel.card, ClassList(tuple(listed["names"]), listed["negative"]).positive)
+    options = Options.model_validate_json(written)
+    precision = resolve(options.precision, device)
+    panel = load_panel(RunFolder(home), options.model, device, precision)
     scorer = scorers.build(options.by)
     if scorer.unit != panel.card.unit:
         need = {"cell": "crops (task cell or bag)", "site": "fields (task image or puzzle)"}
@@ -121,72 +176,48 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         )
     if options.maps and scorer.class_map is None:
         raise BadOption("score: maps are kept by the scorer cam only; leave maps at 0.")
-    run.class_maps(job.name).unlink(missing_ok=True)
-    cells = read_table(run.cells, CELLS).sort(_KEY)
-    if scorer.items == "vectors":
-        kept = Embeddings(run.embeddings(options.embeddings))
-        kept.check_cells(cells)
-        cells = cells.filter(pl.Series(kept.places(cells) >= 0))
-    shards = run.temporary / f"{job.name}-{job.key}"
-    with steady(options.threads):
-        paths = _all_shards(
-            job, cells, panel=panel, scorer=scorer, folder=shards, report=report, maps=options.maps
-        )
-    frames = [read_table(path, SCORES) for path in paths]
-    frame = pl.concat(frames) if frames else empty_frame(SCORES, n_classes=len(panel.card.classes))
-    write_table(run.scores(job.name), SCORES, frame, classes=panel.card.classes)
-    shutil.rmtree(shards, ignore_errors=True)
-    what = "cells" if scorer.gives == "cell" else "fields"
-    return {what: len(frame), "sites": frame["site_id"].n_unique(), "models": len(panel.models)}
+    return _Opened(panel, scorer)
 
 
-def _all_shards(
-    job: Job,
-    cells: pl.DataFrame,
-    *,
-    panel: "Panel",
-    scorer: "Scorer",
-    folder: Path,
-    report: Report,
-    maps: int,
-) -> list[Path]:
-    """One table for every 64 sites, in order; those of an earlier, killed run are taken over."""
+def _embeddings(job: Job) -> Embeddings:
+    """The vectors that are looked at, mapped once in each process."""
+    folder = RunFolder(job.run).embeddings(Options.of(job.options).embeddings)
+    facts = index_path(folder).stat() if index_path(folder).is_file() else None
+    return _mapped(folder, None if facts is None else (facts.st_ino, facts.st_mtime_ns))
+
+
+@lru_cache(maxsize=1)
+def _mapped(folder: Path, _stamp: tuple[int, ...] | None) -> Embeddings:
+    return Embeddings(folder)
+
+
+def _scored(job: Job, opened: _Opened, cells: pl.DataFrame) -> pl.DataFrame:
+    """The cells that can be scored: of vectors those that have one."""
+    if opened.scorer.items != "vectors":
+        return cells
+    kept = _embeddings(job)
+    kept.check_cells(cells)
+    return cells.filter(pl.Series(kept.places(cells) >= 0, dtype=pl.Boolean))
+
+
+def _look(job: Job, sites: Sequence[Site], cells: pl.DataFrame, opened: _Opened) -> "Look":
     from cellwise.parts.site_pixels import look_at_crops, look_at_fields, look_at_vectors
-    from cellwise.stages.score._maps import keep_maps
 
+    card = opened.panel.card
+    if opened.scorer.items == "vectors":
+        return look_at_vectors(_embeddings(job), cells, card)
+    if opened.scorer.unit == "cell":
+        return look_at_crops(RunFolder(job.run), cells, card)
+    return look_at_fields(job, sites, cells, card)
+
+
+def _shards(job: Job) -> Shards:
     run = RunFolder(job.run)
-    if cells.is_empty():
-        return []
-    if scorer.items == "vectors":
-        kept = Embeddings(run.embeddings(job.options["embeddings"]))
-        look = look_at_vectors(kept, cells, panel.card)
-    elif scorer.unit == "cell":
-        look = look_at_crops(run, cells, panel.card)
-    else:
-        look = look_at_fields(job, cells, panel.card)
-    folds = _folds(run) if job.fitted is None else {}
-    spans = list(_spans(cells))
-    paths = []
-    for start in range(0, len(spans), _SITES_AT_ONCE):
-        path = folder / f"shard{start // _SITES_AT_ONCE:06d}.parquet"
-        some = spans[start : start + _SITES_AT_ONCE]
-        if not _is_whole(path):
-            frames = []
-            for number, (site_id, rows) in enumerate(some):
-                numbers = cells["cell_id"][rows]
-                frames.append(
-                    _one(site_id, rows, numbers, fold=folds.get(site_id), panel=panel,
-                         scorer=scorer, look=look)
-                )  # fmt: skip
-                report(start + number + 1, len(spans), "sites")
-            write_table(path, SCORES, pl.concat(frames), classes=panel.card.classes)
-        report(start + len(some), len(spans), "sites")
-        paths.append(path)
-    if maps:
-        keep_maps(
-            job, spans, folds, panel=panel, scorer=scorer, look=look, count=maps, report=report
-        )
-    return paths
+    return Shards(run.temporary / f"scores-{job.name}", SCORES, run.scores(job.name))
+
+
+def _empty(panel: "Panel") -> pl.DataFrame:
+    return empty_frame(SCORES, n_classes=len(panel.card.classes))
 
 
 def _one(
@@ -221,26 +252,17 @@ def _one(
     )
 
 
-def _spans(cells: pl.DataFrame) -> Iterator[tuple[str, slice]]:
-    """Each site with the rows of its cells; the table is sorted by site."""
-    sites = cells["site_id"].to_numpy()
-    starts = np.flatnonzero(np.r_[True, sites[1:] != sites[:-1]])
-    for start, stop in zip(starts, np.r_[starts[1:], len(sites)], strict=True):
-        yield str(sites[start]), slice(int(start), int(stop))
+def _places(cells: pl.DataFrame) -> dict[str, slice]:
+    """Where the cells of each site stand; the table is sorted by site."""
+    counts = cells.group_by("site_id", maintain_order=True).len()
+    ends = counts["len"].cum_sum().to_list()
+    spans = map(slice, [0, *ends[:-1]], ends)
+    return dict(zip(counts["site_id"].to_list(), spans, strict=True))
 
 
-def _folds(run: RunFolder) -> dict[str, int]:
-    if not run.folds.is_file():
+def _folds(job: Job, sites: Sequence[str]) -> dict[str, int]:
+    run = RunFolder(job.run)
+    if job.fitted is not None or not run.folds.is_file():
         return {}
-    frame = read_table(run.folds, FOLDS).filter(pl.col("fold").is_not_null())
+    frame = rows_of_sites(run.folds, FOLDS, sites).filter(pl.col("fold").is_not_null())
     return dict(frame.select("site_id", "fold").iter_rows())
-
-
-def _is_whole(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    try:
-        read_table(path, SCORES)
-    except FormatError:
-        return False
-    return True

@@ -4,7 +4,7 @@ A result depends on the site and the options alone and files appear whole, so a 
 gives the same files when it runs again.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,13 @@ from pydantic import TypeAdapter
 
 from cellwise.contracts.segmenter import Segmenter
 from cellwise.domain.records import Field, Masks, Site
-from cellwise.domain.steps import Job, SiteRecord
+from cellwise.domain.steps import Finished, Job, SiteRecord
 from cellwise.domain.tables import PIXELS
-from cellwise.errors import BadOption, InputError
+from cellwise.errors import InputError
 from cellwise.stages.segment import segmenters
+from cellwise.stages.segment._checks import check, check_part, check_sites
 from cellwise.stages.segment._facts import pixel_facts
 from cellwise.stages.segment._network import (
-    check_network,
     handed,
     is_network,
     named_only,
@@ -30,20 +30,25 @@ from cellwise.stages.segment._network import (
     uses_device,
     weights_of,
 )
+from cellwise.stages.segment.spec import Options
 from cellwise.store.images.fields import read_field_with_flags
 from cellwise.store.masks.imported import GivenMasks
 from cellwise.store.network_weights import network_digest
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.masks import mask_path, write_masks
-from cellwise.store.run.sites import read_sites
-from cellwise.store.run.tables import empty_frame, read_table, write_table
+from cellwise.store.run.shards import Shards
+from cellwise.store.run.tables import empty_frame, read_table
 
-VERSION = 3
-UNIT = "site"
-BATCH = 16
-# `name` chooses a part of this stage; options that are not the step's own are the part's.
-SHELVES = {"*": "cellwise.stages.segment"}
-
+__all__ = [
+    "check",
+    "check_part",
+    "check_sites",
+    "finish",
+    "key_options",
+    "key_parts",
+    "present",
+    "work",
+]
 
 # Fields that are segmented together are held in memory together: up to about this much.
 _HELD_BYTES = 1 << 28
@@ -57,44 +62,21 @@ class _Decoded:
     facts: list[dict[str, Any]]
 
 
-def build(name: str = "watershed", masks: str = "") -> dict[str, Any]:
-    """Options of the step.
-
-    Args:
-        name: The segmenter, a part of this stage; its own options stand beside it.
-        masks: The folder of your own masks; only the segmenter `given` takes it.
-    """
-    if masks and name != "given":
-        raise BadOption(f"Segmenter {name!r} takes no masks; --masks goes with 'given'.")
-    return {"name": name, "masks": masks}
-
-
-def work(site_ids: Sequence[str], job: Job) -> list[SiteRecord]:
+def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
     """Segment these sites; one that cannot be read comes back with its error."""
-    run = RunFolder(job.run)
-    sites = read_sites(run.sites, only=site_ids)
     spec = _spec(job, sites)
     if is_network(spec):
         segment = network_segmenter(spec, job)
     else:
         segment = segmenters.build(handed(spec, job))
     if hasattr(segment, "many"):
-        return _together(sites, job, segment)
-    return [_one(site, job, segment) for site in sites]
-
-
-def check_part(options: dict[str, Any]) -> None:
-    """Refuse a wrong option of the chosen part, or weights that are not there, before any work.
-
-    Raises:
-        BadOption: An option cannot take its value.
-        UsageError: There are no such weights.
-        FormatError: They are torn, no weights of ours, or those of another network.
-    """
-    if is_network(options):
-        check_network(options)
+        done = _together(sites, job, segment)
     else:
-        segmenters.build(options)
+        done = [_one(site, job, segment) for site in sites]
+    facts = [row for _, rows in done for row in rows]
+    frame = _facts_frame(facts) if facts else empty_frame(PIXELS)
+    _shards(job).write(job.key, [site.id for site in sites], frame)
+    return [record for record, _ in done]
 
 
 def key_options(options: dict[str, Any]) -> dict[str, Any]:
@@ -123,54 +105,57 @@ def key_parts(options: dict[str, Any], device: str) -> list[str]:
     return [*weights, used] if uses_device(options) else weights
 
 
-def present(job: Job, site_ids: Iterable[str]) -> list[str]:
+def present(job: Job, finished: Mapping[str, Finished]) -> list[str]:
     """Those of the sites whose masks and notes are still there."""
-    run = RunFolder(job.run)
-    noted = set(read_table(run.pixels, PIXELS)["site_id"]) if run.pixels.exists() else set()
+    run, shards = RunFolder(job.run), _shards(job)
+    noted, keys = shards.merged_sites(), shards.keys()
     return [
         site_id
-        for site_id in site_ids
+        for site_id, record in finished.items()
         if all(mask_path(run.masks, site_id, what).exists() for what in ("cells", "nuclei"))
-        and (site_id in noted or _facts_path(job, site_id).exists())
+        and (site_id in noted or record.shard in keys or _note_path(job, site_id).exists())
     ]
 
 
-def finish(job: Job, site_ids: Collection[str]) -> dict[str, Any]:
+def finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
     """Merge what was noted of these sites into `pixels.parquet`.
 
-    A site whose note is gone (an earlier run cleared it) keeps its rows of the table as it stands.
+    Shards stay as masks do: a site that is taken away and comes back needs no work.
     """
-    run = RunFolder(job.run)
-    frames = [empty_frame(PIXELS)]
-    settled = []
-    for site_id in site_ids:
-        path = _facts_path(job, site_id)
-        if path.exists():
-            frames.append(read_table(path, PIXELS))
-        else:
-            settled.append(site_id)
-    if settled and run.pixels.exists():
-        frames.append(read_table(run.pixels, PIXELS).filter(pl.col("site_id").is_in(settled)))
-    merged = pl.concat(frames)
-    write_table(run.pixels, PIXELS, merged)
-    flagged = merged.filter(pl.col("flags").list.len() > 0)
+    shards = _shards(job)
+    _take_old_notes(job, finished)
+    flagged_channels, flagged_sites = 0, 0
+    batches = {site_id: record.shard for site_id, record in finished.items()}
+    for rows in shards.merge(batches, empty_frame(PIXELS)):
+        flagged = rows.filter(pl.col("flags").list.len() > 0)
+        flagged_channels += flagged.height
+        flagged_sites += flagged["site_id"].n_unique()
     return {
-        "sites": len(site_ids),
-        "channels_flagged": flagged.height,
-        "sites_flagged": flagged["site_id"].n_unique(),
+        "sites": len(finished),
+        "channels_flagged": flagged_channels,
+        "sites_flagged": flagged_sites,
     }
 
 
-def _spec(job: Job, sites: list[Site]) -> dict[str, Any]:
+def _take_old_notes(job: Job, finished: Mapping[str, Finished]) -> None:
+    """Notes of single sites, as they were written before batches had shards, become shards."""
+    keys = _shards(job).keys()
+    for site_id, record in finished.items():
+        path = _note_path(job, site_id)
+        if record.shard not in keys and path.exists():
+            _shards(job).write(record.shard, [site_id], read_table(path, PIXELS))
+
+
+def _spec(job: Job, sites: Sequence[Site]) -> dict[str, Any]:
     options = job.options
-    own = build(options.get("name") or "watershed", options.get("masks") or "")
-    spec = {**options, "name": own["name"]}
-    if own["name"] != "given":
+    own = Options.of(options)
+    spec = {**options, "name": own.name}
+    if own.name != "given":
         spec.pop("masks", None)
-    elif own["masks"]:
+    elif own.masks:
         spec["load"] = GivenMasks(
-            own["masks"],
-            sites,
+            own.masks,
+            list(sites),
             table=RunFolder(job.run).sites,
             images=job.images,
             # As the part reads its option: "f" and "no" are texts, and true as such.
@@ -179,19 +164,23 @@ def _spec(job: Job, sites: list[Site]) -> dict[str, Any]:
     return spec
 
 
-def _one(site: Site, job: Job, segment: Segmenter) -> SiteRecord:
+# What was done with one site, and what its pixels are like.
+_Done = tuple[SiteRecord, list[dict[str, Any]]]
+
+
+def _one(site: Site, job: Job, segment: Segmenter) -> _Done:
     decoded = _decoded(site, job)
-    return decoded if isinstance(decoded, SiteRecord) else _finished(decoded, job, segment)
+    return (decoded, []) if isinstance(decoded, SiteRecord) else _finished(decoded, job, segment)
 
 
-def _together(sites: Sequence[Site], job: Job, segment: Any) -> list[SiteRecord]:
+def _together(sites: Sequence[Site], job: Job, segment: Any) -> list[_Done]:
     """Several fields at a time, as many as a bounded amount of memory holds."""
-    records: dict[str, SiteRecord] = {}
+    records: dict[str, _Done] = {}
     waiting: list[_Decoded] = []
     for site in sites:
         decoded = _decoded(site, job)
         if isinstance(decoded, SiteRecord):
-            records[site.id] = decoded
+            records[site.id] = (decoded, [])
             continue
         waiting.append(decoded)
         if sum(one.field.pixels.nbytes for one in waiting) >= _HELD_BYTES:
@@ -203,7 +192,7 @@ def _together(sites: Sequence[Site], job: Job, segment: Any) -> list[SiteRecord]
 
 def _finished_together(
     waiting: Sequence[_Decoded], job: Job, segment: Any
-) -> Iterable[tuple[str, SiteRecord]]:
+) -> Iterable[tuple[str, _Done]]:
     fields = [one.field for one in waiting]
     try:
         answers = segment.many(fields) if fields else []
@@ -224,7 +213,7 @@ def _decoded(site: Site, job: Job) -> _Decoded | SiteRecord:
 
 def _finished(
     decoded: _Decoded, job: Job, segment: Segmenter, answer: Masks | InputError | None = None
-) -> SiteRecord:
+) -> _Done:
     """The masks of one field on disk; `answer` where it was segmented with others."""
     site_id = decoded.field.site_id
     try:
@@ -232,10 +221,9 @@ def _finished(
     except InputError as error:
         masks = error
     if isinstance(masks, InputError):
-        return SiteRecord(site_id, error=masks)
-    write_table(_facts_path(job, site_id), PIXELS, _facts_frame(decoded.facts))
+        return SiteRecord(site_id, error=masks), []
     write_masks(RunFolder(job.run).masks, site_id, masks)
-    return SiteRecord(site_id, _counts(masks))
+    return SiteRecord(site_id, _counts(masks)), decoded.facts
 
 
 def _counts(masks: Masks) -> dict[str, float]:
@@ -255,7 +243,13 @@ def _ids(labels: npt.NDArray[Any]) -> int:
     return len(np.unique(labels[labels > 0]))
 
 
-def _facts_path(job: Job, site_id: str) -> Path:
+def _shards(job: Job) -> Shards:
+    run = RunFolder(job.run)
+    return Shards(run.temporary / job.name, PIXELS, run.pixels)
+
+
+def _note_path(job: Job, site_id: str) -> Path:
+    """Where the note of a single site lay before batches had shards."""
     return RunFolder(job.run).temporary / job.name / f"{site_id}.parquet"
 
 

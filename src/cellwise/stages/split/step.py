@@ -21,47 +21,12 @@ from cellwise.stages.split import splitters
 from cellwise.stages.split._account import balance_table, leak_table, untestable
 from cellwise.stages.split._choice import choose_column
 from cellwise.stages.split._groups import Values, connect, group_names, qualified
+from cellwise.stages.split.spec import ALONE, Options
 from cellwise.store.atomic import write_text
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.tables import read_table, write_table
 
-VERSION = 1
-UNIT = "table"
-SHELVES = {"method": "cellwise.stages.split"}
-
-ALONE = "site"
 _PREFIX = "Metadata_"
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Resolved options of the step."""
-
-    folds: int
-    by: tuple[str, ...] | None
-    method: str | dict[str, Any]
-
-
-def build(
-    folds: int = 2, by: str | list[str] = "auto", method: str | dict[str, Any] = "grouped"
-) -> Options:
-    """Options of the step.
-
-    Args:
-        folds: How many folds, at least 2.
-        by: `auto`, `site`, a metadata column such as `Metadata_Plate`, or several: sites that share
-            a value in any of them stay together. Exact copies always stay together.
-        method: The splitter, a part of this stage.
-    """
-    if isinstance(folds, bool) or not isinstance(folds, int) or folds < 2:
-        raise BadOption(f"split: folds is a whole number of at least 2, not {folds!r}.")
-    names = [by] if isinstance(by, str) else by
-    if not isinstance(names, list) or not names or any(not isinstance(n, str) for n in names):
-        raise BadOption(f"split: by is 'auto', 'site' or names of columns, not {by!r}.")
-    if len(names) > 1 and {"auto", ALONE} & set(names):
-        raise BadOption("split: 'auto' and 'site' stand alone, not in a list with columns.")
-    splitters.check(method)
-    return Options(folds, None if names == ["auto"] else tuple(names), method)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +49,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         BadOption: A column that does not exist.
         PreflightError: Fewer labelled groups than folds.
     """
-    options, run = build(**job.options), RunFolder(job.run)
+    options, run = Options.of(job.options), RunFolder(job.run)
     sites = _load(run)
     report(0, 1, f"{len(sites.ids)} sites")
     if job.fitted is not None:
@@ -152,23 +117,23 @@ def _only(usable: npt.NDArray[np.bool_], values: Values) -> list[str | None]:
 
 
 def _columns(options: Options, sites: _Sites) -> tuple[list[str], dict[str, str]]:
-    if options.by is None:
+    if options.columns is None:
         if not sites.labelled.any():
             return [], {}
         choice = choose_column(
             sites.columns, sites.copies, sites.labels, sites.labelled, folds=options.folds
         )
         return ([] if choice.column is None else [choice.column]), choice.passed_over
-    if options.by == (ALONE,):
+    if options.columns == (ALONE,):
         return [], {}
     known = list(sites.columns)
-    for name in options.by:
+    for name in options.columns:
         if name not in known:
             raise BadOption(
                 f"split: no column {name!r} to group by.{did_you_mean(name, known)} "
                 f"There is: {', '.join(known) or 'no metadata column'}."
             )
-    return list(options.by), {}
+    return list(options.columns), {}
 
 
 def _account(

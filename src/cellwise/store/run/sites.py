@@ -1,6 +1,7 @@
 """Sites to and from `sites.parquet`: one row per site and channel."""
 
 from collections.abc import Iterable
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +71,14 @@ def read_sites(path: Path, *, only: Iterable[str] | None = None) -> list[Site]:
     frame = read_table(path, SITES)
     if only is not None:
         frame = frame.filter(pl.col("site_id").is_in(list(only)))
+    return sites_of(frame)
+
+
+def sites_of(frame: pl.DataFrame) -> list[Site]:
+    """The sites of rows of a site table, in their order; the rows of a site stand together."""
     metadata = [column for column in frame.columns if column.startswith(PREFIX)]
-    return [
-        _site(group.to_dicts(), metadata)
-        for _, group in frame.group_by("site_id", maintain_order=True)
-    ]
+    rows = frame.iter_rows(named=True)
+    return [_site(list(group), metadata) for _, group in groupby(rows, lambda row: row["site_id"])]
 
 
 def _site(rows: list[dict[str, Any]], metadata: list[str]) -> Site:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from cellwise.domain.tables import FORMAT, TableKind
@@ -46,14 +47,22 @@ def write_table(
         raise FormatError(f"{path.name}: table {kind.name} misses {missing}, has unknown {extra}.")
     ordered = frame.select([*kind.columns, *extra]).sort(kind.sort, nulls_last=False)
     table = ordered.to_arrow()
+    schema = stored_schema(kind, ordered, classes=classes)
+    with writing(path) as partial:
+        pq.write_table(table.cast(schema), partial, compression="zstd")
+
+
+def stored_schema(
+    kind: TableKind, frame: pl.DataFrame, *, classes: Sequence[str] = ()
+) -> pa.Schema:
+    """The schema of a stored table: the kind's columns, then those of `frame` beyond them."""
     fixed = [pa.field(n, arrow_type(t, len(classes))) for n, t in kind.columns.items()]
-    rest = [_plain(table.schema.field(name)) for name in extra]
+    extra = [name for name in frame.columns if name not in kind.columns]
+    rest = [_plain(column) for column in frame.select(extra).to_arrow().schema] if extra else []
     marks = {"cellwise_format": str(FORMAT), "cellwise_table": kind.name}
     if classes:
         marks["cellwise_classes"] = json.dumps(list(classes))
-    schema = pa.schema([*fixed, *rest], metadata=marks)
-    with writing(path) as partial:
-        pq.write_table(table.cast(schema), partial, compression="zstd")
+    return pa.schema([*fixed, *rest], metadata=marks)
 
 
 def read_table(path: Path, kind: TableKind) -> pl.DataFrame:
@@ -63,6 +72,29 @@ def read_table(path: Path, kind: TableKind) -> pl.DataFrame:
         FormatError: The file is torn, of another kind, or written by a newer cellwise.
     """
     frame = pl.from_arrow(_open(path, kind).read())
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def rows_of_sites(
+    path: Path, kind: TableKind, sites: Sequence[str], *, columns: Sequence[str] | None = None
+) -> pl.DataFrame:
+    """The rows of some sites out of a table that is sorted by site; little else is read.
+
+    Raises:
+        FormatError: The file is torn, of another kind, or written by a newer cellwise.
+    """
+    schema = _open(path, kind).schema_arrow
+    wanted = list(columns) if columns is not None else schema.names
+    column = ds.field("site_id")
+    try:
+        chosen = column.isin(list(sites))
+        if sites:
+            chosen = (column >= min(sites)) & (column <= max(sites)) & chosen
+        table = ds.dataset(path, format="parquet").to_table(columns=wanted, filter=chosen)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise FormatError(f"{path} cannot be read as a table: {error}") from error
+    frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)
     return frame
 

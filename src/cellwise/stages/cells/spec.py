@@ -1,0 +1,49 @@
+"""What the step `cells` declares."""
+
+from pydantic import model_validator
+
+from cellwise.domain.crop_plan import CropPlan
+from cellwise.domain.nouns import CELLS, FILES, MASKS
+from cellwise.domain.specs import Read, StepOptions, StepSpec
+
+
+class Options(StepOptions):
+    """How crops are cut, and whether they are kept."""
+
+    size: int = 64
+    """Side of the crops in pixels."""
+    policy: str = "mask_others"
+    """`mask_others`, `mask_all`, `keep`, `dim` or `recentre`; see `domain.crop_plan`."""
+    pad: float = 0.1
+    """Window beyond the longer side of the cell's box, as a fraction of it."""
+    window: float | None = None
+    """Side of the window in source pixels, the same for all cells, in place of `pad`."""
+    dim: float = 0.25
+    """Factor of policy `dim` for everything outside the cell."""
+    repeat: bool = False
+    """Show a cell that is more than twice as long as wide twice, side by side."""
+    crops: bool = True
+    """`false` keeps only the table; no network can be trained on cells then."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "Options":
+        assert self.plan
+        return self
+
+    @property
+    def plan(self) -> CropPlan:
+        """How cells are cut out."""
+        return CropPlan(self.size, self.policy, self.pad, self.window, self.dim, self.repeat)
+
+
+SPEC = StepSpec(
+    version=1,
+    grain="site",
+    options=Options,
+    reads=(Read(MASKS), Read(FILES, under="-")),
+    writes=(CELLS,),
+    classes=False,
+    ordered=True,
+    batch=32,
+    headline=("cells",),
+)

@@ -1,0 +1,91 @@
+"""What the step `decide` declares."""
+
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
+
+from cellwise.domain.nouns import (
+    CELLS,
+    DECISION,
+    FITTED_DECISION,
+    FOLDS,
+    PREDICTIONS,
+    SCORES,
+    SITES,
+)
+from cellwise.domain.specs import Read, StepOptions, StepSpec
+from cellwise.errors import BadOption
+from cellwise.registry import Registry, split_spec
+
+_SHELVES = {"by": "cellwise.stages.decide", "adjust": "cellwise.stages.decide.adjust"}
+
+
+class Options(StepOptions):
+    """How scores become probabilities and labels."""
+
+    from_: str | list[str] = Field(alias="from")
+    """Names of the score steps; the mean of their logits is decided on."""
+    by: str | dict[str, Any] = "temperature"
+    """The decider, a part of this stage."""
+    threshold: float | dict[str, float] = 0.5
+    """Probability in 0..1 from which a cell gets a label, one for all classes or a mapping from
+    class to value (others 0.5)."""
+    field: str | list[str] = ""
+    """Names of score steps that say what whole fields show: their rows of sites, or else the
+    largest logit among each field's cells; the mean of them is taken."""
+    adjust: list[str | dict[str, Any]] = []
+    """What is done to the scores before the calibration, in order."""
+
+    @field_validator("threshold", mode="before")
+    @classmethod
+    def _check_threshold(cls, threshold: Any) -> Any:
+        values = threshold.values() if isinstance(threshold, dict) else [threshold]
+        if any(
+            isinstance(v, bool) or not isinstance(v, int | float) or not 0 <= v <= 1 for v in values
+        ):
+            raise BadOption(f"decide: a threshold lies in 0..1: {threshold!r}.")
+        return threshold
+
+    @model_validator(mode="after")
+    def _check(self) -> "Options":
+        if not self.scores or not all(self.scores):
+            raise BadOption(f"decide: from names score steps, not {self.from_!r}.")
+        Registry("calibration", _SHELVES["by"]).check(self.by)
+        adjusters = Registry("adjustment", _SHELVES["adjust"])
+        for spec in self.adjust:
+            adjusters.check(spec)
+            name, _ = split_spec(spec)
+            if "field" in adjusters.page(name).needs and not self.field:
+                raise BadOption(f"decide: {name!r} needs scores of fields, 'field: <score step>'.")
+        if not all(self.fields):
+            raise BadOption(f"decide: field names score steps, not {self.field!r}.")
+        return self
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """The score steps whose mean is decided on."""
+        return (self.from_,) if isinstance(self.from_, str) else tuple(self.from_)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The score steps that say what whole fields show."""
+        if isinstance(self.field, str):
+            return (self.field,) if self.field else ()
+        return tuple(self.field)
+
+
+SPEC = StepSpec(
+    version=1,
+    grain="table",
+    options=Options,
+    reads=(
+        Read(SITES),
+        Read(FOLDS, optional=True),
+        Read(CELLS),
+        Read(FITTED_DECISION, optional=True, under="fitted"),
+        Read(SCORES, by=("from", "field"), many=True),
+    ),
+    writes=(DECISION, PREDICTIONS),
+    draws=True,
+    shelves=_SHELVES,
+)

@@ -1,0 +1,57 @@
+"""What the step `evaluate` declares."""
+
+from typing import Any, Literal
+
+from pydantic import model_validator
+
+from cellwise.domain.nouns import (
+    ALL_PREDICTIONS,
+    CELLS,
+    DECISION,
+    DECISIONS,
+    EVALUATION,
+    FOLDS,
+    METRICS,
+    SITES,
+    WELLS,
+)
+from cellwise.domain.specs import Read, StepOptions, StepSpec
+from cellwise.errors import BadOption
+
+
+class Options(StepOptions):
+    """What is measured, and how surely."""
+
+    pooling: Literal["mean", "noisy_or", "max"] = "mean"
+    """How the cells of a field are pooled for ranking: `mean`, `noisy_or` or `max`."""
+    draws: int = 500
+    """Bootstrap draws of every interval."""
+    negative_control: str = ""
+    """Name of the decide step of a control model (without the protein channel); its well figures
+    get the prefix `negative_control_`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_draws(cls, values: Any) -> Any:
+        draws = values.get("draws", 1) if isinstance(values, dict) else 1
+        if isinstance(draws, bool) or not isinstance(draws, int) or draws < 1:
+            raise BadOption(f"evaluate: draws is a whole number of at least 1, not {draws!r}.")
+        return values
+
+
+SPEC = StepSpec(
+    version=1,
+    grain="table",
+    options=Options,
+    reads=(
+        Read(SITES),
+        Read(FOLDS, optional=True),
+        Read(CELLS),
+        Read(ALL_PREDICTIONS, under="predictions"),
+        Read(WELLS, under="wells"),
+        Read(DECISIONS, under="decisions"),
+        Read(DECISION, by=("negative_control",), optional=True, under="-"),
+    ),
+    writes=(METRICS, EVALUATION),
+    draws=True,
+)

@@ -1,0 +1,56 @@
+"""What the step `label` declares."""
+
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from cellwise.domain.nouns import FIELD_LABELS, LABELLED_CELLS, LABELS, SCORES
+from cellwise.domain.specs import Content, Read, StepOptions, StepSpec
+from cellwise.errors import BadOption
+from cellwise.registry import Registry, split_spec
+
+_SHELVES = {"by": "cellwise.stages.label"}
+
+
+class Options(StepOptions):
+    """How the cells of labelled fields get labels of their own."""
+
+    by: str | dict[str, Any] = "inherit"
+    """The labeller, a part of this stage."""
+    from_: str | None = Field(default=None, alias="from")
+    """Name of the score step whose out-of-fold scores the labeller reads."""
+    truth: str = ""
+    """Folder that says what each cell shows, for the labeller `known` only, which measures what
+    perfect labels would be worth."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "Options":
+        labellers = Registry("labeller", _SHELVES["by"])
+        labellers.check(self.by)
+        name, _ = split_spec(self.by)
+        needs = labellers.page(name).needs
+        if "scores" in needs and not self.from_:
+            raise BadOption(f"label: {name!r} needs scores; name them with 'from: <score step>'.")
+        if self.from_ and "scores" not in needs:
+            raise BadOption(f"label: {name!r} reads no scores; leave out 'from: {self.from_}'.")
+        if "truth" in needs and not self.truth:
+            raise BadOption(f"label: {name!r} needs the truth; give it with 'truth: <folder>'.")
+        if self.truth and "truth" not in needs:
+            raise BadOption(
+                f"label: {name!r} must not know the truth; leave out 'truth: {self.truth}'."
+            )
+        return self
+
+
+SPEC = StepSpec(
+    version=1,
+    grain="table",
+    options=Options,
+    reads=(Read(FIELD_LABELS), Read(LABELLED_CELLS), Read(SCORES, by=("from",), many=True)),
+    writes=(LABELS,),
+    draws=True,
+    fits=True,
+    ordered=True,
+    shelves=_SHELVES,
+    contents=(Content("truth", "folder", recorded=False),),
+)

@@ -1,0 +1,63 @@
+"""What the step `read` declares."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import model_validator
+
+from cellwise.domain.channels import ROLES
+from cellwise.domain.nouns import IMAGES, READING, SITES
+from cellwise.domain.specs import Content, Read, StepOptions, StepSpec
+from cellwise.errors import BadOption
+from cellwise.registry import did_you_mean
+
+
+class Options(StepOptions):
+    """How a folder is read; the defaults recognise the known layouts."""
+
+    layout: str = "auto"
+    """A layout's name, or `auto` to take the most specific that fits."""
+    pattern: str = ""
+    """How files are named, such as `{plate}_{well}_s{site}_w{channel}`."""
+    labels: str = ""
+    """Path of the labels file, empty for none."""
+    key: str = ""
+    """Its key column where two could be it."""
+    label: str = ""
+    """Its label column where two could be it."""
+    roles: Mapping[str, str] | None = None
+    """Role by channel name; wins over the guess."""
+    classes: str = "auto"
+    """A named class list, names joined by `|`, or `auto`."""
+    pixel_size: float = 0.0
+    """Micrometres per pixel of all sites; 0 takes what the files say."""
+    stack: Literal["max", "mid", "refuse"] = "max"
+    """What Z or time stacks become: `max`, `mid` or `refuse`."""
+    declared: Literal["use", "ignore"] = "use"
+    """Whether to `use` or `ignore` labels that the folder itself declares."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "Options":
+        if not 0 <= self.pixel_size < 1000:
+            raise BadOption(f"read.pixel_size is micrometres per pixel, not {self.pixel_size}.")
+        for name, role in (self.roles or {}).items():
+            if role not in ROLES:
+                raise BadOption(
+                    f"read.roles.{name}: no role is called {role!r}."
+                    f"{did_you_mean(role, list(ROLES))} There is: {', '.join(ROLES)}."
+                )
+        return self
+
+
+SPEC = StepSpec(
+    version=1,
+    grain="table",
+    options=Options,
+    reads=(Read(IMAGES),),
+    writes=(SITES, READING),
+    classes=False,
+    ordered=True,
+    contents=(Content("labels"),),
+    headline=("sites",),
+    command_words={"labels": {}, "layout": {}, "pattern": {}},
+)

@@ -1,0 +1,102 @@
+"""What the step `score` declares."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import model_validator
+
+from cellwise.domain.nouns import (
+    CELLS,
+    EMBEDDINGS,
+    FIELD_LABELS,
+    FOLD_OF_SITE,
+    FOLDS,
+    MODELS,
+    SCORES,
+)
+from cellwise.domain.precisions import check_precision
+from cellwise.domain.specs import Former, Read, StepOptions, StepSpec
+from cellwise.errors import BadOption
+from cellwise.registry import Registry, split_spec
+
+_SHELVES = {"by": "cellwise.stages.score"}
+_SEEN = {"crops": "crops of cells", "fields": "whole fields", "vectors": "embeddings"}
+
+
+class Options(StepOptions):
+    """Whose models score, how, and with which numbers."""
+
+    model: str
+    """Name of the train step whose models score."""
+    by: str | dict[str, Any] = "cell_net"
+    """The scorer, a part of this stage."""
+    threads: int = 2
+    """Processor threads; part of the result: sums in another order differ in the last digits."""
+    precision: str = "fp32"
+    """`fp32`, `bf16`, `fp16` for a GPU, or `auto`: the fastest that the machine has units for, so
+    that the last digits depend on the machine."""
+    maps: int = 0
+    """Labelled fields whose class maps are kept for the report, where the scorer has any (`cam`);
+    each class has its turn."""
+    embeddings: str = ""
+    """Name of the embed step whose vectors the scorer `vector_net` looks at."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "Options":
+        if not self.model:
+            raise BadOption("score: model names a train step.")
+        if self.threads < 1:
+            raise BadOption("score: threads is at least 1.")
+        check_precision("score", self.precision)
+        Registry("scorer", _SHELVES["by"]).check(self.by)
+        if self.maps < 0:
+            raise BadOption(f"score: maps is not negative, as {self.maps} is.")
+        return self
+
+    def check_named(self, named: Mapping[str, StepOptions]) -> None:
+        """Refuse a scorer of models that see other pixels.
+
+        Parts say in their source what they look at, so nothing is imported and no hour is lost.
+        """
+        model = named.get(f"model: {self.model}")
+        task = getattr(model, "task", None)
+        if task is None:
+            return
+        scorer, _ = split_spec(self.by)
+        learned, _ = split_spec(task)
+        looks = set(Registry("scorer", _SHELVES["by"]).page(scorer).needs) & set(_SEEN)
+        seen = set(Registry("task", "cellwise.parts.tasks").page(learned).needs) & set(_SEEN)
+        if looks and seen and not looks & seen:
+            raise BadOption(
+                f"the scorer {scorer!r} shows {_SEEN[min(looks)]}, and model {self.model!r} learns "
+                f"{_SEEN[min(seen)]} (task {learned!r})."
+            )
+
+
+SPEC = StepSpec(
+    version=1,
+    grain="site",
+    options=Options,
+    reads=(
+        Read(CELLS),
+        Read(MODELS, by=("model",)),
+        Read(FOLD_OF_SITE, optional=True),
+        Read(EMBEDDINGS, by=("embeddings",)),
+    ),
+    late=("embeddings",),
+    finish_reads=(Read(FIELD_LABELS, when="maps"),),
+    writes=(SCORES,),
+    draws=True,
+    device=True,
+    batch=64,
+    shelves=_SHELVES,
+    threads="threads",
+    former=Former(
+        (
+            Read(CELLS),
+            Read(MODELS, by=("model",)),
+            Read(FOLDS, optional=True),
+            Read(FIELD_LABELS, when="maps"),
+        )
+    ),
+)

@@ -1,0 +1,84 @@
+"""What the step `segment` refuses before any work, and once the sites are known."""
+
+from pathlib import Path
+from typing import Any
+
+from cellwise.domain.steps import Job
+from cellwise.errors import BadOption, InputError, PreflightError, UsageError
+from cellwise.parts.devices import has_gpu
+from cellwise.stages.segment import segmenters
+from cellwise.stages.segment._network import check_network, is_network
+from cellwise.stages.segment.spec import Options
+from cellwise.store.masks.imported import GivenMasks
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.sites import read_sites
+
+
+def check(options: dict[str, Any], job: Job) -> None:
+    """Refuse a wrong option of the chosen part, weights or a GPU that are not there.
+
+    Raises:
+        BadOption: An option cannot take its value.
+        UsageError: There are no such weights, or no GPU where one is asked for.
+        FormatError: Weights are torn, none of ours, or those of another network.
+    """
+    own = Options.of(options)
+    if options.get("device") == "cuda" and not has_gpu():
+        raise UsageError(
+            f"Step {job.name!r}, option 'device': cuda is asked for, and torch sees no GPU here "
+            "(`cellwise doctor` tells more)."
+        )
+    spec = {key: value for key, value in options.items() if key != "masks"}
+    if own.name == "given" and own.masks:
+        # What lies in the folder is looked at once the sites are known.
+        spec["load"] = _nothing
+    try:
+        check_part(spec)
+    except BadOption as error:
+        raise BadOption(f"Step {job.name!r}: {error}") from error
+
+
+def check_sites(job: Job) -> None:
+    """Refuse a folder of masks that has none for any field, before each is set aside for it.
+
+    Raises:
+        PreflightError: No file fits a field; some names of either side are shown.
+    """
+    own = Options.of(job.options)
+    if own.name != "given" or not own.masks:
+        return
+    folder = Path(own.masks)
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not exist"
+        raise PreflightError(f"{folder} {what}. Give the folder that holds the masks.")
+    sites = read_sites(RunFolder(job.run).sites)
+    try:
+        found = GivenMasks(folder, sites, images=job.images).matches_any()
+    except InputError as error:
+        raise PreflightError(f"{error.reason} {error.remedy}") from error
+    if sites and not found:
+        there = sorted(path.name for path in folder.iterdir())[:3]
+        raise PreflightError(
+            f"No file in {folder} fits any of the {len(sites):,} fields "
+            f"({', '.join(site.id for site in sites[:3])}...): there is "
+            f"{', '.join(there) or 'nothing'}. Name masks as the fields, with _cells and "
+            "_nuclei where there are both."
+        )
+
+
+def check_part(options: dict[str, Any]) -> None:
+    """Refuse a wrong option of the chosen part, or weights that are not there, before any work.
+
+    Raises:
+        BadOption: An option cannot take its value.
+        UsageError: There are no such weights.
+        FormatError: They are torn, no weights of ours, or those of another network.
+    """
+    if is_network(options):
+        check_network(options)
+    else:
+        segmenters.build(options)
+
+
+def _nothing(site_id: str) -> None:
+    """Stands for the masks of a field while options are checked."""

@@ -1,0 +1,62 @@
+"""What the step `split` declares."""
+
+from typing import Any
+
+from pydantic import model_validator
+
+from cellwise.domain.nouns import FOLDS, PIXELS, SITES, SPLIT
+from cellwise.domain.specs import Read, StepOptions, StepSpec
+from cellwise.errors import BadOption
+from cellwise.registry import Registry
+
+ALONE = "site"
+_SHELVES = {"method": "cellwise.stages.split"}
+
+
+class Options(StepOptions):
+    """Which sites stay together, and in how many folds."""
+
+    folds: int = 2
+    """How many folds, at least 2."""
+    by: str | list[str] = "auto"
+    """`auto`, `site`, a metadata column such as `Metadata_Plate`, or several: sites that share a
+    value in any of them stay together. Exact copies always stay together."""
+    method: str | dict[str, Any] = "grouped"
+    """The splitter, a part of this stage."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_folds(cls, values: Any) -> Any:
+        folds = values.get("folds", 2) if isinstance(values, dict) else 2
+        if isinstance(folds, bool) or not isinstance(folds, int) or folds < 2:
+            raise BadOption(f"split: folds is a whole number of at least 2, not {folds!r}.")
+        return values
+
+    @model_validator(mode="after")
+    def _check(self) -> "Options":
+        names = [self.by] if isinstance(self.by, str) else self.by
+        if not names:
+            raise BadOption(f"split: by is 'auto', 'site' or names of columns, not {self.by!r}.")
+        if len(names) > 1 and {"auto", ALONE} & set(names):
+            raise BadOption("split: 'auto' and 'site' stand alone, not in a list with columns.")
+        Registry("splitter", _SHELVES["method"]).check(self.method)
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        """The columns to group by; None for a choice by itself."""
+        names = [self.by] if isinstance(self.by, str) else self.by
+        return None if names == ["auto"] else tuple(names)
+
+
+SPEC = StepSpec(
+    version=1,
+    grain="table",
+    options=Options,
+    reads=(Read(SITES), Read(PIXELS)),
+    writes=(FOLDS, SPLIT),
+    draws=True,
+    fits=True,
+    ordered=True,
+    shelves=_SHELVES,
+)

@@ -1,0 +1,170 @@
+"""What the step `train` declares."""
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from cellwise.domain.nouns import (
+    FIELD_LABELS,
+    LABELLED_CELLS,
+    LABELLED_EMBEDDINGS,
+    LABELLED_FOLDS,
+    LABELS,
+    MODELS,
+)
+from cellwise.domain.precisions import check_precision
+from cellwise.domain.specs import Content, Read, StepOptions, StepSpec
+from cellwise.errors import BadOption
+from cellwise.registry import Registry, split_spec
+
+Spec = str | dict[str, Any]
+
+SHELVES = {
+    "task": "cellwise.parts.tasks",
+    "net": "cellwise.parts.nets",
+    "loss": "cellwise.parts.losses",
+    "augment": "cellwise.parts.augment",
+    "optimiser": "cellwise.parts.optimisers",
+    "schedule": "cellwise.parts.schedules",
+}
+KEEPS = ("best_cost", "best_ap", "last")
+NORMALISATIONS = ("standard", "crop_mean")
+
+
+class Options(StepOptions):
+    """What is learned, by which network, and how."""
+
+    task: Spec = "cell"
+    """What one training step does with a batch."""
+    labels: str = ""
+    """Name of the label step whose labels of cells are learned; fields bring their own."""
+    net: Spec = "tiny"
+    """The network."""
+    loss: Spec = "bce"
+    """The loss."""
+    augment: list[Spec] = ["dihedral", "affine"]
+    """Augmentations, in order."""
+    channels: str | list[str] = "all"
+    """`all`, or names or roles of the channels to learn from, in order."""
+    without: list[str] = []
+    """Channels to leave out, as a negative control does with `protein`."""
+    normalise: str = "standard"
+    """`standard`, or `crop_mean` where brightness must not be the answer."""
+    balance: str = "even"
+    """`even` gives present and absent labels of a class the same total weight, `none` leaves them
+    as they are."""
+    epochs: int = 10
+    """How often the training set is gone through, at most."""
+    batch: int = 32
+    """Cells, bags or fields in one step."""
+    learning_rate: float = 0.003
+    """The rate that the schedule takes shares of."""
+    weight_decay: float = 0.01
+    """Pull of weights towards 0."""
+    optimiser: Spec = "adamw"
+    """What moves the weights."""
+    schedule: Spec = "one_cycle"
+    """How the rate changes over the training."""
+    accumulate: int = 1
+    """Batches whose gradients are averaged before the weights move."""
+    average: float = 0.0
+    """In 0..1; above 0 a running average of the weights, this much of it kept at each step, is
+    judged and kept in place of the weights themselves."""
+    keep: str = "best_cost"
+    """Which epoch's weights are kept where groups are set aside to judge: `best_cost`, `best_ap`
+    (macro average precision against their labels) or `last`."""
+    not_finite: Literal["stop", "skip"] = "stop"
+    """`stop` at a loss that is no number, or `skip` the batch; more than a tenth of an epoch's
+    batches stop it all the same, and what was skipped stands in the model's card."""
+    clip: float = 1.0
+    """Longest gradient; 0 for no bound."""
+    validate_: float = Field(default=0.0, alias="validate")
+    """Share in 0..1 of the training fields, in whole groups, that is set aside to judge each epoch,
+    see `keep`. 0 learns from all of them and keeps the last epoch. The fold left out is never
+    looked at."""
+    patience: int = 0
+    """Stop after so many epochs without improvement of the set-aside groups, or, without them, of
+    the training loss; 0 never stops early."""
+    precision: str = "fp32"
+    """`fp32`, `bf16`, `fp16` for a GPU, or `auto`: the fastest that the machine has units for, so
+    that the weights depend on the machine; the model's card names it."""
+    threads: int = 2
+    """Processor threads; part of the result: sums in another order round differently."""
+    start: str = ""
+    """Name of an earlier train step whose weights (of the same fold) are the beginning."""
+    embeddings: str = ""
+    """Name of the embed step whose vectors the task `vectors` learns from."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "Options":
+        for option, package in SHELVES.items():
+            specs = self.augment if option == "augment" else [getattr(self, option)]
+            for spec in specs:
+                Registry(option, package).check(spec)
+        check_precision("train", self.precision)
+        self._check_vectors()
+        broken = [text for holds, text in self._rules() if not holds]
+        if broken:
+            raise BadOption(f"train: {broken[0]}.")
+        return self
+
+    def _check_vectors(self) -> None:
+        """Refuse a network of vectors for pixels, and the other way round."""
+        task, net = (
+            "vectors" in Registry(kind, SHELVES[kind]).page(split_spec(spec)[0]).needs
+            for kind, spec in (("task", self.task), ("net", self.net))
+        )
+        if task != net:
+            raise BadOption(
+                "train: the nets linear and perceptron go with the task vectors, other nets with "
+                f"tasks of pixels; task {self.task!r} has net {self.net!r}."
+            )
+        if task and not self.embeddings:
+            raise BadOption("train: the task vectors needs 'embeddings: <embed step>'.")
+
+    def _rules(self) -> list[tuple[bool, str]]:
+        return [
+            (
+                self.normalise in NORMALISATIONS,
+                f"normalise is one of {', '.join(NORMALISATIONS)}, not {self.normalise!r}",
+            ),
+            (self.balance in ("even", "none"), "balance is 'even' or 'none'"),
+            (self.keep in KEEPS, f"keep is one of {', '.join(KEEPS)}"),
+            (self.accumulate >= 1, "accumulate is at least 1"),
+            (0 <= self.average < 1, "average lies in 0..1, 1 excluded"),
+            (self.epochs >= 1, "epochs is at least 1"),
+            (self.batch >= 1, "batch is at least 1"),
+            (self.threads >= 1, "threads is at least 1"),
+            (self.learning_rate > 0, "learning_rate is above 0"),
+            (self.weight_decay >= 0, "weight_decay is not negative"),
+            (self.clip >= 0, "clip is not negative"),
+            (self.patience >= 0, "patience is not negative"),
+            (0 <= self.validate_ < 1, "validate lies in 0..1, 1 excluded"),
+            (
+                self.channels == "all" or isinstance(self.channels, list),
+                "channels is 'all' or a list of names",
+            ),
+        ]
+
+
+SPEC = StepSpec(
+    version=1,
+    grain="fold",
+    options=Options,
+    reads=(
+        Read(FIELD_LABELS),
+        Read(LABELLED_CELLS, optional=True),
+        Read(LABELS, by=("labels",)),
+        Read(LABELLED_FOLDS, optional=True),
+        Read(MODELS, by=("start",)),
+        Read(LABELLED_EMBEDDINGS, by=("embeddings",)),
+    ),
+    late=("embeddings",),
+    writes=(MODELS,),
+    draws=True,
+    device=True,
+    fits=True,
+    ordered=True,
+    shelves=SHELVES,
+    contents=(Content("net.pretrained", recorded=False, apart=True),),
+)

@@ -1,0 +1,21 @@
+"""Per-site steps as the pipeline calls them, for tests that call a step alone."""
+
+from cellwise.domain.steps import Finished
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.sites import read_sites
+
+
+def do(step, job, site_ids=None):
+    """The records of these sites, all where none are named."""
+    sites = {site.id: site for site in read_sites(RunFolder(job.run).sites)}
+    return step.work([sites[name] for name in (sites if site_ids is None else site_ids)], job)
+
+
+def finished(records, key="k"):
+    """What the pipeline has on record of sites that went well."""
+    return {r.site_id: Finished(key, r.counts) for r in records if r.error is None}
+
+
+def all_of(step, job, site_ids=None):
+    """Work and merge; returns the counts."""
+    return step.finish(job, finished(do(step, job, site_ids), job.key))
