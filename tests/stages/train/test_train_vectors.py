@@ -3,15 +3,19 @@
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from tests.stages.train.learn_world import CLASSES, label_of, make_job, make_run, silent
 
+from cellwise.domain.steps import Finished
 from cellwise.domain.tables import CELLS, EMBEDDINGS, FOLDS, SCORES
 from cellwise.errors import BadOption, FormatError, PreflightError
-from cellwise.stages.score.step import work as score
+from cellwise.parts.nets import nets
+from cellwise.stages.score import step as score
 from cellwise.stages.train.step import work as train
 from cellwise.store.run.crops import CropStore
 from cellwise.store.run.embeddings import Embeddings, index_path, seal, write_vectors
 from cellwise.store.run.models import read_card, read_model
+from cellwise.store.run.sites import read_sites
 from cellwise.store.run.tables import read_table, write_table
 
 HEAD = {"task": "vectors", "net": "linear", "embeddings": "e", "epochs": 30, "learning_rate": 0.05}
@@ -50,7 +54,9 @@ def run(tmp_path):
 
 def scored(run, **options):
     chosen = {"by": "vector_net", "embeddings": "e", "model": "model", **options}
-    score(make_job(run, step="score", name="s", **chosen), silent)
+    job = make_job(run, step="score", name="s", **chosen)
+    records = score.work(read_sites(run.sites), job)
+    score.finish(job, {r.site_id: Finished(job.key, r.counts) for r in records})
     return read_table(run.scores("s"), SCORES)
 
 
@@ -119,14 +125,17 @@ def test_cells_without_a_vector_are_neither_learned_nor_scored(run):
 
 
 def test_what_does_not_fit_is_refused(run):
-    with pytest.raises(BadOption, match="embeddings: <step>"):
+    with pytest.raises(BadOption, match="embeddings: <embed step>"):
         train(make_job(run, **{**HEAD, "embeddings": ""}), silent)
     with pytest.raises(FormatError, match="no embeddings"):
         train(make_job(run, **{**HEAD, "embeddings": "other"}), silent)
     with pytest.raises(BadOption, match="augmentations are of pixels"):
         train(make_job(run, **HEAD, augment=["gain"]), silent)
     with pytest.raises(BadOption, match="cannot see pixels"):
-        train(make_job(run, net="linear"), silent)
+        nets.build("linear")(2, 2)(torch.zeros(1, 2, 4, 4))
+    for options in ({"net": "linear"}, {"task": "vectors", "embeddings": "e"}):
+        with pytest.raises(BadOption, match="go with the task vectors"):
+            train(make_job(run, **options), silent)
     embed(run, models=("m/fold0", "m/fold1"))
     with pytest.raises(BadOption, match="several networks"):
         train(make_job(run, **HEAD), silent)

@@ -23,13 +23,10 @@ def collect_vectors(run: RunFolder, name: str, cells: pl.DataFrame, fields: Floa
         fields: `[site, class]`, the labels of the fields.
 
     Raises:
-        BadOption: No embed step is named, or networks of several folds made the vectors, so that
-            their numbers do not mean the same.
+        BadOption: Networks of several folds made the vectors: their numbers do not mean the same.
         PreflightError: None of the cells has a vector.
         FormatError: There are no such embeddings, they are torn, or of other cells.
     """
-    if not name:
-        raise BadOption("train: this task learns from embeddings: name them, 'embeddings: <step>'.")
     kept = Embeddings(run.embeddings(name))
     makers = kept.index["model"].unique().sort().to_list()
     if len(makers) > 1:
