@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 import cellwise
@@ -15,7 +16,8 @@ from cellwise.domain import tables
 from cellwise.flow.request import fitted_request
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.models import read_model
-from cellwise.store.run.tables import read_table
+from cellwise.store.run.reader import RunReader
+from cellwise.store.run.tables import read_classes, read_table
 
 ARCHIVES = sorted(p for p in Path(__file__).parent.iterdir() if (p / "run.json").is_file())
 
@@ -45,6 +47,20 @@ def test_tables_of_an_old_run_are_read(archive):
         (folder.labels("inherited"), tables.LABELS),
     ):
         assert read_table(path, kind).height > 0
+
+
+def test_an_old_run_is_read_by_its_units(archive):
+    reader = RunReader(RunFolder(archive))
+    sites = reader.sites()
+    assert len(sites) == 8
+    assert len(reader.files()) == 2 * len(sites)
+    assert len(reader.labelled_sites()) > 0
+    units = dict(reader.units().group_by("unit").len().iter_rows())
+    assert units["cell"] == 72
+    assert (units["site"], units["well"]) == (8, 8)
+    held = reader.folds().filter(pl.col("fold").is_not_null())["site_id"]
+    clean = reader.out_of_fold("cell", read_classes(archive / "scores/cell.parquet", tables.SCORES))
+    assert set(clean["site_id"]) == set(held), "every field with a fold was scored by its model"
 
 
 def test_the_report_of_an_old_run_is_built_anew(archive):

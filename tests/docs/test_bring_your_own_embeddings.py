@@ -1,6 +1,7 @@
 """The page on embeddings, carried out as it is written."""
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -13,6 +14,9 @@ import pytest
 import cellwise
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "bring-your-own-embeddings.md"
+
+# This very source, also where the programs' folder is another.
+HERE = {**os.environ, "PYTHONPATH": str(Path(cellwise.__file__).parents[1])}
 
 
 def blocks():
@@ -30,7 +34,9 @@ def blocks():
 def test_the_page_leads_from_fields_to_labels_of_cells(tmp_path):
     said = ""
     for command in blocks():
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=tmp_path, env=HERE, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, (command, done.stderr[-2000:])
         said = done.stdout
     figures = {name: entry["value"] for name, entry in json.loads(said)["metrics"].items()}

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from cellwise.errors import BadOption, InputError
+from cellwise.errors import BadOption, InputError, Interrupted
 from cellwise.learning.ranks import Ranks, in_ranks
 
 
@@ -53,7 +53,7 @@ def test_each_knows_its_place_and_one_is_heard():
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("how", "error", "words"),
-    [("refuse", InputError, "Half a file"), ("die", RuntimeError, "ended with 3")],
+    [("refuse", InputError, "Half a file"), ("die", Interrupted, "ended with 3")],
 )
 def test_what_ends_one_ends_all(how, error, words):
     with pytest.raises(error, match=words):

@@ -1,23 +1,50 @@
 """What batches are drawn from, and the type of an order."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from cellwise.errors import BadOption
 
 Positions = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """The items of one training, in table order; `site[item]` numbers the field of each."""
+    """The items of one training, in table order, and what each lies in.
+
+    Args:
+        site: `[item]`, a number for the field of each.
+        groups: `[item]` per larger level (`well`, `plate`, `experiment`), a number for the group of
+            each. Items of one group lie in one unit of that level, are of one fold and have the
+            same field labels; an item that lies in no such unit is grouped with its field.
+    """
 
     site: npt.NDArray[Any]
+    groups: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.site)
+
+    def of(self, level: str) -> npt.NDArray[Any]:
+        """`[item]`: the number of the group of each at a level, `site` or larger.
+
+        Raises:
+            BadOption: The pool does not know the level.
+        """
+        if level == "site":
+            return self.site
+        if level not in self.groups:
+            known = ", ".join(["site", *self.groups])
+            raise BadOption(f"Items are not grouped by {level!r}; known here: {known}.")
+        return self.groups[level]
+
+    def part(self, places: Positions) -> "Pool":
+        """The items at these places only; groups keep their numbers."""
+        return Pool(self.site[places], {k: v[places] for k, v in self.groups.items()})
 
 
 @dataclass(frozen=True, slots=True)

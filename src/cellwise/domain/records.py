@@ -14,7 +14,6 @@ import numpy.typing as npt
 from cellwise.domain.channels import Channel
 
 PARTS = ("train", "test", "unlabelled")
-UNITS = ("cell", "tile", "site", "well")
 
 _ID_FORBIDDEN = re.compile(r"[^A-Za-z0-9._-]")
 _ID_VALID = re.compile(r"[A-Za-z0-9._-]+(~\d+)?")

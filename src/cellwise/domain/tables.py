@@ -136,6 +136,13 @@ PREDICTIONS = TableKind(
     sort=("site_id", "cell_id"),
     open=True,
 )
+# Read as predictions too; cells' columns are null.
+WELL_PREDICTIONS = TableKind(
+    PREDICTIONS.name,
+    {"unit": "string", "unit_id": "string", **PREDICTIONS.columns},
+    sort=("unit_id",),
+    open=True,
+)
 WELLS = TableKind(
     "wells",
     {"Metadata_Plate": "string", "Metadata_Well": "string", "n_cells": "int32"},

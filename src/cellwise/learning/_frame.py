@@ -93,15 +93,17 @@ def seed_batch(seed: int, device: torch.device) -> None:
 @contextmanager
 def surroundings(threads: int, device: str) -> Iterator[None]:
     """Threads, random state, determinism and logging as training needs them, then as before."""
-    log = logging.getLogger("lightning.pytorch")
-    before = (torch.get_num_threads(), log.level, torch.are_deterministic_algorithms_enabled())
+    logs = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
+    levels = [log.level for log in logs]
+    before = (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled())
     benchmark = torch.backends.cudnn.benchmark
     devices = [0] if device.startswith("cuda") else []
     keep_freed_memory()
     try:
         torch.set_num_threads(threads)
         # Lightning tells of tips and hardware at level INFO.
-        log.setLevel(logging.WARNING)
+        for log in logs:
+            log.setLevel(logging.WARNING)
         with torch.random.fork_rng(devices=devices), warnings.catch_warnings():
             # Lightning itself calls what torch has deprecated; nobody here can change that.
             warnings.filterwarnings("ignore", category=FutureWarning, module=r"lightning\..*")
@@ -113,6 +115,7 @@ def surroundings(threads: int, device: str) -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(before[0])
-        log.setLevel(before[1])
-        torch.use_deterministic_algorithms(before[2])
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
+        torch.use_deterministic_algorithms(before[1])
         torch.backends.cudnn.benchmark = benchmark

@@ -72,9 +72,7 @@ class _Labelled:
         """Items, their targets and weights, and the labels of their fields."""
         positions = self._share(turn)
         items = positions.reshape(-1)
-        pixels = relative(
-            torch.from_numpy(self.material.read(items)), self.method.normalisation.mode
-        )
+        pixels = torch.from_numpy(self.material.read(items))
         targets, weights, fields = truth_arrays(self.material, positions)
         if not self.on_device:
             pixels, targets = self._augmented(pixels, targets, turn)
@@ -113,6 +111,7 @@ class _Labelled:
 
     def _augmented(self, pixels: Tensor, targets: Tensor, turn: Turn) -> tuple[Tensor, Tensor]:
         """Changed by generators that follow from the turn, whoever has which share of it."""
+        pixels = relative(pixels, self.method.normalisation.mode)
         share = self._share(turn)
         every = item_generators(turn.positions.reshape(-1), self.seed, epoch=turn.epoch)
         places = np.arange(turn.positions.size).reshape(turn.positions.shape)

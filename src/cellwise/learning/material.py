@@ -42,7 +42,7 @@ class Material:
         """Only the chosen items."""
         places = np.flatnonzero(chosen)
         return Material(
-            Pool(self.pool.site[places]),
+            self.pool.part(places),
             self.targets[places],
             self.weights[places],
             self.fields[places],

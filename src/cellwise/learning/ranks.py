@@ -7,6 +7,7 @@ others' answers; the loss is that of the whole batch, also where it is no mean o
 import multiprocessing
 import os
 import queue
+import signal
 import socket
 import threading
 from collections.abc import Callable
@@ -20,7 +21,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from cellwise.errors import BadOption, CellwiseError
+from cellwise.errors import BadOption, CellwiseError, Interrupted
 
 _RANK, _SIZE = "CELLWISE_RANK", "CELLWISE_RANKS"
 _LISTEN = 0.5
@@ -98,7 +99,7 @@ def in_ranks(
 
     Raises:
         CellwiseError: What one of them raised on purpose; the others are stopped.
-        RuntimeError: One of them ended without a word.
+        Interrupted: One of them ended without a word.
     """
     context = multiprocessing.get_context("spawn")
     voice: Any = context.Queue()
@@ -116,7 +117,8 @@ def in_ranks(
         end.close()
         for one in crew:
             if one.pid is not None:
-                one.terminate()
+                # What it has written is whole; it may wait for one that is gone.
+                one.kill()
                 one.join()
         voice.close()
 
@@ -129,7 +131,7 @@ def _listen(crew: list[Any], voice: Any, told: Callable[..., None]) -> None:
         except queue.Empty:
             gone = [one for one in crew if one.exitcode not in (None, 0)]
             if gone:
-                raise RuntimeError(
+                raise Interrupted(
                     f"A process of this training ended with {gone[0].exitcode}. The same command "
                     "goes on from the last epoch."
                 ) from None
@@ -155,6 +157,8 @@ def _be(
     here = {_RANK: rank, _SIZE: size, "LOCAL_RANK": rank, "NODE_RANK": 0, "WORLD_SIZE": size}
     os.environ.update({name: str(value) for name, value in here.items()})
     os.environ.update({"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)})
+    # What an interrupt means is the parent's business.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(leash,), daemon=True).start()
 
     def tell(*content: Any) -> None:

@@ -332,7 +332,7 @@ def test_a_file_of_wells_needs_a_truth_of_wells(tmp_path, world):
         evaluate(path, world)
 
 
-@pytest.mark.parametrize("form", ["columns", "lists", "wells"])
+@pytest.mark.parametrize("form", ["columns", "lists", "wells", "strange wells"])
 def test_a_run_on_wells(tmp_path, form):
     world = wells_truth(tmp_path / "truth")
     run = write_run(tmp_path / "run")
@@ -365,6 +365,10 @@ def test_a_run_on_wells(tmp_path, form):
     if form == "wells":
         wells = rows.filter(pl.col("site_id").str.ends_with("_1"))
         wells = wells.with_columns(pl.lit("well").alias("unit"), pl.lit("").alias("site_id"))
+        write_table(run / "predictions_well.parquet", PREDICTIONS, wells)
+    if form == "strange wells":
+        # All of them are right here, but their names are not those of the truth.
+        wells = rows.with_columns(Metadata_Experiment=pl.lit(""), site_id=pl.lit(None, pl.String))
         write_table(run / "predictions_well.parquet", PREDICTIONS, wells)
     write_table(run / "predictions.parquet", PREDICTIONS, rows)
     found = evaluate(run, world, draws=20)

@@ -3,6 +3,7 @@
 import json
 from datetime import datetime
 
+import polars as pl
 import pytest
 from tests.faults.fault_runs import PLAIN, quarantine, record, run
 from tests.worlds import plate
@@ -61,7 +62,7 @@ def test_the_record_has_exactly_its_keys(images, out):
     assert len(found["inputs"]["listing_sha256"]) == 24
     assert {"python", "numpy", "torch"} <= set(found["versions"])
     for step in found["steps"]:
-        assert set(step) == {"name", "kind", "key", "seconds", "counts", "state"}
+        assert set(step) == {"name", "kind", "version", "key", "seconds", "counts", "state"}
     assert [step["kind"] for step in found["recipe"]["steps"]] == ["read", "segment", "cells"]
     assert quarantine(out) == []
     assert (out / "quarantine.csv").read_text() == "path,stage,code,reason,remedy\n"
@@ -164,14 +165,18 @@ def test_labels_that_are_a_folder_are_refused(images, out, tmp_path):
 
 
 @pytest.mark.long
-def test_every_shipped_recipe_passes_its_own_check(images, out):
+def test_every_shipped_recipe_passes_its_own_check(images, out, tmp_path):
     from cellwise.flow.pipeline.checks import check_steps
     from cellwise.flow.pipeline.state import Request
     from cellwise.flow.recipe.load import load_recipe, recipe_names
     from cellwise.flow.recipe.resolve import resolve
 
+    brought = tmp_path / "e.parquet"
+    pl.DataFrame({"site_id": ["A01"], "cell_id": [1], "v": [[1.0]]}).write_parquet(brought)
     for name in recipe_names():
-        check_steps(Request(images, out, resolve(load_recipe(name), {})))
+        # The one recipe that cannot do without a file of the user's.
+        chosen = {"embed.file": str(brought)} if name == "vectors" else {}
+        check_steps(Request(images, out, resolve(load_recipe(name), chosen)))
 
 
 def test_a_silent_listener_is_enough(images, out):

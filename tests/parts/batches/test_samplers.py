@@ -54,6 +54,28 @@ def test_a_bag_holds_cells_of_one_field_and_repeats_only_if_it_must(pool, cells,
         assert len(set(bag.tolist())) == min(cells, there), "all cells before any of them twice"
 
 
+@given(pool=SITES, epoch=st.integers(0, 2))
+def test_a_bag_may_hold_cells_of_one_well(pool, epoch):
+    wells = pool.site // 2
+    of_wells = Pool(pool.site, {"well": wells})
+    draw = batches.build({"name": "bags", "cells": 4, "level": "well"})
+    bags = np.concatenate(draw(of_wells, 4, When(3, epoch)))
+    assert (wells[bags] == wells[bags][:, :1]).all()
+    assert sorted(wells[bags[:, 0]].tolist()) == sorted(set(wells.tolist()))
+    # A well is drawn from as a field is: whichever of the two is called a field.
+    plain = batches.build({"name": "bags", "cells": 4})(Pool(wells), 4, When(3, epoch))
+    assert np.array_equal(np.concatenate(plain), bags)
+
+
+def test_a_part_of_a_pool_keeps_its_groups():
+    pool = Pool(np.array([0, 0, 1, 2]), {"well": np.array([5, 5, 5, 7])})
+    part = pool.part(np.array([3, 1]))
+    assert part.of("site").tolist() == [2, 0]
+    assert part.of("well").tolist() == [7, 5]
+    with pytest.raises(BadOption, match="known here: site, well"):
+        part.of("plate")
+
+
 def test_fields_may_give_several_bags():
     pool = Pool(np.repeat(np.arange(4), 5))
     bags = np.concatenate(
@@ -70,3 +92,8 @@ def test_an_empty_pool_gives_no_batch(name):
 def test_empty_bags_are_refused():
     with pytest.raises(BadOption):
         batches.build({"name": "bags", "cells": 0})
+
+
+def test_a_level_that_is_none_is_refused():
+    with pytest.raises(BadOption, match="site, well, plate, experiment, not 'tile'"):
+        batches.build({"name": "bags", "level": "tile"})

@@ -193,7 +193,7 @@ def test_uncertainty_runs_from_sure_to_a_coin():
 def test_scores_over_other_classes_are_refused(maker):
     maker.write(_fields())
     maker.scores([Field("s1", None, [[1.0, 1.0]])], classes=("a", "b"), negative=None, name="main")
-    with pytest.raises(FormatError, match="the run's are"):
+    with pytest.raises(FormatError, match="the run's classes are"):
         maker.decide(**PLAIN)
 
 
@@ -299,3 +299,70 @@ def test_field_scores_of_a_model_that_saw_the_field_calibrate_nothing(maker):
 def test_an_adjuster_that_needs_field_scores_says_so_before_any_work():
     with pytest.raises(BadOption, match="field: <score step>"):
         Options.of({"from": "main", "adjust": ["field_score"]})
+
+
+def _two_fields_of_a_well():
+    where = {"Experiment": "E", "Plate": "P1", "Well": "A01"}
+    return [
+        Field("s1", ("a",), [[2.0], [-1.0]], meta={**where, "Dose": "3"}),
+        Field("s2", ("a",), [[1.0]], fold=1, meta={**where, "Dose": "4"}),
+        Field("s3", ("neg",), [[-3.0]], fold=1, meta={**where, "Well": "A02", "Dose": "0"}),
+        Field("s4", None, [], part="unlabelled", fold=None, meta={**where, "Well": "A03"}),
+        Field("s5", None, [[0.0]], part="unlabelled", fold=None, meta={"Experiment": "E"}),
+    ]
+
+
+def test_wells_are_predicted_beside_cells(maker):
+    run = maker.write(_two_fields_of_a_well())
+    maker.decide(**PLAIN)
+    frame = read_table(run.predictions_well, PREDICTIONS)
+    assert frame["unit_id"].to_list() == ["E/P1/A01", "E/P1/A02"], "wells with cells only"
+    assert set(frame["unit"]) == {"well"}
+    cells = read_table(run.predictions, PREDICTIONS)
+    assert frame["Prob_a"].to_list() == pytest.approx(
+        [cells.filter(pl.col("Metadata_Well") == w)["Prob_a"].mean() for w in ("A01", "A02")]
+    )
+    wells = read_table(run.wells, WELLS).filter(pl.col("n_cells") > 0)
+    for name in ("a", "neg"):
+        assert frame[f"Prob_{name}"].to_list() == pytest.approx(wells[f"Mean_{name}"].to_list())
+    assert frame["Labels"].to_list() == [["a"], ["neg"]]
+    assert frame["Weak_labels"].to_list() == [["a"], ["neg"]]
+    assert frame["part"].to_list() == ["train", "train"]
+    assert frame["fold"].to_list() == [None, 1], "null where fields of a well differ"
+    assert frame["Metadata_Dose"].to_list() == [None, "0"]
+    assert frame.select("n_sites", "n_cells").rows() == [(2, 3), (1, 1)]
+    for name in ("site_id", "cell_id", "x", "y", "area", "border"):
+        assert frame[name].null_count() == 2
+    head = [n for n in pq.read_schema(run.predictions).names if n in PREDICTIONS.columns]
+    assert [n for n in frame.columns if n in PREDICTIONS.columns] == head
+
+
+def test_many_classes_of_wells_lie_in_an_array_beside_the_table(maker):
+    classes = tuple(f"c{n:02d}" for n in range(70))
+    logits = np.linspace(-2, 2, 70).tolist()
+    fields = [Field("s1", None, [logits, logits[::-1]], fold=None, meta={"Well": "B01"})]
+    fields.append(Field("s0", None, [logits], fold=None, meta={"Well": "B02"}))
+    run = maker.write(fields, classes=classes, negative=None)
+    maker.decide(**PLAIN)
+    frame = read_table(run.predictions_well, PREDICTIONS)
+    array = np.load(run.predictions_well.with_suffix(".npy"))
+    p = 1 / (1 + np.exp(-np.array(logits)))
+    assert frame["unit_id"].to_list() == ["B01", "B02"]
+    assert array == pytest.approx(np.stack([(p + p[::-1]) / 2, p]), rel=1e-5)
+    assert frame["top_classes"].to_list()[1][:2] == ["c69", "c68"]
+
+
+def test_without_wells_an_old_table_of_them_does_not_stay(maker):
+    run = maker.write([Field("s", None, [[1.0]], fold=None, meta={"Well": "A01"})])
+    maker.decide(**PLAIN)
+    assert run.predictions_well.exists()
+    maker.write([Field("s", None, [[1.0]], fold=None)])
+    maker.decide(**PLAIN)
+    assert not run.predictions_well.exists()
+
+
+@pytest.mark.parametrize("name", ["well", "well_control"])
+def test_a_step_that_would_write_over_the_wells_is_refused(maker, name):
+    maker.write(_fields())
+    with pytest.raises(BadOption, match="as:"):
+        maker.decide(name=name, **PLAIN)

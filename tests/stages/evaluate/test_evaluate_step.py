@@ -15,7 +15,7 @@ from cellwise.stages.evaluate.spec import Options
 from cellwise.stages.evaluate.step import work
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.metrics import read_metrics
-from cellwise.store.run.tables import write_table
+from cellwise.store.run.tables import read_table, write_table
 
 CELLS_PER_WELL = 12
 
@@ -115,6 +115,17 @@ def _work(run, **options):
 @pytest.fixture
 def run(tmp_path):
     return RunFolder(tmp_path)
+
+
+def test_fields_that_name_no_well_are_no_well(run):
+    _write(run, _plate())
+    frame = read_table(run.predictions, PREDICTIONS)
+    nameless = pl.col("site_id").is_in(["A01", "A02", "B01"])
+    well = pl.when(~nameless).then("Metadata_Well").alias("Metadata_Well")
+    write_table(run.predictions, PREDICTIONS, frame.with_columns(well), classes=("a", "neg"))
+    _, metrics, _ = _work(run)
+    assert metrics["site_macro_ap"].n == 12
+    assert metrics["well_macro_ap"].n == 9
 
 
 def test_a_good_plate_gets_good_figures(run):

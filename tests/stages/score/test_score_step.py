@@ -19,6 +19,7 @@ from cellwise.store.run.class_maps import read_class_maps
 from cellwise.store.run.crops import CropStore, write_channels, write_shard
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.models import WEIGHTS_FILE
+from cellwise.store.run.scores import read_scores
 from cellwise.store.run.tables import empty_frame, read_classes, read_table, write_table
 
 LEARN = {"epochs": 25, "net": {"name": "tiny", "width": 16}, "learning_rate": 0.01}
@@ -234,7 +235,8 @@ def test_whole_fields_get_one_row_each_from_the_model_that_left_them_out(run):
     frame = score(run, model="fields", by="field_net")
     assert frame["site_id"].n_unique() == len(frame) == 15
     assert set(frame["unit"]) == {"site"}
-    assert set(frame["cell_id"]) == {step.OF_FIELD}
+    assert set(frame["cell_id"]) == {0}, "as in tables of every version"
+    assert set(read_scores(run.scores("s"))["cell_id"]) == {None}
     folds = dict(read_table(run.folds, FOLDS).select("site_id", "fold").iter_rows())
     assert dict(frame.select("site_id", "fold").iter_rows()) == folds
 

@@ -23,7 +23,8 @@ from cellwise.app.evaluate._nuclei import with_nuclei
 from cellwise.app.evaluate._wells import said_of_wells
 from cellwise.domain.classes import ClassList
 from cellwise.domain.steps import Report
-from cellwise.domain.tables import FOLDS, PREDICTIONS, SITES
+from cellwise.domain.tables import PREDICTIONS
+from cellwise.domain.units import CELL
 from cellwise.errors import FormatError, InputError, PreflightError, StorageError
 from cellwise.kernels.matching import Overlaps, find_overlaps
 from cellwise.stages.evaluate._known import KnownCells, cells_against_truth
@@ -34,6 +35,7 @@ from cellwise.store.atomic import write_text
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.masks import mask_path, read_labels
 from cellwise.store.run.metrics import as_content, to_json
+from cellwise.store.run.reader import RunReader
 from cellwise.store.run.tables import read_table
 from cellwise.store.worlds.truth import Truth
 
@@ -132,7 +134,7 @@ def _run_parts(run: RunFolder) -> dict[str, str]:
     """Part of every field that the run has read."""
     if not run.sites.is_file():
         raise PreflightError(f"{run.path} is not a run folder: it holds no sites.parquet.")
-    rows = read_table(run.sites, SITES).select("site_id", "part").unique().rows()
+    rows = RunReader(run).sites().select("site_id", "part").rows()
     return {str(site): str(part) for site, part in rows}
 
 
@@ -153,7 +155,7 @@ def _out_of_fold(run: RunFolder, sites: list[str]) -> tuple[list[str], int]:
     """The fields that some model has not seen, and how many others there are."""
     if not run.folds.is_file():
         return sites, 0
-    folds = read_table(run.folds, FOLDS).filter(pl.col("fold").is_not_null())
+    folds = RunReader(run).folds().filter(pl.col("fold").is_not_null())
     held = set(folds["site_id"].to_list())
     kept = [site for site in sites if site in held]
     return kept, len(sites) - len(kept)
@@ -164,7 +166,7 @@ def _said(run: RunFolder, truth: Truth) -> tuple[Said | None, ClassList, list[st
     if not run.predictions.is_file():
         classes = class_list_of(truth, _run_classes(run, truth))
         return None, classes, ["The run has no predictions: only its masks are judged."]
-    table = read_table(run.predictions, PREDICTIONS).filter(pl.col("unit") == "cell")
+    table = read_table(run.predictions, PREDICTIONS).filter(pl.col("unit") == CELL)
     given = [n.removeprefix(_PREFIX) for n in table.columns if n.startswith(_PREFIX)]
     classes = class_list_of(truth, _run_classes(run, truth))
     if not given or not table.height:

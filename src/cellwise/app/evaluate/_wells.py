@@ -15,7 +15,6 @@ from cellwise.store.worlds.submissions import read_rxrx1_submission, refuse_faul
 from cellwise.store.worlds.truth import Truth
 
 _PREFIX = "Prob_"
-WELLS = "predictions_well.parquet"
 
 
 def said_of_wells(run: RunFolder, sites: pl.DataFrame | None) -> dict[str, str] | None:
@@ -23,12 +22,19 @@ def said_of_wells(run: RunFolder, sites: pl.DataFrame | None) -> dict[str, str] 
 
     None where the run says nothing of classes.
     """
-    path = run.path / WELLS
-    path = path if path.is_file() else run.predictions
-    if sites is None or not path.is_file():
+    if sites is None:
         return None
-    table = read_table(path, PREDICTIONS)
-    codes = _codes(table, sites)
+    for path in (run.predictions_well, run.predictions):
+        if path.is_file():
+            table = read_table(path, PREDICTIONS)
+            codes = _codes(table, sites)
+            # A run that knows its wells by another name than the truth still knows its fields.
+            if path == run.predictions or (codes != "").any():
+                return _likeliest(table, codes)
+    return None
+
+
+def _likeliest(table: pl.DataFrame, codes: pl.Series) -> dict[str, str] | None:
     given = [name for name in table.columns if name.startswith(_PREFIX)]
     if given:
         frame = table.select(codes, *given).filter(pl.col("id_code") != "")

@@ -5,6 +5,7 @@ Keys follow from what steps declare. How a noun's content counts is said by the 
 """
 
 from collections.abc import Callable, Iterable
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,8 @@ def _keys_of_sites(step: Step, read: Read, *, state: State) -> tuple[dict[str, s
 
 def _sources(step: Step, read: Read, *, state: State) -> list[Step]:
     steps = state.request.recipe.steps
-    before = steps[: steps.index(step)]
+    # By title: options may have been adapted to what this run lacks.
+    before = list(takewhile(lambda other: other.title != step.title, steps))
     names = [name for _, name in named_steps(step, read)] if read.by else [""]
     return [found for name in names if (found := writer(read.noun, before, name)) is not None]
 

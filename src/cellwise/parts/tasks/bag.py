@@ -19,13 +19,16 @@ NEEDS = ("crops",)
 _MAX, _MEAN = 4, 1
 
 
-def build(cells: int = 16, per_site: int = 1, cell_weight: float = 0.1) -> Task:
+def build(
+    cells: int = 16, per_site: int = 1, cell_weight: float = 0.1, level: str = "site"
+) -> Task:
     """Make the task.
 
     Args:
         cells: Cells in a bag; a field with fewer gives some of them twice.
         per_site: Bags of each field in one epoch.
         cell_weight: Weight of the term against labels of cells; 0 leaves it out.
+        level: What the cells of a bag have in common: `site`, `well`, `plate` or `experiment`.
     """
     if cell_weight < 0:
         raise BadOption(f"task bag: cell_weight is not negative, as {cell_weight} is.")
@@ -36,9 +39,8 @@ def build(cells: int = 16, per_site: int = 1, cell_weight: float = 0.1) -> Task:
             return field
         return field + cell_weight * item_cost(logits, truth, loss)
 
-    return Task(
-        "cell", None, "used" if cell_weight else "unused", bags.build(cells, per_site), cost
-    )
+    sampler = bags.build(cells, per_site, level)
+    return Task("cell", None, "used" if cell_weight else "unused", sampler, cost)
 
 
 def bag_cost(logits: Tensor, truth: Truth, loss: Loss) -> Tensor:

@@ -124,7 +124,8 @@ def run_channels(run: RunFolder) -> tuple[Channel, ...]:
 # A worker asks for every batch; the stamp says whether the table is still the same.
 @lru_cache(maxsize=1)
 def _run_channels(path: Path, _stamp: tuple[int, ...]) -> tuple[Channel, ...]:
-    rows = read_table(path, SITES).filter(pl.col("status") == "ok")
+    columns = ["site_id", "channel", "role", "status"]
+    rows = read_table(path, SITES, columns=columns).filter(pl.col("status") == "ok")
     sets = rows.group_by("site_id", maintain_order=True).agg("channel", "role")
     counts = sets.group_by("channel", "role").len()
     if counts.is_empty():

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from cellwise.domain.units import CELL
 from cellwise.stages.decide._decision import Decision
 
 Probabilities = npt.NDArray[np.float32]
@@ -62,16 +63,17 @@ def predictions_frame(
     )
     measured = [name for name in joined.columns if name not in metadata]
     return joined.select(
-        pl.lit("cell").alias("unit"),
+        pl.lit(CELL).alias("unit"),
         *metadata,
         *measured,
         pl.Series("Labels", labels_of(chance, decision), dtype=pl.List(pl.String)),
         pl.Series("Uncertainty", uncertainty(chance), dtype=pl.Float32),
-        *_probability_columns(chance, decision.classes),
+        *probability_columns(chance, decision.classes),
     )
 
 
-def _probability_columns(chance: Probabilities, classes: Sequence[str]) -> list[pl.Series]:
+def probability_columns(chance: Probabilities, classes: Sequence[str]) -> list[pl.Series]:
+    """A column per class, or above 64 classes the ten likeliest as lists, likeliest first."""
     if len(classes) <= MOST_COLUMNS:
         return [
             pl.Series(PREFIX + name, np.ascontiguousarray(chance[:, c]), dtype=pl.Float32)

@@ -1,6 +1,6 @@
 """The scores that are decided on: the mean of the named sets, adjusted, and what is out of fold."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,19 +8,18 @@ import numpy.typing as npt
 import polars as pl
 
 from cellwise.contracts.adjuster import Cells, Floats
-from cellwise.domain.tables import SCORES
-from cellwise.errors import FormatError
+from cellwise.domain.units import CELL, SITE, group_numbers
 from cellwise.stages.decide.adjust import adjusters
-from cellwise.store.run.folder import RunFolder
-from cellwise.store.run.tables import read_classes, read_table
 
 _KEY = ["site_id", "cell_id"]
 
+# The rows of the score set of this name, as `RunReader.scores` gives them.
+Scores = Callable[[str], pl.DataFrame]
 Flags = npt.NDArray[np.bool_]
 
 
 def adjusted_scores(
-    run: RunFolder,
+    scores: Scores,
     cells: pl.DataFrame,
     classes: tuple[str, ...],
     *,
@@ -31,20 +30,17 @@ def adjusted_scores(
     """Logits `[cell, class]`, NaN where a cell has no score; and which cells are out of fold.
 
     Args:
-        run: Where the scores lie.
-        cells: One row per cell with `fold`, the fold of its site or null.
+        scores: The rows of a score set by its name.
+        cells: One row per cell.
         classes: The positive classes.
         names: Score sets, of which the mean is taken.
         fields: The score sets that speak of fields, of which the mean is taken; empty for none.
         adjust: Adjusters, in order.
-
-    Raises:
-        FormatError: Scores over other classes.
     """
-    logits, unseen = _mean_logits(run, names, cells, classes)
+    logits, unseen = _mean_logits(scores, names, cells, classes)
     of_field = None
     if fields:
-        found = [_field_logits(run, name, cells, classes) for name in fields]
+        found = [_field_logits(scores(name), cells, classes) for name in fields]
         of_field = np.mean([values for values, _ in found], axis=0)
         unseen &= np.all([clean for _, clean in found], axis=0)
         logits = np.where(np.isfinite(of_field), logits, np.nan)
@@ -64,7 +60,7 @@ def adjusted_scores(
 
 
 def _mean_logits(
-    run: RunFolder, names: Sequence[str], cells: pl.DataFrame, classes: tuple[str, ...]
+    scores: Scores, names: Sequence[str], cells: pl.DataFrame, classes: tuple[str, ...]
 ) -> tuple[Floats, Flags]:
     """Mean logits `[cell, class]`, NaN where no set holds the cell; and which are out of fold.
 
@@ -73,49 +69,33 @@ def _mean_logits(
     total = np.zeros((len(cells), len(classes)), np.float64)
     count = np.zeros(len(cells), np.int64)
     unseen = np.ones(len(cells), dtype=bool)
-    place = cells.select(*_KEY, left_out="fold").with_row_index("place")
+    place = cells.select(_KEY).with_row_index("place")
     for name in names:
-        frame = _read(run, name, classes).filter(pl.col("unit") == "cell")
-        found = place.join(frame.select(*_KEY, "fold", "score"), on=_KEY, how="inner")
+        frame = scores(name).filter(pl.col("unit") == CELL)
+        found = place.join(frame, on=_KEY, how="inner")
         if len(found):
             rows = found["place"].to_numpy()
             np.add.at(total, rows, found["score"].to_numpy().reshape(len(rows), -1))
             np.add.at(count, rows, 1)
-            unseen[rows] &= _clean(found)
+            unseen[rows] &= found["out_of_fold"].to_numpy()
     mean = total / np.maximum(count, 1)[:, None]
     return np.where(count[:, None] > 0, mean, np.nan), unseen
 
 
 def _field_logits(
-    run: RunFolder, name: str, cells: pl.DataFrame, classes: tuple[str, ...]
+    frame: pl.DataFrame, cells: pl.DataFrame, classes: tuple[str, ...]
 ) -> tuple[Floats, Flags]:
     """The score of each cell's field, NaN where the set lacks it; and which are out of fold."""
-    frame = _read(run, name, classes)
-    if (frame["unit"] == "site").any():
-        frame = frame.filter(pl.col("unit") == "site")
+    if (frame["unit"] == SITE).any():
+        frame = frame.filter(pl.col("unit") == SITE)
     values = frame["score"].to_numpy().reshape(len(frame), len(classes)).astype(np.float64)
-    sites, number = np.unique(frame["site_id"].to_numpy(), return_inverse=True)
-    highest = np.full((len(sites), len(classes)), -np.inf)
+    number = group_numbers([frame["site_id"]], frame["site_id"])
+    fields = frame.unique("site_id", keep="first", maintain_order=True)
+    highest = np.full((len(fields), len(classes)), -np.inf)
     np.maximum.at(highest, number, values)
-    folds = dict(frame.select("site_id", "fold").unique("site_id").iter_rows())
-    place = {site: row for row, site in enumerate(sites)}
+    place = fields.select("site_id", "out_of_fold").with_row_index("place")
+    of_cell = cells.select("site_id").join(place, on="site_id", how="left", maintain_order="left")
+    there = of_cell["place"].is_not_null().to_numpy()
     found = np.full((len(cells), len(classes)), np.nan)
-    clean = np.zeros(len(cells), dtype=bool)
-    for row, (site, left_out) in enumerate(cells.select("site_id", "fold").iter_rows()):
-        if site in place:
-            found[row] = highest[place[site]]
-            clean[row] = left_out is not None and folds[site] == left_out
-    return found, clean
-
-
-def _read(run: RunFolder, name: str, classes: tuple[str, ...]) -> pl.DataFrame:
-    path = run.scores(name)
-    given = read_classes(path, SCORES)
-    if given != classes:
-        raise FormatError(f"{path.name}: scores over {given}, the run's are {classes}.")
-    return read_table(path, SCORES)
-
-
-def _clean(found: pl.DataFrame) -> Flags:
-    same = (found["fold"] == found["left_out"]).fill_null(value=False)
-    return np.asarray(same.to_numpy().astype(bool))
+    found[there] = highest[of_cell["place"].drop_nulls().to_numpy()]
+    return found, of_cell["out_of_fold"].fill_null(value=False).to_numpy()

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from cellwise.domain.units import WELL, group_numbers, places
 from cellwise.stages.decide._conditions import is_negative_control, replicate_key
 from cellwise.stages.decide._decision import Decision
 from cellwise.stages.decide._interval import bootstrap_interval, wilson_interval
@@ -20,7 +21,7 @@ _PLATE = ("Metadata_Experiment", "Metadata_Plate")
 
 
 @dataclass(frozen=True, slots=True)
-class _Counts:
+class Counts:
     """Per site: cells, cells at or above the threshold, and summed probability per class."""
 
     n: npt.NDArray[np.int64]
@@ -28,15 +29,41 @@ class _Counts:
     total: Floats
 
 
-def wells_frame(
-    cells: pl.DataFrame,
-    sites: pl.DataFrame,
-    chance: Probabilities,
-    decision: Decision,
-    *,
-    seed: int,
-) -> pl.DataFrame | None:
-    """One row per plate and well, None where no site names its well.
+@dataclass(frozen=True, slots=True)
+class Wells:
+    """The wells of a run, and what the cells in them show.
+
+    Args:
+        table: One row per well: `unit_id`, the metadata, `part`, `fold` and labels that all its
+            sites share (null where they differ), `n_sites`, `n_cells`, `negative_control`.
+        number: `[site]`, the row of each site's well.
+        counts: `[site]`, what its cells show.
+    """
+
+    table: pl.DataFrame
+    number: npt.NDArray[np.int64]
+    counts: Counts
+
+
+def find_wells(
+    cells: pl.DataFrame, sites: pl.DataFrame, chance: Probabilities, decision: Decision
+) -> Wells | None:
+    """The wells that sites lie in; None where no site names its well. See `domain.units`."""
+    placed = sites.with_columns(unit_id=places(sites)[WELL]).filter(pl.col("unit_id").is_not_null())
+    if placed.is_empty():
+        return None
+    if "Metadata_Plate" not in placed.columns:
+        placed = placed.with_columns(pl.lit(None, dtype=pl.String).alias("Metadata_Plate"))
+    placed = placed.with_columns(negative_control=is_negative_control(placed, decision.negative))
+    table = placed.group_by("unit_id", maintain_order=True).agg(*_facts(placed))
+    counts = _count(cells, placed, chance, np.array(decision.thresholds, np.float32))
+    number = group_numbers([placed["unit_id"]], placed["site_id"])
+    n = np.bincount(number, weights=counts.n, minlength=len(table)).astype(np.int32)
+    return Wells(table.with_columns(pl.Series("n_cells", n, dtype=pl.Int32)), number, counts)
+
+
+def wells_frame(wells: Wells, decision: Decision, *, seed: int) -> pl.DataFrame:
+    """One row per well.
 
     Columns: the metadata that all sites of the well share, `n_sites`, `n_cells`, `Weak_labels`,
     `negative_control`, `Condition` (equal in replicates; null where nothing tells what was done),
@@ -47,47 +74,36 @@ def wells_frame(
     wells of the same condition; null for a single well). Above 64 classes those columns are left
     out. Wells without cells stay, with nulls.
     """
-    if _WELL not in sites.columns or sites[_WELL].null_count() == len(sites):
-        return None
-    placed = sites.filter(pl.col(_WELL).is_not_null())
-    if "Metadata_Plate" not in placed.columns:
-        placed = placed.with_columns(pl.lit(None, dtype=pl.String).alias("Metadata_Plate"))
-    keys = [name for name in (*_PLATE, _WELL) if name in placed.columns]
-    placed = placed.with_columns(negative_control=is_negative_control(placed, decision.negative))
-    wells = placed.group_by(keys, maintain_order=True).agg(*_facts(placed, keys))
-    well = placed.join(
-        wells.select(keys).with_row_index("well"), on=keys, nulls_equal=True, maintain_order="left"
-    )
-    counts = _count(cells, placed, chance, np.array(decision.thresholds, np.float32))
-    number = well["well"].to_numpy().astype(np.int64)
-    n = np.bincount(number, weights=counts.n, minlength=len(wells)).astype(np.int32)
-    wells = wells.with_columns(pl.Series("n_cells", n, dtype=pl.Int32))
-    condition = pl.Series("Condition", replicate_key(wells), dtype=pl.String)
-    wells = wells.with_columns(condition)
+    table = wells.table.drop("unit_id", "part", "fold")
+    condition = pl.Series("Condition", replicate_key(table), dtype=pl.String)
+    table = table.with_columns(condition)
     if len(decision.classes) > MOST_COLUMNS:
-        return wells
-    return _with_classes(wells, number, counts, decision.classes, seed)
+        return table
+    return _with_classes(table, wells.number, wells.counts, decision.classes, seed)
 
 
-def _facts(placed: pl.DataFrame, keys: Sequence[str]) -> list[pl.Expr]:
+def _facts(placed: pl.DataFrame) -> list[pl.Expr]:
     """Metadata that all sites of a well share (null where they differ), and the number of sites."""
+    keys = [name for name in (*_PLATE, _WELL) if name in placed.columns]
     names = [n for n in placed.columns if n.startswith("Metadata_") and n not in keys]
     return [
-        *(
-            pl.when(pl.col(name).n_unique() == 1).then(pl.col(name).first()).alias(name)
-            for name in names
-        ),
+        *(pl.col(name).first() for name in keys),
+        *(_shared(name).alias(name) for name in names),
         pl.len().cast(pl.Int32).alias("n_sites"),
-        pl.when(pl.col("labels").n_unique() == 1)
-        .then(pl.col("labels").first())
-        .alias("Weak_labels"),
+        _shared("labels").alias("Weak_labels"),
         pl.col("negative_control").all().alias("negative_control"),
+        *(_shared(name).alias(name) for name in ("part", "fold")),
     ]
+
+
+def _shared(name: str) -> pl.Expr:
+    """The value of all rows of a group, null where they differ."""
+    return pl.when(pl.col(name).n_unique() == 1).then(pl.col(name).first())
 
 
 def _count(
     cells: pl.DataFrame, placed: pl.DataFrame, chance: Probabilities, thresholds: Probabilities
-) -> _Counts:
+) -> Counts:
     index = {site: row for row, site in enumerate(placed["site_id"])}
     site = np.array([index.get(name, -1) for name in cells["site_id"]], np.int64)
     inside = site >= 0
@@ -95,13 +111,13 @@ def _count(
     total = np.zeros_like(above)
     np.add.at(above, site[inside], chance[inside] >= thresholds)
     np.add.at(total, site[inside], chance[inside])
-    return _Counts(np.bincount(site[inside], minlength=len(placed)), above, total)
+    return Counts(np.bincount(site[inside], minlength=len(placed)), above, total)
 
 
 def _with_classes(
     wells: pl.DataFrame,
     number: npt.NDArray[np.int64],
-    counts: _Counts,
+    counts: Counts,
     classes: Sequence[str],
     seed: int,
 ) -> pl.DataFrame:

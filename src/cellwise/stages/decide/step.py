@@ -2,8 +2,8 @@
 
 Reads cells, sites, folds and scores; fits on labelled out-of-fold cells (or takes the decision of a
 finished run) and writes `decisions/<step>.json`, `predictions.parquet` and, where wells exist,
-`wells.parquet`. A step with another name than `decide` writes `predictions_<step>.parquet` and
-`wells_<step>.parquet`, so that a control model stands beside the main one.
+`predictions_well.parquet` and `wells.parquet`. A step with another name than `decide` writes
+`predictions_<step>.parquet` and so on, so that a control model stands beside the main one.
 """
 
 import json
@@ -17,17 +17,20 @@ import polars as pl
 from cellwise.contracts.decider import Evidence, Fitted
 from cellwise.domain.classes import ClassList
 from cellwise.domain.steps import Job, Report
-from cellwise.domain.tables import CELLS, FOLDS, PREDICTIONS, SITES, WELLS
+from cellwise.domain.tables import CELLS, PREDICTIONS, WELL_PREDICTIONS, WELLS, TableKind
+from cellwise.domain.units import WELL
 from cellwise.errors import BadOption, FormatError
 from cellwise.registry import did_you_mean, split_spec
 from cellwise.stages.decide import deciders
 from cellwise.stages.decide._decision import Decision
 from cellwise.stages.decide._predictions import MOST_COLUMNS, predictions_frame
 from cellwise.stages.decide._scores import adjusted_scores
-from cellwise.stages.decide._wells import wells_frame
+from cellwise.stages.decide._well_predictions import well_predictions
+from cellwise.stages.decide._wells import Wells, find_wells, wells_frame
 from cellwise.stages.decide.spec import Options
 from cellwise.store.atomic import write_text, writing
 from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.reader import RunReader, labels_matrix
 from cellwise.store.run.tables import read_table, write_table
 
 _KEY = ["site_id", "cell_id"]
@@ -38,8 +41,14 @@ def work(job: Job, report: Report) -> dict[str, Any]:
 
     Raises:
         FormatError: Scores over other classes than the run's.
-        BadOption: A threshold for a class that does not exist.
+        BadOption: A threshold for a class that does not exist, or a step named as the table of
+            wells is.
     """
+    if job.name == WELL or job.name.startswith(f"{WELL}_"):
+        raise BadOption(
+            f"decide: a step called {job.name!r} would write over the table of wells, "
+            "predictions_well.parquet. Give it another name with 'as:'."
+        )
     options = Options.of(job.options)
     run = RunFolder(job.run)
     fitted = None if job.fitted is None else _stored(RunFolder(job.fitted), job.name)
@@ -47,25 +56,25 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     sites = _sites(run)
     cells = read_table(run.cells, CELLS).sort(_KEY)
     report(0, 2, f"{len(cells)} cells")
-    cells = cells.join(sites.select("site_id", "fold"), on="site_id", how="left").sort(_KEY)
     logits, unseen = adjusted_scores(
-        run, cells, classes.positive,
+        lambda name: RunReader(run).scores(name, classes.positive), cells, classes.positive,
         names=options.scores, fields=options.fields, adjust=tuple(options.adjust),
     )  # fmt: skip
     scored = np.isfinite(logits).all(axis=1)
     decision = fitted or _fit(options, classes, sites, cells, logits, scored & unseen)
-    cells, logits = cells.drop("fold").filter(pl.Series(scored)), logits[scored]
+    cells, logits = cells.filter(pl.Series(scored)), logits[scored]
     report(1, 2, "probabilities")
     chance = decision.probabilities(logits)
-    _write(run, job.name, decision, predictions_frame(cells, sites, chance, decision), chance)
-    wells = wells_frame(cells, sites, chance, decision, seed=job.seed)
-    if wells is not None:
-        write_table(_beside(run.wells, job.name), WELLS, wells)
+    write_text(run.decision(job.name), json.dumps(decision.to_json(), indent=1, ensure_ascii=False))
+    frame = predictions_frame(cells, sites, chance, decision)
+    _write(_beside(run.predictions, job.name), PREDICTIONS, frame, chance, decision)
+    wells = find_wells(cells, sites, chance, decision)
+    _write_wells(run, job, wells, decision)
     report(2, 2, "done")
     return {
         "cells": len(cells),
         "unscored": int((~scored).sum()),
-        "wells": 0 if wells is None else len(wells),
+        "wells": 0 if wells is None else len(wells.table),
         "fields_used": decision.n_fields,
     }
 
@@ -84,12 +93,11 @@ def _stored(run: RunFolder, name: str) -> Decision:
 
 def _sites(run: RunFolder) -> pl.DataFrame:
     """One row per site: `site_id`, `part`, `labels`, `fold`, `Metadata_*`."""
-    frame = read_table(run.sites, SITES).unique("site_id", keep="first", maintain_order=True)
+    tables = RunReader(run)
+    frame = tables.sites()
     metadata = [name for name in frame.columns if name.startswith("Metadata_")]
-    frame = frame.select("site_id", "part", "labels", *metadata).sort("site_id")
-    if not run.folds.exists():
-        return frame.with_columns(fold=pl.lit(None, dtype=pl.Int32))
-    folds = read_table(run.folds, FOLDS).select("site_id", "fold")
+    frame = frame.select("site_id", "part", "labels", *metadata)
+    folds = tables.folds().select("site_id", "fold")
     return frame.join(folds, on="site_id", how="left", maintain_order="left")
 
 
@@ -106,13 +114,11 @@ def _fit(
     known = known.join(held, on="site_id", how="semi", maintain_order="left")
     index = {site: row for row, site in enumerate(known["site_id"])}
     field = np.array([index.get(site, -1) for site in cells["site_id"]], np.int64)
-    words = known["labels"].to_list()
-    labels = np.array([[name in w for name in classes.positive] for w in words], dtype=bool)
-    labels = labels.reshape(len(words), len(classes.positive))
+    labels = labels_matrix(known["labels"], classes.positive)
     used = (field >= 0) & clean
     none = (0.0,) * len(classes.positive)
     fitted = Fitted((1.0,) * len(none), none, "none", "noisy_or")
-    if len(words):
+    if len(known):
         fitted = deciders.build(options.by)(Evidence(logits[used], field[used], labels))
     return Decision(
         classes=classes.names,
@@ -126,7 +132,7 @@ def _fit(
         scores=options.scores,
         field=", ".join(options.fields),
         adjust=tuple(json.dumps(spec, sort_keys=True) for spec in options.adjust),
-        n_fields=len(words),
+        n_fields=len(known),
         n_cells=int(used.sum()),
         positives=tuple(int(n) for n in labels.sum(axis=0)),
     )
@@ -148,18 +154,27 @@ def _beside(path: Path, name: str) -> Path:
     return path if name == "decide" else path.with_name(f"{path.stem}_{name}{path.suffix}")
 
 
+def _write_wells(run: RunFolder, job: Job, wells: Wells | None, decision: Decision) -> None:
+    path = _beside(run.predictions_well, job.name)
+    if wells is None:
+        # Of an earlier reading of the folder: whoever finds the table believes it.
+        path.unlink(missing_ok=True)
+        return
+    frame, chance = well_predictions(wells, decision)
+    _write(path, WELL_PREDICTIONS, frame, chance, decision)
+    table = wells_frame(wells, decision, seed=job.seed)
+    write_table(_beside(run.wells, job.name), WELLS, table)
+
+
 def _write(
-    run: RunFolder,
-    name: str,
-    decision: Decision,
+    path: Path,
+    kind: TableKind,
     frame: pl.DataFrame,
     chance: npt.NDArray[np.float32],
+    decision: Decision,
 ) -> None:
-    content = json.dumps(decision.to_json(), indent=1, ensure_ascii=False)
-    write_text(run.decision(name), content)
-    path = _beside(run.predictions, name)
     if len(decision.classes) > MOST_COLUMNS:
         # Before the table: whoever sees the table finds the array of the same rows.
         with writing(path.with_suffix(".npy")) as partial:
             np.save(partial, chance)
-    write_table(path, PREDICTIONS, frame, classes=decision.classes)
+    write_table(path, kind, frame, classes=decision.classes)

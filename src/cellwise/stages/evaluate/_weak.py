@@ -8,13 +8,14 @@ import numpy.typing as npt
 import polars as pl
 
 from cellwise.domain.classes import ClassList
+from cellwise.domain.units import WELL, group_numbers, places
 from cellwise.stages.evaluate import accuracy, average_precision, calibration, field_agreement
 from cellwise.stages.evaluate._bootstrap import Floats, Groups, numbered
 from cellwise.store.run.metrics import Metric
+from cellwise.store.run.reader import labels_matrix
 
 # With fewer groups their bootstrap says little about groups not seen; units are drawn instead.
 LEAST_GROUPS = 10
-_PLACE = ("Metadata_Experiment", "Metadata_Plate", "Metadata_Well")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +74,12 @@ def weak_results(
     frame = frame.with_columns(
         pl.col("site_id").replace_strict(group_of, default=None).alias("group")
     )
-    sites = _units(frame, values, ["site_id"], classes, settings)
+    sites = _units(frame, values, "site_id", classes, settings)
     assert sites is not None
     found = _site_results(sites, classes, settings)
-    keys = [name for name in _PLACE if name in frame.columns]
-    wells = None
-    if "Metadata_Well" in keys:
-        wells = _units(frame, values, keys, classes, settings)
+    frame = frame.with_columns(places(frame)[WELL])
+    placed = frame[WELL].is_not_null()
+    wells = _units(frame.filter(placed), values[placed.to_numpy()], WELL, classes, settings)
     if wells is None:
         return found
     macro = _precision(wells, classes, settings)
@@ -89,40 +89,35 @@ def weak_results(
 
 
 def _units(
-    frame: pl.DataFrame, values: Floats, keys: list[str], classes: ClassList, settings: Settings
+    frame: pl.DataFrame, values: Floats, key: str, classes: ClassList, settings: Settings
 ) -> _Units | None:
-    """Cells pooled by `keys`; units whose fields have different labels are left out."""
-    units = frame.group_by(keys, maintain_order=True).agg(
+    """Cells pooled by a column; units whose fields have different labels are left out."""
+    units = frame.group_by(key, maintain_order=True).agg(
         pl.col("Weak_labels").first(),
         pl.col("group").first(),
         (pl.col("Weak_labels").n_unique() == 1).alias("agreed"),
         pl.len().alias("cells"),
     )
-    named = units.select(*keys, "agreed").with_row_index("unit")
-    member = frame.select(keys).join(
-        named, on=keys, how="left", nulls_equal=True, maintain_order="left"
-    )
     agreed = units["agreed"].to_numpy()
     if not agreed.any():
         return None
-    number = member["unit"].to_numpy().astype(np.int64)
+    number = group_numbers([frame[key]], frame[key])
     column = None if classes.negative is None else classes.names.index(classes.negative)
 
     def pool(way: str) -> Floats:
         pooled = field_agreement.build(way)(values, number, count=len(units), negative=column)
         return np.asarray(pooled[agreed])
 
-    labels = [set(words) for words in units.filter(pl.Series(agreed))["Weak_labels"].to_list()]
-    truth = np.array([[name in words for name in classes.names] for words in labels], dtype=bool)
-    groups, drawn = _groups(units.filter(pl.Series(agreed)), keys)
+    truth = labels_matrix(units.filter(pl.Series(agreed))["Weak_labels"], classes.names)
+    groups, drawn = _groups(units.filter(pl.Series(agreed)), key)
     return _Units(pool(settings.pooling), pool(settings.fitted_pooling), truth, groups, drawn)
 
 
-def _groups(units: pl.DataFrame, keys: list[str]) -> tuple[Groups, str]:
+def _groups(units: pl.DataFrame, key: str) -> tuple[Groups, str]:
     """What the bootstrap draws: the split's groups where there are enough, else wells or fields."""
     if units["group"].null_count() == 0 and units["group"].n_unique() >= LEAST_GROUPS:
         return numbered(units["group"].to_numpy()), "groups of the split"
-    return np.arange(len(units), dtype=np.int64), "wells" if len(keys) > 1 else "fields"
+    return np.arange(len(units), dtype=np.int64), "wells" if key == WELL else "fields"
 
 
 def _precision(

@@ -13,7 +13,7 @@ import polars as pl
 
 from cellwise.domain.classes import ClassList
 from cellwise.domain.steps import Job, Report
-from cellwise.domain.tables import FOLDS, PREDICTIONS, WELLS
+from cellwise.domain.tables import PREDICTIONS, WELLS
 from cellwise.errors import PreflightError
 from cellwise.stages.evaluate._plates import plate_results
 from cellwise.stages.evaluate._weak import Results, Settings, weak_results
@@ -21,7 +21,8 @@ from cellwise.stages.evaluate.spec import Options
 from cellwise.store.atomic import write_text
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.metrics import to_json, write_metrics
-from cellwise.store.run.tables import read_table
+from cellwise.store.run.reader import RunReader
+from cellwise.store.run.tables import column_names, read_table
 
 MAIN = "decide"
 
@@ -37,7 +38,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     classes = ClassList(tuple(decision["classes"]), decision["negative"])
     report(0, 3, "fields")
     settings = Settings(options.pooling, str(decision["pooling"]), options.draws, job.seed)
-    predictions = read_table(run.predictions, PREDICTIONS)
+    predictions = _predictions(run)
     chance = _chance(run.predictions, predictions, classes)
     found = [weak_results(predictions, chance, _groups(run), classes=classes, settings=settings)]
     report(1, 3, "wells")
@@ -66,10 +67,16 @@ def _decision(run: RunFolder, name: str) -> dict[str, Any]:
     return read_json(path)
 
 
+def _predictions(run: RunFolder) -> pl.DataFrame:
+    """What is judged, and by which units: not the hundreds of measurements of cells."""
+    held = column_names(run.predictions, PREDICTIONS)
+    named = ("site_id", "fold", "Weak_labels")
+    kept = [n for n in held if n in named or n.startswith(("Prob_", "Metadata_"))]
+    return read_table(run.predictions, PREDICTIONS, columns=kept)
+
+
 def _groups(run: RunFolder) -> dict[str, str]:
-    if not run.folds.exists():
-        return {}
-    rows = read_table(run.folds, FOLDS).select("site_id", "group").drop_nulls().rows()
+    rows = RunReader(run).folds().select("site_id", "group").drop_nulls().rows()
     return {str(site): str(group) for site, group in rows}
 
 

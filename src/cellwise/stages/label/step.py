@@ -16,13 +16,15 @@ import polars as pl
 from cellwise.contracts.labeller import Bags, CellLabels
 from cellwise.domain.classes import ClassList
 from cellwise.domain.steps import Job, Report
-from cellwise.domain.tables import CELLS, FOLDS, LABELS, SCORES, SITES
+from cellwise.domain.tables import CELLS, LABELS
+from cellwise.domain.units import CELL
 from cellwise.errors import FormatError, PreflightError
 from cellwise.stages.label import labellers
 from cellwise.stages.label._truth import true_labels
 from cellwise.stages.label.spec import Options
 from cellwise.store.run.folder import RunFolder, read_json
-from cellwise.store.run.tables import read_classes, read_table, write_table
+from cellwise.store.run.reader import RunReader, labels_matrix
+from cellwise.store.run.tables import read_table, write_table
 
 _KEY = ["site_id", "cell_id"]
 
@@ -39,9 +41,9 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     run = RunFolder(job.run)
     listed = read_json(run.reading)["classes"]
     classes = ClassList(tuple(listed["names"]), listed["negative"]).positive
-    sites = _labelled_sites(run)
-    cells = read_table(run.cells, CELLS).join(sites.select("site_id"), on="site_id", how="semi")
-    cells = cells.sort(_KEY)
+    sites = RunReader(run).labelled_sites()
+    cells = read_table(run.cells, CELLS, columns=[*_KEY, "border", "flags"])
+    cells = cells.join(sites.select("site_id"), on="site_id", how="semi").sort(_KEY)
     report(0, 1, f"{len(cells)} cells of {len(sites)} labelled fields")
     bags = _bags(sites, cells, classes)
     if options.from_ is not None:
@@ -61,23 +63,15 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     }
 
 
-def _labelled_sites(run: RunFolder) -> pl.DataFrame:
-    frame = read_table(run.sites, SITES).select("site_id", "part", "labels")
-    frame = frame.unique("site_id", keep="first", maintain_order=True).sort("site_id")
-    return frame.filter((pl.col("part") != "test") & (pl.col("labels").list.len() > 0))
-
-
 def _bags(sites: pl.DataFrame, cells: pl.DataFrame, classes: tuple[str, ...]) -> Bags:
     index = {site: row for row, site in enumerate(sites["site_id"])}
-    words = sites["labels"].to_list()
-    labels = [[name in w for name in classes] for w in words]
     flags = cells["flags"].list
     at_border = cells["border"].fill_null(value=False) | flags.contains("border").fill_null(
         value=False
     )
     return Bags(
         np.array([index[site] for site in cells["site_id"]], np.int64),
-        np.array(labels, dtype=bool).reshape(len(words), len(classes)),
+        labels_matrix(sites["labels"], classes),
         None,
         at_border.to_numpy().astype(bool),
         flags.contains("tiny").fill_null(value=False).to_numpy().astype(bool),
@@ -89,23 +83,16 @@ def _scores(
     run: RunFolder, name: str, cells: pl.DataFrame, classes: tuple[str, ...]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     """Logits `[cell, class]` in the order of `cells`, NaN without an out-of-fold one; the fold."""
-    path = run.scores(name)
-    given = read_classes(path, SCORES)
-    if given != classes:
-        raise FormatError(f"{path.name}: scores over {given}, the run's classes are {classes}.")
-    frame = read_table(path, SCORES).filter(pl.col("unit") == "cell")
+    frame = RunReader(run).scores(name, classes).filter(pl.col("unit") == CELL)
     frame = frame.join(cells.select(_KEY), on=_KEY, how="semi")
-    folds = read_table(run.folds, FOLDS).select("site_id", left_out=pl.col("fold"))
-    clean = frame.join(folds, on="site_id", how="inner").filter(
-        pl.col("fold") == pl.col("left_out")
-    )
+    clean = frame.filter("out_of_fold")
     if len(frame) and not len(clean):
         raise PreflightError(
             f"label: scores {name!r} of labelled fields were made by models that saw these fields. "
             "Train one model per fold (a 'split' step before 'train')."
         )
     if clean.select(_KEY).is_duplicated().any():
-        raise FormatError(f"{path.name} holds a cell twice.")
+        raise FormatError(f"{run.scores(name).name} holds a cell twice.")
     result = np.full((len(cells), len(classes)), np.nan, np.float32)
     fold = np.full(len(cells), -1, np.int64)
     place = (

@@ -22,7 +22,6 @@ from cellwise.domain.tables import (
     FOLDS,
     PIXELS,
     PREDICTIONS,
-    SITES,
     WELLS,
     TableKind,
 )
@@ -36,6 +35,7 @@ from cellwise.store.run.class_maps import ClassMaps, read_class_maps
 from cellwise.store.run.crops import CropStore, read_channels
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.masks import mask_path, read_labels, read_masks
+from cellwise.store.run.reader import RunReader
 from cellwise.store.run.sites import read_sites
 from cellwise.store.run.tables import read_table
 
@@ -192,13 +192,9 @@ def _notes(path: Path) -> dict[str, dict[str, float]]:
 
 def _site_rows(run: RunFolder) -> pl.DataFrame | None:
     """One row per site, with what all its channels share."""
-    frame = _table(run.sites, SITES)
-    if frame is None:
+    if not run.sites.exists():
         return None
-    metadata = [name for name in frame.columns if name.startswith("Metadata_")]
-    shared = ["site_id", "raw_id", "part", "labels", "status", "height", "width", *metadata]
-    rows = frame.select(shared).unique("site_id", keep="first", maintain_order=True)
-    usable = rows.filter(pl.col("status") == "ok")
+    usable = RunReader(run).sites().filter(pl.col("status") == "ok")
     pixels = _table(run.pixels, PIXELS)
     # Sites that could not be decoded are counted where inputs were set aside, and nowhere else.
     return usable if pixels is None else usable.join(pixels, on="site_id", how="semi")

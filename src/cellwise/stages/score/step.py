@@ -26,6 +26,7 @@ from cellwise.stages.score.spec import Options
 from cellwise.store.run.embeddings import Embeddings, index_path
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.models import CARD_FILE, check_classes, verify_model
+from cellwise.store.run.scores import as_stored
 from cellwise.store.run.shards import Shards
 from cellwise.store.run.tables import empty_frame, rows_of_sites
 
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from cellwise.parts.panel import Panel
     from cellwise.parts.site_pixels import Look
 
-# In place of a cell's number, where a row speaks of the whole field.
-OF_FIELD = 0
 _KEY = ["site_id", "cell_id"]
 
 
@@ -237,9 +236,9 @@ def _one(
     views = [scorer.score(model.predictor, pixels_for(model)) for model in chosen.models]
     scores = combine(views)
     if scorer.gives == "site":
-        numbers = pl.Series([OF_FIELD], dtype=pl.Int32)
+        numbers = pl.Series([None], dtype=pl.Int32)
     vector = pl.Array(pl.Float32, len(panel.card.classes))
-    return pl.DataFrame(
+    frame = pl.DataFrame(
         {
             "unit": [scorer.gives] * len(numbers),
             "site_id": [site_id] * len(numbers),
@@ -250,6 +249,7 @@ def _one(
             "spread": pl.Series(scores.spread.numpy(), dtype=vector),
         }
     )
+    return as_stored(frame)
 
 
 def _places(cells: pl.DataFrame) -> dict[str, slice]:

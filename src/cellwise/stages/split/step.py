@@ -14,7 +14,7 @@ import polars as pl
 
 from cellwise.contracts.splitter import SplitInput
 from cellwise.domain.steps import Job, Report
-from cellwise.domain.tables import FOLDS, PIXELS, SITES
+from cellwise.domain.tables import FOLDS, PIXELS
 from cellwise.errors import BadOption
 from cellwise.registry import did_you_mean
 from cellwise.stages.split import splitters
@@ -24,6 +24,7 @@ from cellwise.stages.split._groups import Values, connect, group_names, qualifie
 from cellwise.stages.split.spec import ALONE, Options
 from cellwise.store.atomic import write_text
 from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.reader import RunReader, labels_matrix
 from cellwise.store.run.tables import read_table, write_table
 
 _PREFIX = "Metadata_"
@@ -78,29 +79,26 @@ def work(job: Job, report: Report) -> dict[str, Any]:
 
 
 def _load(run: RunFolder) -> _Sites:
-    frame = read_table(run.sites, SITES).sort("site_id", "channel")
-    frame = frame.unique("site_id", keep="first", maintain_order=True)
+    frame = RunReader(run).sites()
     ids = tuple(frame["site_id"].to_list())
     classes = tuple(read_json(run.reading)["classes"]["names"])
     in_test = np.array([part == "test" for part in frame["part"]], dtype=bool)
     usable = np.array([status == "ok" for status in frame["status"]], dtype=bool) & ~in_test
     copies: list[str | None] = [None] * len(ids)
     if run.pixels.exists():
-        digests = _digests(read_table(run.pixels, PIXELS))
+        columns = ["site_id", "channel", "sha256"]
+        digests = _digests(read_table(run.pixels, PIXELS, columns=columns))
         # A site that no step could decode takes part in nothing that follows.
         usable &= np.array([site in digests for site in ids], dtype=bool)
         copies = [digests.get(site) for site in ids]
-    words = frame["labels"].to_list()
-    labelled = usable & np.array([bool(w) for w in words], dtype=bool)
-    labels = np.array([[name in (w or ()) for name in classes] for w in words], dtype=bool).reshape(
-        len(ids), len(classes)
-    )
-    columns: dict[str, Values] = {
+    labelled = usable & (frame["labels"].list.len() > 0).fill_null(value=False).to_numpy()
+    labels = labels_matrix(frame["labels"], classes)
+    metadata: dict[str, Values] = {
         name: frame[name].cast(pl.String).to_list()
         for name in frame.columns
         if name.startswith(_PREFIX)
     }
-    return _Sites(ids, columns, copies, usable, classes, labels & labelled[:, None], labelled)
+    return _Sites(ids, metadata, copies, usable, classes, labels & labelled[:, None], labelled)
 
 
 def _digests(pixels: pl.DataFrame) -> dict[str, str | None]:

@@ -1,7 +1,7 @@
 """From tables to items: which crops or fields are learned from, with labels, folds and groups."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,8 @@ from cellwise.contracts.task import Task
 from cellwise.domain.channels import Channel
 from cellwise.domain.classes import ClassList
 from cellwise.domain.steps import Job
-from cellwise.domain.tables import CELLS, FOLDS, LABELS, SITES
+from cellwise.domain.tables import CELLS, LABELS
+from cellwise.domain.units import ABOVE_SITES, SITE, group_numbers, group_of, units_table
 from cellwise.errors import BadOption, FormatError, PreflightError
 from cellwise.learning.material import Floats, Material, of_cells
 from cellwise.registry import did_you_mean
@@ -20,8 +21,9 @@ from cellwise.stages.train._fields import FieldStore
 from cellwise.stages.train._vectors import collect_vectors
 from cellwise.store.run.crops import CropStore, read_channels
 from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.reader import RunReader, labels_matrix
 from cellwise.store.run.sites import read_sites
-from cellwise.store.run.tables import read_classes, read_table
+from cellwise.store.run.tables import column_names, read_classes, read_table
 
 _KEY = ["site_id", "cell_id"]
 
@@ -105,8 +107,7 @@ def collect(
     sites = _labelled_sites(run)
     if sites.is_empty():
         raise PreflightError("train: no field has a label. Give a labels file: --labels FILE.")
-    words = [set(entry) for entry in sites["labels"].to_list()]
-    fields = np.array([[c in w for c in classes.positive] for w in words], np.float32)
+    fields = labels_matrix(sites["labels"], classes.positive).astype(np.float32)
     ids = sites["site_id"].to_list()
     available: Sequence[Channel] = ()
     taken: list[int] = []
@@ -130,7 +131,7 @@ def collect(
         channels=tuple(available[position] for position in taken),
         size=0 if vectors else side,
         length=side if vectors else 0,
-        material=material,
+        material=replace(material, pool=_groups(sites).part(material.pool.site)),
         sites=tuple(ids),
         fold=sites["fold"].fill_null(-1).to_numpy().astype(np.int64),
         group=tuple(sites["group"].to_list()),
@@ -138,15 +139,12 @@ def collect(
 
 
 def _labelled_sites(run: RunFolder) -> pl.DataFrame:
-    """Columns site_id, labels, fold, group; only fields that training may look at, sorted."""
-    frame = read_table(run.sites, SITES)
-    usable = (pl.col("status") == "ok") & (pl.col("part") != "test")
-    frame = frame.filter(usable & (pl.col("labels").list.len() > 0))
-    frame = frame.unique("site_id", keep="first").sort("site_id").select("site_id", "labels")
+    """The labelled sites with `fold` and `group`; only those with a fold, if any has one."""
+    frame = RunReader(run).labelled_sites()
     if not run.folds.is_file():
         nothing = pl.lit(None, pl.Int32).alias("fold")
         return frame.with_columns(nothing, pl.col("site_id").alias("group"))
-    folds = read_table(run.folds, FOLDS)
+    folds = RunReader(run).folds()
     if folds["fold"].null_count() < len(folds):
         # A labelled field without a fold was found unusable when the folds were made.
         folds = folds.filter(pl.col("fold").is_not_null())
@@ -168,12 +166,14 @@ def _cells(
             "train: this task needs labels of cells: name them, 'labels: <label step>'."
         )
     places = sites.select("site_id").with_row_index("place")
-    cells = read_table(run.cells, CELLS).join(places, on="site_id", how="inner").sort(_KEY)
+    held = [name for name in ("shard", "row") if name in column_names(run.cells, CELLS)]
+    cells = read_table(run.cells, CELLS, columns=[*_KEY, *held])
+    cells = cells.join(places, on="site_id", how="inner").sort(_KEY)
     if labels and task.cell_labels != "unused":
         path = run.labels(labels)
         if read_classes(path, LABELS) != classes:
             raise FormatError(f"{path.name} is over other classes than the run's {classes}.")
-        given = read_table(path, LABELS).select(*_KEY, "label", "weight")
+        given = read_table(path, LABELS, columns=[*_KEY, "label", "weight"])
         cells = cells.join(given, on=_KEY, how="left", maintain_order="left")
     else:
         nothing = [pl.lit(None).alias("label"), pl.lit(None, pl.Float32).alias("weight")]
@@ -183,6 +183,20 @@ def _cells(
     if cells.is_empty():
         raise PreflightError("train: the labelled fields hold no cell to learn from.")
     return cells
+
+
+def _groups(sites: pl.DataFrame) -> Pool:
+    """The sites in their wells, plates and experiments; see `Pool` for what keeps sites apart."""
+    units = units_table(sites)
+    units = units.filter(pl.col("unit") == SITE)
+    apart = [sites["fold"], sites["labels"].list.sort().list.join("|")]
+    return Pool(
+        np.arange(len(sites)),
+        {
+            level: group_numbers([group_of(units, level), *apart], sites["site_id"])
+            for level in ABOVE_SITES
+        },
+    )
 
 
 def _whole(store: FieldStore, fields: Floats, taken: list[int]) -> Material:

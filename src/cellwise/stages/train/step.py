@@ -14,20 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import SITES
 from cellwise.errors import PreflightError
-from cellwise.parts.nets import nets
-from cellwise.parts.tasks import tasks
 from cellwise.stages.train.spec import Options
 from cellwise.store.run.folder import RunFolder, read_json
-from cellwise.store.run.models import WEIGHTS_FILE, write_model
+from cellwise.store.run.models import WEIGHTS_FILE
 from cellwise.store.run.tables import read_table
-
-_SAMPLE = 1024
 
 
 def check(options: dict[str, Any], job: Job) -> None:
@@ -78,19 +73,20 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     """
     from cellwise.learning.ranks import in_ranks
     from cellwise.stages.train._bundle import is_done
+    from cellwise.stages.train._model import collected, train_beside, train_model
 
     options, run = Options.of(job.options), RunFolder(job.run)
     place = run.temporary / f"{job.name}-{job.key}"
-    found = _collected(job, options)
+    found = collected(job, options)
     folds = found.folds()
     for number, fold in enumerate(folds):
         folder = run.model(job.name, fold)
         if not is_done(folder, job.key):
             share = _Share(report, number, len(folds))
             if job.devices > 1:
-                in_ranks(_train_beside, (job, fold), devices=job.devices, told=share)
+                in_ranks(train_beside, (job, options, fold), devices=job.devices, told=share)
             else:
-                _train(job, options, found=found, fold=fold, report=share)
+                train_model(job, options, found=found, fold=fold, report=share)
     _remove_others(run, job.name, folds)
     shutil.rmtree(place, ignore_errors=True)
     return {
@@ -111,75 +107,6 @@ class _Share:
     def __call__(self, done: int, total: int, note: str) -> None:
         text = f"model {self.number + 1} of {self.trainings}, {note}"
         self.report(self.number * total + done, self.trainings * total, text)
-
-
-def _collected(job: Job, options: Options) -> Any:
-    from cellwise.stages.train._sources import Choice, collect
-
-    return collect(
-        job,
-        tasks.build(options.task),
-        labels=options.labels,
-        choice=Choice(options.channels, tuple(options.without)),
-        embeddings=options.embeddings,
-    )
-
-
-def _train_beside(job: Job, fold: int | None, report: Report) -> None:
-    """One of several processes that train the same model, see `learning.ranks`."""
-    options = Options.of(job.options)
-    _train(job, options, found=_collected(job, options), fold=fold, report=report)
-
-
-def _train(job: Job, options: Options, *, found: Any, fold: int | None, report: Report) -> None:
-    import torch
-
-    from cellwise.contracts.augmentation import Panel
-    from cellwise.learning.fit import fit
-    from cellwise.learning.labelled import make_lesson
-    from cellwise.learning.plan import Place
-    from cellwise.learning.ranks import Ranks
-    from cellwise.stages.train._bundle import begin, make_card
-    from cellwise.stages.train._plan import make_plan, total_batches, watched_sites
-
-    run = RunFolder(job.run)
-    site = found.material.pool.site
-    inside = np.ones(len(site), bool) if fold is None else found.fold[site] != fold
-    watched = watched_sites(found, fold, options.validate_, job.seed)
-    learned = found.material.part(inside & ~watched[site])
-    if not len(learned.pool):
-        raise PreflightError(f"train: without fold {fold} there is nothing to learn from.")
-    panel = Panel(tuple(found.channels), tuple(found.classes.positive))
-    plan, method = make_plan(job, options, material=learned, panel=panel, fold=fold, sample=_SAMPLE)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(plan.seed)
-        net = nets.build(options.net)(found.inputs, len(found.classes.positive))
-    if options.start:
-        begin(net, run.model(options.start, fold), found=found)
-    lesson = make_lesson(
-        learned,
-        method,
-        plan,
-        watched=found.material.part(inside & watched[site]) if watched.any() else None,
-    )
-    total = total_batches(plan, lesson)
-    name = "all" if fold is None else f"fold{fold}"
-    trained = fit(
-        net,
-        lesson,
-        plan,
-        Place(
-            run.temporary / f"{job.name}-{job.key}" / name,
-            lambda done, note: report(done, total, note),
-        ),
-    )
-    if Ranks.here().rank:
-        return
-    card = make_card(
-        job, options, found=found, fold=fold, plan=plan, method=method, material=learned,
-        trained=trained,
-    )  # fmt: skip
-    write_model(run.model(job.name, fold), trained.weights, card)
 
 
 def _remove_others(run: RunFolder, name: str, folds: list[int | None]) -> None:

@@ -81,6 +81,11 @@ class RunFolder:
         return self.path / "predictions.parquet"
 
     @property
+    def predictions_well(self) -> Path:
+        """`predictions_well.parquet`: one row per well; there only where sites name their wells."""
+        return self.path / "predictions_well.parquet"
+
+    @property
     def wells(self) -> Path:
         """`wells.parquet`."""
         return self.path / "wells.parquet"

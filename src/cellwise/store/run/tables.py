@@ -65,13 +65,29 @@ def stored_schema(
     return pa.schema([*fixed, *rest], metadata=marks)
 
 
-def read_table(path: Path, kind: TableKind) -> pl.DataFrame:
+def read_table(
+    path: Path, kind: TableKind, *, columns: Sequence[str] | None = None
+) -> pl.DataFrame:
     """Read a table, refusing files of another kind or a newer format.
 
+    Args:
+        path: The Parquet file.
+        kind: What it must hold.
+        columns: Only these are read, in this order; None for all.
+
     Raises:
-        FormatError: The file is torn, of another kind, or written by a newer cellwise.
+        FormatError: The file is torn, of another kind, lacks one of the columns, or was written by
+            a newer cellwise.
     """
-    frame = pl.from_arrow(_open(path, kind).read())
+    file = _open(path, kind)
+    if columns is None:
+        frame = pl.from_arrow(file.read())
+    else:
+        missing = [name for name in columns if name not in file.schema_arrow.names]
+        if missing:
+            raise FormatError(f"{path} has no column {missing[0]!r}. Let its step run again.")
+        # By path: asking for `a` also gives a column called `a.b`.
+        frame = pl.from_arrow(file.read(columns=list(columns)).select(list(columns)))
     assert isinstance(frame, pl.DataFrame)
     return frame
 
@@ -97,6 +113,15 @@ def rows_of_sites(
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)
     return frame
+
+
+def column_names(path: Path, kind: TableKind) -> tuple[str, ...]:
+    """The columns of a table, in order; no row is read.
+
+    Raises:
+        FormatError: As `read_table`.
+    """
+    return tuple(_open(path, kind).schema_arrow.names)
 
 
 def read_classes(path: Path, kind: TableKind) -> tuple[str, ...]:
