@@ -33,7 +33,7 @@ from cellwise.kernels.run_overlaps import find_run_overlaps
 from cellwise.kernels.run_texts import decode_texts
 from cellwise.kernels.runs import LabelRuns, compress, encode_labels, pack
 from cellwise.stages.evaluate import instance_map
-from cellwise.stages.evaluate._field_overlaps import join_overlaps
+from cellwise.stages.evaluate.field_overlaps import join_overlaps
 from cellwise.stages.evaluate.instance_map import Detections
 from cellwise.store.worlds.submissions import HPA_COLUMNS, read_hpa_submission
 

@@ -23,8 +23,8 @@ import torch
 from cellwise.app.models.convert import PLANES, convert
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import Field
+from cellwise.parts.pixel_maps import load_net, predict
 from cellwise.parts.pixel_nets import pixel_nets
-from cellwise.parts.pixel_nets._predict import load_net, predict
 from cellwise.stages.segment import segmenters
 from cellwise.store.network_weights import read_network
 

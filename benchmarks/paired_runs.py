@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from cellwise.app.evaluate._run import known_cells
-from cellwise.lab.benchmark.precision import Floats, Groups, rank
-from cellwise.stages.evaluate._known import KnownCells
+from cellwise.measures.average_precision import Floats, Groups, rank
+from cellwise.stages.evaluate.known.cells import KnownCells
 from cellwise.store.worlds.truth import read_truth
 
 _LOWEST = -1e9

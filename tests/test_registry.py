@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from cellwise.errors import BadOption, UnknownName
+from cellwise.errors import BadOption, BrokenContract, UnknownName, UsageError
 from cellwise.registry import Registry, did_you_mean, split_spec
 
 PART = '''"""Doubles a number.
@@ -36,7 +36,7 @@ def shelf(tmp_path, monkeypatch):
 
 
 def test_a_file_is_a_part_and_machinery_is_not(shelf):
-    assert shelf.names() == ["broken", "double"]
+    assert shelf.names() == ["double"]
     assert shelf.part_names() == ["double"]
 
 
@@ -84,6 +84,31 @@ def test_another_package_adds_a_part(shelf, tmp_path, monkeypatch):
     points(monkeypatch, ("triple", "strangers_part"))
     assert "triple" in shelf.names()
     assert shelf.build({"name": "triple", "factor": 1})(5) == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "trick 'triple' breaks its contract: its entry point names a module"),
+        ("def build(:", r"bad_part.py breaks its contract: it is Python source. Seen: .*line 1"),
+        ("x = 1", "bad_part.py has no function 'build', so it is not a part"),
+    ],
+)
+def test_what_is_no_part_is_refused_by_name_without_being_imported(
+    shelf, tmp_path, monkeypatch, text, message
+):
+    if text is not None:
+        (tmp_path / "bad_part.py").write_text(text)
+    points(monkeypatch, ("triple", "bad_part" if text else "nowhere_at_all.part"))
+    with pytest.raises(UsageError, match=message):
+        shelf.check("triple")
+
+
+def test_a_part_that_gives_nothing_is_refused_by_name(shelf, tmp_path, monkeypatch):
+    (tmp_path / "forgetful_part.py").write_text("def build():\n    pass\n")
+    points(monkeypatch, ("forget", "forgetful_part"))
+    with pytest.raises(BrokenContract, match=r"trick 'forget'.*it gives nothing; return it"):
+        shelf.build("forget")
 
 
 def test_a_name_that_is_taken_is_refused(shelf, monkeypatch):

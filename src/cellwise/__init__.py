@@ -11,10 +11,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cellwise.app.window import Run, check, open_run, predict, run, simulate
+    from cellwise.app.window import Predictor, Run, check, open_run, predict, run, simulate
 
 __version__ = "0.1.0"
-__all__ = ["Run", "__version__", "check", "open_run", "predict", "run", "simulate"]
+__all__ = ["Predictor", "Run", "__version__", "check", "open_run", "predict", "run", "simulate"]
 
 
 def __getattr__(name: str) -> object:

@@ -28,6 +28,24 @@ class BadOption(UsageError):
     """A part has no such option, or the option cannot take this value."""
 
 
+class BrokenContract(UsageError, TypeError):
+    """A component is not what its kind promises.
+
+    Args:
+        component: Kind and name, such as `loss 'focal'`.
+        rule: What holds for every component of the kind.
+        seen: What this one does instead.
+    """
+
+    def __init__(self, component: str, rule: str, seen: str) -> None:
+        # All arguments are kept, so that the error survives pickling between processes.
+        super().__init__(component, rule, seen)
+        self.component, self.rule, self.seen = component, rule, seen
+
+    def __str__(self) -> str:
+        return f"{self.component} breaks its contract: {self.rule}. Seen: {self.seen}."
+
+
 class PreflightError(CellwiseError, ValueError):
     """The input was understood and refused before any work."""
 

@@ -14,9 +14,12 @@ import importlib.util
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cellwise.errors import BadOption, UnknownName
+from cellwise.errors import BadOption, BrokenContract, UnknownName
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _RESERVED = {"spec", "step"}
 NO_DEFAULT = "(required)"
@@ -80,22 +83,21 @@ class Registry:
         Raises:
             UnknownName: No part of this name.
             BadOption: An unknown option, or a value of the wrong type.
+            BrokenContract: It gives nothing.
         """
         name, options = split_spec(spec)
         self.check(spec)
         module = importlib.import_module(self._module(name))
-        from pydantic import ConfigDict, ValidationError, validate_call
-
-        strict = validate_call(config=ConfigDict(arbitrary_types_allowed=True))
-        try:
-            return strict(module.build)(**options)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise BadOption(f"{self.kind} {name!r}, option {where!r}: {first['msg']}.") from error
+        return call_build(f"{self.kind} {name!r}", module.build, options)
 
     def check(self, spec: "str | dict[str, Any]") -> None:
-        """Refuse unknown names and options without importing the part."""
+        """Refuse unknown names and options without importing the part.
+
+        Raises:
+            UnknownName: No part of this name.
+            BadOption: An unknown option.
+            BrokenContract: A package offers it, but there is no such file, or no part in it.
+        """
         name, options = split_spec(spec)
         check_options(f"{self.kind} {name!r}", self.page(name), options)
 
@@ -112,9 +114,14 @@ class Registry:
         )
 
     def _source(self, name: str) -> Path:
-        found = importlib.util.find_spec(self._module(name))
+        module = self._module(name)
+        try:
+            found = importlib.util.find_spec(module)
+        except ModuleNotFoundError:
+            found = None
         if found is None or found.origin is None:
-            raise UnknownName(f"The file of {self.kind} {name!r} cannot be found.")
+            rule = "its entry point names a module"
+            raise BrokenContract(f"{self.kind} {name!r}", rule, f"{module!r} cannot be found")
         return Path(found.origin)
 
     def _foreign(self) -> dict[str, str]:
@@ -126,6 +133,27 @@ class Registry:
                     f"A package offers a {self.kind} called {point.name!r}, a name already taken."
                 )
         return {point.name: point.value for point in points}
+
+
+def call_build(what: str, build: "Callable[..., Any]", options: "dict[str, Any]") -> Any:
+    """What `build` makes of options whose values have the types it asks for.
+
+    Raises:
+        BadOption: A value of the wrong type, with `what` as the subject of the message.
+        BrokenContract: It gives nothing.
+    """
+    from pydantic import ConfigDict, ValidationError, validate_call
+
+    strict = validate_call(config=ConfigDict(arbitrary_types_allowed=True))
+    try:
+        made = strict(build)(**options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BadOption(f"{what}, option {where!r}: {first['msg']}.") from error
+    if made is None:
+        raise BrokenContract(what, "build gives the component", "it gives nothing; return it")
+    return made
 
 
 def read_page(name: str, source: Path) -> PartPage:
@@ -170,22 +198,23 @@ def _own_files(package: str) -> tuple[str, ...]:
     if found is None or not found.submodule_search_locations:
         raise UnknownName(f"No package is called {package!r}.")
     folders = [Path(folder) for folder in found.submodule_search_locations]
-    names = {file.stem for folder in folders for file in folder.glob("*.py")}
+    # A file or sub-folder that builds nothing is what parts are made of, or a shelf of its own.
+    files = [file for folder in folders for file in folder.glob("*.py") if _has_build(file)]
+    names = {file.stem for file in files}
     packages = (file for folder in folders for file in folder.glob("*/__init__.py"))
-    # A sub-folder that builds nothing is a shelf of its own, or what a part is made of.
     names |= {file.parent.name for file in packages if _has_build(file)}
     return tuple(sorted(name for name in names - _RESERVED if not name.startswith("_")))
 
 
 @cache
 def _has_build(source: Path) -> bool:
-    tree = ast.parse(source.read_text(encoding="utf-8"))
+    tree = _tree(source)
     return any(isinstance(node, ast.FunctionDef) and node.name == "build" for node in tree.body)
 
 
 @cache
 def _read_page(name: str, source: Path) -> PartPage:
-    tree = ast.parse(source.read_text(encoding="utf-8"))
+    tree = _tree(source)
     doc = ast.get_docstring(tree) or ""
     build = next(
         (n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "build"), None
@@ -195,6 +224,13 @@ def _read_page(name: str, source: Path) -> PartPage:
     needs = _constant(tree, "NEEDS", ())
     shelves = _constant(tree, "SHELVES", {})
     return PartPage(name, doc.split("\n")[0], doc, _options(build), tuple(needs), dict(shelves))
+
+
+def _tree(source: Path) -> ast.Module:
+    try:
+        return ast.parse(source.read_text(encoding="utf-8"))
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise BrokenContract(str(source), "it is Python source", str(error)) from error
 
 
 def _options(build: ast.FunctionDef) -> tuple[Option, ...]:

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from tests.faults.fault_runs import call, left_on_disk, record, run, words
 
-from cellwise.app.cli.status import run_status
+from cellwise.app.status import run_status
 from cellwise.errors import CellwiseError, FormatError, PreflightError
 
 

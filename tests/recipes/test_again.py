@@ -4,9 +4,11 @@ import json
 import shutil
 
 import pytest
+from tests.faults.fault_runs import left_on_disk
 from tests.plates import QUICK
 
 import cellwise
+from cellwise.app.clean import clean_run
 
 pytestmark = pytest.mark.long
 
@@ -51,3 +53,13 @@ def test_another_number_of_epochs_segments_nothing_anew(plate, copy):
     done = states(copy)
     assert done["segment-segment"] == done["cells-cells"] == done["train-control"] == "reused"
     assert done["train-cell"] == done["score-cell"] == "done"
+
+
+def test_a_cleaned_run_reports_and_resumes_without_learning_again(plate, copy):
+    before = left_on_disk(copy)
+    assert set(clean_run(copy).redone) == {"cells"}
+    report = cellwise.open_run(copy).rebuild_report()
+    assert "Nuclear" in report.read_text(encoding="utf-8")
+    again(plate, copy)
+    assert {name for name, state in states(copy).items() if state == "done"} == {"cells-cells"}
+    assert left_on_disk(copy) == before

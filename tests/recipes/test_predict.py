@@ -3,6 +3,8 @@
 import numpy as np
 import polars as pl
 import pytest
+import tifffile
+from polars.testing import assert_frame_equal
 from tests.plates import write_plate
 from tests.worlds import draw
 
@@ -48,9 +50,61 @@ def test_an_array_in_memory_is_enough(finished, predicted):
     np.testing.assert_allclose(cells["Prob_Nuclear"], known["Prob_Nuclear"], atol=1e-5)
 
 
+@pytest.fixture(scope="module")
+def through_files(finished, tmp_path_factory):
+    """The table that the pipeline makes of an array saved as one picture with several channels."""
+    home = tmp_path_factory.mktemp("files")
+
+    def ask(pixels, channels):
+        tifffile.imwrite(
+            home / "images" / "field.ome.tif",
+            pixels,
+            metadata={"axes": "CYX", "Channel": {"Name": channels}},
+        )
+        request = fitted_request(
+            finished.path, home / "images", home / "run", layout="multichannel", workers=1
+        )
+        run_pipeline(request)
+        return cellwise.open_run(home / "run").cells
+
+    (home / "images").mkdir()
+    return ask
+
+
+@pytest.mark.parametrize("channels", [["nucleus", "protein"], ["dna", "gfp"], ["gfp", "dna"]])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
+def test_memory_and_files_give_the_same_table(finished, through_files, kind, channels):
+    pixels = np.stack(draw(1, nuclear=True)).astype(kind) * kind(3)
+    if channels[0] == "gfp":
+        pixels = np.ascontiguousarray(pixels[::-1])
+    cells = cellwise.predict(pixels, channels, model=finished.path)
+    assert cells.height > 0
+    assert_frame_equal(cells, through_files(pixels, channels), check_exact=True)
+
+
+def test_a_field_without_cells_is_a_table_without_rows(finished, through_files):
+    pixels = np.full((2, 96, 96), 7, np.uint8)
+    cells = cellwise.predict(pixels, ["nucleus", "protein"], model=finished.path)
+    assert cells.height == 0
+    assert_frame_equal(cells, through_files(pixels, ["nucleus", "protein"]))
+
+
+def test_models_are_loaded_once_and_nothing_is_written(finished, monkeypatch):
+    before = {p: p.stat().st_mtime_ns for p in finished.path.rglob("*") if p.is_file()}
+    predictor = cellwise.Predictor(finished.path)
+    monkeypatch.setattr("cellwise.parts.panel.read_model", None)
+    pixels = [np.stack(draw(seed, nuclear=seed == 2)) for seed in (1, 2)]
+    found = [predictor(array, ["nucleus", "protein"]) for array in pixels]
+    assert found[1]["Prob_Nuclear"].mean() > found[0]["Prob_Nuclear"].mean()
+    assert predictor(pixels[0], ["nucleus", "protein"]).equals(found[0])
+    assert {p: p.stat().st_mtime_ns for p in finished.path.rglob("*") if p.is_file()} == before
+
+
 def test_channels_that_do_not_fit_are_refused(finished):
     with pytest.raises(UsageError, match="channel, y, x"):
         cellwise.predict(np.zeros((3, 9, 9)), ["nucleus", "protein"], model=finished.path)
+    with pytest.raises(UsageError, match="name of its own"):
+        cellwise.predict(np.stack(draw(1)), ["dna", "DNA"], model=finished.path)
     with pytest.raises(PreflightError):
         cellwise.predict(np.stack(draw(1)), ["nucleus", "er"], model=finished.path)
 

@@ -1,6 +1,5 @@
 """The window for Python users: run, predict, check, and a finished run as an object."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from cellwise.app.predictor import Predictor as Predictor
 from cellwise.domain.tables import CELLS, PREDICTIONS, WELLS
 from cellwise.errors import PreflightError, UnknownName, UsageError
 from cellwise.flow.pipeline.run import run_pipeline
-from cellwise.flow.request import fitted_request, make_request
+from cellwise.flow.request import make_request
 from cellwise.lab.simulate.window import simulate as simulate
 from cellwise.registry import did_you_mean
 from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.sites import find_images
 from cellwise.store.run.tables import empty_frame, read_table
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Run:
         work(
             Job(
                 run=self.path,
-                images=Path(record["inputs"]["folder"]),
+                images=find_images(folder),
                 name="report",
                 options=steps[0]["options"] if steps else {},
                 key="",
@@ -170,7 +171,9 @@ def run(
 def predict(
     array: "npt.ArrayLike", channels: Sequence[str], *, model: Path | str, device: str = "auto"
 ) -> pl.DataFrame:
-    """Per-cell probabilities for one field held in memory.
+    """Per-cell probabilities for one field held in memory; nothing is written.
+
+    For many fields make a `Predictor` once: it keeps the models.
 
     Args:
         array: Pixels `[channel, y, x]`, uint8, uint16 or float.
@@ -185,41 +188,7 @@ def predict(
         UsageError: The number of channels does not fit the array.
         PreflightError: The run has no model, or asks for other channels.
     """
-    import numpy as np
-    import tifffile
-
-    pixels = np.asarray(array)
-    if pixels.ndim != 3 or pixels.shape[0] != len(channels) or pixels.size == 0:
-        raise UsageError(
-            f"predict: the array is [channel, y, x]; its shape {pixels.shape} does not go with the "
-            f"channels {list(channels)}."
-        )
-    if pixels.dtype not in (np.uint8, np.uint16, np.float16, np.float32, np.float64):
-        raise UsageError(
-            f"predict: pixels are uint8, uint16 or float, not {pixels.dtype}. Convert the array."
-        )
-    if pixels.dtype.kind == "f":
-        pixels = pixels.astype(np.float32)
-    with tempfile.TemporaryDirectory() as folder:
-        images = Path(folder) / "images"
-        images.mkdir()
-        tifffile.imwrite(
-            images / "field.ome.tif",
-            pixels,
-            metadata={"axes": "CYX", "Channel": {"Name": list(channels)}},
-        )
-        request = fitted_request(
-            Path(model),
-            images,
-            Path(folder) / "run",
-            layout="multichannel",
-            device=device,
-            workers=1,
-        )
-        outcome = run_pipeline(request)
-        if outcome.exit_code != 0:
-            raise PreflightError(f"predict: {_first_reason(outcome.run)}")
-        return Run(outcome.run).cells
+    return Predictor(model, device=device)(array, channels)
 
 
 def check(folder: Path | str, *, labels: Path | str | None = None) -> dict[str, Any]:
@@ -231,15 +200,6 @@ def check(folder: Path | str, *, labels: Path | str | None = None) -> dict[str, 
     from cellwise.app.check import check_path
 
     return check_path(Path(folder), labels=Path(labels) if labels is not None else None)
-
-
-def _first_reason(run: Path) -> str:
-    """Why the one field of a prediction was set aside."""
-    import csv
-
-    with RunFolder(run).quarantine.open(encoding="utf-8", newline="") as handle:
-        row = next(csv.DictReader(handle))
-    return f"{row['reason']} {row['remedy']}"
 
 
 def _quiet(done: int, total: int, note: str) -> None:

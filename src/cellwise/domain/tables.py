@@ -56,6 +56,16 @@ PIXELS = TableKind(
     },
     sort=("site_id", "channel"),
 )
+SEGMENTATION = TableKind(
+    "segmentation",
+    {
+        "site_id": "string",
+        "overlapped_pixels": "int64",
+        "outlines_lost": "int64",
+        "outlines_skipped": "int64",
+    },
+    sort=("site_id",),
+)
 FOLDS = TableKind(
     "folds",
     {"site_id": "string", "fold": "int32", "group": "string"},

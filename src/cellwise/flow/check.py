@@ -84,7 +84,7 @@ def _spread(sites: list[Site], count: int) -> list[Site]:
 
 def _decode(site: Site, folder: Path) -> list[dict[str, Any]]:
     """What decoding the pixels of a site shows: why it is set aside, or odd channels."""
-    from cellwise.stages.segment._facts import pixel_facts
+    from cellwise.stages.segment.facts import pixel_facts
     from cellwise.store.images.fields import read_field_with_flags
 
     try:

@@ -102,7 +102,8 @@ def fitted_request(
     if record["status"] != "done":
         raise PreflightError(f"{fitted} is not finished ({record['status']}); resume it first.")
     done = resolve(recipe_from_record(record), {})
-    if not any(read.noun.learned for step in done.steps for read in step.spec.reads if read.by):
+    reads = [read for step in done.steps for read in step.spec.reads if read.by]
+    if not any(read.noun.learned and not read.optional for read in reads):
         raise PreflightError(f"{fitted} holds no model to apply: its recipe only segments.")
     given = _for_other_images(done, read_json(home.reading).get("again", {}))
     given.update(settings_of(labels=None, masks=masks, layout=layout, pattern=pattern))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import torch
 
@@ -45,12 +46,7 @@ def look_at_crops(run: RunFolder, cells: pl.DataFrame, card: ModelCard) -> Look:
 
     def look(_: str, rows: slice) -> ForModel:
         crops = torch.from_numpy(store.read(np.arange(rows.start, rows.stop)))
-
-        def of(model: Model) -> SitePixels:
-            taken = crops[:, model.channels_in(store.channels)]
-            return SitePixels(taken, _NONE, _NONE, numbers[rows])
-
-        return of
+        return of_crops(crops, store.channels, numbers[rows])
 
     return look
 
@@ -84,19 +80,35 @@ def look_at_fields(job: Job, among: Sequence[Site], cells: pl.DataFrame, card: M
     size = card.crop["size"]
 
     def look(site_id: str, rows: slice) -> ForModel:
-        pixels, channels = _field(sites[site_id], job, size=size)
+        field = read_field(sites[site_id], job.images)
         labels = read_masks(run.masks, site_id).cells.astype(np.int64)
-        masks = torch.from_numpy(labels)
-
-        def of(model: Model) -> SitePixels:
-            taken = pixels[model.channels_in(channels)]
-            return SitePixels(_NONE, taken, masks, numbers[rows])
-
-        return of
+        pixels = torch.from_numpy(field.pixels)
+        return of_field(pixels, field.channels, labels, numbers[rows], size)
 
     return look
 
 
-def _field(site: Site, job: Job, *, size: int) -> tuple[torch.Tensor, Sequence[Channel]]:
-    field = read_field(site, job.images)
-    return resize(torch.from_numpy(field.pixels)[None], size, size)[0], field.channels
+def of_crops(crops: torch.Tensor, channels: Sequence[Channel], numbers: torch.Tensor) -> ForModel:
+    """What each model sees of crops `[cell, channel, y, x]` of the cells `numbers`."""
+
+    def of(model: Model) -> SitePixels:
+        return SitePixels(crops[:, model.channels_in(channels)], _NONE, _NONE, numbers)
+
+    return of
+
+
+def of_field(
+    pixels: torch.Tensor,
+    channels: Sequence[Channel],
+    labels: npt.NDArray[np.int64],
+    numbers: torch.Tensor,
+    size: int,
+) -> ForModel:
+    """What each model sees of a field `[channel, y, x]`, made `size` wide, with its cell masks."""
+    small = resize(pixels[None], size, size)[0]
+    masks = torch.from_numpy(labels)
+
+    def of(model: Model) -> SitePixels:
+        return SitePixels(_NONE, small[model.channels_in(channels)], masks, numbers)
+
+    return of

@@ -11,7 +11,8 @@ from rich.console import Console
 from tests.faults.fault_runs import environment, words
 from tests.worlds import plate
 
-from cellwise.app.cli.terminal.screen import Bars, Lines
+from cellwise.app.cli.terminal import screen
+from cellwise.app.cli.terminal.screen import Bars, Lines, Progress
 
 
 def test_plain_lines_come_at_most_every_ten_seconds(capsys):
@@ -74,3 +75,35 @@ def test_a_terminal_gets_bars_that_leave_one_line_per_step(tmp_path):
     assert [line.split()[1] for line in left] == ["read", "segment", "cells"]
     assert "3/3" in text
     assert "Traceback" not in text
+
+
+def test_short_work_stays_silent(capsys):
+    with Progress("simulate", unit="field", after=60.0) as progress:
+        for done in range(5):
+            progress(done, 5, "")
+    assert capsys.readouterr().err == ""
+
+
+def test_each_round_of_a_long_call_is_a_step_of_its_own(capsys):
+    with Progress("train-segmenter", unit="step", after=0.0) as progress:
+        for done in (1, 2, 3, 1, 2):
+            progress(done, 3, "fold")
+    assert capsys.readouterr().err.splitlines() == ["train-segmenter: 3 steps ..."] * 2
+
+
+def test_a_call_that_fails_leaves_the_terminal_in_order(monkeypatch):
+    ended = []
+
+    class Told(Lines):
+        def ended(self, status):
+            ended.append(status)
+
+    def fail():
+        with Progress("a", unit="b", after=0.0) as progress:
+            progress(1, 2, "")
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(screen, "make_listener", Told)
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert ended == [""]

@@ -9,7 +9,7 @@ from tests.worlds import plate
 from typer.testing import CliRunner
 
 from cellwise.app.cli import app
-from cellwise.app.cli.status import run_status
+from cellwise.app.status import run_status
 from cellwise.errors import CellwiseError, PreflightError
 
 

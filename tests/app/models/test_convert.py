@@ -28,7 +28,7 @@ from cellwise.app.models.convert import PLANES, convert, expected_shapes
 from cellwise.app.models.inert import Refused
 from cellwise.app.models.torch_files import read_torch_file
 from cellwise.errors import FormatError, UsageError
-from cellwise.parts.pixel_nets._predict import load_net
+from cellwise.parts.pixel_maps import load_net
 from cellwise.store import network_weights
 from cellwise.store.network_weights import find_network, read_network, verify_network
 

@@ -172,6 +172,15 @@ def test_a_whole_model_of_a_lost_package_comes_out(legacy, parallel, tmp_path):
     assert found.layers["last_upsample.layer.0"]["mode"] == "nearest"
 
 
+def test_torch_itself_neither_reads_nor_lists_an_older_whole_model(tmp_path):
+    """The day that it does, `inert` and most of `torch_files` can go."""
+    path = whole_model(small_net(), tmp_path / "model.pth", legacy=True, parallel=False)
+    with pytest.raises(pickle.UnpicklingError, match="Unsupported global"):
+        torch.load(path, weights_only=True)
+    with pytest.raises(ValueError, match="checkpoint"):
+        torch.serialization.get_unsafe_globals_in_checkpoint(path)
+
+
 def layers_pickled(depth, names):
     """A module that holds the one below it under each name, and so on: names ** depth places."""
     program, module = b"\x80\x02", b"cmine.nets\nNet\n)\x81}b"

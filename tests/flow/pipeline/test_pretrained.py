@@ -1,11 +1,13 @@
 """A file of weights to begin with: looked for before any work, and part of what a model is."""
 
+from types import SimpleNamespace
+
 import pytest
 from tests.worlds import plate
 
 from cellwise.errors import PreflightError
 from cellwise.flow.pipeline.checks import check_request
-from cellwise.flow.pipeline.inputs import content_path
+from cellwise.flow.pipeline.inputs import base_key, content_path
 from cellwise.flow.pipeline.state import Request
 from cellwise.flow.recipe.load import load_recipe
 from cellwise.flow.recipe.resolve import parse_setting, resolve
@@ -31,3 +33,15 @@ def test_a_file_that_is_not_there_is_refused_before_any_work(tmp_path):
     with pytest.raises(PreflightError, match=r"nowhere\.pth"):
         check_request(request)
     assert not (tmp_path / "out.run").exists()
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the key holds the path as written")
+def test_a_file_of_the_same_content_elsewhere_is_the_same_start(tmp_path):
+    keys = set()
+    for name in ("here.pth", "there.pth"):
+        (tmp_path / name).write_bytes(b"weights")
+        recipe = recipe_with(f"train.net={{name: backbone, pretrained: {tmp_path / name}}}")
+        request = SimpleNamespace(seed=0, device="cpu", keyed_device="")
+        step = recipe.of_kind("train")[0]
+        keys.add(base_key(step, state=SimpleNamespace(request=request)))
+    assert len(keys) == 1

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from cellwise.lab.benchmark.precision import rank
 from cellwise.lab.benchmark.resampling import Shape, as_is, gathered, resample
+from cellwise.measures.average_precision import rank
 
 SHAPES = [Shape(5, 2), Shape(7, 3), Shape(4, 1)]
 

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cellwise.lab.benchmark.precision import average_precision, rank
 from cellwise.lab.benchmark.resampling import Shape, as_is, gathered, resample
 from cellwise.lab.benchmark.statistics import (
     Arm,
@@ -19,6 +18,7 @@ from cellwise.lab.benchmark.statistics import (
     p_value,
     sign,
 )
+from cellwise.measures.average_precision import average_precision, rank
 
 
 def test_holm_by_hand():

@@ -68,12 +68,6 @@ def test_smoothing_puts_the_least_cost_at_a_doubtful_probability():
     assert best == pytest.approx(0.95, abs=0.005)
 
 
-def test_extreme_logits_stay_finite():
-    z = torch.tensor([[200.0], [-200.0]])
-    for spec in ("bce", "focal"):
-        assert torch.isfinite(losses.build(spec)(z, torch.tensor([[0.0], [1.0]]))).all()
-
-
 @pytest.mark.parametrize(
     "spec", [{"name": "focal", "gamma": -1.0}, {"name": "bce", "smooth": 1.0}, {"name": "lovasz"}]
 )

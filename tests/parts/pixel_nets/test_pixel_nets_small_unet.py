@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from cellwise.errors import BadOption, FormatError
+from cellwise.parts.pixel_maps import load_net
 from cellwise.parts.pixel_nets import pixel_nets
-from cellwise.parts.pixel_nets._predict import load_net
 from cellwise.parts.pixel_nets.small_unet import make_predictor
 
 

@@ -3,12 +3,9 @@
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.stages.decide.decide_world import Field
 
 from cellwise.domain.tables import WELLS
-from cellwise.stages.decide._interval import bootstrap_interval, wilson_interval
 from cellwise.store.run.tables import read_table
 
 YES, NO = [4.0], [-4.0]
@@ -116,31 +113,3 @@ def test_metadata_that_differs_within_a_well_is_null(maker):
 def test_wells_without_plate_are_accepted(maker):
     frame, _ = _wells(maker, [Field("s", None, [YES], meta={"Well": "A01"})])
     assert frame["Metadata_Plate"].to_list() == [None]
-
-
-def test_wilson_by_hand():
-    # 0 of 10 and 10 of 10: z^2 / (n + z^2) from the end.
-    low, high = wilson_interval(np.array([0.0, 10.0]), 10)
-    edge = 1.959964**2 / (10 + 1.959964**2)
-    assert low == pytest.approx([0, 1 - edge], abs=1e-6)
-    assert high == pytest.approx([edge, 1], abs=1e-6)
-
-
-@given(st.integers(1, 500), st.floats(0, 1))
-def test_wilson_holds_the_share_and_narrows_with_n(n, share):
-    hits = np.array([float(round(share * n))])
-    low, high = wilson_interval(hits, n)
-    wide_low, wide_high = wilson_interval(hits * 4, 4 * n)
-    assert 0 <= low[0] <= hits[0] / n <= high[0] <= 1
-    assert wide_high[0] - wide_low[0] < high[0] - low[0]
-
-
-def test_the_bootstrap_equals_slow_draws():
-    hits, n = np.array([[1.0], [3.0], [6.0]]), np.array([6, 6, 6])
-    low, high = bootstrap_interval(hits, n, np.random.default_rng(0))
-    rng = np.random.default_rng(1)
-    slow = []
-    for _ in range(4000):
-        chosen = rng.integers(0, 3, 3)
-        slow.append(sum(hits[i, 0] for i in chosen) / sum(n[i] for i in chosen))
-    assert [low[0], high[0]] == pytest.approx(np.quantile(slow, [0.025, 0.975]), abs=0.12)

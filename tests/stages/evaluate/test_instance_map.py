@@ -13,7 +13,7 @@ from cellwise.kernels.matching import find_overlaps
 from cellwise.kernels.run_overlaps import find_run_overlaps
 from cellwise.kernels.run_texts import decode_texts
 from cellwise.kernels.runs import compress, encode_labels, pack
-from cellwise.stages.evaluate._field_overlaps import join_overlaps
+from cellwise.stages.evaluate.field_overlaps import join_overlaps
 from cellwise.stages.evaluate.instance_map import Detections, build
 
 

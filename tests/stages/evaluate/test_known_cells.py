@@ -8,12 +8,12 @@ from tests.truths import CLASSES, answers, chances, squares
 from cellwise.domain.classes import ClassList
 from cellwise.errors import BadOption, FormatError
 from cellwise.kernels.matching import find_overlaps
+from cellwise.measures.bootstrap import numbered
 from cellwise.stages.evaluate import average_precision, segmentation_f1
-from cellwise.stages.evaluate._bootstrap import numbered
-from cellwise.stages.evaluate._field_overlaps import join_overlaps
-from cellwise.stages.evaluate._known import cells_against_truth, field_groups, true_cells
-from cellwise.stages.evaluate._known_results import Asked, every_class, known_results
-from cellwise.stages.evaluate._known_wells import TEST_COUNTS, known_wells, well_results
+from cellwise.stages.evaluate.field_overlaps import join_overlaps
+from cellwise.stages.evaluate.known.cells import cells_against_truth, field_groups, true_cells
+from cellwise.stages.evaluate.known.results import Asked, every_class, known_results
+from cellwise.stages.evaluate.known.wells import TEST_COUNTS, known_wells, well_results
 
 LIST = ClassList(CLASSES, "Negative")
 

@@ -20,7 +20,8 @@ from cellwise.stages.report._charts import (
     reliability,
     spreads,
 )
-from cellwise.stages.report._draw import (
+from cellwise.stages.report._plate_chart import plate, row_name
+from cellwise.stages.report.drawing.pictures import (
     composite,
     edges,
     limits,
@@ -29,8 +30,7 @@ from cellwise.stages.report._draw import (
     shrink_labels,
     tints,
 )
-from cellwise.stages.report._plate_chart import plate, row_name
-from cellwise.stages.report._svg import Scale, shade, short, tick_words, ticks
+from cellwise.stages.report.drawing.svg import Scale, shade, short, tick_words, ticks
 
 NUCLEUS, PROTEIN = Channel("dna", "nucleus"), Channel("gfp", "protein")
 

@@ -11,8 +11,8 @@ import pytest
 from cellwise.app.evaluate import evaluate
 from cellwise.domain.records import Masks
 from cellwise.domain.tables import CELLS, PIXELS, SITES
-from cellwise.stages.report._material import Choices, Material
 from cellwise.stages.report._page import SECTIONS, sections_of
+from cellwise.stages.report.material import Choices, Material
 from cellwise.stages.report.sections import known, segmentation
 from cellwise.store.run.masks import read_masks
 from cellwise.store.run.tables import read_table, write_table

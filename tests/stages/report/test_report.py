@@ -157,3 +157,16 @@ def test_what_the_step_evaluate_writes_is_shown(plate_run):
         assert words in page
     assert "Average precision with its 95 % interval" in page
     assert "cannot be told apart" in page
+
+
+def test_a_page_that_is_made_smaller_gathers_once(plate_run, monkeypatch):
+    from cellwise.stages.report import step
+
+    calls = []
+    gather = step.gather
+    monkeypatch.setattr(step, "gather", lambda *words: calls.append(words) or gather(*words))
+    whole = len(plate_run.html().encode())
+    monkeypatch.setattr(step, "LARGEST", int(whole * 0.9))
+    smaller = len(plate_run.html().encode())
+    assert smaller < whole * 0.9
+    assert len(calls) == 2, "once for each of the two pages"

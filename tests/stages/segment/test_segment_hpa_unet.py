@@ -10,8 +10,8 @@ from skimage.transform import rescale
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import Field, Masks
 from cellwise.errors import BadOption, FormatError, InputError
+from cellwise.parts.pixel_maps import load_net, predict, to_bytes
 from cellwise.parts.pixel_nets import pixel_nets
-from cellwise.parts.pixel_nets._predict import load_net, predict, to_bytes
 from cellwise.stages.segment import hpa_unet, segmenters
 from cellwise.stages.segment.hpa_unet import planes as _hpa_planes
 from cellwise.stages.segment.hpa_unet.planes import shrunk, stretched, windows

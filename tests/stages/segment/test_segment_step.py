@@ -1,6 +1,7 @@
 """The step: files on disk in, masks and pixel facts out, faults set aside, repeats equal."""
 
 import hashlib
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -16,10 +17,11 @@ from cellwise.domain.steps import Finished, Job
 from cellwise.domain.tables import PIXELS, SITES
 from cellwise.errors import BadOption
 from cellwise.stages.segment import step
-from cellwise.stages.segment._facts import pixel_facts
+from cellwise.stages.segment.facts import pixel_facts
 from cellwise.store.masks.imported import GivenMasks
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.masks import read_masks
+from cellwise.store.run.segmentation import read_notes
 from cellwise.store.run.sites import sites_to_frame
 from cellwise.store.run.tables import read_table, write_table
 
@@ -271,3 +273,31 @@ def test_focus_falls_with_blur_and_ignores_gain_and_offset():
     assert facts(cv2.GaussianBlur(plane, (0, 0), 3.0))["focus"] < 0.5 * sharp
     assert facts(plane * 0.3 + 0.2)["focus"] == pytest.approx(sharp, rel=1e-3)
     assert facts(np.zeros((5, 5)))["focus"] == 0
+
+
+def test_what_was_odd_about_brought_masks_is_kept_in_a_table(job, tmp_path):
+    folder = tmp_path / "own"
+    folder.mkdir()
+    squares = [
+        {
+            "type": "Feature",
+            "geometry": {"type": "Polygon", "coordinates": [_square(place)]},
+            "properties": {"objectType": "cell"},
+        }
+        for place in (10, 20)
+    ]
+    text = json.dumps({"type": "FeatureCollection", "features": squares})
+    (folder / "a.geojson").write_text(text)
+    (folder / "b.geojson").write_text(
+        json.dumps({"type": "FeatureCollection", "features": squares[:1]})
+    )
+    records = do(step, other(job, name="given", masks=str(folder)), ["a", "b"])
+    step.finish(job, {record.site_id: Finished("k", record.counts) for record in records})
+    assert read_notes(RunFolder(job.run)) == {
+        "a": {"overlapped_pixels": 100, "outlines_lost": 0, "outlines_skipped": 0}
+    }
+
+
+def _square(corner):
+    ends = (corner, corner + 20)
+    return [[ends[x], ends[y]] for x, y in ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0))]

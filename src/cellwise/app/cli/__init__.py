@@ -10,6 +10,7 @@ import typer
 from cellwise import __version__
 from cellwise.app.cli import (
     check,
+    clean,
     demo,
     doctor,
     evaluate,
@@ -38,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (demo, check, run, predict, evaluate, export, report, view, status):
+for module in (demo, check, run, predict, evaluate, export, report, view, status, clean):
     module.register(app)
 for module in (simulate, train_segmenter, ladder, models, parts, recipes, doctor):
     module.register(app)

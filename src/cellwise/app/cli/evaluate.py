@@ -1,6 +1,5 @@
 """`cellwise evaluate`: figures of a run or a submission file against known cells."""
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +10,6 @@ from cellwise.app.cli.terminal.options import AsJson
 if TYPE_CHECKING:
     from cellwise.app.evaluate import Evaluation, Table
 
-_PATIENCE = 2.0
 _HEADLINES = (
     "hpa_map_60",
     "hpa_map_60_ignore",
@@ -40,42 +38,18 @@ def evaluate(
     """Figures of a run or submission against known cells."""
     import sys
 
+    from cellwise.app.cli.terminal.screen import Progress
     from cellwise.app.evaluate import evaluate as compare
     from cellwise.store.run.metrics import as_content, to_json
 
-    progress = _Progress()
-    try:
+    with Progress("masks", unit="field") as progress:
         found = compare(run_or_csv, truth, report=progress)
-    finally:
-        progress.close()
     if as_json:
         sys.stdout.write(to_json({"metrics": as_content(found.metrics)}))
         for text in found.warnings:
             print(f"cellwise: {text}", file=sys.stderr)
         return
     _show(found)
-
-
-class _Progress:
-    """Says how far the reading of masks is, once it has taken two seconds."""
-
-    def __init__(self) -> None:
-        self._started = time.monotonic()
-        self._listener: Any = None
-
-    def __call__(self, done: int, total: int, note: str) -> None:
-        from cellwise.app.cli.terminal.screen import make_listener
-
-        if self._listener is None:
-            if time.monotonic() - self._started < _PATIENCE:
-                return
-            self._listener = make_listener()
-            self._listener.step_started("masks", total=total, unit="field", why="")
-        self._listener.step_advanced(done, total=total, note=note)
-
-    def close(self) -> None:
-        if self._listener is not None:
-            self._listener.ended("done")
 
 
 def _show(found: "Evaluation") -> None:

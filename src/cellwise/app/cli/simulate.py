@@ -1,15 +1,12 @@
 """`cellwise simulate`: fields with known single-cell truth, in the challenge's own layout."""
 
 import os
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cellwise.app.cli.terminal.options import Seed, Workers
-
-_BAR_AFTER = 2.0
 
 
 def register(app: typer.Typer) -> None:
@@ -56,6 +53,7 @@ def simulate(
     workers: Workers = 0,
 ) -> None:
     """Make a world; the same words give the same bytes, whatever the number of workers."""
+    from cellwise.app.cli.terminal.screen import Progress
     from cellwise.lab.simulate import simulate_world
     from cellwise.lab.simulate.request import SimulateRequest
 
@@ -73,36 +71,10 @@ def simulate(
         classes=classes,
         variant=variant,
     )
-    progress = _Progress()
-    try:
+    with Progress("simulate", unit="field") as progress:
         made = simulate_world(request, progress)
-    finally:
-        progress.end()
     if made.found:
         print(f"{out} is already there, made by the same words.")
         return
     counted = [f"{value:,} {name.replace('_', ' ')}" for name, value in made.counts.items()]
     print(f"{out}: {' · '.join(counted)}")
-
-
-class _Progress:
-    """A bar for work that takes longer than two seconds; short work stays silent."""
-
-    def __init__(self) -> None:
-        from cellwise.app.cli.terminal.screen import make_listener
-
-        self._listener = make_listener()
-        self._begun = time.monotonic()
-        self._shown = False
-
-    def __call__(self, done: int, total: int, note: str) -> None:
-        if not self._shown and time.monotonic() - self._begun < _BAR_AFTER:
-            return
-        if not self._shown:
-            self._listener.step_started("simulate", total=total, unit="field", why="")
-            self._shown = True
-        self._listener.step_advanced(done, total=total, note=note)
-
-    def end(self) -> None:
-        """Leave a line, or put the terminal in order after an error."""
-        self._listener.ended("")

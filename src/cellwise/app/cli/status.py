@@ -1,16 +1,11 @@
 """`cellwise status`: what is done, running and set aside; safe while the run is under way."""
 
 import json
-from pathlib import Path
-from typing import Any
 
 import typer
 
 from cellwise.app.cli.terminal.options import AsJson, RunPath
-from cellwise.errors import PreflightError
-from cellwise.store.run.folder import RunFolder, read_json
-
-_USED = ("status", "recipe", "started", "finished", "steps", "counts")
+from cellwise.app.status import run_status
 
 
 def register(app: typer.Typer) -> None:
@@ -30,78 +25,3 @@ def status(run: RunPath, as_json: AsJson = False) -> None:
         sites = f"{step['sites']:>8,} sites on record" if step["sites"] else ""
         print(f"  {title:<18} {step['state']:<10} {sites}".rstrip())
     print(f"  set aside: {facts['quarantined']} (quarantine.csv)")
-
-
-def run_status(run: Path) -> dict[str, Any]:
-    """The facts behind `status`; only reads.
-
-    Raises:
-        PreflightError: Not a run folder.
-    """
-    folder = RunFolder(run)
-    if not folder.record.is_file():
-        raise PreflightError(f"{run} is not a run folder: it holds no run.json.")
-    record = _record(folder)
-    finished = {(step["kind"], step["name"]): step["state"] for step in record["steps"]}
-    # A finished run waits for nothing: what it has not done it had no need of.
-    waiting = "not needed" if record["status"] == "done" else "waiting"
-    steps = []
-    for step in record["recipe"]["steps"]:
-        kind, name = step["kind"], step["name"]
-        log = folder.done / f"{kind if name == kind else f'{kind}-{name}'}.jsonl"
-        steps.append(
-            {
-                "kind": kind,
-                "name": name,
-                "state": finished.get((kind, name), waiting),
-                "sites": _recorded_sites(log),
-            }
-        )
-    running = record["status"] == "running"
-    return {
-        "status": _liveness(run, record) if running else record["status"],
-        "recipe": record["recipe"]["name"],
-        "started": record["started"],
-        "finished": record["finished"],
-        "steps": steps,
-        "counts": record["counts"],
-        "quarantined": _lines(folder.quarantine) - 1 if folder.quarantine.is_file() else 0,
-    }
-
-
-def _liveness(run: Path, record: dict[str, Any]) -> str:
-    """A run that says `running` without a holder of its lock was killed."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(run / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except (Timeout, OSError):
-        return str(record["status"])
-    lock.release()
-    return "killed (the same command resumes)"
-
-
-def _record(folder: RunFolder) -> dict[str, Any]:
-    record = read_json(folder.record)
-    missing = [name for name in _USED if name not in record]
-    if missing:
-        raise PreflightError(
-            f"{folder.record} was not written by cellwise: it has no {missing[0]}."
-        )
-    return record
-
-
-def _recorded_sites(log: Path) -> int:
-    from cellwise.flow.pipeline.done import parse_line
-
-    if not log.is_file():
-        return 0
-    records = (parse_line(line) for line in log.read_bytes().splitlines())
-    # A later record counts, and one without a key says that the result is being made again.
-    latest = {record.site: record.key for record in records if record is not None}
-    return sum(bool(key) for site, key in latest.items() if site)
-
-
-def _lines(path: Path) -> int:
-    return len(path.read_text(encoding="utf-8").splitlines())

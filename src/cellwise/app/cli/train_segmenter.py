@@ -38,6 +38,7 @@ def train_segmenter(
     ] = "",
 ) -> None:
     """Train on pictures with masks; the same words give the same weights."""
+    from cellwise.app.cli.terminal.screen import Progress
     from cellwise.app.train_segmenter.train import TrainRequest, train_segmenter
     from cellwise.flow.request import pick_device
     from cellwise.store.network_weights import find_network
@@ -55,11 +56,8 @@ def train_segmenter(
         command=("cellwise", *sys.argv[1:]),
         licence=licence,
     )
-    progress = _Progress()
-    try:
+    with Progress("train-segmenter", unit="step", after=0.0) as progress:
         facts = train_segmenter(request, progress)
-    finally:
-        progress.end()
     for row in facts["held_out"]:
         print(
             f"{row['set']}, {row['pictures']} pictures: {row['measure']} {row['value']:.3f} "
@@ -67,23 +65,3 @@ def train_segmenter(
         )
     print(f"{out}: {facts['pictures']} pictures · {facts['nuclei']:,} nuclei · use it with")
     print(f"  cellwise run ... --set segment.name=small_unet --set segment.weights={out}")
-
-
-class _Progress:
-    """One bar per training."""
-
-    def __init__(self) -> None:
-        from cellwise.app.cli.terminal.screen import make_listener
-
-        self._listener = make_listener()
-        self._last = 0
-
-    def __call__(self, done: int, total: int, note: str) -> None:
-        if self._last == 0 or done < self._last:
-            self._listener.step_started("train-segmenter", total=total, unit="batch", why="")
-        self._last = done
-        self._listener.step_advanced(done, total=total, note=note)
-
-    def end(self) -> None:
-        """Leave a line, or put the terminal in order after an error."""
-        self._listener.ended("")

@@ -9,9 +9,9 @@ import polars as pl
 from cellwise.app.evaluate import LABELLED, Evaluation, Table
 from cellwise.domain.classes import NEGATIVE, ClassList
 from cellwise.errors import FormatError, PreflightError
-from cellwise.stages.evaluate._known import check_classes
-from cellwise.stages.evaluate._known_results import Asked
-from cellwise.stages.evaluate._weak import Results
+from cellwise.stages.evaluate.known.cells import check_classes
+from cellwise.stages.evaluate.known.results import Asked
+from cellwise.stages.evaluate.results import Results
 from cellwise.store.worlds.truth import Truth
 
 NEW = "new fields"

@@ -7,8 +7,8 @@ import numpy as np
 from cellwise.domain.classes import ClassList
 from cellwise.errors import FormatError, InputError
 from cellwise.kernels.matching import Overlaps, find_overlaps
-from cellwise.stages.evaluate._known_results import Asked, known_results
-from cellwise.stages.evaluate._weak import Results
+from cellwise.stages.evaluate.known.results import Asked, known_results
+from cellwise.stages.evaluate.results import Results
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.masks import mask_path, read_labels
 from cellwise.store.worlds.truth import Truth

@@ -27,10 +27,10 @@ from cellwise.domain.tables import PREDICTIONS
 from cellwise.domain.units import CELL
 from cellwise.errors import FormatError, InputError, PreflightError, StorageError
 from cellwise.kernels.matching import Overlaps, find_overlaps
-from cellwise.stages.evaluate._known import KnownCells, cells_against_truth
-from cellwise.stages.evaluate._known_results import Said, every_class, known_results
-from cellwise.stages.evaluate._known_wells import known_wells, well_results
-from cellwise.stages.evaluate._weak import Results
+from cellwise.stages.evaluate.known.cells import KnownCells, cells_against_truth
+from cellwise.stages.evaluate.known.results import Said, every_class, known_results
+from cellwise.stages.evaluate.known.wells import known_wells, well_results
+from cellwise.stages.evaluate.results import Results
 from cellwise.store.atomic import write_text
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.masks import mask_path, read_labels

@@ -26,7 +26,7 @@ from cellwise.kernels.matching import Overlaps
 from cellwise.kernels.run_overlaps import find_run_overlaps
 from cellwise.kernels.run_texts import decode_texts
 from cellwise.kernels.runs import encode_labels
-from cellwise.stages.evaluate._known_results import Said, known_results
+from cellwise.stages.evaluate.known.results import Said, known_results
 from cellwise.store.worlds.class_lists import class_list
 from cellwise.store.worlds.submissions import (
     Submission,

@@ -8,7 +8,7 @@ from cellwise.app.evaluate import Evaluation
 from cellwise.app.evaluate._fields import gathered, nothing_in_common, split_fields
 from cellwise.domain.tables import PREDICTIONS
 from cellwise.errors import PreflightError
-from cellwise.stages.evaluate._known_wells import known_wells, well_results
+from cellwise.stages.evaluate.known.wells import known_wells, well_results
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.tables import read_table
 from cellwise.store.worlds.submissions import read_rxrx1_submission, refuse_faults

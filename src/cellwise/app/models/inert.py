@@ -5,6 +5,11 @@ state and nothing else; make tensors through torch's own rebuild functions, whic
 ours; make ordered dictionaries, sets and devices; and point at stored numbers. Whatever else it
 calls for is refused by its name, and no module is ever imported for it.
 
+`torch.load(weights_only=True)` cannot take its place. It makes no stand-ins by itself, and the
+names for which it would need some (`torch.serialization.safe_globals`) it lists for zip archives
+only, while the published files are of the older format. Torch also needs 3 GB of addresses before
+it reads a byte, three times what the process that reads may have (`child`).
+
 Source: the formats as torch writes them (`torch.save` since 1.6: a zip archive; before: five
 pickles and the numbers behind them).
 """

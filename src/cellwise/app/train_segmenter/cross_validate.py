@@ -18,6 +18,7 @@ from cellwise.domain.records import Field, Masks
 from cellwise.domain.steps import Report
 from cellwise.errors import InputError, PreflightError
 from cellwise.kernels.matching import f1_at, find_overlaps, match
+from cellwise.measures.intervals import interval
 from cellwise.stages.segment import segmenters
 
 Segment = Callable[[Field], Masks]
@@ -148,8 +149,8 @@ def figures(
 
 def rounded(value: float, spread: Counts) -> dict[str, float]:
     """A figure with the 95 % interval of its spread."""
-    low, high = np.nanpercentile(spread, (2.5, 97.5))
-    return {"value": round(value, 4), "low": round(float(low), 4), "high": round(float(high), 4)}
+    low, high = interval(spread)
+    return {"value": round(value, 4), "low": round(low, 4), "high": round(high, 4)}
 
 
 def measured(

@@ -122,8 +122,8 @@ def train_one(
     from cellwise.app.train_segmenter._fit import STEPS, make_lesson, make_plan
     from cellwise.learning.fit import fit
     from cellwise.learning.plan import Place
+    from cellwise.parts.pixel_maps import load_net
     from cellwise.parts.pixel_nets import pixel_nets
-    from cellwise.parts.pixel_nets._predict import load_net
     from cellwise.store.network_weights import NetworkCard, read_network, write_network
 
     import torch  # isort: skip

@@ -10,11 +10,12 @@ import polars as pl
 from cellwise.app.view.question import PLATE, WELL
 from cellwise.domain.steps import Job
 from cellwise.errors import PreflightError
-from cellwise.stages.report._draw import composite, encode, limits
-from cellwise.stages.report._material import Choices, Material
+from cellwise.stages.report.drawing.pictures import composite, encode, limits
+from cellwise.stages.report.material import Choices, Material
 from cellwise.stages.report.sections.provenance import calibration
 from cellwise.stages.report.step import gather
-from cellwise.store.run.folder import RunFolder, read_json, run_title
+from cellwise.store.run.folder import RunFolder, run_title
+from cellwise.store.run.sites import find_images
 
 _SAMPLE = 200
 
@@ -82,9 +83,7 @@ def open_gallery(run: Path) -> Gallery:
             f"{run} holds no table of cells. Finish the run first: the same `cellwise run` command "
             "goes on where it stopped."
         )
-    record = read_json(folder.record) if folder.record.is_file() else {}
-    images = Path(str((record.get("inputs") or {}).get("folder") or run))
-    material = gather(Job(run, images, "view", {}, key="", seed=0), Choices())
+    material = gather(Job(run, find_images(folder), "view", {}, key="", seed=0), Choices())
     table = _table(material)
     return Gallery(material, table, _contrast(material))
 

@@ -16,7 +16,7 @@ from cellwise.domain.classes import NEGATIVE
 from cellwise.domain.tables import PREDICTIONS
 from cellwise.errors import FormatError
 from cellwise.lab.benchmark.plan import Task
-from cellwise.lab.benchmark.precision import Flags, Floats, Groups
+from cellwise.measures.average_precision import Flags, Floats, Groups
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.tables import read_table
 from cellwise.store.worlds.truth import Truth, read_truth

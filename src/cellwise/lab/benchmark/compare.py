@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cellwise.lab.benchmark.cells import Known, counted
-from cellwise.lab.benchmark.precision import Floats, rank
 from cellwise.lab.benchmark.resampling import Places, Shape, as_is, gathered, resample
 from cellwise.lab.benchmark.rows import Row, Table, World
 from cellwise.lab.benchmark.statistics import (
@@ -25,6 +24,7 @@ from cellwise.lab.benchmark.statistics import (
     p_value,
     sign,
 )
+from cellwise.measures.average_precision import Floats, rank
 
 BOOTSTRAP_SEED = 20210511
 TOO_SMALL = "gap too small"

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cellwise.lab.benchmark.precision import Floats
+from cellwise.measures.average_precision import Floats
+from cellwise.measures.bootstrap import drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,4 @@ def gathered(places: Sequence[Places], values: Sequence[Floats], *, draws: int) 
 
 def _often(random: np.random.Generator, count: int, draws: int) -> Floats:
     """`[draw, thing]`: how often each of `count` things is drawn in as many drawings."""
-    if count == 1:
-        return np.ones((draws, 1))
-    return random.multinomial(count, np.full(count, 1 / count), size=draws).astype(np.float64)
+    return drawn(random, count, draws=draws).astype(np.float64)

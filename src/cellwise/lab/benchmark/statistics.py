@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cellwise.lab.benchmark.precision import Floats
+from cellwise.measures.average_precision import Floats
+from cellwise.measures.intervals import LEVEL, interval
 
-LEVEL = 0.95
 SMALLEST_GAP = 0.05
 
 
@@ -33,11 +33,7 @@ class Arm:
 
 def estimate(value: float, drawn: Floats) -> Estimate:
     """Percentile interval; NaN where fewer than half of the draws are defined."""
-    known = drawn[np.isfinite(drawn)]
-    if not len(known) or 2 * len(known) < len(drawn):
-        return Estimate(value, float("nan"), float("nan"))
-    low, high = np.quantile(known, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
-    return Estimate(value, float(low), float(high))
+    return Estimate(value, *interval(drawn))
 
 
 def accuracy(arm: Arm) -> Estimate:

@@ -15,6 +15,7 @@ import polars as pl
 
 from cellwise.errors import FormatError
 from cellwise.lab.simulate.label_checks import Check
+from cellwise.measures.average_precision import average_precision
 from cellwise.store.worlds.challenge_folders import COLOURS
 from cellwise.store.worlds.truth import Truth, read_truth
 
@@ -85,13 +86,11 @@ def read_known_cells(folder: Path, truth: Truth) -> KnownCells:
 
 def random_scores(cells: KnownCells, names: list[str], *, seed: int) -> list[Check]:
     """The average precision of random scores is the prevalence, on average over draws."""
-    from sklearn.metrics import average_precision_score
-
     rng = np.random.default_rng(seed)
     checks = []
     for k in _judged(cells):
         truth = cells.classes[:, k]
-        drawn = [average_precision_score(truth, rng.random(truth.size)) for _ in range(_DRAWS)]
+        drawn = [average_precision(truth, rng.random(truth.size)) for _ in range(_DRAWS)]
         value = float(np.mean(drawn) - truth.mean())
         name = f"AP of random scores over prevalence: {names[k]}"
         checks.append(Check(name, value, -RANDOM_SLACK, RANDOM_SLACK, int(truth.sum())))
@@ -103,7 +102,6 @@ def blind_model(
 ) -> list[Check]:
     """A forest that sees only `features`, judged on proteins it was not trained on."""
     from sklearn.ensemble import RandomForestClassifier
-    from sklearn.metrics import average_precision_score
     from sklearn.model_selection import GroupKFold
 
     judged = _judged(cells)
@@ -121,7 +119,7 @@ def blind_model(
     checks = []
     for column, k in enumerate(judged):
         truth = cells.classes[:, k]
-        value = float(average_precision_score(truth, scores[:, column]) - truth.mean())
+        value = average_precision(truth, scores[:, column]) - float(truth.mean())
         name = f"AP from {what} alone over prevalence: {names[k]}"
         checks.append(Check(name, value, -1.0, CONTROL_SLACK, int(truth.sum())))
     return checks

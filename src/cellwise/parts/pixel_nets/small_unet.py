@@ -18,7 +18,7 @@ import torch
 from pydantic import Field as Limits
 from torch import Tensor, nn
 
-from cellwise.parts.pixel_nets._predict import predict
+from cellwise.parts.pixel_maps import predict
 
 Planes = npt.NDArray[np.float32]
 Predict = Callable[[Planes], Planes]

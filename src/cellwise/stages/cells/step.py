@@ -5,11 +5,13 @@ table does not depend on how sites were grouped into batches, nor on how often t
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow.parquet as pq
 
@@ -135,6 +137,28 @@ def _run_channels(path: Path, _stamp: tuple[int, ...]) -> tuple[Channel, ...]:
     return tuple(Channel(*pair) for pair in zip(ranked[0][0], ranked[0][1], strict=True))
 
 
+def cells_of(
+    field: Field, masks: Masks, options: Options
+) -> tuple[pl.DataFrame, npt.NDArray[np.float32] | None]:
+    """Rows of the cell table of a field in memory, and its crops as they are read from disk.
+
+    Returns:
+        The rows, and crops `[cell, channel, y, x]` in 0..1; None where the options keep none.
+
+    Raises:
+        InputError: Masks that do not fit the field.
+    """
+    boxes = find_boxes(masks.cells)
+    rows = cell_rows(field, masks, boxes)
+    frame = pl.concat([frame_of_none(field.channels, crops=False), rows])
+    if not options.crops:
+        return frame, None
+    blocks = [block.astype(np.float16) for block in _blocks(field, masks, boxes, options.plan)]
+    size = options.plan.size
+    none = np.empty((0, len(field.channels), size, size), np.float16)
+    return frame, np.concatenate([none, *blocks]).astype(np.float32)
+
+
 def _one(site: Site, job: Job, *, options: Options, channels: tuple[Channel, ...]) -> pl.DataFrame:
     run = RunFolder(job.run)
     field = align(read_field(site, job.images), channels)
@@ -163,15 +187,19 @@ def _masks(run: RunFolder, site_id: str) -> Masks:
 def _cut(run: RunFolder, field: Field, *, masks: Masks, boxes: Boxes, plan: CropPlan) -> str:
     if len(boxes) == 0:
         return ""
-    at_once = max(_BYTES_AT_ONCE // (4 * len(field.channels) * plan.size**2), 1)
-    blocks = (
-        crop_cells(
-            field.pixels, masks.cells, boxes=boxes.select(slice(at, at + at_once)), plan=plan
-        ).pixels
-        for at in range(0, len(boxes), at_once)
-    )
+    blocks = _blocks(field, masks, boxes, plan)
     shape = (len(boxes), len(field.channels), plan.size, plan.size)
     return write_site(run.crops, field.site_id, blocks, shape=shape)
+
+
+def _blocks(
+    field: Field, masks: Masks, boxes: Boxes, plan: CropPlan
+) -> Iterator[npt.NDArray[np.float32]]:
+    """Crops of all cells, some at a time."""
+    at_once = max(_BYTES_AT_ONCE // (4 * len(field.channels) * plan.size**2), 1)
+    for at in range(0, len(boxes), at_once):
+        some = boxes.select(slice(at, at + at_once))
+        yield crop_cells(field.pixels, masks.cells, boxes=some, plan=plan).pixels
 
 
 def _shards(job: Job) -> Shards:

@@ -8,9 +8,9 @@ import numpy.typing as npt
 import polars as pl
 
 from cellwise.domain.units import WELL, group_numbers, places
+from cellwise.measures.intervals import share_interval, wilson_interval
 from cellwise.stages.decide._conditions import is_negative_control, replicate_key
 from cellwise.stages.decide._decision import Decision
-from cellwise.stages.decide._interval import bootstrap_interval, wilson_interval
 from cellwise.stages.decide._predictions import MOST_COLUMNS, Probabilities
 
 Floats = npt.NDArray[np.float64]
@@ -134,7 +134,7 @@ def _with_classes(
         mean[row] = counts.total[fields].sum(axis=0) / n.sum()
         if len(fields) > 1:
             random = np.random.default_rng([seed, row])
-            low[row], high[row] = bootstrap_interval(above, n, random)
+            low[row], high[row] = share_interval(above, n, random)
             ways[row] = OVER_FIELDS
         else:
             low[row], high[row] = wilson_interval(above[0], int(n[0]))

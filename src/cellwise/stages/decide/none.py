@@ -1,4 +1,7 @@
-"""Scores become probabilities as they are: the sigmoid of the logit, nothing fitted."""
+"""Scores become probabilities as they are: the sigmoid of the logit, nothing fitted.
+
+Source: the logit of logistic regression (Berkson 1944), which the losses here teach.
+"""
 
 from cellwise.contracts.decider import Decider, Evidence, Fitted
 

@@ -24,7 +24,7 @@ from cellwise.registry import did_you_mean, split_spec
 from cellwise.stages.decide import deciders
 from cellwise.stages.decide._decision import Decision
 from cellwise.stages.decide._predictions import MOST_COLUMNS, predictions_frame
-from cellwise.stages.decide._scores import adjusted_scores
+from cellwise.stages.decide._scores import Scores, adjusted_scores
 from cellwise.stages.decide._well_predictions import well_predictions
 from cellwise.stages.decide._wells import Wells, find_wells, wells_frame
 from cellwise.stages.decide.spec import Options
@@ -77,6 +77,52 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         "wells": 0 if wells is None else len(wells.table),
         "fields_used": decision.n_fields,
     }
+
+
+def decide_cells(
+    options: dict[str, Any], name: str, home: RunFolder, cells: pl.DataFrame, scores: Scores
+) -> pl.DataFrame:
+    """Rows of the predictions table of new cells by the decision of a finished run; writes nothing.
+
+    Args:
+        options: Those of the decide step.
+        name: Its name.
+        home: The finished run.
+        cells: Rows of the cell table, of sites without labels and metadata.
+        scores: The rows of a score set by its name.
+
+    Raises:
+        FormatError: The run has no such decision.
+    """
+    decision = _stored(home, name)
+    chosen = Options.of(options)
+    sites = (
+        cells.select("site_id")
+        .unique()
+        .with_columns(
+            part=pl.lit("unlabelled"),
+            labels=pl.lit(None, dtype=pl.List(pl.String)),
+            fold=pl.lit(None, dtype=pl.Int32),
+        )
+    )
+    logits, _ = adjusted_scores(
+        # No model has seen a new cell, and none left it out.
+        lambda each: scores(each).with_columns(out_of_fold=pl.lit(value=False)),
+        cells,
+        decision.class_list.positive,
+        names=chosen.scores,
+        fields=chosen.fields,
+        adjust=tuple(chosen.adjust),
+    )
+    scored = np.isfinite(logits).all(axis=1)
+    chance = decision.probabilities(logits[scored])
+    return predictions_frame(cells.filter(pl.Series(scored)), sites, chance, decision)
+
+
+def score_names(options: dict[str, Any]) -> tuple[str, ...]:
+    """The score sets that a decide step reads, each once."""
+    chosen = Options.of(options)
+    return tuple(dict.fromkeys((*chosen.scores, *chosen.fields)))
 
 
 def _classes(run: RunFolder) -> ClassList:

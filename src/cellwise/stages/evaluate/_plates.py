@@ -7,9 +7,9 @@ import numpy as np
 import polars as pl
 
 from cellwise.domain.classes import ClassList
+from cellwise.measures.bootstrap import Floats, numbered
 from cellwise.stages.evaluate import dose_response, positions, replicates, screen_quality
-from cellwise.stages.evaluate._bootstrap import Floats, numbered
-from cellwise.stages.evaluate._weak import Results
+from cellwise.stages.evaluate.results import Results
 from cellwise.store.run.metrics import Metric
 
 _DOSES = ("dose", "dose_index", "concentration")

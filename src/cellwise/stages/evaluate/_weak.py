@@ -1,6 +1,6 @@
 """What a weak run can be tested on: labelled fields and wells, their cells pooled, out of fold."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -9,22 +9,14 @@ import polars as pl
 
 from cellwise.domain.classes import ClassList
 from cellwise.domain.units import WELL, group_numbers, places
+from cellwise.measures.bootstrap import Floats, Groups, numbered
 from cellwise.stages.evaluate import accuracy, average_precision, calibration, field_agreement
-from cellwise.stages.evaluate._bootstrap import Floats, Groups, numbered
+from cellwise.stages.evaluate.results import Results
 from cellwise.store.run.metrics import Metric
 from cellwise.store.run.reader import labels_matrix
 
 # With fewer groups their bootstrap says little about groups not seen; units are drawn instead.
 LEAST_GROUPS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Results:
-    """Figures for `metrics.json`, tables for `evaluation.json`, sentences for the reader."""
-
-    metrics: dict[str, Metric] = field(default_factory=dict)
-    detail: dict[str, Any] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

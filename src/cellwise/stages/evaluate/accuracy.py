@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cellwise.errors import BadOption
-from cellwise.stages.evaluate._bootstrap import Floats, Groups, group_draws, interval
+from cellwise.measures.bootstrap import Floats, Groups, group_draws
+from cellwise.measures.intervals import interval
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """Macro average precision with group-bootstrap intervals, per class and over classes.
 
-Average precision is `sum over distinct scores (R_k - R_{k-1}) P_k`, equal scores taken together, as
-in scikit-learn. Classes with too few positives or groups are listed apart and are not in the macro
+Classes with too few positives or groups are listed apart and are not in the macro
 mean. Source: Everingham et al. 2010 (VOC) without interpolation.
 """
 
@@ -12,13 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cellwise.errors import BadOption
-from cellwise.stages.evaluate._bootstrap import (
-    Floats,
-    Groups,
-    interval,
-    row_means,
-    weight_chunks,
-)
+from cellwise.measures.average_precision import average_precision, weighted_precision
+from cellwise.measures.bootstrap import Floats, Groups, row_means, weight_chunks
+from cellwise.measures.intervals import interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,44 +84,15 @@ def build(draws: int = 500, min_positives: int = 3, min_groups: int = 2) -> Eval
     return evaluate
 
 
-def average_precision(
-    truth: npt.NDArray[np.bool_], scores: Floats, *, weights: Floats | None = None
-) -> float:
-    """Average precision of one class; NaN without positives.
-
-    Args:
-        truth: `[item]`.
-        scores: `[item]`, higher means more likely.
-        weights: `[item]`, 1 if not given.
-    """
-    given = np.ones(len(truth)) if weights is None else weights
-    return float(_weighted(truth, scores, given[None, :])[0])
-
-
-def _weighted(truth: npt.NDArray[np.bool_], scores: Floats, weights: Floats) -> Floats:
-    """`[draw]` average precision under `[draw, item]` weights."""
-    if not len(truth) or not truth.any():
-        return np.full(len(weights), np.nan)
-    order = np.argsort(-scores, kind="stable")
-    ranked = scores[order]
-    ends = np.flatnonzero(np.r_[ranked[1:] != ranked[:-1], True])
-    weights = weights[:, order]
-    seen = np.cumsum(weights, axis=1)[:, ends]
-    hits = np.cumsum(weights * truth[order], axis=1)[:, ends]
-    precision = hits / np.where(seen > 0, seen, 1)
-    total = hits[:, -1]
-    gained = np.diff(hits, axis=1, prepend=0.0)
-    area = (gained * precision).sum(axis=1)
-    found: Floats = np.where(total > 0, area / np.where(total > 0, total, 1), np.nan)
-    return found
-
-
 def _drawn(
     truth: npt.NDArray[np.bool_], scores: Floats, groups: Groups, *, draws: int, seed: int
 ) -> Floats:
     """`[draw, class]`; all classes see the same draws."""
     chunks = [
-        np.stack([_weighted(truth[:, c], scores[:, c], w) for c in range(truth.shape[1])], axis=1)
+        np.stack(
+            [weighted_precision(truth[:, c], scores[:, c], w) for c in range(truth.shape[1])],
+            axis=1,
+        )
         for w in weight_chunks(groups, draws=draws, seed=seed)
     ]
     return np.concatenate(chunks) if truth.shape[1] else np.zeros((draws, 0))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy.stats import rankdata
 
 from cellwise.errors import BadOption
-from cellwise.stages.evaluate._bootstrap import Floats, Groups
+from cellwise.measures.bootstrap import Floats, Groups
 
 
 @dataclass(frozen=True, slots=True)

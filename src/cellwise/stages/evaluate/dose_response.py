@@ -19,7 +19,8 @@ from scipy.optimize import least_squares
 from scipy.special import expit
 
 from cellwise.errors import BadOption
-from cellwise.stages.evaluate._bootstrap import Floats, group_draws, interval
+from cellwise.measures.bootstrap import Floats, group_draws
+from cellwise.measures.intervals import interval
 from cellwise.stages.evaluate.correlation import spearman
 
 _LEAST_DOSES, _LEAST_WELLS = 4, 5

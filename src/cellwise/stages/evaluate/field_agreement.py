@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cellwise.errors import BadOption
-from cellwise.stages.evaluate._bootstrap import Floats
+from cellwise.measures.bootstrap import Floats
 
 POOLINGS = ("mean", "noisy_or", "max")
 

@@ -16,14 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cellwise.errors import BadOption
-from cellwise.stages.evaluate._bootstrap import (
-    Floats,
-    Groups,
-    group_draws,
-    interval,
-    row_means,
-)
-from cellwise.stages.evaluate._field_overlaps import HALF, FieldOverlaps, Integers, share_on
+from cellwise.measures.bootstrap import Floats, Groups, group_draws, row_means
+from cellwise.measures.intervals import interval
+from cellwise.stages.evaluate.field_overlaps import HALF, FieldOverlaps, Integers, share_on
 
 BORDERS = ("false", "left_out")
 # Bootstrap draws that are followed side by side, as wide as the processor's registers.

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from cellwise.domain.records import normalise_well
 from cellwise.errors import BadOption
-from cellwise.stages.evaluate._bootstrap import Floats
+from cellwise.measures.bootstrap import Floats
 from cellwise.stages.evaluate.correlation import spearman
 
 FACTORS = ("row", "column", "edge")

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cellwise.errors import BadOption
-from cellwise.stages.evaluate._bootstrap import Floats, Groups, group_draws, interval
+from cellwise.measures.bootstrap import Floats, Groups, group_draws
+from cellwise.measures.intervals import interval
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cellwise.errors import BadOption
-from cellwise.stages.evaluate._bootstrap import Floats, interval
+from cellwise.measures.bootstrap import Floats
+from cellwise.measures.intervals import interval
 
 
 @dataclass(frozen=True, slots=True)

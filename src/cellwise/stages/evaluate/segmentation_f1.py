@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from cellwise.errors import BadOption
 from cellwise.kernels.matching import match
-from cellwise.stages.evaluate._bootstrap import Floats, Groups, group_draws, interval
-from cellwise.stages.evaluate._field_overlaps import HALF, FieldOverlaps, share_on
+from cellwise.measures.bootstrap import Floats, Groups, group_draws
+from cellwise.measures.intervals import interval
+from cellwise.stages.evaluate.field_overlaps import HALF, FieldOverlaps, share_on
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import PREDICTIONS, WELLS
 from cellwise.errors import PreflightError
 from cellwise.stages.evaluate._plates import plate_results
-from cellwise.stages.evaluate._weak import Results, Settings, weak_results
+from cellwise.stages.evaluate._weak import Settings, weak_results
+from cellwise.stages.evaluate.results import Results
 from cellwise.stages.evaluate.spec import Options
 from cellwise.store.atomic import write_text
 from cellwise.store.run.folder import RunFolder, read_json

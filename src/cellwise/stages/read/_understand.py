@@ -18,10 +18,10 @@ from cellwise.stages.read._classes import choose_classes, label_sites
 from cellwise.stages.read._colour import refuse_colours
 from cellwise.stages.read._crops import refuse_crops, refuse_stacks_of_crops
 from cellwise.stages.read._labels import Joined, join_labels, key_column, label_column
-from cellwise.stages.read._listing import list_folder, read_headers
 from cellwise.stages.read._reading import Reading
 from cellwise.stages.read._tables import read_label_table
 from cellwise.stages.read.layouts import layouts
+from cellwise.stages.read.listing import list_folder, read_headers
 from cellwise.stages.read.spec import Options
 
 _FIRST = 5

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-from cellwise.stages.report._svg import (
+from cellwise.stages.report.drawing.svg import (
     BLUE,
     GREY,
     INK,

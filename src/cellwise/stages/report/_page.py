@@ -6,8 +6,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from cellwise.stages.report._material import WELL, Material
-from cellwise.stages.report._svg import short
+from cellwise.stages.report.drawing.svg import short
+from cellwise.stages.report.material import WELL, Material
 from cellwise.stages.report.sections import (
     audit,
     classes,

@@ -2,7 +2,7 @@
 
 from markupsafe import Markup
 
-from cellwise.stages.report._svg import Scale, box, dot, drawing, shade, short, text
+from cellwise.stages.report.drawing.svg import Scale, box, dot, drawing, shade, short, text
 
 
 def plate(

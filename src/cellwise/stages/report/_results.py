@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy.stats import rankdata
 
-from cellwise.stages.report._material import Material
+from cellwise.measures.calibration import curve, sums_by_bin
+from cellwise.measures.separation import separation
+from cellwise.stages.report.material import Material
 
 FEWEST_FIELDS = 4
 FEWEST_CELLS = 50
@@ -117,27 +118,10 @@ def judge(known: dict[str, Any], chance: float, *, counts: tuple[int, int, int])
     return "bad", f"Not shown to be better than guessing: {words}"
 
 
-def separation(score: npt.NDArray[Any], truth: npt.NDArray[np.bool_]) -> float | None:
-    """Area under the ROC curve; None where one side is empty. Ties count one half."""
-    known = np.isfinite(score)
-    score, truth = score[known], truth[known]
-    positive, negative = int(truth.sum()), int((~truth).sum())
-    if not positive or not negative:
-        return None
-    ranks = float(rankdata(score)[truth].sum())
-    return (ranks - positive * (positive + 1) / 2) / (positive * negative)
-
-
 def reliability_points(
     score: npt.NDArray[Any], truth: npt.NDArray[np.bool_]
 ) -> list[tuple[float, float, int]]:
     """Ten bins of probability: mean stated, share found, number of cells; no empty bins."""
-    bins = np.clip((score * _BINS).astype(int), 0, _BINS - 1)
-    points = []
-    for number in range(_BINS):
-        chosen = bins == number
-        if chosen.any():
-            points.append(
-                (float(score[chosen].mean()), float(truth[chosen].mean()), int(chosen.sum()))
-            )
-    return points
+    every = np.zeros(len(score), np.int64)
+    sums = sums_by_bin(truth[:, None], score[:, None], every, (1, _BINS))
+    return list(curve(*sums[:3]))

@@ -5,8 +5,7 @@ where they were; writes `report.html`.
 """
 
 import csv
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,8 @@ from cellwise.domain.tables import (
     TableKind,
 )
 from cellwise.errors import FormatError, InputError
-from cellwise.stages.report._material import Choices, Material
 from cellwise.stages.report._page import render
+from cellwise.stages.report.material import Choices, Material
 from cellwise.stages.report.spec import Options
 from cellwise.store.atomic import write_text
 from cellwise.store.images.fields import read_field
@@ -36,11 +35,11 @@ from cellwise.store.run.crops import CropStore, read_channels
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.masks import mask_path, read_labels, read_masks
 from cellwise.store.run.reader import RunReader
+from cellwise.store.run.segmentation import read_notes
 from cellwise.store.run.sites import read_sites
 from cellwise.store.run.tables import read_table
 
 LARGEST = 15_000_000
-NOTED = ("overlapped_pixels", "outlines_lost", "outlines_skipped")
 
 
 def work(job: Job, report: Report) -> dict[str, Any]:
@@ -48,16 +47,15 @@ def work(job: Job, report: Report) -> dict[str, Any]:
 
     A page above 15 MB is made again with fewer and fewer pictures, until it can be sent on.
     """
-    wanted = Options.of(job.options)
+    options = Options.of(job.options)
+    wanted = Choices(options.sites, options.gallery, options.negative_control, job.seed)
+    material = gather(job, wanted)
     share = 1.0
     while True:
-        choices = Choices(
-            int(wanted.sites * share),
-            int(wanted.gallery * share),
-            wanted.negative_control,
-            job.seed,
+        fewer = replace(
+            wanted, sites=int(wanted.sites * share), gallery=int(wanted.gallery * share)
         )
-        page = render(gather(job, choices), report)
+        page = render(replace(material, choices=fewer), report)
         size = len(page.encode())
         if size < LARGEST or share < 0.05:
             break
@@ -98,7 +96,7 @@ def gather(job: Job, choices: Choices) -> Material:
         evaluation=_json(run.path / "evaluation.json"),
         metrics=_json(run.metrics).get("metrics") or {},
         known=known,
-        notes=_notes(run.done / "segment.jsonl"),
+        notes=read_notes(run),
         decisions={path.stem: _json(path) for path in sorted(run.path.glob("decisions/*.json"))},
         class_maps=_class_maps(run),
         quarantine=_quarantine(run.quarantine),
@@ -172,22 +170,6 @@ def _table(path: Path, kind: TableKind) -> pl.DataFrame | None:
 
 def _json(path: Path) -> dict[str, Any]:
     return read_json(path) if path.exists() else {}
-
-
-def _notes(path: Path) -> dict[str, dict[str, float]]:
-    """What was odd about masks that were brought, from the completion records of the sites."""
-    found: dict[str, dict[str, float]] = {}
-    if not path.exists():
-        return found
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            row = json.loads(line)
-            counts, site = row["counts"], str(row["site"])
-        except (ValueError, LookupError, TypeError):
-            # The last line may be torn.
-            continue
-        found[site] = {name: float(counts[name]) for name in NOTED if name in counts}
-    return {site: notes for site, notes in found.items() if notes}
 
 
 def _site_rows(run: RunFolder) -> pl.DataFrame | None:

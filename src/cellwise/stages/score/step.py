@@ -33,7 +33,8 @@ from cellwise.store.run.tables import empty_frame, rows_of_sites
 if TYPE_CHECKING:
     from cellwise.contracts.scorer import Scorer
     from cellwise.parts.panel import Panel
-    from cellwise.parts.site_pixels import Look
+    from cellwise.parts.site_pixels import ForModel, Look
+    from cellwise.stages.score._memory import FieldScores
 
 _KEY = ["site_id", "cell_id"]
 
@@ -84,8 +85,8 @@ def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
             numbers = cells["cell_id"][rows]
             try:
                 frames.append(
-                    _one(site.id, rows, numbers, fold=folds.get(site.id), panel=opened.panel,
-                         scorer=opened.scorer, look=look)
+                    score_site(site.id, numbers, fold=folds.get(site.id), panel=opened.panel,
+                               scorer=opened.scorer, pixels_for=look(site.id, rows))
                 )  # fmt: skip
             except InputError as error:
                 records.append(SiteRecord(site.id, error=error))
@@ -219,20 +220,19 @@ def _empty(panel: "Panel") -> pl.DataFrame:
     return empty_frame(SCORES, n_classes=len(panel.card.classes))
 
 
-def _one(
+def score_site(
     site_id: str,
-    rows: slice,
     numbers: pl.Series,
     *,
     fold: int | None,
     panel: "Panel",
     scorer: "Scorer",
-    look: "Look",
+    pixels_for: "ForModel",
 ) -> pl.DataFrame:
+    """Rows of the score table for the cells `numbers` of one site; nothing is read or written."""
     from cellwise.parts.predictor import combine
 
     chosen = panel.choose(fold)
-    pixels_for = look(site_id, rows)
     views = [scorer.score(model.predictor, pixels_for(model)) for model in chosen.models]
     scores = combine(views)
     if scorer.gives == "site":
@@ -250,6 +250,23 @@ def _one(
         }
     )
     return as_stored(frame)
+
+
+def open_models(options: dict[str, Any], home: RunFolder, device: str) -> "FieldScores":
+    """The models of a finished run for fields in memory, loaded once.
+
+    Args:
+        options: Those of a score step.
+        home: The finished run.
+        device: `cpu` or `cuda`.
+
+    Raises:
+        PreflightError: There is no model.
+        FormatError: A model is damaged.
+    """
+    from cellwise.stages.score import _memory
+
+    return _memory.open_models(Options.of(options), home, device)
 
 
 def _places(cells: pl.DataFrame) -> dict[str, slice]:

@@ -21,7 +21,6 @@ from cellwise.domain.tables import PIXELS
 from cellwise.errors import InputError
 from cellwise.stages.segment import segmenters
 from cellwise.stages.segment._checks import check, check_part, check_sites
-from cellwise.stages.segment._facts import pixel_facts
 from cellwise.stages.segment._network import (
     handed,
     is_network,
@@ -30,12 +29,14 @@ from cellwise.stages.segment._network import (
     uses_device,
     weights_of,
 )
+from cellwise.stages.segment.facts import pixel_facts
 from cellwise.stages.segment.spec import Options
 from cellwise.store.images.fields import read_field_with_flags
 from cellwise.store.masks.imported import GivenMasks
 from cellwise.store.network_weights import network_digest
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.masks import mask_path, write_masks
+from cellwise.store.run.segmentation import write_notes
 from cellwise.store.run.shards import Shards
 from cellwise.store.run.tables import empty_frame, read_table
 
@@ -46,6 +47,7 @@ __all__ = [
     "finish",
     "key_options",
     "key_parts",
+    "open_segmenter",
     "present",
     "work",
 ]
@@ -64,11 +66,7 @@ class _Decoded:
 
 def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
     """Segment these sites; one that cannot be read comes back with its error."""
-    spec = _spec(job, sites)
-    if is_network(spec):
-        segment = network_segmenter(spec, job)
-    else:
-        segment = segmenters.build(handed(spec, job))
+    segment = open_segmenter(job, sites)
     if hasattr(segment, "many"):
         done = _together(sites, job, segment)
     else:
@@ -77,6 +75,24 @@ def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
     frame = _facts_frame(facts) if facts else empty_frame(PIXELS)
     _shards(job).write(job.key, [site.id for site in sites], frame)
     return [record for record, _ in done]
+
+
+def open_segmenter(job: Job, sites: Sequence[Site] = ()) -> Segmenter:
+    """The job's segmenter, a function of a field in memory.
+
+    Args:
+        job: Gives options and device.
+        sites: Those whose own masks are wanted, for the segmenter `given` only.
+
+    Raises:
+        UsageError: There are no such weights.
+        FormatError: They are torn, no weights of ours, or those of another network.
+    """
+    spec = _spec(job, sites)
+    if is_network(spec):
+        return network_segmenter(spec, job)
+    segment: Segmenter = segmenters.build(handed(spec, job))
+    return segment
 
 
 def key_options(options: dict[str, Any]) -> dict[str, Any]:
@@ -118,7 +134,7 @@ def present(job: Job, finished: Mapping[str, Finished]) -> list[str]:
 
 
 def finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
-    """Merge what was noted of these sites into `pixels.parquet`.
+    """Merge what was noted of these sites into `pixels.parquet` and `segmentation.parquet`.
 
     Shards stay as masks do: a site that is taken away and comes back needs no work.
     """
@@ -130,6 +146,8 @@ def finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
         flagged = rows.filter(pl.col("flags").list.len() > 0)
         flagged_channels += flagged.height
         flagged_sites += flagged["site_id"].n_unique()
+    notes = {site_id: record.counts for site_id, record in finished.items()}
+    write_notes(RunFolder(job.run), notes)
     return {
         "sites": len(finished),
         "channels_flagged": flagged_channels,

@@ -32,6 +32,11 @@ class RunFolder:
         return self.path / "pixels.parquet"
 
     @property
+    def segmentation(self) -> Path:
+        """`segmentation.parquet`: what was odd about masks that were brought, one row per site."""
+        return self.path / "segmentation.parquet"
+
+    @property
     def folds(self) -> Path:
         """`folds.parquet`: fold and group per site."""
         return self.path / "folds.parquet"

@@ -1,5 +1,6 @@
 """Sites to and from `sites.parquet`: one row per site and channel."""
 
+import re
 from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
@@ -10,6 +11,7 @@ import polars as pl
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import ChannelFile, Site
 from cellwise.domain.tables import SITES
+from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.tables import read_table
 
 PREFIX = "Metadata_"
@@ -79,6 +81,38 @@ def sites_of(frame: pl.DataFrame) -> list[Site]:
     metadata = [column for column in frame.columns if column.startswith(PREFIX)]
     rows = frame.iter_rows(named=True)
     return [_site(list(group), metadata) for _, group in groupby(rows, lambda row: row["site_id"])]
+
+
+def find_images(run: RunFolder) -> Path:
+    """The image folder of a run: where it was, else of the same name beside the run or in it.
+
+    A run may have been moved, with its images or alone. The first place that holds a picture of
+    the run is taken; where none does, the recorded one.
+
+    Raises:
+        FormatError: A record or the table of sites is torn.
+    """
+    record = read_json(run.record) if run.record.is_file() else {}
+    reading = read_json(run.reading) if run.reading.is_file() else {}
+    told = (str((record.get("inputs") or {}).get("folder") or ""), str(reading.get("images") or ""))
+    recorded = [text for text in told if text]
+    if not recorded:
+        return run.path
+    names = dict.fromkeys(re.split(r"[\\/]", text.rstrip("\\/"))[-1] for text in recorded)
+    home = run.path.absolute()
+    beside = [folder / name for name in names for folder in (home.parent, home)]
+    some = _some_picture(run)
+    places = [*map(Path, recorded), *beside]
+    return next((place for place in places if some and (place / some).is_file()), places[0])
+
+
+def _some_picture(run: RunFolder) -> str:
+    """A file of the first usable site, relative to the image folder; empty where there is none."""
+    if not run.sites.is_file():
+        return ""
+    usable = read_table(run.sites, SITES).filter(pl.col("status") == "ok")
+    paths = usable["paths"].head(1).explode().drop_nulls().to_list()
+    return str(paths[0]).partition("#")[0] if paths else ""
 
 
 def _site(rows: list[dict[str, Any]], metadata: list[str]) -> Site:

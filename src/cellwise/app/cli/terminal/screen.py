@@ -12,6 +12,46 @@ def make_listener() -> Any:
     return Bars() if sys.stderr.isatty() else Lines()
 
 
+class Progress:
+    """What a long call tells as `(done, total, note)`, drawn as one step; to be used in a `with`.
+
+    A call that begins to count anew (the next of several trainings) gets a new bar.
+
+    Args:
+        name: What the step is called.
+        unit: What is counted.
+        after: Seconds of silence: shorter work is not worth a bar.
+    """
+
+    def __init__(self, name: str, *, unit: str, after: float = 2.0) -> None:
+        self._name, self._unit = name, unit
+        self._silent_until = time.monotonic() + after
+        self._listener: Any = None
+        self._last = 0
+
+    def __call__(self, done: int, total: int, note: str) -> None:
+        """Show how far it is."""
+        if time.monotonic() < self._silent_until:
+            return
+        if self._listener is None or done < self._last:
+            self._close()
+            self._listener = make_listener()
+            self._listener.step_started(self._name, total=total, unit=self._unit, why="")
+        self._last = done
+        self._listener.step_advanced(done, total=total, note=note)
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Put the terminal in order, also after an error."""
+        self._close()
+
+    def _close(self) -> None:
+        if self._listener is not None:
+            self._listener.ended("")
+
+
 class Lines:
     """Plain lines: one when a step starts, one every ten seconds, one when it is done."""
 

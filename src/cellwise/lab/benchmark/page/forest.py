@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from cellwise.lab.benchmark.compare import Line
 from cellwise.lab.benchmark.page.write import said
-from cellwise.stages.report._svg import (
+from cellwise.stages.report.drawing.svg import (
     GREEN,
     GREY,
     VERMILION,

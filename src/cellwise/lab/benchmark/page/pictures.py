@@ -15,7 +15,7 @@ from cellwise.domain.classes import NEGATIVE
 from cellwise.domain.tables import CELLS, PREDICTIONS
 from cellwise.lab.benchmark.cells import LABELLED, known_cells
 from cellwise.lab.benchmark.plan import Task
-from cellwise.stages.report._draw import (
+from cellwise.stages.report.drawing.pictures import (
     composite,
     data_link,
     encode,

@@ -14,7 +14,7 @@ from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane
 from cellwise.domain.records import normalise_well
 from cellwise.errors import BadOption, PreflightError
 from cellwise.registry import did_you_mean
-from cellwise.stages.read._listing import IMAGE_ENDINGS
+from cellwise.stages.read.listing import IMAGE_ENDINGS
 from cellwise.stages.read.names import SINGLE, meaning_folders, plain_number, well_place
 
 _WORDS = {

@@ -1,16 +1,18 @@
 """Weak-label audit: fields whose label few of their cells support, and labels that seem missing.
 
-The idea of ranking given labels by out-of-sample predictions is that of confident learning
-(Northcutt et al. 2021, arXiv 1911.00068), applied here to bags of cells.
+The numbers are those of `measures.label_support`.
 """
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from cellwise.measures.label_support import label_support
 from cellwise.stages.report._charts import bar
-from cellwise.stages.report._material import PLATE, WELL, Material
-from cellwise.stages.report._svg import GREY, ORANGE, VERMILION
+from cellwise.stages.report.drawing.svg import GREY, ORANGE, VERMILION
+from cellwise.stages.report.material import PLATE, WELL, Material
 
 _SHOWN, _FEWEST_SHOWN = 15, 6
 _FEW, _MANY = 0.25, 0.6
@@ -51,18 +53,33 @@ def support(material: Material) -> pl.DataFrame | None:
     if material.units != "cell" or not labelled.height or not material.classes:
         return None
     places = [name for name in (PLATE, WELL) if name in labelled.columns]
+    fields = labelled.unique("site_id", keep="first", maintain_order=True)
+    number = {site: row for row, site in enumerate(fields["site_id"])}
+    found = label_support(
+        _columns(labelled, [pl.col("Labels").list.contains(name) for name in material.classes]),
+        _columns(labelled, [pl.col(material.column(name)) for name in material.classes]),
+        np.array([number[site] for site in labelled["site_id"]], np.int64),
+        count=len(fields),
+    )
     tables = [
-        labelled.group_by("site_id", maintain_order=True).agg(
+        fields.select(
+            "site_id",
             pl.lit(name).alias("class"),
-            pl.col("field_labels").first().list.contains(name).alias("given"),
-            pl.len().alias("n"),
-            pl.col("Labels").list.contains(name).mean().alias("share"),
-            pl.col(material.column(name)).mean().alias("mean"),
-            *(pl.col(place).first() for place in places),
+            pl.col("field_labels").list.contains(name).alias("given"),
+            pl.Series("n", found.n),
+            pl.Series("share", found.share[:, column]),
+            pl.Series("mean", found.mean[:, column]),
+            *places,
         )
-        for name in material.classes
+        for column, name in enumerate(material.classes)
     ]
     return pl.concat(tables)
+
+
+def _columns(table: pl.DataFrame, columns: list[pl.Expr]) -> npt.NDArray[np.float64]:
+    """`[row, column]`, NaN where nothing is known."""
+    arrays = [table.select(column.cast(pl.Float64)).to_series().to_numpy() for column in columns]
+    return np.stack(arrays, axis=1)
 
 
 def _line(row: dict[str, Any], colour: str) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 from typing import Any
 
 from cellwise.stages.report._charts import Row, intervals, reliability
-from cellwise.stages.report._material import Material
 from cellwise.stages.report._results import ClassResult, class_results, reliability_points
-from cellwise.stages.report._svg import BLUE, GREY, ORANGE, VERMILION, short
+from cellwise.stages.report.drawing.svg import BLUE, GREY, ORANGE, VERMILION, short
+from cellwise.stages.report.material import Material
 from cellwise.stages.report.sections.provenance import calibration
 
 _COLOUR = {"good": BLUE, "care": ORANGE, "bad": VERMILION, "few": GREY}

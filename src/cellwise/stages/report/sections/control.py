@@ -8,9 +8,9 @@ from typing import Any
 
 import polars as pl
 
-from cellwise.stages.report._material import Material
-from cellwise.stages.report._results import separation
-from cellwise.stages.report._svg import short
+from cellwise.measures.separation import separation
+from cellwise.stages.report.drawing.svg import short
+from cellwise.stages.report.material import Material
 
 _SUSPICIOUS = 0.75
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import polars as pl
 
 from cellwise.stages.report._charts import Curve, curves
-from cellwise.stages.report._material import PLATE, WELL, Material
-from cellwise.stages.report._svg import BLUE, ORANGE, short
+from cellwise.stages.report.drawing.svg import BLUE, ORANGE, short
+from cellwise.stages.report.material import PLATE, WELL, Material
 
 _SHOWN = 24
 _PER_LEVEL = 3

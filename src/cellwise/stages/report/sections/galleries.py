@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from cellwise.stages.report._draw import composite, data_link, encode, limits, shrink
-from cellwise.stages.report._material import WELL, Material
+from cellwise.stages.report.drawing.pictures import composite, data_link, encode, limits, shrink
+from cellwise.stages.report.material import WELL, Material
 
 _MOST_CLASSES = 24
 _PER_SITE = 2

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from cellwise.stages.report._material import PLATE, WELL, Material
+from cellwise.stages.report.material import PLATE, WELL, Material
 
 _SHOWN = 60
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from cellwise.kernels.matching import find_overlaps, match
 from cellwise.stages.report._charts import Row, bar, intervals
-from cellwise.stages.report._draw import (
+from cellwise.stages.report.drawing.pictures import (
     composite,
     data_link,
     edges,
@@ -21,8 +21,8 @@ from cellwise.stages.report._draw import (
     shrink,
     shrink_labels,
 )
-from cellwise.stages.report._material import Material, place_of
-from cellwise.stages.report._svg import BLUE, GREY, VERMILION, short
+from cellwise.stages.report.drawing.svg import BLUE, GREY, VERMILION, short
+from cellwise.stages.report.material import Material, place_of
 
 _SIDE, _DRAWN, _LISTED = 640, 6, 15
 # Outlines over a picture: found cell, cell that is none, known cell, known cell that was missed.

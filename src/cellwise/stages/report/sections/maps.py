@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from cellwise.domain.channels import Channel
-from cellwise.stages.report._draw import (
+from cellwise.stages.report.drawing.pictures import (
     composite,
     data_link,
     edges,
@@ -21,7 +21,7 @@ from cellwise.stages.report._draw import (
     shrink,
     shrink_labels,
 )
-from cellwise.stages.report._material import Material
+from cellwise.stages.report.material import Material
 from cellwise.store.run.class_maps import ClassMaps
 
 _SIDE, _EACH = 288, 2

@@ -8,9 +8,9 @@ import polars as pl
 from markupsafe import Markup
 
 from cellwise.domain.records import normalise_well
-from cellwise.stages.report._material import PLATE, WELL, Material
 from cellwise.stages.report._plate_chart import plate, row_name
-from cellwise.stages.report._svg import short
+from cellwise.stages.report.drawing.svg import short
+from cellwise.stages.report.material import PLATE, WELL, Material
 
 _FORMATS = ((4, 6), (6, 8), (8, 12), (16, 24), (32, 48))
 _PLATES, _CLASSES = 8, 8

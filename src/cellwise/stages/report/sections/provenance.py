@@ -3,7 +3,7 @@
 import shlex
 from typing import Any
 
-from cellwise.stages.report._material import Material
+from cellwise.stages.report.material import Material
 
 _CALIBRATION = {
     "audited": "Probabilities were calibrated against cells judged by a person.",

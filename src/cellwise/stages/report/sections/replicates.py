@@ -5,8 +5,8 @@ from typing import Any
 import polars as pl
 
 from cellwise.stages.report._charts import scatter
-from cellwise.stages.report._material import PLATE, WELL, Material
-from cellwise.stages.report._svg import BLUE, short
+from cellwise.stages.report.drawing.svg import BLUE, short
+from cellwise.stages.report.material import PLATE, WELL, Material
 
 _CLASSES, _POSITIONS = 6, 60
 # Share of variance that a factor explains beyond what it would by chance.

@@ -9,7 +9,7 @@ import polars as pl
 
 from cellwise.domain.records import Field, Masks
 from cellwise.stages.report._charts import histogram
-from cellwise.stages.report._draw import (
+from cellwise.stages.report.drawing.pictures import (
     composite,
     data_link,
     encode,
@@ -19,8 +19,8 @@ from cellwise.stages.report._draw import (
     shrink_labels,
     tints,
 )
-from cellwise.stages.report._material import Material, place_of
-from cellwise.stages.report._svg import BLUE
+from cellwise.stages.report.drawing.svg import BLUE
+from cellwise.stages.report.material import Material, place_of
 
 _SIDE = 640
 _FEW_ROWS, _MOST_ROWS = 40, 500

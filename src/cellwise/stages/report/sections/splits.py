@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cellwise.stages.report._material import Material
+from cellwise.stages.report.material import Material
 
 
 def context(material: Material) -> dict[str, Any]:

@@ -6,11 +6,14 @@ import numpy as np
 import polars as pl
 from markupsafe import Markup
 
+from cellwise.measures.bootstrap import numbered
+from cellwise.measures.variability import group_quantiles, share_within
 from cellwise.stages.report._charts import Spread, histogram, spreads
-from cellwise.stages.report._material import PLATE, WELL, Material
-from cellwise.stages.report._svg import BLUE, GREY, VERMILION
+from cellwise.stages.report.drawing.svg import BLUE, GREY, VERMILION
+from cellwise.stages.report.material import PLATE, WELL, Material
 
 _BINS = 20
+_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 _CHARTS, _HISTOGRAMS, _GROUPS = 4, 24, 120
 
 
@@ -71,32 +74,29 @@ def _informative(material: Material) -> list[str]:
 
 def _within(table: pl.DataFrame, name: str, column: str) -> dict[str, Any] | None:
     """How much of the variance of a class's probability lies within groups (0..1)."""
-    grouped = table.group_by("_group").agg(
-        pl.len().alias("n"), pl.col(column).mean().alias("mean"), pl.col(column).var(ddof=0)
-    )
-    n = int(grouped["n"].sum())
-    within = float((grouped["n"] * grouped[column].fill_null(0.0)).sum()) / max(1, n)
-    total = float(table[column].var(ddof=0) or 0.0)  # type: ignore[arg-type]
-    if total <= 1e-12:
+    group = numbered(table["_group"].to_numpy())
+    within = share_within(table[column].to_numpy().astype(np.float64), group)
+    if within is None:
         return None
-    return {"name": name, "within": within / total, "n": n, "groups": grouped.height}
+    return {"name": name, "within": within, "n": len(group), "groups": int(group.max()) + 1}
 
 
 def _by_group(table: pl.DataFrame, name: str, what: str) -> Markup:
     column = "Prob_" + name
-    quantiles = [
-        pl.col(column).quantile(q, "linear").alias(f"q{q}") for q in (0.05, 0.25, 0.5, 0.75, 0.95)
-    ]
-    grouped = table.group_by("_group").agg(
-        *quantiles, pl.len().alias("n"), pl.col("_labels").first()
-    )
+    grouped = table.group_by("_group").agg(pl.len().alias("n"), pl.col("_labels").first())
     grouped = grouped.sort("_group")
+    values, group = (
+        table[column].to_numpy().astype(np.float64),
+        numbered(table["_group"].to_numpy()),
+    )
+    found = group_quantiles(values, group, _LEVELS, count=grouped.height)
+    grouped = grouped.with_columns(pl.Series("quantiles", found), pl.Series("median", found[:, 2]))
     if grouped.height > _GROUPS:
-        grouped = grouped.sort("q0.5", "_group").gather_every(-(-grouped.height // _GROUPS))
+        grouped = grouped.sort("median", "_group").gather_every(-(-grouped.height // _GROUPS))
     groups = [
         Spread(
             row["_group"],
-            (row["q0.05"], row["q0.25"], row["q0.5"], row["q0.75"], row["q0.95"]),
+            tuple(row["quantiles"]),
             row["n"],
             _colour(row["_labels"], name),
             f", label: {' + '.join(row['_labels'])}" if row["_labels"] else ", no label",

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from cellwise.stages.report._material import Material
 from cellwise.stages.report._results import ClassResult, class_results
-from cellwise.stages.report._svg import short
+from cellwise.stages.report.drawing.svg import short
+from cellwise.stages.report.material import Material
 from cellwise.stages.report.sections import control, known, replicates
 from cellwise.stages.report.sections.provenance import calibration
 

@@ -236,7 +236,7 @@ def _load(
     views: int,
     threads: int | None,
 ) -> _Network:
-    from cellwise.parts.pixel_nets._predict import load_net, predict, to_bytes
+    from cellwise.parts.pixel_maps import load_net, predict, to_bytes
 
     planes, mean, deviation = _shown(card, name)
     net = load_net(card.net, tensors, device, source=f"Weights {name!r}")

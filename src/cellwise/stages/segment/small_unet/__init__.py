@@ -189,7 +189,7 @@ def _predictors(
     threads: int | None,
 ) -> tuple[Predict, Predict]:
     """With one view and with `views`."""
-    from cellwise.parts.pixel_nets._predict import load_net
+    from cellwise.parts.pixel_maps import load_net
     from cellwise.parts.pixel_nets.small_unet import make_predictor
 
     spec = dict(card.net)

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from cellwise.stages.evaluate._bootstrap import Floats, group_draws, interval, numbered
-from cellwise.stages.evaluate._weak import Results
+from cellwise.measures.bootstrap import Floats, group_draws, numbered
+from cellwise.measures.intervals import interval
+from cellwise.stages.evaluate.results import Results
 from cellwise.store.run.metrics import Metric
 
 TEST_COUNTS = {"HEPG2": 4429, "HUVEC": 8846, "RPE": 4417, "U2OS": 2205}

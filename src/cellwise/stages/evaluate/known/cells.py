@@ -15,8 +15,8 @@ import polars as pl
 from cellwise.domain.classes import ClassList
 from cellwise.errors import FormatError
 from cellwise.kernels.matching import Overlaps, match
-from cellwise.stages.evaluate._bootstrap import Floats
-from cellwise.stages.evaluate._field_overlaps import FieldOverlaps, Integers, join_overlaps
+from cellwise.measures.bootstrap import Floats
+from cellwise.stages.evaluate.field_overlaps import FieldOverlaps, Integers, join_overlaps
 
 Bools = npt.NDArray[np.bool_]
 Texts = npt.NDArray[np.object_]

@@ -6,8 +6,8 @@ import torch
 from tests.parts.pixel_nets.test_dpn_unet import SMALL
 
 from cellwise.errors import FormatError
+from cellwise.parts.pixel_maps import load_net, predict, softmax, to_bytes
 from cellwise.parts.pixel_nets import pixel_nets
-from cellwise.parts.pixel_nets._predict import load_net, predict, softmax, to_bytes
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,7 @@
-"""Average precision of one class under many weightings of whole groups, from one sorting.
+"""Average precision of one class, and the same under many weightings of its items or groups.
+
+It is `sum over distinct scores (R_k - R_{k-1}) P_k`, equal scores taken together, as in
+scikit-learn. Items may be weighted one by one, or in whole groups from one sorting (`rank`).
 
 With cells ranked by score, `C[k, g]` counts the cells of group g at or above the k-th distinct
 score that holds a cell of the class, and `P[k, g]` those among them that show it. Under group
@@ -6,8 +9,8 @@ weights w the average precision is
 
     sum over k of (P_k w - P_{k-1} w) (P_k w) / (C_k w)  /  (P_last w)
 
-so a thousand weightings cost two matrix products. Equal scores are taken together, and the value
-equals scikit-learn's with the weight of each cell's group as its sample weight.
+so a thousand weightings cost two matrix products. The value equals scikit-learn's with the weight
+of each cell's group as its sample weight.
 
 Source: Everingham et al. 2010 (VOC) without interpolation.
 """
@@ -47,12 +50,7 @@ class Ranked:
         return np.concatenate(parts) if parts else np.zeros(0)
 
     def _some(self, weights: Floats) -> Floats:
-        seen, hits = self.seen @ weights.T, self.hits @ weights.T
-        gained = np.diff(hits, axis=0, prepend=0.0)
-        area = (gained * hits / np.where(seen > 0, seen, 1.0)).sum(axis=0)
-        total = hits[-1]
-        found: Floats = np.where(total > 0, area / np.where(total > 0, total, 1.0), np.nan)
-        return found
+        return _area(weights @ self.seen.T, weights @ self.hits.T)
 
 
 def rank(truth: Flags, scores: Floats, groups: Groups, *, count: int) -> Ranked:
@@ -81,7 +79,37 @@ def rank(truth: Flags, scores: Floats, groups: Groups, *, count: int) -> Ranked:
     )
 
 
-def average_precision(truth: Flags, scores: Floats) -> float:
-    """Average precision of one class, each cell counted once; NaN without positives."""
-    ranked = rank(truth, scores, np.zeros(len(truth), np.int64), count=1)
-    return float(ranked.precision(np.ones((1, 1)))[0])
+def average_precision(
+    truth: npt.NDArray[np.bool_], scores: Floats, *, weights: Floats | None = None
+) -> float:
+    """Average precision of one class; NaN without positives.
+
+    Args:
+        truth: `[item]`.
+        scores: `[item]`, higher means more likely.
+        weights: `[item]`, 1 if not given.
+    """
+    given = np.ones(len(truth)) if weights is None else weights
+    return float(weighted_precision(truth, scores, given[None, :])[0])
+
+
+def weighted_precision(truth: Flags, scores: Floats, weights: Floats) -> Floats:
+    """`[draw]` average precision under `[draw, item]` weights; NaN where none is positive."""
+    if not len(truth) or not truth.any():
+        return np.full(len(weights), np.nan)
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    ends = np.flatnonzero(np.r_[ranked[1:] != ranked[:-1], True])
+    weights = weights[:, order]
+    seen = np.cumsum(weights, axis=1)[:, ends]
+    return _area(seen, np.cumsum(weights * truth[order], axis=1)[:, ends])
+
+
+def _area(seen: Floats, hits: Floats) -> Floats:
+    """`[draw]` from `[draw, score]`: what lies at or above each score, and its positives."""
+    precision = hits / np.where(seen > 0, seen, 1)
+    total = hits[:, -1]
+    gained = np.diff(hits, axis=1, prepend=0.0)
+    area = (gained * precision).sum(axis=1)
+    found: Floats = np.where(total > 0, area / np.where(total > 0, total, 1), np.nan)
+    return found

@@ -14,10 +14,11 @@ import polars as pl
 
 from cellwise.domain.classes import ClassList
 from cellwise.kernels.matching import Overlaps
+from cellwise.measures.bootstrap import Floats, Groups, numbered
 from cellwise.stages.evaluate import average_precision, calibration, instance_map, segmentation_f1
-from cellwise.stages.evaluate._bootstrap import Floats, Groups, numbered
-from cellwise.stages.evaluate._field_overlaps import FieldOverlaps, Integers, join_overlaps
-from cellwise.stages.evaluate._known import (
+from cellwise.stages.evaluate.field_overlaps import FieldOverlaps, Integers, join_overlaps
+from cellwise.stages.evaluate.instance_map import Detections
+from cellwise.stages.evaluate.known.cells import (
     KnownCells,
     TrueCells,
     cells_against_truth,
@@ -25,8 +26,7 @@ from cellwise.stages.evaluate._known import (
     predicted_places,
     true_cells,
 )
-from cellwise.stages.evaluate._weak import Results
-from cellwise.stages.evaluate.instance_map import Detections
+from cellwise.stages.evaluate.results import Results
 from cellwise.store.run.metrics import Metric
 
 _FEW_GROUPS = 10

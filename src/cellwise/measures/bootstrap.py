@@ -1,6 +1,6 @@
 """Group bootstrap: whole groups are drawn with replacement, as weights of the items in them.
 
-Source: cluster bootstrap, Davison and Hinkley 1997, section 3.8; percentile intervals.
+Source: cluster bootstrap, Davison and Hinkley 1997, section 3.8.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,6 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Groups = npt.NDArray[np.int64]
 
-LEVEL = 0.95
 _ITEMS_AT_ONCE = 2_000_000
 
 
@@ -23,7 +22,11 @@ def numbered(names: npt.ArrayLike) -> Groups:
 
 def group_draws(groups: int, *, draws: int, seed: int) -> npt.NDArray[np.int64]:
     """`[draw, group]`: how often each group is drawn."""
-    random = np.random.default_rng(seed)
+    return drawn(np.random.default_rng(seed), groups, draws=draws)
+
+
+def drawn(random: np.random.Generator, groups: int, *, draws: int) -> npt.NDArray[np.int64]:
+    """`[draw, group]`: the same from a generator that is in use."""
     if groups == 0:
         return np.zeros((draws, 0), np.int64)
     return random.multinomial(groups, np.full(groups, 1 / groups), size=draws)
@@ -35,15 +38,6 @@ def weight_chunks(groups: Groups, *, draws: int, seed: int) -> Iterator[Floats]:
     step = max(1, _ITEMS_AT_ONCE // max(1, len(groups)))
     for start in range(0, draws, step):
         yield counts[start : start + step, groups].astype(np.float64)
-
-
-def interval(values: Floats) -> tuple[float, float]:
-    """Percentile interval of draws; NaN where fewer than half of the draws are defined."""
-    known = values[np.isfinite(values)]
-    if not len(known) or 2 * len(known) < len(values):
-        return float("nan"), float("nan")
-    low, high = np.quantile(known, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
-    return float(low), float(high)
 
 
 def row_means(values: Floats) -> Floats:

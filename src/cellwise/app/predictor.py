@@ -1,0 +1,127 @@
+"""A finished run applied to fields in memory: its stages one after the other, and no file."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cellwise.domain.channels import Channel, name_channels
+from cellwise.domain.records import Field
+from cellwise.domain.steps import Job
+from cellwise.domain.tables import PREDICTIONS
+from cellwise.errors import InputError, PreflightError, UsageError
+from cellwise.flow.recipe.resolve import Step
+from cellwise.flow.request import fitted_request
+from cellwise.store.images.scale import to_unit
+from cellwise.store.run.folder import RunFolder, read_json
+
+_SITE = "field"
+_KINDS = (np.uint8, np.uint16, np.float16, np.float32, np.float64)
+
+
+class Predictor:
+    """The models of a finished run, loaded once and asked as often as wanted.
+
+    Args:
+        model: A finished run folder.
+        device: `auto`, `cpu` or `cuda`.
+
+    Raises:
+        PreflightError: The run is not finished or has no model.
+        FormatError: A model is damaged.
+    """
+
+    def __init__(self, model: Path | str, *, device: str = "auto") -> None:
+        from cellwise.stages.cells.spec import Options
+        from cellwise.stages.decide.step import score_names
+        from cellwise.stages.score.step import open_models
+        from cellwise.stages.segment.step import open_segmenter
+
+        self._home = RunFolder(Path(model))
+        request = fitted_request(Path(model), Path(model), Path(model), device=device, workers=1)
+        recipe = request.recipe
+        segment, cells = recipe.of_kind("segment")[-1], recipe.of_kind("cells")[-1]
+        self._decide = _main_decision(recipe.of_kind("decide"), self._home)
+        self._segment = open_segmenter(
+            Job(
+                run=self._home.path,
+                images=self._home.path,
+                name=segment.name,
+                options=segment.options,
+                key="",
+                seed=request.seed,
+                device=request.device,
+                fitted=self._home.path,
+            )
+        )
+        self._cells = Options.of(cells.options)
+        wanted = score_names(self._decide.options)
+        self._scores: dict[str, Callable[..., pl.DataFrame]] = {
+            step.name: open_models(step.options, self._home, request.device)
+            for step in recipe.of_kind("score")
+            if step.name in wanted
+        }
+        again = read_json(self._home.reading).get("again", {})
+        self._roles = {str(name): str(role) for name, role in again.get("roles", {}).items()}
+        self._pixel_size = float(again.get("pixel_size") or 0) or None
+
+    def __call__(self, array: npt.ArrayLike, channels: Sequence[str]) -> pl.DataFrame:
+        """Per-cell probabilities for one field.
+
+        Args:
+            array: Pixels `[channel, y, x]`, uint8, uint16 or float.
+            channels: A role (`nucleus`, `protein`...) or the run's own channel name per plane.
+
+        Returns:
+            One row per cell, columns as in `predictions.parquet`.
+
+        Raises:
+            UsageError: The channels do not fit the array, or the pixels are of another type.
+            PreflightError: The field cannot be segmented, or lacks a channel of the models.
+        """
+        from cellwise.stages.cells.step import cells_of
+        from cellwise.stages.decide.step import decide_cells
+
+        field = self._field(_checked(array, channels), list(channels))
+        try:
+            masks = self._segment(field)
+            cells, crops = cells_of(field, masks, self._cells)
+        except InputError as error:
+            raise PreflightError(f"predict: {error.reason} {error.remedy}") from error
+        scores = {name: ask(field, masks, cells, crops) for name, ask in self._scores.items()}
+        options, name = self._decide.options, self._decide.name
+        found = decide_cells(options, name, self._home, cells, scores.__getitem__)
+        extra = [column for column in found.columns if column not in PREDICTIONS.columns]
+        return found.select([*PREDICTIONS.columns, *extra]).sort(PREDICTIONS.sort)
+
+    def _field(self, pixels: npt.NDArray[np.generic], names: list[str]) -> Field:
+        """The array as a decoded field, its channels in the order in which tables have them."""
+        ordered = sorted(names)
+        known: tuple[Channel, ...] = name_channels(ordered, self._roles)
+        planes = [to_unit(pixels[names.index(name)])[0] for name in ordered]
+        return Field(_SITE, np.stack(planes), known, self._pixel_size)
+
+
+def _main_decision(steps: Sequence[Step], home: RunFolder) -> Step:
+    for step in steps:
+        if step.name == step.kind:
+            return step
+    raise PreflightError(f"{home.path} decides on no cells: its recipe has no plain step 'decide'.")
+
+
+def _checked(array: npt.ArrayLike, channels: Sequence[str]) -> npt.NDArray[np.generic]:
+    pixels = np.asarray(array)
+    if pixels.ndim != 3 or pixels.shape[0] != len(channels) or pixels.size == 0:
+        raise UsageError(
+            f"predict: the array is [channel, y, x]; its shape {pixels.shape} does not go with the "
+            f"channels {list(channels)}."
+        )
+    if pixels.dtype not in _KINDS:
+        raise UsageError(
+            f"predict: pixels are uint8, uint16 or float, not {pixels.dtype}. Convert the array."
+        )
+    if not all(channels) or len({name.lower() for name in channels}) < len(channels):
+        raise UsageError(f"predict: each channel needs a name of its own, not {list(channels)}.")
+    return pixels.astype(np.float32) if pixels.dtype.kind == "f" else pixels

@@ -1,0 +1,1 @@
+"""Lines and dots as SVG, and fields and cells as pictures."""

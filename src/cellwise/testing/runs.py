@@ -1,0 +1,91 @@
+"""A finished run of a few cells, as large as a check of an exporter needs."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cellwise.domain.channels import Channel
+from cellwise.domain.records import ChannelFile, Masks, Site
+from cellwise.domain.tables import PREDICTIONS, SITES
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.masks import write_masks
+from cellwise.store.run.sites import sites_to_frame
+from cellwise.store.run.tables import write_table
+
+CLASSES = ("Golgi / ER", "Cytosol", "Negative")
+
+
+def site(name: str, part: str = "train", raw: str | None = None) -> Site:
+    """One field of a single channel, in well A01."""
+    files = (ChannelFile(Channel("gfp", "protein"), (f"{name}.png",)),)
+    return Site(name, raw or name, files, part, metadata={"Well": "A01"})
+
+
+def labels_of(name: str) -> npt.NDArray[np.uint16]:
+    """Cells 1 and 4 in field `s1`, cell 2 in `s3`, none in any other; 20 x 30 pixels."""
+    labels = np.zeros((20, 30), np.uint16)
+    if name == "s1":
+        labels[2:8, 2:9], labels[10:18, 12:25] = 1, 4
+    if name == "s3":
+        labels[0:5, 0:5] = 2
+    return labels
+
+
+def write_small_run(
+    folder: Path, sites: list[Site] | None = None, *, drop: tuple[str, ...] = ()
+) -> RunFolder:
+    """Write tables and masks.
+
+    Args:
+        folder: Where; made anew.
+        sites: Its fields; four where none are given, the last two for testing, the second and the
+            fourth without cells.
+        drop: Columns that the predictions lack.
+    """
+    given = [site("s1"), site("s2"), site("s3", "test", "raw/3"), site("s4", "test")]
+    sites = given if sites is None else sites
+    run = RunFolder(folder)
+    headers = {(s.id, "gfp"): {"height": 20, "width": 30} for s in sites}
+    write_table(run.sites, SITES, sites_to_frame(sites, headers))
+    rows = []
+    rng = np.random.default_rng(0)
+    for entry in sites:
+        labels = labels_of(entry.id)
+        write_masks(run.masks, entry.id, Masks(labels, np.zeros_like(labels)))
+        for number in sorted(set(labels.ravel().tolist()) - {0}):
+            rows.append(_row(entry, labels == number, number, rng.random(3).astype(np.float32)))
+    schema: dict[str, Any] = {"fold": pl.Int32, "Cells_NuclearRingRatio_gfp": pl.Float32}
+    schema |= dict.fromkeys(("Labels", "Weak_labels", "flags"), pl.List(pl.String))
+    schema |= {f"Prob_{c}": pl.Float32 for c in CLASSES}
+    frame = pl.DataFrame(rows, schema_overrides=schema).drop(list(drop))
+    write_table(run.predictions, PREDICTIONS, frame, classes=CLASSES)
+    return run
+
+
+def _row(
+    entry: Site, inside: npt.NDArray[np.bool_], number: int, chances: npt.NDArray[np.float32]
+) -> dict[str, Any]:
+    y, x = np.nonzero(inside)
+    border = bool(y.min() == 0)
+    return {
+        "unit": "cell",
+        "part": entry.part,
+        "fold": 0 if entry.part == "train" else None,
+        "site_id": entry.id,
+        "cell_id": number,
+        "x": x.mean(),
+        "y": y.mean(),
+        "area": len(y),
+        "border": border,
+        "Labels": ["Cytosol", "Golgi / ER"] if number == 4 else [],
+        "Weak_labels": ["Cytosol"] if entry.id == "s1" else None,
+        "Uncertainty": 0.5,
+        "flags": ["border"] if border else [],
+        "Metadata_Well": "A01",
+        "Cells_AreaShape_Area": float(len(y)),
+        "Cells_NuclearRingRatio_gfp": None if number == 1 else 2.0,
+        **{f"Prob_{c}": v for c, v in zip(CLASSES, chances, strict=True)},
+    }
