@@ -6,7 +6,8 @@ DEMO ?= demo.run
 INSTALLED := $(VENV)/.installed
 BIN := $(VENV)/bin
 
-.PHONY: demo test quick lint types format browser docs clean
+# `make test` leaves out the few tests that `make test-long` runs.
+.PHONY: demo test test-long quick lint types format browser docs clean
 
 demo: $(INSTALLED)
 	@start=$$(date +%s); \
@@ -15,10 +16,13 @@ demo: $(INSTALLED)
 	exit $$code
 
 test: $(INSTALLED) browser
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+
+test-long: $(INSTALLED)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
 
 quick: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2 -m "not long and not browser"
+	$(BIN)/python -m pytest -n 2 -m "not long and not slow and not browser"
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .

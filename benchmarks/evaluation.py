@@ -86,7 +86,8 @@ def make_world(images: int, cells: int, folder: Path, seed: int = 0) -> World:
             shared = np.isin(world.predicted[-1].ids, world.true[-1].ids)
             places = np.searchsorted(world.true[-1].ids, world.predicted[-1].ids[shared])
             known[shared] = truth[places]
-            said = np.round(np.clip(0.35 + 0.3 * known + rng.normal(0, 0.2, known.shape), 0, 1), 5)
+            raw = np.clip(0.35 + 0.3 * known + rng.normal(0, 0.2, known.shape), 0, 1)
+            said: npt.NDArray[np.float64] = np.round(raw, 5)
             world.confidence.append(said)
             handle.write(f"i{image:05d},{SIDE},{SIDE},{_string(world.predicted[-1], said)}\n")
     return world

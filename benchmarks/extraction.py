@@ -25,8 +25,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cellwise.domain.crop_plan import CropPlan
 from cellwise.kernels.boxes import find_boxes
-from cellwise.kernels.crop import CropPlan, crop_cells, crop_windows
+from cellwise.kernels.crop import crop_cells, crop_windows
 from cellwise.parts.memory import keep_freed_memory
 
 SIDE = 2048

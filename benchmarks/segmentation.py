@@ -17,7 +17,7 @@ import platform
 import statistics
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -83,11 +83,11 @@ def make_truth(cells: int, shape: Shape, seed: int = 0) -> tuple[Array, Array]:
         for _ in range(2)
     ]  # fmt: skip
     down, right = np.mgrid[:height, :width].astype(np.float32)
-    moved = [
+    to_x, to_y = (
         (axis + shift).astype(np.float32) for axis, shift in zip((right, down), wave, strict=True)
-    ]
+    )
     named, apart = (
-        cv2.remap(plane, *moved, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+        cv2.remap(plane, to_x, to_y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
         for plane in (number[nearest], distance)
     )
     labels = np.where(apart < 0.6 * small, named, 0).astype(np.int32)
@@ -236,7 +236,7 @@ def best_iou(labels: Array, truth: Array) -> float:
 
 
 def measure(
-    maps: tuple[Array, Array], truth: Array, *, case: str, repeats: int, who: dict[str, Method]
+    maps: tuple[Array, Array], truth: Array, *, case: str, repeats: int, who: Mapping[str, Method]
 ) -> list[Timing]:
     """All methods on one field, taking turns, each checked against the truth before."""
     quality = {name: _checked(name, method, maps, truth) for name, method in who.items()}

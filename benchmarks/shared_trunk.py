@@ -15,7 +15,7 @@ import json
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -67,7 +67,7 @@ def check(predictor: LoadedModel, side: int) -> None:
     torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
 
 
-def measure(ways: dict[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
+def measure(ways: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
     """CPU seconds of each way, taking turns."""
     for way in ways.values():
         way()

@@ -17,7 +17,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A machine that does other work too must not fail a test: examples are bounded, not timed.
-settings.register_profile("cellwise", deadline=None)
+settings.register_profile("cellwise", deadline=None, max_examples=40)
 settings.load_profile("cellwise")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

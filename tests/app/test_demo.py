@@ -117,7 +117,7 @@ def test_labels_follow_the_table_of_wells():
     assert text.splitlines()[1:] == ["A01,Negative,0,A-D,negative,1", "B05,,3,A-D,,2"]
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_demo_reaches_its_figures(tmp_path):
     """The main job on the real plate; its figures computed once more from the table of cells."""
     outcome, shown = run_demo(tmp_path, workers=1, command=["demo"], listener=Silent())

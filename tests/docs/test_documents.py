@@ -26,7 +26,7 @@ def commands():
 @pytest.mark.parametrize("line", list(commands()))
 def test_a_command_in_a_document_exists_with_its_options(line):
     words = shlex.split(line)[1:]
-    command = typer.main.get_command(app)
+    command = typer.main.get_group(app)
     context = command.make_context("cellwise", list(words), resilient_parsing=True)
     name, verb, rest = command.resolve_command(context, list(words))
     options = {option for parameter in verb.params for option in parameter.opts}

@@ -24,7 +24,7 @@ def out(tmp_path):
     return tmp_path / "out.run"
 
 
-def go(images, out, *settings, **options):
+def go(images, out, *settings, **options) -> tuple[int, list[dict[str, str]]]:
     """Run, check that nothing was lost, and give exit code and rows of the quarantine."""
     outcome = run(images, out, *settings, **options)
     rows = quarantine(out)

@@ -32,7 +32,7 @@ def test_a_death_anywhere_leaves_nothing_behind(
     assert survives(death, still_plate, tmp_path / "out.run", after=after, undisturbed=undisturbed)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_death_at_each_single_change_leaves_nothing_behind(
     death, still_plate, undisturbed, tmp_path, points
 ):

@@ -145,7 +145,7 @@ def test_images_on_a_read_only_disk_are_no_trouble(tmp_path, undisturbed):
     assert left == expected
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_neither_a_home_nor_a_writable_installation_is_needed(still_plate, undisturbed, tmp_path):
     code = tmp_path / "code"
     shutil.copytree(SOURCE, code, ignore=shutil.ignore_patterns("__pycache__"))
@@ -188,7 +188,7 @@ def test_a_folder_without_permission_is_listed_and_the_others_go_on(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "free", ["96k", *(pytest.param(size, marks=pytest.mark.long) for size in ("40k", "200k"))]
+    "free", ["96k", *(pytest.param(size, marks=pytest.mark.slow) for size in ("40k", "200k"))]
 )
 def test_a_full_disk_ends_with_5_and_more_room_is_enough(still_plate, undisturbed, tmp_path, free):
     disk = tmp_path / "disk"
@@ -213,7 +213,7 @@ main()
 
 
 @pytest.mark.parametrize(
-    "size", [2500, *(pytest.param(size, marks=pytest.mark.long) for size in (300, 9000))]
+    "size", [2500, *(pytest.param(size, marks=pytest.mark.slow) for size in (300, 9000))]
 )
 def test_a_limit_on_file_size_ends_with_5(still_plate, undisturbed, tmp_path, size):
     out = tmp_path / "out.run"

@@ -79,8 +79,13 @@ def test_kill_in_the_middle_of_a_step(still_plate, undisturbed, tmp_path, step, 
     assert partial_files(out) == []
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("moment", [0.3, 1.1, 1.9, 2.4, 2.9, 3.6])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        *(pytest.param(seconds, marks=pytest.mark.long) for seconds in (0.3, 1.9, 2.9)),
+        *(pytest.param(seconds, marks=pytest.mark.slow) for seconds in (1.1, 2.4, 3.6)),
+    ],
+)
 def test_kill_at_any_time(still_plate, undisturbed, tmp_path, moment):
     out = tmp_path / "out.run"
     with child(words(still_plate, out), tmp_path / "log") as process:
@@ -119,8 +124,8 @@ def test_a_killed_worker_costs_nothing(still_plate, undisturbed, tmp_path):
     [
         (signal.SIGINT, 2),
         pytest.param(signal.SIGTERM, 1, marks=pytest.mark.long),
-        pytest.param(signal.SIGTERM, 2, marks=pytest.mark.long),
-        pytest.param(signal.SIGINT, 1, marks=pytest.mark.long),
+        pytest.param(signal.SIGTERM, 2, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, 1, marks=pytest.mark.slow),
     ],
 )
 def test_a_signal_ends_with_5_and_the_same_command_goes_on(tmp_path, number, workers):

@@ -17,6 +17,8 @@ from tests.worlds import labels, plate
 
 QUICK = ("train.epochs=2", "train.net.width=8", "train.threads=1", "score.threads=1")
 POINTS = 12
+# Every third point is tried with the other long tests, and the rest where there is time.
+MARKS = (pytest.mark.slow, pytest.mark.long)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,7 @@ def undisturbed(counted, home):
 @pytest.mark.parametrize(
     "part",
     [
-        pytest.param(part, marks=[] if part in (5, 8) else pytest.mark.long)
+        pytest.param(part, marks=() if part in (5, 8) else MARKS[part % 3 == 2])
         for part in range(POINTS)
     ],
 )
@@ -77,8 +79,7 @@ def test_deaths_again_and_again_change_no_prediction(
     assert left_on_disk(out) == undisturbed
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("part", range(1, 6))
+@pytest.mark.parametrize("part", [pytest.param(k, marks=MARKS[k in (1, 4)]) for k in range(1, 6)])
 def test_going_back_to_earlier_settings_after_a_death_takes_no_model_over(
     death, home, options, undisturbed, counted, tmp_path, part
 ):

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cellwise.domain.crop_plan import POLICIES, CropPlan
 from cellwise.errors import BadOption, InputError
 from cellwise.kernels.boxes import find_boxes
-from cellwise.kernels.crop import POLICIES, CropPlan, crop_cells, crop_windows
+from cellwise.kernels.crop import crop_cells, crop_windows
 
 
 def weights(origin, side, size, length):

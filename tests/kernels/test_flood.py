@@ -39,8 +39,8 @@ def test_flooding_equals_a_slow_priority_queue(seed):
     height[0, :2] = (0, 2047)
     mask = rng.random((12, 15)) < 0.8
     mask[0, :2] = True
-    markers = (rng.random((12, 15)) < 0.05) * rng.integers(1, 9, (12, 15))
-    markers = markers.astype(np.int32)
+    seeds = (rng.random((12, 15)) < 0.05) * rng.integers(1, 9, (12, 15))
+    markers = seeds.astype(np.int32)
     assert np.array_equal(flood(height, markers, mask), slow_flood(height, markers, mask))
 
 

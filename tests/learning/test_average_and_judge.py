@@ -1,5 +1,7 @@
 """The running average of weights, and how an epoch is judged."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -33,7 +35,8 @@ def test_the_average_comes_back_from_its_state():
     net = nn.Linear(2, 2)
     one, two = WeightAverage(net, 0.9), WeightAverage(nn.Linear(2, 2), 0.9)
     one.update(net)
-    two.restore(**one.state())
+    state: dict[str, Any] = one.state()
+    two.restore(**state)
     assert two.steps == 1
     assert all(torch.equal(one.values[name], two.values[name]) for name in one.values)
 

@@ -63,7 +63,9 @@ def test_a_steady_fall_never_stops(costs):
 def material(targets, weights):
     targets, weights = np.array(targets, np.float32), np.array(weights, np.float32)
     pool = Pool(np.arange(len(targets)))
-    return Material(pool, targets, weights, targets, lambda at: np.zeros((len(at), 1, 2, 2)))
+    return Material(
+        pool, targets, weights, targets, lambda at: np.zeros((len(at), 1, 2, 2), np.float32)
+    )
 
 
 def test_even_balance_gives_both_sides_the_same_total():

@@ -12,7 +12,7 @@ def test_by_hand():
     chance = np.array([[0.8, 0.1], [0.2, 0.3], [0.9, 0.5], [0.7, np.nan]])
     found = label_support(assigned, chance, np.array([0, 0, 2, 2]), count=3)
     assert found.n.tolist() == [2, 0, 2]
-    np.testing.assert_allclose(found.share, [[0.5, 0], [np.nan, np.nan], [1, 1]])
+    np.testing.assert_allclose(found.share, np.array([[0.5, 0.0], [np.nan, np.nan], [1, 1]]))
     np.testing.assert_allclose(found.mean, [[0.5, 0.2], [np.nan, np.nan], [0.8, 0.5]])
 
 

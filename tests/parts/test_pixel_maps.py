@@ -75,6 +75,8 @@ def test_memory_that_runs_out_halves_the_batch_and_then_says_so(net, monkeypatch
     sizes = []
 
     class Tight(torch.nn.Module):
+        room: int
+
         def forward(self, batch):
             sizes.append(len(batch))
             if len(batch) > self.room:
@@ -100,4 +102,6 @@ def test_weights_of_another_network_are_refused_by_name(weights):
 
 
 def test_bytes_are_the_nearest():
-    np.testing.assert_array_equal(to_bytes(np.float32([0, 0.5, 0.9999, 1])), [0, 128, 255, 255])
+    np.testing.assert_array_equal(
+        to_bytes(np.array([0, 0.5, 0.9999, 1], np.float32)), [0, 128, 255, 255]
+    )

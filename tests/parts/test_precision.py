@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from cellwise.domain.precisions import check_precision
 from cellwise.errors import BadOption
 from cellwise.parts import precision
 from cellwise.parts.nets import nets
@@ -47,7 +48,7 @@ def test_units_are_asked_of_the_processor():
 
 def test_other_words_are_refused():
     with pytest.raises(BadOption, match="auto, fp32, bf16, fp16"):
-        precision.check_precision("train", "half")
+        check_precision("train", "half")
 
 
 @pytest.mark.parametrize(

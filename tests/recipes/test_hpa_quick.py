@@ -61,7 +61,7 @@ def test_a_relabel_stays_within_the_labels_of_the_field(quick, name):
     inherited = read_table(run.labels("inherited"), LABELS)
     soft = read_table(run.labels(name), LABELS)
     assert soft.select("site_id", "cell_id").equals(inherited.select("site_id", "cell_id"))
-    given, found = (np.stack(t["label"].to_numpy()) for t in (inherited, soft))
+    given, found = (np.stack(t["label"].to_list()) for t in (inherited, soft))
     assert (found <= given + 1e-6).all()
     assert (found < given - 0.01).any(), "something is taken back"
 

@@ -49,12 +49,12 @@ def test_every_lap_scores_every_cell(laps):
     for name in ("first", "second", "maps"):
         scores = read_table(RunFolder(laps.path).scores(name), SCORES)
         assert scores.height == laps.cells.height, name
-        assert np.isfinite(np.stack(scores["score"].to_numpy())).all(), name
+        assert np.isfinite(np.stack(scores["score"].to_list())).all(), name
 
 
 def test_soft_labels_stay_within_the_labels_of_the_field(laps):
     labels = read_table(RunFolder(laps.path).labels("soft"), LABELS)
-    value = np.stack(labels["label"].to_numpy())[:, 0]
+    value = np.stack(labels["label"].to_list())[:, 0]
     positive = [int(site[1:3]) % 2 == 0 for site in labels["site_id"]]
     assert (value[~np.array(positive)] == 0).all()
     assert value[positive].max() == pytest.approx(1.0)

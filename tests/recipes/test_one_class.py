@@ -60,7 +60,7 @@ def test_no_plate_lies_in_two_folds_of_the_run(world, done):
 @pytest.mark.parametrize("name", ["soft1", "soft2"])
 def test_each_cell_has_one_answer_and_each_label_of_a_field_a_cell(world, done, name):
     frame = read_table(RunFolder(done.path).labels(name), LABELS)
-    label = np.stack(frame["label"].to_numpy())
+    label = np.stack(frame["label"].to_list())
     assert label.sum(axis=1).max() <= 1 + 1e-5
     given = dict(pl.read_csv(world / "labels.csv").select("site_id", "label").iter_rows())
     classes = read_classes(RunFolder(done.path).labels(name), LABELS)
@@ -84,10 +84,10 @@ def test_the_true_labels_of_the_same_cells_can_take_the_place_of_the_inherited(w
         ],
     )  # fmt: skip
     frame = read_table(RunFolder(out.path).labels("inherited"), LABELS)
-    label = np.stack(frame["label"].to_numpy())
+    label = np.stack(frame["label"].to_list())
     assert (label.sum(axis=1) == 1).all()
     assert set(frame["reason"]) == {"known"}
     truth = read_truth(world).cells.join(frame, on=["site_id", "cell_id"])
     classes = np.array(read_classes(RunFolder(out.path).labels("inherited"), LABELS))
-    shown = classes[np.stack(truth["label"].to_numpy()).argmax(axis=1)]
+    shown = classes[np.stack(truth["label"].to_list()).argmax(axis=1)]
     assert shown.tolist() == truth["classes"].list.first().to_list()

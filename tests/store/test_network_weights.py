@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,10 @@ from cellwise.store.network_weights import (
 CARD = NetworkCard(
     "mine", {"name": "small_unet", "width": 8}, ("nucleus", "er"), {"scale": 0.25, "note": "µ"}
 )
-TENSORS = {"b": np.arange(6, dtype=np.float32).reshape(2, 3), "a.n": np.array(3, np.int64)}
+TENSORS: dict[str, Any] = {
+    "b": np.arange(6, dtype=np.float32).reshape(2, 3),
+    "a.n": np.array(3, np.int64),
+}
 
 
 @pytest.fixture(autouse=True)

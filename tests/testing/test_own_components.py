@@ -43,7 +43,7 @@ def specs(shelf, *, without=()):
     plain = [
         n for n in registry.part_names() if not any(o.required for o in registry.page(n).options)
     ]
-    return [*(name for name in plain if name not in without), *MORE.get(shelf, [])], registry
+    return [*(name for name in plain if name not in without), *list(MORE.get(shelf, []))], registry
 
 
 def each(shelf, check, **kinds):

@@ -43,7 +43,7 @@ def small_network(net, monkeypatch, tmp_path):
     """The recorded shapes are those of a small network, and the user's folder is empty."""
     monkeypatch.setattr(conversion, "expected_shapes", lambda: shapes(net))
     monkeypatch.setattr(network_weights, "SHIPPED", tmp_path / "shipped")
-    monkeypatch.setattr(network_weights.sys, "platform", "linux")
+    monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.delenv("CELLWISE_MODELS", raising=False)
 
@@ -183,7 +183,7 @@ def test_the_reading_process_can_open_and_start_nothing(tmp_path):
 
 def test_settings_that_shapes_do_not_show_are_compared(net, tmp_path):
     assert not disagreements({"a": {"class": "ReLU"}, "b": {"class": "BatchNorm2d", "eps": 1e-3}})
-    wrong = {
+    wrong: dict[str, dict[str, object]] = {
         "act": {"class": "ELU"},
         "bn": {"class": "BatchNorm2d", "eps": 1e-5},
         "up": {"class": "Upsample", "mode": "bilinear", "scale_factor": 2.0},

@@ -113,8 +113,7 @@ def test_held_out_pictures_were_not_seen(tmp_path, short, monkeypatch):
     request = request_for(data, tmp_path / "own.safetensors", folds=2)
     seen, judged = [], []
     from cellwise.app.train_segmenter import cross_validate
-
-    real = cross_validate.train_one
+    from cellwise.app.train_segmenter.train import train_one as real
 
     def train_one(request, kept, out, report, **options):
         seen.append({one.name for one in kept})

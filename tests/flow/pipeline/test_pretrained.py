@@ -1,6 +1,7 @@
 """A file of weights to begin with: looked for before any work, and part of what a model is."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from tests.worlds import plate
@@ -43,5 +44,6 @@ def test_a_file_of_the_same_content_elsewhere_is_the_same_start(tmp_path):
         recipe = recipe_with(f"train.net={{name: backbone, pretrained: {tmp_path / name}}}")
         request = SimpleNamespace(seed=0, device="cpu", keyed_device="")
         step = recipe.of_kind("train")[0]
-        keys.add(base_key(step, state=SimpleNamespace(request=request)))
+        state: Any = SimpleNamespace(request=request)
+        keys.add(base_key(step, state=state))
     assert len(keys) == 1

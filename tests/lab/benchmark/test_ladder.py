@@ -106,7 +106,7 @@ def test_the_page_is_one_file_with_pictures_and_asks_no_network(climbed):
 
 def test_the_same_call_again_trains_nothing_and_says_the_same(climbed):
     class Watching(Silent):
-        started = ()
+        started: tuple[tuple[str, float], ...] = ()
 
         def step_finished(self, name, *, seconds, counts):
             self.started = (*self.started, (name, seconds))

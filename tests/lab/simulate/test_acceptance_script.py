@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from benchmarks import simulator_acceptance as script
 
+from cellwise.lab.simulate.label_checks import Check
+
 
 def test_labels_that_are_true_leave_everything():
     shown = np.repeat(np.eye(3, dtype=bool), 40, axis=0)
@@ -40,7 +42,7 @@ def test_bags_hold_as_many_different_cells_as_there_are_up_to_16():
 
 
 def test_the_script_ends_with_1_when_a_check_fails(tmp_path, monkeypatch, capsys):
-    broken = script.Check("broken", 2.0, 0.0, 1.0, 3)
+    broken = Check("broken", 2.0, 0.0, 1.0, 3)
     monkeypatch.setattr(script, "label_checks", lambda draws, seed: [broken])
     monkeypatch.setattr(script, "what_labels_tell", lambda *args, **kwargs: {})
     file = tmp_path / "out.json"

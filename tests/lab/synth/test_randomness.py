@@ -1,6 +1,7 @@
 """Streams: the same name gives the same numbers, another name others."""
 
 import hashlib
+from typing import Any
 
 import numpy as np
 from hypothesis import given, settings
@@ -41,4 +42,5 @@ def test_different_names_give_different_streams(names):
 
 
 def test_a_numpy_seed_is_a_seed():
-    assert generator(np.int64(3), "x").random() == generator(3, "x").random()
+    seed: Any = np.int64(3)
+    assert generator(seed, "x").random() == generator(3, "x").random()

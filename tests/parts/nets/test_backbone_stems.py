@@ -2,6 +2,7 @@
 weights."""
 
 import hashlib
+from typing import Any
 
 import pytest
 import torch
@@ -158,7 +159,7 @@ def test_mish_takes_the_place_of_every_relu():
 
 
 def test_a_first_layer_that_cannot_be_widened_is_refused():
-    trunk = nn.Module()
+    trunk: Any = nn.Module()
     trunk.pretrained_cfg = {"first_conv": "stem"}
     trunk.stem = nn.Linear(3, 1)
     with pytest.raises(BadOption, match="cannot be widened"):

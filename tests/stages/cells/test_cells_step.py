@@ -14,11 +14,12 @@ import pytest
 from tests.stages.site_steps import do, finished
 
 from cellwise.domain.channels import Channel
+from cellwise.domain.crop_plan import CropPlan
 from cellwise.domain.records import ChannelFile, Masks
 from cellwise.domain.tables import CELLS
 from cellwise.errors import BadOption, FormatError
 from cellwise.kernels.boxes import find_boxes
-from cellwise.kernels.crop import CropPlan, crop_cells
+from cellwise.kernels.crop import crop_cells
 from cellwise.stages.cells import step
 from cellwise.store.images.fields import read_field
 from cellwise.store.run.crops import CropStore, read_channels

@@ -152,8 +152,8 @@ def worlds(draw):
             for kind in rng.integers(0, classes, rng.integers(0, 4)):
                 said.append((cells + cell, int(kind), rng.integers(0, 4) / 3))
         cells += pair[0].max()
-    truth = np.array(truth, bool).reshape(len(truth), classes)
-    return fields, truth, np.array(ignored, bool), said, draw(st.sampled_from([0.3, 0.5, 0.6]))
+    known = np.array(truth, bool).reshape(len(truth), classes)
+    return fields, known, np.array(ignored, bool), said, draw(st.sampled_from([0.3, 0.5, 0.6]))
 
 
 def slow_map(fields, truth, ignored, said, *, threshold, left_out):

@@ -8,6 +8,7 @@ from tests.truths import CLASSES, answers, chances, squares
 from cellwise.domain.classes import ClassList
 from cellwise.errors import BadOption, FormatError
 from cellwise.kernels.matching import find_overlaps
+from cellwise.measures.average_precision import average_precision as one_precision
 from cellwise.measures.bootstrap import numbered
 from cellwise.stages.evaluate import average_precision, segmentation_f1
 from cellwise.stages.evaluate.field_overlaps import join_overlaps
@@ -74,7 +75,7 @@ def test_a_cell_that_was_not_found_ranks_last():
     known = cells_against_truth(
         predictions, chance, overlaps, cells=truth, sites=None, classes=LIST
     )
-    found = average_precision.average_precision(known.truth[:, 0], known.score[:, 0])
+    found = one_precision(known.truth[:, 0], known.score[:, 0])
     # Ranks: hit, miss, miss, hit: 1/2 at precision 1, then 1 at 2/4.
     assert found == pytest.approx(0.5 + 0.5 * 0.5)
 
@@ -160,10 +161,7 @@ def test_macro_precision_with_and_without_negative():
     kept = ~frame["ignored"].to_numpy()
     listed = frame["classes"].to_list()
     truth = np.array([[n in row for n in CLASSES[:2]] + [not row] for row in listed])[kept]
-    each = [
-        average_precision.average_precision(truth[:, c], chance[kept][:, c].astype(float))
-        for c in range(3)
-    ]
+    each = [one_precision(truth[:, c], chance[kept][:, c].astype(float)) for c in range(3)]
     assert found.metrics["cell_macro_ap"].value == pytest.approx(np.mean(each))
     assert found.metrics["cell_macro_ap_positive"].value == pytest.approx(np.mean(each[:2]))
     assert found.metrics["cell_ap_Negative"].value == pytest.approx(each[2])

@@ -1,6 +1,7 @@
 """`metrics.json`: exactly what the product's page pins, and nothing that JSON cannot hold."""
 
 import json
+from typing import cast
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def test_what_is_not_a_number_becomes_null(tmp_path, odd):
 
 def test_numbers_of_numpy_are_accepted(tmp_path):
     path = tmp_path / "metrics.json"
-    write_metrics(path, {"a": Metric(np.float32(0.5), None, None, 1, "site")})
+    write_metrics(path, {"a": Metric(cast("float", np.float32(0.5)), None, None, 1, "site")})
     assert read_metrics(path)["a"].value == 0.5
 
 

@@ -1,6 +1,7 @@
 """Nothing in a folder crashes the reading or is dropped in silence."""
 
 import os
+from typing import Any
 
 import numpy as np
 import pytest
@@ -107,12 +108,13 @@ def test_stacks_follow_the_setting(tmp_path):
 
 
 def test_pixel_sizes_come_from_the_files_unless_given(tmp_path):
-    options = {"ome": True, "metadata": {"axes": "YX", "PhysicalSizeX": 0.3}}
+    metadata = {"axes": "YX", "PhysicalSizeX": 0.3}
+    options: dict[str, Any] = {"ome": True, "metadata": metadata}
     put(tmp_path, "A01_dna.tif", "A01_gfp.tif", "A02_dna.tif", dtype="uint16", **options)
     put(tmp_path, "A02_gfp.tif", "A03_dna.tif", "A03_gfp.tif", dtype="uint16")
     sizes = {site.id: site.pixel_size for site in read(tmp_path).sites}
     assert sizes == {"A01": pytest.approx(0.3), "A02": pytest.approx(0.3), "A03": None}
-    options["metadata"]["PhysicalSizeX"] = 0.6
+    metadata["PhysicalSizeX"] = 0.6
     put(tmp_path, "A02_gfp.tif", dtype="uint16", **options)
     reading = read(tmp_path)
     assert by_id(reading)["A02"].pixel_size is None

@@ -95,8 +95,8 @@ def _site(i: int, classes: tuple[str, ...], *, wells: bool, labels: bool, name: 
     well = f"{'AB'[row]}{column + 1:02d}"
     given = None
     if labels and classes:
-        given = {0: (classes[-1],), 1: (classes[-1],), 4: (classes[0],), 5: (classes[0],)}
-        given = given.get(column)
+        columns = {0: (classes[-1],), 1: (classes[-1],), 4: (classes[0],), 5: (classes[0],)}
+        given = columns.get(column)
     metadata = {"Dose": str(column)}
     if wells:
         metadata |= {"Plate": "P1", "Well": well}
@@ -160,7 +160,7 @@ def _cells(run: RunFolder, sites: list[Site], drawn: list[Any]) -> pl.DataFrame:
             write_shard(run.crops, site.id, np.stack(crops).astype(np.float16))
     run.crops.mkdir(exist_ok=True)
     write_channels(run.crops, CHANNELS)
-    schema = {"shard": pl.String, "row": pl.Int32, "flags": pl.List(pl.String)}
+    schema: dict[str, Any] = {"shard": pl.String, "row": pl.Int32, "flags": pl.List(pl.String)}
     measured = ["Cells_Intensity_Mean_gfp", "Cells_NuclearRingRatio_gfp"]
     names = [*CELLS.columns, "shard", "row", *measured]
     frame = pl.DataFrame(rows, schema=None if rows else names, schema_overrides=schema)
@@ -213,7 +213,7 @@ def _write_predictions(
             table.append(_prediction(site, cell, classes, probabilities))
     for path, table in ((run.predictions, rows), (run.path / "predictions_blind.parquet", control)):
         names = [*PREDICTIONS.columns, *(f"Prob_{name}" for name in classes)]
-        overrides = {
+        overrides: dict[str, Any] = {
             "Labels": pl.List(pl.String),
             "Weak_labels": pl.List(pl.String),
             "fold": pl.Int32,

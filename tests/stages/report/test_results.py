@@ -15,7 +15,8 @@ def test_reliability_points_count_every_cell_once():
     points = reliability_points(score, truth)
     assert [n for _, _, n in points] == [2, 1, 2]
     assert points[0][1] == 0.5
-    assert points[-1][:2] == (pytest.approx(0.995), 1.0)
+    assert points[-1][0] == pytest.approx(0.995)
+    assert points[-1][1] == 1.0
 
 
 def test_sites_are_drawn_by_the_seed_and_keep_their_order():

@@ -1,6 +1,7 @@
 """The hosts' rules: beside the same rules written plainly, and each rule by hand."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ def blank(height=SIDE, width=SIDE):
     return np.zeros((3, height, width), np.uint8), np.zeros((3, height, width), np.uint8)
 
 
-def one_cell(y=256, x=256, *, maps=None, nucleus_reach=12, cell_reach=40):
+def one_cell(y=256, x=256, *, maps=None, nucleus_reach=12, cell_reach=40) -> tuple[Any, Any]:
     nucleus, cell = blank() if maps is None else maps
     square(nucleus[2], y, x, reach=nucleus_reach, value=255)
     square(cell[2], y, x, reach=cell_reach, value=255)
@@ -198,7 +199,7 @@ def test_a_nucleus_outside_its_cell_is_cut_off():
 
 def test_areas_are_shares_of_the_side():
     nucleus, cell = one_cell()
-    quarter = [maps[:, ::4, ::4].copy() for maps in (nucleus, cell)]
+    quarter = nucleus[:, ::4, ::4].copy(), cell[:, ::4, ::4].copy()
     small = label_maps(*quarter, (128, 128))
     assert small.areas.tolist() == [20 * 20]
     # A window that shows a quarter of a field's side has the standards of the whole field.
@@ -252,9 +253,14 @@ def test_turned_maps_give_turned_masks():
 
 def test_threads_do_not_disturb_each_other():
     fields = [make_maps(*make_truth(6, (256, 320), seed)) for seed in range(8)]
-    alone = [label_maps(*maps, (256, 320)).masks for maps in fields]
+
+    def find(maps):
+        nucleus, cell = maps
+        return label_maps(nucleus, cell, (256, 320)).masks
+
+    alone = [find(maps) for maps in fields]
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(lambda maps: label_maps(*maps, (256, 320)).masks, fields))
+        together = list(pool.map(find, fields))
     for one, other in zip(alone, together, strict=True):
         assert np.array_equal(one.cells, other.cells)
         assert np.array_equal(one.nuclei, other.nuclei)

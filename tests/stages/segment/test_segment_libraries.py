@@ -272,7 +272,7 @@ def test_the_network_is_loaded_once_and_again_when_the_file_changes(weights, nam
     spec = {"name": name, "weights": weights}
     if name == "instanseg":
         spec["pixel_size"] = 0.5
-    made = {"cellpose": CellposeModel, "instanseg": InstanSeg}[name].made
+    made = CellposeModel.made if name == "cellpose" else InstanSeg.made
     for _ in range(2):
         segmenters.build(spec)(field("nucleus", "er"))
     assert len(made) == 1

@@ -1,9 +1,11 @@
 """Segmenters with weights in the step: fetched by name, kept, part of the key, alone in failing."""
 
+import os
 import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
@@ -30,6 +32,9 @@ from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.masks import read_masks
 from cellwise.store.run.sites import sites_to_frame
 from cellwise.store.run.tables import write_table
+
+if TYPE_CHECKING:
+    from cellwise.flow.pipeline.state import State
 
 STAINS = {"blue": "nucleus", "red": "microtubule", "yellow": "er"}
 
@@ -151,7 +156,7 @@ def test_device_and_threads_are_handed_on(job, monkeypatch):
     specs = []
     monkeypatch.setattr(_network, "_kept", lambda spec, digests: specs.append(spec))
     monkeypatch.setattr(_network, "weights_of", lambda options: {})
-    monkeypatch.setattr(_network.os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
     _network.network_segmenter({"name": "hpa_unet"}, replace(job, device="cuda", workers=4))
     _network.network_segmenter({"name": "hpa_unet", "device": "cpu"}, replace(job, device="cuda"))
     assert '"device": "cuda"' in specs[0]
@@ -217,7 +222,7 @@ def recipe(tmp_path, text):
 
 def key(tmp_path, text, device="cpu"):
     (segment,) = recipe(tmp_path, text).of_kind("segment")
-    return base_key(segment, state=AnyState(device))
+    return base_key(segment, state=cast("State", AnyState(device)))
 
 
 def test_other_weights_and_another_device_give_another_key(weights, tmp_path):
@@ -238,7 +243,7 @@ NETWORKS = ("hpa_unet", "small_unet", "cellpose", "instanseg")
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_what_a_recipe_leaves_open_is_said_by_the_run(name, job, tmp_path, monkeypatch):
-    monkeypatch.setattr(_network.os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
     (segment,) = recipe(tmp_path, name).of_kind("segment")
     on_gpu = replace(job, device="cuda", workers=4)
     spec = _network.handed(segment.options, on_gpu)

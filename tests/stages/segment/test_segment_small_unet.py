@@ -116,7 +116,7 @@ def test_simulated_cells_are_found(part, name):
     for index in range(3):
         made = render_field(plan(size=384, count=14, margin=120, index=index))
         roles = ("microtubule", "protein", "nucleus", "er")
-        planes = made.pixels / np.float32(np.iinfo(made.pixels.dtype).max)
+        planes = (made.pixels / np.iinfo(made.pixels.dtype).max).astype(np.float32)
         masks = find(Field("f", planes, tuple(Channel(role, role) for role in roles)))
         counted = [member.cell_id for member in made.members if not member.ignored]
         overlaps = find_overlaps(masks.cells, made.cells)
@@ -172,7 +172,12 @@ def test_one_view_is_one_look_at_each_size(monkeypatch):
 
     def counted(net, **options):
         predict = make(net, **options)
-        return lambda planes: views.append(options["views"]) or predict(planes)
+
+        def one(planes):
+            views.append(options["views"])
+            return predict(planes)
+
+        return one
 
     monkeypatch.setattr(small_unet, "make_predictor", counted)
     plane = lit(discs(5)) / 255

@@ -204,7 +204,7 @@ def test_a_raw_id_never_leads_out_of_the_folder(tmp_path):
 def test_leave_to_open_pickles_is_read_as_the_option_is(job, tmp_path, said, allowed):
     labels = np.zeros((120, 120), np.uint16)
     labels[5:9, 5:9] = 1
-    np.save(tmp_path / "a_seg.npy", {"masks": labels})
+    np.save(tmp_path / "a_seg.npy", np.array({"masks": labels}, dtype=object))
     options = {"name": "given", "masks": str(tmp_path), "allow_pickle": said}
     (record,) = do(step, other(job, **options), ["a"])
     assert (record.error is None) == allowed

@@ -207,7 +207,7 @@ def test_a_class_that_no_training_field_has_is_learned_as_never_there(run):
     work(make_job(run, epochs=12, learning_rate=0.01), silent)
     assert np.isfinite(card_of(run).training["losses"]).all()
     all_of(score, make_job(run, step="score", name="all"))
-    logits = np.stack(read_table(run.scores("all"), SCORES)["score"].to_numpy())
+    logits = np.stack(read_table(run.scores("all"), SCORES)["score"].to_list())
     assert np.isfinite(logits).all()
     assert (logits[:, 1] < 0).all(), "spot is never there"
     assert (logits[:, 0] > 0).any(), "ring is"

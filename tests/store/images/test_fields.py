@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ def code_of(call):
     return caught.value.code
 
 
-EXACT = [
+EXACT: list[tuple[str, str, dict[str, Any]]] = [
     ("a.png", "uint8", {}),
     ("a.png", "uint16", {}),
     ("a.bmp", "uint8", {}),
@@ -80,8 +81,8 @@ def test_the_largest_16_bit_number_becomes_one(tmp_path):
     save(tmp_path / "b.png", np.array([[0, 1, 255]], np.uint8))
     field = read_field(site(entry("a.png"), entry("b.png", name="er")), tmp_path)
     assert field.pixels.dtype == np.float32
-    np.testing.assert_array_equal(field.pixels[0, 0], np.float32([0, 1 / 65535, 1]))
-    np.testing.assert_array_equal(field.pixels[1, 0], np.float32([0, 1 / 255, 1]))
+    np.testing.assert_array_equal(field.pixels[0, 0], np.array([0, 1 / 65535, 1], np.float32))
+    np.testing.assert_array_equal(field.pixels[1, 0], np.array([0, 1 / 255, 1], np.float32))
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -216,7 +217,8 @@ def test_content_counts_and_not_the_ending(tmp_path):
 def test_colours_are_refused_unless_equal_or_declared(tmp_path, ending):
     name = f"a{ending}"
     grey = noise("uint8", (20, 30))
-    options = {".tif": {"photometric": "rgb"}, ".webp": {"lossless": True}}.get(ending, {})
+    special: dict[str, Any] = {".tif": {"photometric": "rgb"}, ".webp": {"lossless": True}}
+    options = special.get(ending, {})
     save(tmp_path / name, np.stack([grey] * 3, -1), **options)
     np.testing.assert_array_equal(read_pixels(entry(name), tmp_path), grey)
 

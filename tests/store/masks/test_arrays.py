@@ -7,6 +7,7 @@ import os
 import pickle
 import tracemalloc
 import zipfile
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,9 +31,15 @@ class Trap:
 
 
 def seg(path, **more):
-    content = {"masks": LABELS, "outlines": LABELS, "filename": "a.png", "diameter": np.nan}
+    content: dict[str, Any] = {
+        "masks": LABELS,
+        "outlines": LABELS,
+        "filename": "a.png",
+        "diameter": np.nan,
+    }
     flows = [np.zeros((2, 2, 3), np.uint8), [], np.float32(3)]
-    np.save(path, {**content, "flows": flows, "ismanual": np.zeros(2, bool), **more})
+    content |= {"flows": flows, "ismanual": np.zeros(2, bool), **more}
+    np.save(path, np.array(content, dtype=object))
     return path
 
 
@@ -43,7 +50,8 @@ def test_an_array_is_read(tmp_path):
 
 @pytest.mark.parametrize("key", ["arr_0", "masks", "labels", "whatever"])
 def test_the_mask_of_an_archive_is_found_by_its_usual_names(tmp_path, key):
-    np.savez_compressed(tmp_path / "a.npz", **{key: LABELS})
+    arrays: dict[str, Any] = {key: LABELS}
+    np.savez_compressed(tmp_path / "a.npz", **arrays)
     cells, nuclei = read_npz(tmp_path / "a.npz")
     assert np.array_equal(cells, LABELS)
     assert nuclei is None
@@ -231,7 +239,7 @@ def test_encodings_that_would_load_code_are_refused(tmp_path):
 
 
 def test_an_editor_file_without_masks_says_so(tmp_path):
-    np.save(tmp_path / "a_seg.npy", {"outlines": LABELS})
+    np.save(tmp_path / "a_seg.npy", np.array({"outlines": LABELS}, dtype=object))
     with pytest.raises(InputError, match="no array 'masks'") as caught:
         read_seg_npy(tmp_path / "a_seg.npy", allow_pickle=True)
     assert caught.value.code == "mask_key"

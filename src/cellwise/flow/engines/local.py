@@ -5,7 +5,6 @@ Results come back in the order of the batches, whatever the number of workers.
 
 import multiprocessing
 import os
-import queue
 import signal
 import threading
 from collections import deque
@@ -102,7 +101,6 @@ class LocalEngine:
         voice, self._voice = self._voice, None
         if voice is not None:
             voice.close()
-            voice.cancel_join_thread()
 
     def _here(
         self,
@@ -131,7 +129,8 @@ class LocalEngine:
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
             held, self._leash = context.Pipe(duplex=False)
-            self._voice = context.Queue()
+            # What work says is written before its result: none of it comes too late.
+            self._voice = context.SimpleQueue()
             # Spawn, never fork: threads of torch and numba do not survive a fork.
             self._pool = ProcessPoolExecutor(
                 self.workers,
@@ -143,13 +142,10 @@ class LocalEngine:
             return self._pool.submit(work, *batch)
 
     def _result(self, future: "Future[list[Result]]", heard: Heard | None) -> list[Result]:
-        if heard is None:
-            return future.result()
         while True:
             done, _ = wait([future], timeout=_LISTEN)
-            with suppress(queue.Empty):
-                while True:
-                    heard(self._voice.get_nowait())
+            while not self._voice.empty():
+                (heard or _unheard)(self._voice.get())
             if done:
                 return future.result()
 
