@@ -36,8 +36,8 @@ DISK_ROOMS = (
     ),
 )
 TORCH_ROOMS = (
-    *("contracts/", "parts/", "learning/", "stages/train/", "stages/score/", "testing/"),
-    SEGMENTER_TRAINING,
+    *("contracts/", "parts/", "learning/", "stages/train/", "stages/score/", "stages/embed/net.py"),
+    *("testing/", SEGMENTER_TRAINING),
 )
 LIGHTNING_ROOM = "learning/"
 

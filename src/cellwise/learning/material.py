@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from cellwise.contracts.augmentation import Change
 from cellwise.contracts.batch import Pool
@@ -68,6 +69,24 @@ class Method:
     normalisation: Normalisation
     balance: Floats
     batch: int
+
+
+def of_cells(cells: pl.DataFrame, fields: Floats, read: Read) -> Material:
+    """Items that are cells.
+
+    Args:
+        cells: Columns `place` of the field, `label` and `weight`, null where a cell has none.
+        fields: `[site, class]`, the labels of the fields.
+        read: Positions in `cells` to what a network is shown.
+    """
+    site = cells["place"].to_numpy().astype(np.int64)
+    known = cells["label"].is_not_null().to_numpy()
+    targets = fields[site].copy()
+    if known.any():
+        given = cells["label"].filter(pl.Series(known)).to_list()
+        targets[known] = np.array(given, np.float32)
+    weights = np.where(known, cells["weight"].fill_null(0).to_numpy(), 0).astype(np.float32)
+    return Material(Pool(site), targets, weights, fields[site], read)
 
 
 def balance_of(material: Material, how: str) -> Floats:

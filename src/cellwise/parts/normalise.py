@@ -50,6 +50,8 @@ def relative(pixels: Tensor, mode: str) -> Tensor:
     check_mode(mode)
     if mode == "standard":
         return pixels
+    if pixels.ndim != 4:
+        raise BadOption(f"Normalisation {mode!r} is of pixels; vectors take 'standard'.")
     inside = (pixels != 0).any(1, keepdim=True)
     count = inside.sum((2, 3), keepdim=True).clamp_min(1)
     mean = pixels.sum((2, 3), keepdim=True) / count
@@ -59,11 +61,15 @@ def relative(pixels: Tensor, mode: str) -> Tensor:
 def fit(pixels: Tensor, mode: str) -> Normalisation:
     """Statistics of a sample of the training set.
 
-    Pixels in 0..1 `[item, channel, y, x]`, or vectors `[item, feature]`, each feature a channel.
+    Pixels in 0..1 `[item, channel, y, x]`, or vectors `[item, feature]`, each feature a channel. Of
+    vectors one that hardly varies is not blown up: a deviation counts as a thousandth of the
+    largest one at least.
     """
     # Sums over millions of pixels lose digits in single precision.
     values = relative(pixels, mode).transpose(0, 1).flatten(1).to(torch.float64)
-    deviation = values.std(1, correction=0).clamp_min(_LEAST_DEVIATION)
+    deviation = values.std(1, correction=0)
+    least = _LEAST_DEVIATION if pixels.ndim > 2 else _LEAST_DEVIATION * float(deviation.max())
+    deviation = deviation.clamp_min(least or 1.0)
     return Normalisation(mode, tuple(values.mean(1).tolist()), tuple(deviation.tolist()))
 
 

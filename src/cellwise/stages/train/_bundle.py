@@ -51,7 +51,7 @@ def make_card(
         net=options.net,
         task=options.task,
         unit=method.task.unit,
-        crop={"size": found.size},
+        crop={"length": found.length} if found.length else {"size": found.size},
         step=job.name,
         fold=fold,
         seed=job.seed,

@@ -26,7 +26,13 @@ _SAMPLE = 1024
 def collected(job: Job, options: Any) -> Collection:
     """All items that the options say to learn from, whatever their fold."""
     choice = Choice(options.channels, tuple(options.without))
-    return collect(job, tasks.build(options.task), labels=options.labels, choice=choice)
+    return collect(
+        job,
+        tasks.build(options.task),
+        labels=options.labels,
+        choice=choice,
+        embeddings=options.embeddings,
+    )
 
 
 def train_beside(job: Job, options: Any, fold: int | None, report: Report) -> None:
@@ -56,7 +62,7 @@ def train_model(
     plan, method = make_plan(job, options, material=learned, panel=panel, fold=fold, sample=_SAMPLE)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
-        net = nets.build(options.net)(len(found.channels), len(found.classes.positive))
+        net = nets.build(options.net)(found.inputs, len(found.classes.positive))
     if options.start:
         begin(net, run.model(options.start, fold), found=found)
     lesson = make_lesson(

@@ -1,5 +1,6 @@
 """Options become a plan: parts built, statistics taken from the training part, groups set aside."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from cellwise.stages.train._sources import Collection
 
 _ALL = 10**6
+# Vectors are small: statistics are taken from so many.
+_VECTORS = 65_536
 
 
 def make_plan(
@@ -38,12 +41,13 @@ def make_plan(
     """
     task = tasks.build(options.task)
     count = len(material.pool)
-    places = np.unique(np.linspace(0, count - 1, min(sample, count)).astype(np.int64))
+    some = min(_VECTORS if task.items == "vectors" else sample, count)
+    places = np.unique(np.linspace(0, count - 1, some).astype(np.int64))
     normalisation = fit_normalisation(torch.from_numpy(material.read(places)), options.normalise)
     method = Method(
         task=task,
         loss=losses.build(options.loss),
-        augment=tuple(_change(spec, panel, task) for spec in options.augment),
+        augment=_changes(options.augment, panel, task),
         normalisation=normalisation,
         balance=balance_of(material, options.balance),
         batch=options.batch,
@@ -71,6 +75,15 @@ def make_plan(
         ),
     )
     return plan, method
+
+
+def _changes(specs: Sequence[Any], panel: Panel, task: Task) -> tuple[Change, ...]:
+    """The augmentations; those that a recipe has by itself are of pixels, so vectors get none."""
+    if task.items == "pixels":
+        return tuple(_change(spec, panel, task) for spec in specs)
+    if list(specs) not in ([], ["dihedral", "affine"]):
+        raise BadOption("train: augmentations are of pixels; leave them out with task: vectors.")
+    return ()
 
 
 def _change(spec: Any, panel: Panel, task: Task) -> Change:

@@ -46,6 +46,12 @@ class LoadedModel:
             found: Output = self.net.answer(features)  # type: ignore[operator]
         return found.logits.float().cpu()
 
+    def embed(self, features: Tensor) -> Tensor:
+        """The embedding `[item, number]` of features, in ordinary memory."""
+        with calculating(self.precision, self.device):
+            found: Output = self.net.answer(features, Asked.EMBEDDING)  # type: ignore[operator]
+        return found.embedding.float().cpu()
+
     def _ready(self, pixels: Tensor) -> Tensor:
         ready = self.normalisation(pixels.to(self.device))
         return ready.contiguous(memory_format=torch.channels_last) if ready.ndim == 4 else ready
