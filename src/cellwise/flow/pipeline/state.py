@@ -88,6 +88,8 @@ class State:
     logs: dict[str, DoneLog] = field(default_factory=dict)
     site_keys: dict[str, dict[str, str]] = field(default_factory=dict)
     facts: list[dict[str, Any]] = field(default_factory=list)
+    # Of steps that were done together with the one before: how many sites, and why.
+    together: dict[str, tuple[int, str]] = field(default_factory=dict)
     _kept: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 
     def log(self, name: str) -> DoneLog:
