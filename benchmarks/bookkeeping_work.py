@@ -38,6 +38,7 @@ CHANNELS = (
 )
 CLASSES = ("bright", "dark", "dotted", "even", "rim")
 CELLS_PER_SITE = 10
+CELL_IDS = range(1, CELLS_PER_SITE + 1)
 # One site in so many is set aside, so that those books are kept too.
 ASIDE_EVERY = 1000
 
@@ -101,8 +102,9 @@ def segment(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
     """A row for each channel of each site; empty masks where files are wanted."""
     run = RunFolder(job.run)
     good = [site for site in sites if int(site.id[1:]) % ASIDE_EVERY != ASIDE_EVERY - 1]
-    rows = [(s.id, e.channel.name, "0" * 64, 0.0, 1.0, 0.5, 0.0, 9.0, []) for s in good for e in s.files]
-    _shards(job, PIXELS, run.pixels).write(job.key, [s.id for s in sites], _frame(PIXELS, rows))
+    ids = [site.id for site in good]
+    frame = _rows(PIXELS, ids, {"channel": [channel.name for channel in CHANNELS]})
+    _shards(job, PIXELS, run.pixels).write(job.key, [s.id for s in sites], frame)
     if job.options["files"]:
         run.masks.mkdir(exist_ok=True)
         for site in good:
@@ -132,12 +134,7 @@ def cells(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
     """Some cells for each site; an empty file of crops where they are wanted."""
     run = RunFolder(job.run)
     cells_step.run_channels(run)
-    rows = [
-        (site.id, number, 0, 0, 64, 64, 32.0, 32.0, 900, False, [])
-        for site in sites
-        for number in range(1, CELLS_PER_SITE + 1)
-    ]
-    frame = _frame(CELLS, rows)
+    frame = _rows(CELLS, [site.id for site in sites], {"cell_id": CELL_IDS})
     if job.options["crops"]:
         frame = frame.with_columns(shard="site_id", row=pl.col("cell_id") - 1)
         run.crops.mkdir(exist_ok=True)
@@ -150,14 +147,9 @@ def cells(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
 def score(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
     """A vector for each cell."""
     run = RunFolder(job.run)
-    vector = [0.0] * len(CLASSES)
-    rows = [
-        ("cell", site.id, number, None, "all", vector, vector)
-        for site in sites
-        for number in range(1, CELLS_PER_SITE + 1)
-    ]
+    ids = [site.id for site in sites]
     shards = _shards(job, SCORES, run.scores(job.name))
-    shards.write(job.key, [s.id for s in sites], _frame(SCORES, rows), classes=CLASSES)
+    shards.write(job.key, ids, _rows(SCORES, ids, {"cell_id": CELL_IDS}), classes=CLASSES)
     return [SiteRecord(site.id, {"cells": CELLS_PER_SITE}) for site in sites]
 
 
@@ -188,10 +180,29 @@ def _shards(job: Job, kind: TableKind, merged: Path) -> Shards:
     return Shards(RunFolder(job.run).temporary / job.name, kind, merged)
 
 
-def _frame(kind: TableKind, rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
-    schema = empty_frame(kind, n_classes=len(CLASSES)).schema
-    return pl.DataFrame(rows, schema=schema, orient="row")
+def _rows(
+    kind: TableKind, site_ids: Sequence[str], each: Mapping[str, Sequence[Any]]
+) -> pl.DataFrame:
+    """The same rows for each site, alike but for one column."""
+    ((column, values),) = each.items()
+    frame = _ONE[kind.name][[0] * (len(site_ids) * len(values))]
+    ids = [site for site in site_ids for _ in values]
+    return frame.with_columns(
+        pl.Series("site_id", ids, pl.String),
+        pl.Series(column, list(values) * len(site_ids), frame.schema[column]),
+    )
 
+
+def _row(kind: TableKind) -> pl.DataFrame:
+    row: dict[str, Any] = {"score": [0.5] * len(CLASSES), "spread": [0.0] * len(CLASSES)}
+    row |= {"flags": [], "unit": "cell", "model": "all", "fold": None, "sha256": "0" * 64}
+    row |= {"border": False}
+    schema = empty_frame(kind, n_classes=len(CLASSES)).schema
+    plain = {name: row.get(name, "" if of == pl.String else 1) for name, of in schema.items()}
+    return pl.DataFrame([plain], schema=schema)
+
+
+_ONE = {kind.name: _row(kind) for kind in (PIXELS, CELLS, SCORES)}
 
 _PLAIN: dict[str, Any] = {"options": Options, "shelves": {}, "contents": (), "command_words": {}}
 _WHOLE = (nouns.SITES, nouns.FIELD_LABELS, nouns.CELLS, nouns.SCORES, nouns.SET_ASIDE)
