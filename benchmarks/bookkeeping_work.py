@@ -28,7 +28,7 @@ from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.masks import mask_path
 from cellwise.store.run.shards import Shards
 from cellwise.store.run.sites import sites_to_frame
-from cellwise.store.run.tables import empty_frame, read_table, write_table
+from cellwise.store.run.tables import empty_frame, read_table, rows_of_sites, write_table
 
 CHANNELS = (
     Channel("dna", "nucleus"),
@@ -145,10 +145,16 @@ def cells(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
 
 
 def score(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
-    """A vector for each cell."""
+    """A vector for each cell, after a look at its row and at the fold of its site."""
     run = RunFolder(job.run)
     ids = [site.id for site in sites]
     shards = _shards(job, SCORES, run.scores(job.name))
+    cells_of_sites, folds = (
+        rows_of_sites(run.cells, CELLS, ids),
+        rows_of_sites(run.folds, FOLDS, ids),
+    )
+    if len(cells_of_sites) != len(ids) * CELLS_PER_SITE or len(folds) > len(ids):
+        raise ValueError("These are not the cells that were made.")
     shards.write(job.key, ids, _rows(SCORES, ids, {"cell_id": CELL_IDS}), classes=CLASSES)
     return [SiteRecord(site.id, {"cells": CELLS_PER_SITE}) for site in sites]
 
