@@ -111,7 +111,7 @@ def segment(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
             for what in ("cells", "nuclei"):
                 mask_path(run.masks, site.id, what).touch()
     chosen = {site.id for site in good}
-    counts = {"cells": CELLS_PER_SITE, "nuclei": CELLS_PER_SITE, "border": 2}
+    counts = {"cells": 10.0, "nuclei": 10.0, "border": 2.0}
     return [SiteRecord(s.id, counts) if s.id in chosen else _aside(s) for s in sites]
 
 

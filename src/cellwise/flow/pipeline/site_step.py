@@ -99,7 +99,7 @@ def _do_sites(todo: list[str], keys: dict[str, str], *, step: Step, job: Job, st
     finished = 0
     results = state.engine.map(module.work, batches(), lost=_lost, most=most)
     for group, shard, records in zip(groups, shards, results, strict=True):
-        log.append([from_site(r, keys[r.site_id], shard) for r in records])
+        log.append([from_site(r, keys[r.site_id], shard) for r in records], soon=True)
         finished += len(group)
         state.listener.step_advanced(finished, total=len(todo), note=group[-1])
 
