@@ -1,6 +1,6 @@
 """What a run costs beside its work: many sites of four channels through steps that do nothing.
 
-    python benchmarks/bookkeeping.py [--json FILE] [--sites 10000 30000 100000] [--workers 2]
+    python -m benchmarks.bookkeeping [--json FILE] [--sites 10000 30000 100000] [--workers 2]
         [--files] [--source SRC] [--profile FOLDER]
 
 A recipe of outside steps (a package written into a temporary folder, found by its entry points)
@@ -54,7 +54,7 @@ class Turn:
 
 def write_package(home: Path) -> None:
     """The outside package: a folder for each kind of step, and the entry points that name them."""
-    from bookkeeping_work import STEPS
+    from benchmarks.bookkeeping_work import STEPS
 
     points = [f"[{ENTRY_POINTS}]"]
     for kind, (_, functions) in STEPS.items():
@@ -62,11 +62,12 @@ def write_package(home: Path) -> None:
         folder.mkdir(parents=True)
         (folder / "__init__.py").touch()
         (folder / "spec.py").write_text(
-            f"from bookkeeping_work import STEPS\n\nSPEC = STEPS[{kind!r}][0]\n", encoding="utf-8"
+            f"from benchmarks.bookkeeping_work import STEPS\n\nSPEC = STEPS[{kind!r}][0]\n",
+            encoding="utf-8",
         )
         names = "".join(f"{word} = _done[{word!r}]\n" for word in functions)
         (folder / "step.py").write_text(
-            f"from bookkeeping_work import STEPS\n\n_done = STEPS[{kind!r}][1]\n{names}",
+            f"from benchmarks.bookkeeping_work import STEPS\n\n_done = STEPS[{kind!r}][1]\n{names}",
             encoding="utf-8",
         )
         points.append(f"{kind} = {PACKAGE}.{kind}")
@@ -95,7 +96,7 @@ def write_recipe(path: Path, *, files: bool) -> None:
 
 def write_images(folder: Path, sites: int, *, files: bool) -> None:
     """Say how many sites there are, and write four files for each where wanted, else for one."""
-    from bookkeeping_work import CHANNELS, image_name
+    from benchmarks.bookkeeping_work import CHANNELS, image_name
 
     folder.mkdir(exist_ok=True)
     (folder / "count.txt").write_text(str(sites), encoding="utf-8")
@@ -185,7 +186,7 @@ def measure_here(home: Path, workers: int, profile: str) -> dict[str, object]:
 
 def measure_there(home: Path, source: Path, workers: int, profile: str) -> dict[str, object]:
     """The same in a fresh process that finds the outside package."""
-    path = [str(source), str(home / "package"), str(Path(__file__).resolve().parent)]
+    path = [str(source), str(home / "package"), str(Path(__file__).resolve().parents[1])]
     words = [sys.executable, __file__, "--once", str(home), "--workers", str(workers)]
     words += ["--profile", profile] if profile else []
     done = subprocess.run(
