@@ -120,11 +120,11 @@ def _check_same_inputs(request: Request, earlier: dict[str, Any]) -> None:
     if not sites.is_file():
         return
     try:
-        known = read_table(sites, SITES)["paths"].explode().drop_nulls().to_list()
+        known = read_table(sites, SITES, columns=["paths"])["paths"].explode().drop_nulls()
     except FormatError:
         # Only a failing disk tears it; reading makes it anew.
         return
-    if known and not any((request.folder / path.partition("#")[0]).exists() for path in known):
+    if len(known) and not any((request.folder / path.partition("#")[0]).exists() for path in known):
         raise PreflightError(
             f"{request.out} holds the results of {inputs.get('folder')}, and {request.folder} has "
             "none of its pictures. Choose another --out."

@@ -120,7 +120,7 @@ def _do_sites(todo: list[str], keys: dict[str, str], *, step: Step, job: Job, st
         results = state.engine.map(work_both, both, lost=_lost_in_both, most=most)
     finished = 0
     for group, shard, records in zip(groups, shards, results, strict=True):
-        log.append([from_site(r, keys[r.site_id], shard) for r, _ in records])
+        log.append([from_site(r, keys[r.site_id], shard) for r, _ in records], soon=True)
         if follower is not None:
             follower.append(group, [after for _, after in records if after is not None])
         finished += len(group)

@@ -88,7 +88,8 @@ class Follower:
     def append(self, group: list[str], records: list[SiteRecord]) -> None:
         """Put on record what was done."""
         shard = self._shard(group)
-        self._log.append([from_site(r, self.keys[r.site_id], shard) for r in records])
+        done = [from_site(r, self.keys[r.site_id], shard) for r in records]
+        self._log.append(done, soon=True)
 
     def _shard(self, group: list[str]) -> str:
         return combine([self._base, *(self.keys[site] for site in self.wanted(group))])
