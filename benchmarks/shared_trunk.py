@@ -27,9 +27,9 @@ import torch
 from cellwise.contracts.scorer import SitePixels
 from cellwise.parts.nets import nets
 from cellwise.parts.normalise import Normalisation
+from cellwise.parts.panel import steady
+from cellwise.parts.predictor import LoadedModel
 from cellwise.stages.score import scorers
-from cellwise.stages.score._models import steady
-from cellwise.stages.score._predictor import LoadedModel
 
 CHANNELS, CLASSES = 4, 19
 PLAIN = Normalisation("standard", (0.5,) * CHANNELS, (0.25,) * CHANNELS)

@@ -19,6 +19,7 @@ from cellwise.flow.recipe.load import load_recipe
 from cellwise.flow.recipe.resolve import resolve
 from cellwise.lab.simulate import simulate_world
 from cellwise.lab.simulate.request import SimulateRequest
+from cellwise.learning.labelled import macro_average_precision
 from cellwise.parts.augment import augmentations
 from cellwise.parts.losses import losses
 from cellwise.parts.nets import nets
@@ -26,7 +27,6 @@ from cellwise.parts.tasks import tasks
 from cellwise.stages.decide.adjust import adjusters
 from cellwise.stages.label import labellers
 from cellwise.stages.score import scorers
-from cellwise.stages.train._judge import macro_average_precision
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.tables import read_classes, read_table
 from cellwise.store.worlds.class_lists import class_list

@@ -131,9 +131,11 @@ def run(
     recipe: str | None = None,
     settings: Sequence[str] = (),
     masks: Path | str | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     device: str = "auto",
+    devices: int = 1,
     workers: int = 1,
+    engine: str = "local",
 ) -> Run:
     """All steps of a recipe on a folder; the same call resumes.
 
@@ -144,8 +146,10 @@ def run(
         recipe: Name or YAML file; chosen from the folder where not given.
         settings: Texts such as `train.epochs=3`.
         masks: Folder of label images to use instead of segmenting.
-        seed: Root of all randomness.
+        seed: Root of all randomness; 0, or that of the run before, where not given.
         device: `auto`, `cpu` or `cuda`.
+        devices: Devices that share a training.
+        engine: What per-site steps are worked on by, a part of `cellwise.flow.engines`.
         workers: Processes. More than one starts new interpreters, so the calling script then needs
             the usual `if __name__ == "__main__":`.
 
@@ -163,6 +167,8 @@ def run(
         seed=seed,
         device=device,
         workers=workers,
+        devices=devices,
+        engine=engine,
         command=("cellwise.run", str(folder)),
     )
     return Run(run_pipeline(request).run)

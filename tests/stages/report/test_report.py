@@ -164,7 +164,12 @@ def test_a_page_that_is_made_smaller_gathers_once(plate_run, monkeypatch):
 
     calls = []
     gather = step.gather
-    monkeypatch.setattr(step, "gather", lambda *words: (calls.append(words), gather(*words))[1])
+
+    def counted(*words):
+        calls.append(words)
+        return gather(*words)
+
+    monkeypatch.setattr(step, "gather", counted)
     whole = len(plate_run.html().encode())
     monkeypatch.setattr(step, "LARGEST", int(whole * 0.9))
     smaller = len(plate_run.html().encode())

@@ -9,6 +9,7 @@ SHELVES = {
     "splitter": "cellwise.stages.split",
     "segmenter": "cellwise.stages.segment",
     "pixel net": "cellwise.parts.pixel_nets",
+    "embedder": "cellwise.stages.embed",
     "net": "cellwise.parts.nets",
     "head": "cellwise.parts.heads",
     "task": "cellwise.parts.tasks",

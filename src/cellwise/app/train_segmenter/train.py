@@ -119,7 +119,9 @@ def train_one(
     Returns:
         The facts of its card.
     """
-    from cellwise.app.train_segmenter._fit import STEPS, Plan, fit
+    from cellwise.app.train_segmenter._fit import STEPS, make_lesson, make_plan
+    from cellwise.learning.fit import fit
+    from cellwise.learning.plan import Place
     from cellwise.parts.pixel_maps import load_net
     from cellwise.parts.pixel_nets import pixel_nets
     from cellwise.store.network_weights import NetworkCard, read_network, write_network
@@ -127,14 +129,14 @@ def train_one(
     import torch  # isort: skip
 
     shelves = make_shelves(annotated)
-    plan = Plan(
+    plan = make_plan(
         request.epochs,
-        request.batch,
         request.highest_rate,
-        request.seed,
-        request.threads,
-        request.device,
+        seed=request.seed,
+        threads=request.threads,
+        device=request.device,
     )
+    lesson = make_lesson(shelves, batch=request.batch, seed=request.seed)
     with torch.random.fork_rng():
         torch.manual_seed(request.seed)
         net = pixel_nets.build(request.net)
@@ -147,7 +149,7 @@ def train_one(
         report(done, total, f"{note} {text}".strip())
 
     folder = request.work / training_digest(request, annotated)
-    weights = fit(net, shelves, plan, folder=folder, progress=progress)
+    weights = fit(net, lesson, plan, Place(folder, progress)).weights
     facts = _facts(request, annotated, shelves, held_out)
     write_network(out, weights, NetworkCard(out.stem, request.net, CHANNELS, facts))
     return facts

@@ -79,7 +79,7 @@ def finish_key(step: Step, *, state: State) -> str:
 def site_keys(step: Step, *, state: State) -> dict[str, str]:
     """The key of every site that a site step has to treat."""
     base = _with_classes(step, state=state)
-    reads = [read for read in step.spec.reads if read.under != UNNAMED]
+    reads = [read for read in _counted(step, step.spec.reads) if uses(step, read)]
     columns: list[tuple[str, dict[str, str] | Any]] = []
     sites: set[str] | None = None
     for read in reads:
@@ -127,9 +127,21 @@ def _sources(step: Step, read: Read, *, state: State) -> list[Step]:
     return [found for name in names if (found := writer(read.noun, before, name)) is not None]
 
 
+def _counted(step: Step, reads: Iterable[Read]) -> list[Read]:
+    """The reads that keys take in: a late one only where its option names a step."""
+    return [
+        read
+        for read in reads
+        if read.under != UNNAMED
+        and not (
+            read.by and set(read.by) <= set(step.spec.late) and not any(named_steps(step, read))
+        )
+    ]
+
+
 def _whole_key(step: Step, reads: Iterable[Read], *, ordered: bool, state: State) -> str:
     base = _with_classes(step, state=state)
-    counted = [read for read in reads if read.under != UNNAMED]
+    counted = _counted(step, reads)
     if ordered:
         parts = [_content(step, read, state=state) for read in counted]
         return digest(base, *parts, *_apart(step, state=state)) if parts else base

@@ -122,7 +122,7 @@ def run_task(task: Task, setting: Setting, tell: Tell) -> None:
 def _warm_up(task: Task) -> None:
     """Load the libraries of a training, so that the first one does not pay for them."""
     if any(step.kind == "train" for step in task.merged.recipe.steps):
-        importlib.import_module("cellwise.stages.train._fit")
+        importlib.import_module("cellwise.learning.fit")
 
 
 def costs_path(task: Task, out: Path) -> Path:

@@ -1,5 +1,8 @@
 """Rectified Adam whose weights are pulled back, every few steps, to a slow average of themselves.
 
+timm's Lookahead is not used: its slow average begins with the first pull and not with the first
+weights, as the paper's and ours does.
+
 Source: Liu et al. 2020 (arXiv 1908.03265); Zhang et al. 2019 (arXiv 1907.08610).
 """
 

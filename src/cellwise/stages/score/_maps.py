@@ -10,8 +10,8 @@ import torch
 from cellwise.contracts.scorer import Scorer
 from cellwise.domain.steps import Job
 from cellwise.domain.tables import CELLS, SITES
-from cellwise.stages.score._models import Panel
-from cellwise.stages.score._pixels import look_at_fields
+from cellwise.parts.panel import Panel
+from cellwise.parts.site_pixels import look_at_fields
 from cellwise.store.run.class_maps import ClassMaps, write_class_maps
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.sites import read_sites

@@ -7,8 +7,8 @@ draws views by chance, here all eight are taken, so that a score never depends o
 import torch
 
 from cellwise.contracts.scorer import Predictor, Scorer, SitePixels, Views
+from cellwise.parts.predictor import views_of
 from cellwise.parts.views import turn
-from cellwise.stages.score._predictor import views_of
 
 NEEDS = ("crops",)
 

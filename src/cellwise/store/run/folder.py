@@ -56,6 +56,10 @@ class RunFolder:
         """Folder of single-cell pictures; ask `store.crops` for what is in it."""
         return self.path / "crops"
 
+    def embeddings(self, name: str) -> Path:
+        """Folder of the vectors of one embed step; ask `store.run.embeddings` for what is in it."""
+        return self.path / "embeddings" / name
+
     def model(self, name: str, fold: int | None) -> Path:
         """Folder of the model that left `fold` out, or that of all sites for None."""
         return self.path / "models" / name / ("all" if fold is None else f"fold{fold}")

@@ -8,13 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cellwise.contracts.batch import Pool
-from cellwise.stages.train._material import Material, balance_of
-from cellwise.stages.train._schedule import (
-    best_epoch,
-    derived_seed,
-    item_generators,
-    should_stop,
-)
+from cellwise.learning._stopping import best_epoch, should_stop
+from cellwise.learning.material import Material, balance_of
+from cellwise.learning.seeds import derived_seed, item_generators
 
 COSTS = st.lists(st.floats(0.01, 10), min_size=1, max_size=12)
 

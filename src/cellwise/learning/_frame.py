@@ -15,16 +15,18 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.strategies import DDPStrategy
 
 from cellwise.parts.memory import keep_freed_memory
 
 
 def run_trainer(
     learner: LightningModule,
-    batches: Iterable[int],
+    batches: Iterable[Any],
     *,
     epochs: int,
     device: str,
+    devices: int = 1,
     folder: Path,
     start: str | None,
     **options: Any,
@@ -33,9 +35,10 @@ def run_trainer(
 
     Args:
         learner: Saves its own checkpoints.
-        batches: Numbers of the batches of an epoch.
+        batches: Those of an epoch.
         epochs: To run, at most.
         device: `cpu` or `cuda`.
+        devices: Processes that train together; each of them calls this.
         folder: For what lightning may want to write.
         start: A checkpoint's path.
         **options: Further options of lightning's trainer.
@@ -45,7 +48,10 @@ def run_trainer(
     """
     trainer = Trainer(
         accelerator="gpu" if device.startswith("cuda") else "cpu",
-        devices=1,
+        devices=devices,
+        strategy="auto" if devices == 1 else _shared(device),
+        # The order of items is ours: a function of seed and epoch, each rank a share of each batch.
+        use_distributed_sampler=False,
         # Without this a job of a cluster's scheduler would be taken for a multi-node training.
         plugins=[LightningEnvironment()],
         max_epochs=epochs,
@@ -68,6 +74,11 @@ def run_trainer(
         raise KeyboardInterrupt from stop
 
 
+def _shared(device: str) -> DDPStrategy:
+    """Gradients averaged over processes that were started already, see `ranks`."""
+    return DDPStrategy(process_group_backend="nccl" if device.startswith("cuda") else "gloo")
+
+
 def seed_batch(seed: int, device: torch.device) -> None:
     """Seed the processor, and the card if one is at work.
 
@@ -82,24 +93,29 @@ def seed_batch(seed: int, device: torch.device) -> None:
 @contextmanager
 def surroundings(threads: int, device: str) -> Iterator[None]:
     """Threads, random state, determinism and logging as training needs them, then as before."""
-    log = logging.getLogger("lightning.pytorch")
-    before = (torch.get_num_threads(), log.level, torch.are_deterministic_algorithms_enabled())
+    logs = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
+    levels = [log.level for log in logs]
+    before = (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled())
     benchmark = torch.backends.cudnn.benchmark
     devices = [0] if device.startswith("cuda") else []
     keep_freed_memory()
     try:
         torch.set_num_threads(threads)
         # Lightning tells of tips and hardware at level INFO.
-        log.setLevel(logging.WARNING)
+        for log in logs:
+            log.setLevel(logging.WARNING)
         with torch.random.fork_rng(devices=devices), warnings.catch_warnings():
             # Lightning itself calls what torch has deprecated; nobody here can change that.
             warnings.filterwarnings("ignore", category=FutureWarning, module=r"lightning\..*")
             warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"lightning\..*")
+            # Reading in the process is a choice: it never changes a result.
+            warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
             # A batch that is passed over on purpose.
             warnings.filterwarnings("ignore", message=r".*training_step. returned .None.")
             yield
     finally:
         torch.set_num_threads(before[0])
-        log.setLevel(before[1])
-        torch.use_deterministic_algorithms(before[2])
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
+        torch.use_deterministic_algorithms(before[1])
         torch.backends.cudnn.benchmark = benchmark

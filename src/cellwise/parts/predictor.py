@@ -28,16 +28,16 @@ class LoadedModel:
 
     def __call__(self, pixels: Tensor, asked: Asked = Asked.LOGITS) -> Output:
         """Answer for `[item, channel, y, x]`; results lie in ordinary memory, single precision."""
-        ready = self.normalisation(pixels.to(self.device))
+        ready = self._ready(pixels)
         with calculating(self.precision, self.device):
-            found: Output = self.net(ready.contiguous(memory_format=torch.channels_last), asked)
+            found: Output = self.net(ready, asked)
         return found.each(lambda part: part.float().cpu())
 
     def look(self, pixels: Tensor) -> Tensor:
         """Features of `[item, channel, y, x]`, where the network lies."""
-        ready = self.normalisation(pixels.to(self.device))
+        ready = self._ready(pixels)
         with calculating(self.precision, self.device):
-            found: Tensor = self.net.look(ready.contiguous(memory_format=torch.channels_last))  # type: ignore[operator]
+            found: Tensor = self.net.look(ready)  # type: ignore[operator]
         return found
 
     def answer(self, features: Tensor) -> Tensor:
@@ -45,6 +45,16 @@ class LoadedModel:
         with calculating(self.precision, self.device):
             found: Output = self.net.answer(features)  # type: ignore[operator]
         return found.logits.float().cpu()
+
+    def embed(self, features: Tensor) -> Tensor:
+        """The embedding `[item, number]` of features, in ordinary memory."""
+        with calculating(self.precision, self.device):
+            found: Output = self.net.answer(features, Asked.EMBEDDING)  # type: ignore[operator]
+        return found.embedding.float().cpu()
+
+    def _ready(self, pixels: Tensor) -> Tensor:
+        ready = self.normalisation(pixels.to(self.device))
+        return ready.contiguous(memory_format=torch.channels_last) if ready.ndim == 4 else ready
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from lightning.pytorch import LightningModule
 
-from cellwise.parts._trainer import run_trainer, seed_batch, surroundings
+from cellwise.learning._frame import run_trainer, seed_batch, surroundings
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**40 + 3])

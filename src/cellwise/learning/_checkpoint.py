@@ -27,7 +27,13 @@ def checkpoint_path(folder: Path, epoch: int) -> Path:
 
 
 def save_checkpoint(trainer: Any, folder: Path, epoch: int) -> None:
-    """Write the state at the end of an epoch and delete what is older than the one before."""
+    """Write the state at the end of an epoch and delete what is older than the one before.
+
+    Of several processes all call this, and the first one writes.
+    """
+    if not trainer.is_global_zero:
+        trainer.save_checkpoint(checkpoint_path(folder, epoch))
+        return
     with writing(checkpoint_path(folder, epoch)) as partial:
         trainer.save_checkpoint(partial)
     for path in _listed(folder)[_KEPT:]:

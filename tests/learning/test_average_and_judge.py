@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch import nn
 
-from cellwise.stages.train._average import WeightAverage
-from cellwise.stages.train._judge import macro_average_precision
+from cellwise.learning._average import WeightAverage
+from cellwise.learning.labelled import macro_average_precision
 
 
 def test_the_average_by_hand_and_back():

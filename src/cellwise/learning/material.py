@@ -1,18 +1,15 @@
-"""What one training learns from and how: the items with their labels, and the settings."""
+"""Items with labels, and how they are learned."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from cellwise.contracts.augmentation import Change
 from cellwise.contracts.batch import Pool
 from cellwise.contracts.loss import Loss
-from cellwise.contracts.optimiser import MakeOptimiser
-from cellwise.contracts.schedule import Schedule
 from cellwise.contracts.task import Task
 from cellwise.parts.normalise import Normalisation
 
@@ -31,7 +28,8 @@ class Material:
         targets: `[item, class]` in 0..1, each item's own label.
         weights: `[item]`, how much that label counts; all 0 where items have no label of their own.
         fields: `[item, class]`, the labels of each item's field.
-        read: Positions in the pool to pixels in 0..1, `[n, channel, y, x]`.
+        read: Positions in the pool to items, float32 `[n, ...]`: pixels in 0..1
+            `[n, channel, y, x]`, or vectors `[n, feature]`. May be called in another process.
     """
 
     pool: Pool
@@ -53,57 +51,42 @@ class Material:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """How to train; everything that the resulting weights depend on beside the material."""
+class Method:
+    """How items with labels are learned.
+
+    Args:
+        task: Which items meet, and what their logits cost.
+        loss: What the task counts with.
+        augment: Changes of items and labels, in order.
+        normalisation: How the network wants its items.
+        balance: `[2, class]`, the weights of absent and of present labels.
+        batch: Items, bags or fields in one step.
+    """
 
     task: Task
     loss: Loss
     augment: tuple[Change, ...]
     normalisation: Normalisation
     balance: Floats
-    epochs: int
     batch: int
-    learning_rate: float
-    weight_decay: float
-    optimiser: MakeOptimiser
-    schedule: Schedule
-    accumulate: int
-    average: float
-    keep: str
-    not_finite: str
-    clip: float
-    patience: int
-    precision: str
-    threads: int
-    device: str
-    seed: int
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where checkpoints lie, and what is told of progress: `(batches done, note)`."""
-
-    folder: Path
-    progress: Callable[[int, str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """The outcome.
+def of_cells(cells: pl.DataFrame, fields: Floats, read: Read) -> Material:
+    """Items that are cells.
 
     Args:
-        weights: By name.
-        losses: Mean cost of every epoch.
-        validation: What each epoch was judged by, less is better; empty where nothing was set
-            aside. kept_epoch: The epoch, from 0, whose weights these are. skipped: Batches passed
-            over because their cost was no number.
+        cells: Columns `place` of the field, `label` and `weight`, null where a cell has none.
+        fields: `[site, class]`, the labels of the fields.
+        read: Positions in `cells` to what a network is shown.
     """
-
-    weights: dict[str, npt.NDArray[Any]]
-    losses: tuple[float, ...]
-    validation: tuple[float, ...]
-    kept_epoch: int
-    skipped: int = 0
+    site = cells["place"].to_numpy().astype(np.int64)
+    known = cells["label"].is_not_null().to_numpy()
+    targets = fields[site].copy()
+    if known.any():
+        given = cells["label"].filter(pl.Series(known)).to_list()
+        targets[known] = np.array(given, np.float32)
+    weights = np.where(known, cells["weight"].fill_null(0).to_numpy(), 0).astype(np.float32)
+    return Material(Pool(site), targets, weights, fields[site], read)
 
 
 def balance_of(material: Material, how: str) -> Floats:

@@ -11,7 +11,7 @@ from cellwise.errors import FormatError, PreflightError
 from cellwise.parts.memory import keep_freed_memory
 from cellwise.parts.nets import nets, without_beginning
 from cellwise.parts.normalise import Normalisation
-from cellwise.stages.score._predictor import LoadedModel
+from cellwise.parts.predictor import LoadedModel
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.models import CARD_FILE, ModelCard, channel_positions, read_model
 
@@ -80,7 +80,7 @@ def load_panel(run: RunFolder, name: str, device: str, precision: str = "fp32") 
     models = []
     for folder in folders:
         card, weights = read_model(folder)
-        net = nets.build(without_beginning(card.net))(len(card.channels), len(card.classes))
+        net = nets.build(without_beginning(card.net))(card.inputs, len(card.classes))
         net.load_state_dict({key: torch.from_numpy(value) for key, value in weights.items()})
         net = net.eval().to(device).to(memory_format=torch.channels_last)
         facts = card.normalisation

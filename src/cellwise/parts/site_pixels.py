@@ -1,4 +1,4 @@
-"""What scorers look at, site by site: crops from the store, or the field with its masks."""
+"""What loaded models look at, site by site: crops from the store, or the field with its masks."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,10 +12,11 @@ from cellwise.domain.channels import Channel
 from cellwise.domain.records import Site
 from cellwise.domain.steps import Job
 from cellwise.errors import PreflightError
+from cellwise.parts.panel import Model
 from cellwise.parts.resize import resize
-from cellwise.stages.score._models import Model
 from cellwise.store.images.fields import read_field
 from cellwise.store.run.crops import CropStore
+from cellwise.store.run.embeddings import Embeddings
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.masks import read_masks
 from cellwise.store.run.models import ModelCard
@@ -34,7 +35,8 @@ def look_at_crops(run: RunFolder, cells: pl.DataFrame, card: ModelCard) -> Look:
         PreflightError: The crops are of another size than the model was trained on.
     """
     store = CropStore(run.crops, cells)
-    size = card.crop["size"]
+    # A network with published weights was trained on no crops of ours.
+    size = card.crop.get("size", store.size)
     if len(store) and store.size != size:
         raise PreflightError(
             f"Model {card.step!r} was trained on crops of {size} pixels, here they have "
@@ -45,6 +47,27 @@ def look_at_crops(run: RunFolder, cells: pl.DataFrame, card: ModelCard) -> Look:
     def look(_: str, rows: slice) -> ForModel:
         crops = torch.from_numpy(store.read(np.arange(rows.start, rows.stop)))
         return of_crops(crops, store.channels, numbers[rows])
+
+    return look
+
+
+def look_at_vectors(kept: Embeddings, cells: pl.DataFrame, card: ModelCard) -> Look:
+    """Embeddings of the cells of a site; each of `cells` has one.
+
+    Raises:
+        PreflightError: They are of another length than the model was trained on.
+    """
+    if kept.length != card.inputs:
+        raise PreflightError(
+            f"Model {card.step!r} was trained on vectors of {card.inputs} numbers, those of "
+            f"{kept.folder.name!r} have {kept.length}."
+        )
+    numbers = torch.from_numpy(cells["cell_id"].to_numpy().astype(np.int64))
+    places = kept.places(cells)
+
+    def look(_: str, rows: slice) -> ForModel:
+        vectors = torch.from_numpy(kept.read(places[rows]))
+        return lambda model: SitePixels(_NONE, _NONE, _NONE, numbers[rows], vectors)
 
     return look
 

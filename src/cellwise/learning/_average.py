@@ -1,5 +1,8 @@
 """A running average of a network's weights: steadier than the weights themselves.
 
+The averages of torch, lightning and timm are not used: they begin with the weights after the first
+step, or warm up by another formula, so that trainings would end with other weights.
+
 Source: Polyak and Juditsky 1992; as an exponential average in Tarvainen and Valpola 2017 (arXiv
 1703.01780).
 """
