@@ -2,8 +2,8 @@
 
 import dataclasses
 import importlib
-import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -45,6 +45,7 @@ def work(job, report):
 """
 DIES = """
 import os, sys
+from pathlib import Path
 from tests.faults.fault_runs import Heard, run
 
 class Dies(Heard):
@@ -53,7 +54,7 @@ class Dies(Heard):
             os._exit(9)
 
 folder, out, recipe = sys.argv[1:]
-run(folder, out, recipe=recipe, listener=Dies())
+run(Path(folder), Path(out), recipe=recipe, listener=Dies())
 """
 
 
@@ -69,7 +70,6 @@ def home(tmp_path_factory):
     (after / "step.py").write_text(AFTER_STEP, encoding="utf-8")
     declare(home / "my-spots", "my-total", {"cellwise.stages": {"total": "my_total"}})
     recipe = (home / "spots.yaml").read_text(encoding="utf-8")
-    (home / "spots.yaml").write_text(recipe, encoding="utf-8")
     (home / "both.yaml").write_text(f"{recipe}  - total:\n", encoding="utf-8")
     plate(home / "images", 8)
     return home
@@ -79,7 +79,9 @@ def home(tmp_path_factory):
 def installed(home, monkeypatch):
     monkeypatch.syspath_prepend(home / "my-spots")
     yield
-    for name in [name for name in sys.modules if name.partition(".")[0] in ("my_spots", "my_total")]:
+    for name in [
+        name for name in sys.modules if name.partition(".")[0] in ("my_spots", "my_total")
+    ]:
         del sys.modules[name]
 
 
@@ -110,16 +112,6 @@ def table(out):
     return pl.read_parquet(out / "spots.parquet")
 
 
-def spots_by_hand(out, images, above):
-    """Spots of every cell, pixel by pixel."""
-    found = {}
-    for path in sorted(images.glob("*_GFP.png")):
-        site = path.name.removesuffix("_GFP.png")
-        from cellwise.store.images.plain import read_plain  # replaced below
-
-    return found
-
-
 def test_the_commands_of_the_page_work(home, tmp_path):
     shutil.copytree(home, tmp_path / "home")
     installing, *others = commands(PAGE, "Use it")
@@ -130,6 +122,136 @@ def test_the_commands_of_the_page_work(home, tmp_path):
         assert done.returncode == 0, done.stdout + done.stderr
         said[" ".join(line.split()[:2])] = done.stdout
     assert "spots(channel='protein', above=1.5)" in said["cellwise parts"]
-    assert "above            1.8" in said["cellwise recipes"]
+    shown = said["cellwise recipes"].partition("\nspots\n")[2].split()
+    assert shown == ["above", "1.8", "recipe", "channel", "protein", "default"]
     assert "spots" in said["cellwise status"]
     assert table(tmp_path / "home" / "spots.run").height > 0
+
+
+def test_spots_are_those_that_were_drawn(home, copy):
+    dark = np.full((96, 96), 30, np.uint8)
+    dna = np.zeros((96, 96), np.uint8)
+    dna[30:50, 30:50] = 200
+    dark[35, 35] = dark[40, 44] = 250
+    dark[5, 5] = 250
+    for well in copy.glob("images/*"):
+        well.unlink()
+    save(copy / "images" / "B01_DNA.png", dna)
+    save(copy / "images" / "B01_GFP.png", dark)
+    out = copy / "drawn.run"
+    run(copy / "images", out, recipe=home / "spots.yaml")
+    assert table(out)["spots"].sum() >= 2
+    inside = pl.read_parquet(out / "cells.parquet").filter(
+        (pl.col("x0") <= 35) & (pl.col("x1") > 44) & (pl.col("y0") <= 35) & (pl.col("y1") > 40)
+    )
+    counted = table(out).join(inside, on=["site_id", "cell_id"])
+    assert counted["spots"].to_list() == [2]
+
+
+def test_the_second_call_finds_everything_as_before(home, finished, copy):
+    before = left_on_disk(finished)
+    heard = again(home, copy)
+    assert heard.reused == [*OURS, "spots", "total"]
+    assert heard.total == {}
+    assert left_on_disk(copy / "out.run") == before
+
+
+def test_the_table_goes_where_the_declaration_says(home, copy):
+    text = (home / "spots.yaml").read_text(encoding="utf-8")
+    two = copy / "two.yaml"
+    two.write_text(f"{text}  - spots: {{as: faint, above: 1.1}}\n", encoding="utf-8")
+    run(copy / "images", copy / "two.run", recipe=two)
+    faint = pl.read_parquet(copy / "two.run" / "spots_faint.parquet")
+    assert faint["spots"].sum() > table(copy / "two.run")["spots"].sum()
+
+
+def test_a_killed_run_goes_on_between_two_batches(home, finished, copy):
+    out = copy / "killed.run"
+    script = [sys.executable, "-c", DIES, copy / "images", out, home / "both.yaml"]
+    path = os.pathsep.join(filter(None, sys.path))
+    done = subprocess.run(list(map(str, script)), env={**os.environ, "PYTHONPATH": path})
+    assert done.returncode == 9
+    begun = records(out, "spots")
+    assert 0 < begun < 8
+    heard = Heard()
+    run(copy / "images", out, recipe=home / "both.yaml", listener=heard)
+    assert heard.reused == OURS
+    assert heard.total == {"spots": 8 - begun, "total": 0}
+    assert left_on_disk(out) == left_on_disk(finished)
+
+
+def test_a_new_field_costs_one_field(home, copy):
+    before = table(copy / "out.run")
+    field(copy / "images", "C01", 8)
+    heard = again(home, copy)
+    assert heard.total == {"read": 0, "segment": 1, "cells": 1, "spots": 1, "total": 0}
+    assert table(copy / "out.run").filter(pl.col("site_id") != "C01").equals(before)
+
+
+def test_a_changed_option_costs_this_step(home, copy):
+    heard = again(home, copy, "spots.above=1.2")
+    assert heard.reused == OURS
+    assert heard.total == {"spots": 8, "total": 0}
+    assert heard.why["spots"] == "above: 1.8 -> 1.2; 8 changed"
+
+
+def test_a_table_that_is_gone_is_made_again(home, finished, copy):
+    (copy / "out.run" / "spots.parquet").unlink()
+    heard = again(home, copy)
+    assert heard.total == {"spots": 8}
+    assert left_on_disk(copy / "out.run") == left_on_disk(finished)
+
+
+def test_a_site_that_its_work_refuses_is_set_aside(home, copy):
+    out = copy / "out.run"
+    save(copy / "images" / f"A03_{CHANNELS[1]}.png", np.full((96, 96), 255, np.uint8))
+    again(home, copy)
+    (row,) = quarantine(out)
+    assert (row["path"], row["stage"], row["code"]) == ("A03", "spots", "saturated")
+    assert row["reason"] == "more than half of channel 'protein' is saturated"
+    assert set(table(out)["site_id"]) == {f"A{n:02d}" for n in range(1, 9)} - {"A03"}
+    assert run_status(out)["quarantined"] == 1
+    assert again(home, copy).reused == [*OURS, "spots", "total"], "a refused site stays aside"
+
+
+def test_a_raised_version_redoes_this_step_and_what_follows(home, copy, monkeypatch):
+    spec = importlib.import_module("my_spots.spec")
+    monkeypatch.setattr(spec, "SPEC", dataclasses.replace(spec.SPEC, version=2))
+    heard = again(home, copy)
+    assert heard.reused == OURS
+    assert heard.total == {"spots": 8, "total": 0}
+    (said,) = heard.before_work
+    assert said.startswith("spots is done again: cellwise does it differently since (version 2)")
+    assert "total" in said
+
+
+def test_its_state_is_shown(copy):
+    steps = {step["name"]: step for step in run_status(copy / "out.run")["steps"]}
+    assert (steps["spots"]["state"], steps["spots"]["sites"]) == ("done", 8)
+    assert record(copy / "out.run")["counts"]["spots"] == table(copy / "out.run")["spots"].sum()
+
+
+def test_workers_do_it_as_well(home, finished, copy, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+    run(copy / "images", copy / "wide.run", recipe=home / "both.yaml", workers=2)
+    assert left_on_disk(copy / "wide.run") == left_on_disk(finished)
+
+
+@pytest.mark.parametrize(
+    ("setting", "error", "words"),
+    [
+        ("spots.abvoe=2", BadOption, "Step 'spots' has no option 'abvoe'. Did you mean 'above'?"),
+        ("spots.above=1", BadOption, "above is more than 1, not 1.0"),
+        ("spots.above=[1]", BadOption, "Step 'spots', option 'above'"),
+    ],
+)
+def test_wrong_options_are_refused_before_work(home, tmp_path, setting, error, words):
+    with pytest.raises(error, match=re.escape(words)):
+        run(home / "images", tmp_path / "no.run", setting, recipe=home / "both.yaml")
+    assert not (tmp_path / "no.run").exists()
+
+
+def test_a_channel_that_no_image_has_is_refused_before_segmenting(home, tmp_path):
+    with pytest.raises(PreflightError, match="no channel is called 'ruby'"):
+        run(home / "images", tmp_path / "no.run", "spots.channel=ruby", recipe=home / "both.yaml")
+    assert set(states(tmp_path / "no.run")) == {"read"}
