@@ -35,7 +35,7 @@ Cost = Callable[[Tensor, Truth, Loss], Tensor]
 # its normalisation, says of them.
 See = Callable[[Tensor, Asked], Output]
 # (see, pixels, truth, loss, share of the epochs done in 0..1) -> the cost of the batch, for tasks
-# that look at a picture more than once.
+# that look at an image more than once.
 Look = Callable[[See, Tensor, Truth, Loss, float], Tensor]
 
 

@@ -105,7 +105,7 @@ class _Labelled:
             if "more than 1 value per channel" not in str(error):
                 raise
             raise BadOption(
-                "train: a batch of one picture is too small for this network, which normalises "
+                "train: a batch of one image is too small for this network, which normalises "
                 "over the batch. Give --set train.batch=3 or more, or net: tiny."
             ) from error
 

@@ -114,7 +114,7 @@ def _in_batches(
         except torch.OutOfMemoryError as error:
             if size == 1:
                 raise MemoryError(
-                    f"One picture does not fit into the GPU's memory: {error}"
+                    f"One image does not fit into the GPU's memory: {error}"
                 ) from error
             size = -(-size // 2)
             continue

@@ -95,7 +95,7 @@ def check_task(build: Callable[..., Task], **options: Any) -> None:
 
 
 def _check_look(part: Component, task: Task, truth: Truth) -> None:
-    """A task that looks at a picture several times, with a network of one weight per channel."""
+    """A task that looks at an image several times, with a network of one weight per channel."""
     side = task.size or 32
     pixels = torch.rand(
         len(truth.targets), _CLASSES, side, side, generator=torch.Generator().manual_seed(1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.masked_pictures import discs
+from tests.masked_images import discs
 
 from cellwise.app.train_segmenter.crowd import Laying, Regions, draw_laying, lay_over
 from cellwise.app.train_segmenter.targets import deepest_points, depth

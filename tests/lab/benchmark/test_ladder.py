@@ -95,7 +95,7 @@ def test_the_other_outputs_say_the_same(climbed):
     assert str(climbed.home) not in text + json.dumps(content["lines"])
 
 
-def test_the_page_is_one_file_with_pictures_and_asks_no_network(climbed):
+def test_the_page_is_one_file_with_images_and_asks_no_network(climbed):
     page = (climbed.out / "ladder.html").read_text(encoding="utf-8")
     assert "http:" not in page.replace("http://www.w3.org", "")
     assert "https:" not in page

@@ -29,7 +29,7 @@ def build(channels=4, classes=2, **options):
 
 
 @given(channels=st.integers(1, 8), way=st.sampled_from(["repeat", "mean"]))
-def test_a_grey_picture_gets_the_same_answer_whatever_the_channels(channels, way):
+def test_a_grey_image_gets_the_same_answer_whatever_the_channels(channels, way):
     torch.manual_seed(1)
     kernels = torch.randn(5, 3, 3, 3)
     grey = torch.rand(1, 1, 8, 8)

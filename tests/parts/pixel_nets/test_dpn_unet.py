@@ -114,7 +114,7 @@ def test_the_decoder_joins_each_size_with_what_the_encoder_saw(small):
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (64, 160)])
-def test_it_gives_a_map_as_large_as_the_picture(small, shape):
+def test_it_gives_a_map_as_large_as_the_image(small, shape):
     assert small(torch.rand(2, 3, *shape)).shape == (2, 3, *shape)
 
 

@@ -22,7 +22,7 @@ class Local(nn.Module):
 
 
 class Global(Local):
-    """The same, times what the whole picture shows: quarters see it differently."""
+    """The same, times what the whole image shows: quarters see it differently."""
 
     def forward(self, pixels, asked=Asked.LOGITS):
         class_map = nn.functional.avg_pool2d(pixels, 4) * pixels.mean((2, 3), keepdim=True)

@@ -217,7 +217,7 @@ def test_batches_of_one_train_where_the_net_allows_it_and_are_refused_where_not(
     work(make_job(run, epochs=1, batch=1), silent)
     assert np.isfinite(card_of(run).training["losses"]).all()
     spec = {"name": "backbone", "model": "resnet10t", "head": "embedding"}
-    with pytest.raises(BadOption, match=r"batch of one picture.*train.batch=3"):
+    with pytest.raises(BadOption, match=r"batch of one image.*train.batch=3"):
         work(make_job(run, key="k2", epochs=1, batch=1, net=spec), silent)
 
 

@@ -1,4 +1,4 @@
-"""One training example: a piece of a picture, turned, scaled, crowded, relit, blurred and noisy.
+"""One training example: a piece of an image, turned, scaled, crowded, relit, blurred and noisy.
 
 Position, angle and size are drawn for the labels too; light, blur and noise for the pixels alone.
 Everything follows from the generator that is handed in.
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cellwise.app.train_segmenter.crowd import Regions, draw_laying, lay_over
-from cellwise.app.train_segmenter.data import Picture
+from cellwise.app.train_segmenter.data import PreparedImage
 from cellwise.app.train_segmenter.targets import Labels, Plane, contacts, target_maps
 from cellwise.stages.segment.small_unet.planes import WORK_DIAMETER, network_planes
 
@@ -39,18 +39,18 @@ class Example:
     weights: Floats
 
 
-def draw_example(picture: Picture, rng: Rng, other: Picture | None = None) -> Example:
-    """A random piece of `picture` as the network may meet it, sometimes with nuclei of `other`."""
-    placed = _place(picture, rng)
-    with_body = picture.body is not None and rng.random() >= _WITHOUT_BODY
-    level = _warped(picture.nucleus, placed)
-    nuclei, cells = _regions(picture.nuclei, picture.deepest_nuclei, placed), None
-    # The picture goes on mirrored beyond its frame, of which nothing is asked.
-    asked = _warp(np.ones_like(picture.nucleus), placed, cv2.INTER_NEAREST, mirrored=False)
+def draw_example(image: PreparedImage, rng: Rng, other: PreparedImage | None = None) -> Example:
+    """A random piece of `image` as the network may meet it, sometimes with nuclei of `other`."""
+    placed = _place(image, rng)
+    with_body = image.body is not None and rng.random() >= _WITHOUT_BODY
+    level = _warped(image.nucleus, placed)
+    nuclei, cells = _regions(image.nuclei, image.deepest_nuclei, placed), None
+    # The image goes on mirrored beyond its frame, of which nothing is asked.
+    asked = _warp(np.ones_like(image.nucleus), placed, cv2.INTER_NEAREST, mirrored=False)
     body = None
-    if picture.body is not None and with_body:
-        cells = _regions(picture.cells, picture.deepest_cells, placed)
-        body = relight(_warped(picture.body, placed), None if cells is None else cells.labels, rng)
+    if image.body is not None and with_body:
+        cells = _regions(image.cells, image.deepest_cells, placed)
+        body = relight(_warped(image.body, placed), None if cells is None else cells.labels, rng)
     else:
         # What is laid over or veils has no body.
         if nuclei is not None and other is not None and rng.random() < _CROWDED:
@@ -78,7 +78,7 @@ def _asked_of(
 
 
 def _crowded(
-    level: Plane, nuclei: Regions, other: Picture, rng: Rng
+    level: Plane, nuclei: Regions, other: PreparedImage, rng: Rng
 ) -> tuple[Plane, Regions, npt.NDArray[np.bool_]]:
     """See `lay_over`; nothing is laid where the nuclei of `other` are not known."""
     laying = draw_laying(rng)
@@ -146,15 +146,15 @@ def relight(level: Plane, labels: Labels | None, rng: Rng) -> Plane:
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """Where a piece lies: the matrix from its pixels to the picture's, and its scale."""
+    """Where a piece lies: the matrix from its pixels to the image's, and its scale."""
 
     matrix: npt.NDArray[np.float64]
     zoom: np.float32
     side: int
 
 
-def _place(picture: Picture, rng: Rng, smaller: float = 1.0) -> _Placed:
-    zoom = smaller * WORK_DIAMETER / picture.diameter * _MOST_ZOOM ** rng.triangular(-1, 0, 1)
+def _place(image: PreparedImage, rng: Rng, smaller: float = 1.0) -> _Placed:
+    zoom = smaller * WORK_DIAMETER / image.diameter * _MOST_ZOOM ** rng.triangular(-1, 0, 1)
     stretch = np.exp(rng.uniform(-_STRETCH, _STRETCH))
     turn = rng.uniform(0, 2 * np.pi) if rng.random() < 0.5 else np.pi / 2 * rng.integers(4)
     flip = rng.choice([-1.0, 1.0])
@@ -162,14 +162,14 @@ def _place(picture: Picture, rng: Rng, smaller: float = 1.0) -> _Placed:
     linear = turned @ np.diag([flip * stretch / zoom, 1 / (stretch * zoom)])
     side = SIDE + 2 * _AROUND
     middle = np.array([(side - 1) / 2, (side - 1) / 2])
-    shift = _centre(picture, rng, SIDE / zoom / 2) - linear @ middle
+    shift = _centre(image, rng, SIDE / zoom / 2) - linear @ middle
     return _Placed(np.hstack([linear, shift[:, None]]), np.float32(zoom), side)
 
 
-def _centre(picture: Picture, rng: Rng, reach: float) -> npt.NDArray[np.float64]:
+def _centre(image: PreparedImage, rng: Rng, reach: float) -> npt.NDArray[np.float64]:
     """`(x, y)` of the middle of the piece: mostly one that holds a region, and within the frame."""
-    height, width = picture.nucleus.shape
-    spots = picture.spots
+    height, width = image.nucleus.shape
+    spots = image.spots
     if len(spots) and rng.random() < _NEAR_REGION:
         centre = spots[rng.integers(len(spots))] + rng.uniform(-reach, reach, 2)
     else:

@@ -1,7 +1,7 @@
-"""Learn that a picture means the same when it is seen in a harder way.
+"""Learn that an image means the same when it is seen in a harder way.
 
-`loss(picture) + weight * mean over labels of (p(harder) - p(picture))^2`, the second term where the
-network is sure of the picture; its own answer is taken as it is, without a gradient. The weight
+`loss(image) + weight * mean over labels of (p(harder) - p(image))^2`, the second term where the
+network is sure of the image; its own answer is taken as it is, without a gradient. The weight
 rises from 0, for early answers are guesses. The harder view changes what is already augmented.
 
 Source: temporal ensembling's Pi-model (Laine and Aila 2017, arXiv 1610.02242) for the squared
@@ -83,7 +83,7 @@ def disagreement(harder: Tensor, plain: Tensor, sure: float) -> Tensor:
 
     Args:
         harder: Logits `[item, class]` of the harder view.
-        plain: Of the picture itself; no gradient goes this way.
+        plain: Of the image itself; no gradient goes this way.
         sure: Probability in 0.5..1 from which, or from whose complement, it is.
     """
     wanted = plain.detach().sigmoid()

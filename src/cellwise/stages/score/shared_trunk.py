@@ -1,7 +1,7 @@
 """One look at the field for all its cells, and a closer one at those that stay in doubt.
 
 The backbone sees the field once; the head then answers for each cell from the places of the map
-that lie under its mask, as if these were a picture of their own. Cells whose least sure class is
+that lie under its mask, as if these were an image of their own. Cells whose least sure class is
 nearest to one half may then be shown alone (`masked_view`), as many as allowed.
 
 Source: pooling of one map under many regions as in Fast R-CNN (Girshick 2015, arXiv 1504.08083);

@@ -1,4 +1,4 @@
-"""One site of an RxRx1 world as pictures: scene, stains, light, camera.
+"""One site of an RxRx1 world as images: scene, stains, light, camera.
 
 Source: own design; optics and camera as SIMCEP (Lehmussola et al. 2007, IEEE Trans. Med. Imaging
 26:1010) makes them: blur, uneven light, Poisson and read noise, a camera of 8 bits.
@@ -63,7 +63,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class RenderedSite:
-    """Pictures and truth of one site.
+    """Images and truth of one site.
 
     Args:
         pixels: uint8 `[channel, y, x]`, channels as in `CHANNELS`.

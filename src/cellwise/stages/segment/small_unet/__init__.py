@@ -1,6 +1,6 @@
 """A small network that ships with cellwise: nuclei, and cells where a channel shows the body.
 
-The picture is brought to a fixed nuclear size by the same first look as `watershed`, the
+The image is brought to a fixed nuclear size by the same first look as `watershed`, the
 network's own measure corrects that size, and its maps of inside, border and distance become nuclei
 and cells. Weights of your own come from `cellwise train-segmenter`. Sources: those named in
 `parts/pixel_nets/small_unet`.
@@ -76,12 +76,12 @@ def build(
             that ship with cellwise.
         split: Two peaks are two nuclei where the pass between them lies below this share of the
             lower peak: higher splits more.
-        debris: What is smaller than this share of the picture's median nuclear area is dropped.
+        debris: What is smaller than this share of the image's median nuclear area is dropped.
         ring: How far a cell extends from its nucleus where no channel shows the body, in nuclear
             diameters.
         reach: The same where one does, for weights that know nuclei only.
         body: Roles or names of the channels that show the cell body; None as for `watershed`.
-        views: How many of the eight ways to turn and mirror the picture are averaged: 1, 2, 4, 8.
+        views: How many of the eight ways to turn and mirror the image are averaged: 1, 2, 4, 8.
             Its size is looked for in one; fewer are faster and a little worse in crowds.
         device: `cpu` or `cuda`; None takes that of the run (`--device`).
         threads: For the processor; None shares the cores between the run's workers.

@@ -65,7 +65,7 @@ _SHALLOW = 0.95
 _SURE = 0.7
 # Widths in nuclear diameters: smoothing for the scale, for the foreground, of depth, of brightness
 # and of the gradient, how far apart two peaks are at least, and how wide a tail of a nucleus is
-# at most. These and the shares here were chosen on every second picture of BBBC039 and DSB 2018,
+# at most. These and the shares here were chosen on every second image of BBBC039 and DSB 2018,
 # see docs/explain/segmentation.md.
 _SMOOTH = 0.05
 _FINE = 0.03
@@ -88,11 +88,11 @@ class Nuclei:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """At which resolution a picture is worked on.
+    """At which resolution an image is worked on.
 
     Args:
-        diameter: Typical nuclear diameter in pixels of the picture.
-        shrink: The picture is reduced to 1/shrink.
+        diameter: Typical nuclear diameter in pixels of the image.
+        shrink: The image is reduced to 1/shrink.
         inside: Typical diameter there.
         smooth: Width (sigma) of the smoothing there.
     """
@@ -104,7 +104,7 @@ class Scale:
 
 
 def first_scale(plane: Plane) -> Scale | None:
-    """The scale of a picture; None where nothing stands out."""
+    """The scale of an image; None where nothing stands out."""
     diameter = first_look(plane)
     if diameter == 0:
         return None
@@ -120,7 +120,7 @@ def find_nuclei(plane: Plane, *, split: float, debris: float, slivers: Slivers =
         plane: `[y, x]`, float32, any range.
         split: How readily what touches is taken apart: 0 never, 1 always, 0.5 where two nuclei are
             more likely than one.
-        debris: What is smaller than this share of the picture's median nuclear area is dropped.
+        debris: What is smaller than this share of the image's median nuclear area is dropped.
         slivers: `keep` spares nuclei that the edge of the field cuts from `debris`; `drop` asks of
             them half of the median area.
     """
