@@ -75,7 +75,7 @@ def test_a_truncated_compressed_tiff_is_set_aside(images, out, compression):
     only_a01_is_aside(code, rows, out, named=rows[0]["code"])
 
 
-def test_a_image_damaged_inside_is_set_aside(images, out):
+def test_an_image_damaged_inside_is_set_aside(images, out):
     path = images / "A01_DNA.png"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0xFF
@@ -166,7 +166,7 @@ def test_not_a_number_is_flagged_and_every_measurement_stays_finite(images, out)
     assert np.isfinite(intensities).all()
 
 
-def test_a_image_of_nothing_but_not_a_number_has_no_cells(images, out):
+def test_an_image_of_nothing_but_not_a_number_has_no_cells(images, out):
     code, _ = go(float_plate(images, lambda pixels: np.full_like(pixels, np.nan)), out)
     assert code == 0
     assert "A01" not in set(cells(out)["site_id"])
@@ -282,7 +282,7 @@ def test_a_repaired_image_is_taken_in(images, out):
     assert set(cells(out)["site_id"]) == {"A01", "A02", "A03", "A04"}
 
 
-def test_a_image_that_goes_bad_after_a_run_is_set_aside_in_the_next(images, out):
+def test_an_image_that_goes_bad_after_a_run_is_set_aside_in_the_next(images, out):
     assert go(images, out)[0] == 0
     os.utime(images / "A01_GFP.png", ns=(1, 1))
     shorten(images / "A01_GFP.png", 0.5)

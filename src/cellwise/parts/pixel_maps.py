@@ -26,7 +26,7 @@ def load_net(
     """The network of a card with its weights, ready to answer.
 
     Args:
-        net: Spec of a part of this shelf.
+        net: Spec of a part of `pixel_nets`.
         tensors: Its weights by name.
         device: `cpu` or `cuda`.
         source: What the message calls the weights.

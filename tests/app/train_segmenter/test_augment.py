@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.masked_images import discs, lit
 
-from cellwise.app.train_segmenter.augment import SIDE, draw_example, relight, veiled
+from cellwise.app.train_segmenter.augment import SIDE, draw_example, relight, with_background
 from cellwise.app.train_segmenter.data import Annotated, prepare
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import Field
@@ -97,17 +97,17 @@ def test_another_image_lends_its_nuclei():
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_a_veil_keeps_nuclei_brighter_than_the_ground(seed):
+def test_a_background_keeps_nuclei_brighter_than_the_ground(seed):
     labels = discs(0)
     level = lit(labels).astype(np.float32) / 255
-    seen = veiled(level, labels.astype(np.int32), np.random.default_rng(seed))
+    seen = with_background(level, labels.astype(np.int32), np.random.default_rng(seed))
     assert seen.dtype == np.float32
     assert np.isfinite(seen).all()
     assert np.median(seen[labels > 0]) > np.median(seen[labels == 0])
 
 
-def test_what_is_laid_lies_whole_in_its_own_image():
-    # One nucleus, cut by every side of its image: nothing of it is ever laid.
+def test_what_is_pasted_lies_whole_in_its_own_image():
+    # One nucleus, cut by every side of its image: nothing of it is ever pasted.
     whole = np.ones((40, 40), np.int32)
     cut = image_of(whole, np.pad(np.full((20, 20), 200.0), 10))
     image = image_of(discs(1, count=2), lit(discs(1, count=2)))

@@ -22,7 +22,7 @@ def test_pairs_of_images_and_labels(tmp_path):
     assert 0.7 < np.median(image.nucleus[image.nuclei > 0]) < 1.3
 
 
-def test_a_image_without_a_mask_is_left_out(tmp_path):
+def test_an_image_without_a_mask_is_left_out(tmp_path):
     write_pairs(tmp_path, seeds=(0, 1, 2))
     (tmp_path / "labels" / "p1.png").unlink()
     assert [one.name for one in read_annotated([tmp_path])] == ["p0", "p2"]
@@ -36,7 +36,7 @@ def test_numbers_may_have_gaps(tmp_path):
     np.testing.assert_array_equal(read_annotated([tmp_path])[0].nuclei, discs(0))
 
 
-def test_a_image_twice_is_one_group(tmp_path):
+def test_an_image_twice_is_one_group(tmp_path):
     write_pairs(tmp_path / "a", seeds=(0, 1))
     write_pairs(tmp_path / "b", seeds=(0, 2))
     groups = [one.group for one in read_annotated([tmp_path / "a", tmp_path / "b"])]

@@ -143,7 +143,7 @@ def test_dust_takes_light_away_in_all_channels_at_once():
     st.integers(0, 3),
     st.floats(0, 6),
 )
-def test_any_optics_give_a_image(light, bits, vignette, haze, dust, read_noise):
+def test_any_optics_give_an_image(light, bits, vignette, haze, dust, read_noise):
     optics = replace(
         PLAIN, bits=bits, vignette=vignette, haze=haze, dust=dust, read_noise=read_noise,
         photons=50.0, psf_um=(0.1, 0.12, 0.1, 0.13),

@@ -84,7 +84,7 @@ def test_the_backbones_of_the_sources_are_built_by_name(model):
 def test_the_map_of_a_transformer_stands_where_its_patches_stand():
     net = build(model="vit_tiny_patch16_224", classes=1)
     pixels = torch.rand(1, 4, 32, 48)
-    tokens, as_map = net.trunk.forward_features(pixels), net.look(pixels)
+    tokens, as_map = net.trunk.forward_features(pixels), net.extract_features(pixels)
     assert as_map.shape[2:] == (2, 3)
     torch.testing.assert_close(as_map[0, :, 1, 2], tokens[0, 1 + 1 * 3 + 2])
 

@@ -1,4 +1,4 @@
-"""The hosts' network: names and shapes as recorded, and an encoder that timm agrees with."""
+"""The HPA-Cell-Segmentation network: names and shapes as recorded, an encoder as in timm."""
 
 from importlib import resources
 

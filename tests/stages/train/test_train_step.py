@@ -296,7 +296,7 @@ def test_epochs_can_be_judged_by_how_well_they_rank(run, task):
 
 
 def test_changed_labels_are_learned(run):
-    """Every cell is made Negative: the cost falls to that of saying nothing."""
+    """Every cell is made Negative: the loss falls to that of saying nothing."""
     change = {"name": "dim_protein", "chance": 1.0, "most": 0.0}
     work(make_job(run, augment=[change], epochs=8, learning_rate=0.02, balance="none"), silent)
     losses = card_of(run).training["losses"]

@@ -384,7 +384,7 @@ def test_pages_of_unstated_meaning_are_counted_apart(tmp_path):
     assert (header.pages, header.channels, header.z) == (3, 1, 1)
 
 
-def test_a_image_that_announces_absurd_sizes_is_refused_without_a_warning(tmp_path):
+def test_an_image_that_announces_absurd_sizes_is_refused_without_a_warning(tmp_path):
     content = bytearray(save(tmp_path / "a.png", noise("uint8")).read_bytes())
     content[16:24] = b"\x7f\xff\xff\xff" * 2
     (tmp_path / "a.png").write_bytes(bytes(content))

@@ -200,7 +200,7 @@ def test_images_are_found_by_name_with_and_without_folder_and_ending(tmp_path, n
     assert coco(tmp_path, []).find(["other", name]) == 1
 
 
-def test_a_number_of_zero_is_a_image_too(tmp_path):
+def test_a_number_of_zero_is_an_image_too(tmp_path):
     assert coco(tmp_path, []).find(["b"]) == 0
     assert coco(tmp_path, []).shapes(0)[0].objects == ()
 
@@ -264,7 +264,7 @@ def test_a_broken_coco_file_is_named(tmp_path, more):
 
 
 @pytest.mark.parametrize("name", ["", ".", "/", "\\"])
-def test_a_image_without_a_name_matches_nothing(tmp_path, name):
+def test_an_image_without_a_name_matches_nothing(tmp_path, name):
     images = [{"id": 1, "file_name": name}, {"id": 2, "file_name": "b.png"}]
     table = coco(tmp_path, [annotation([[0, 0, 4, 0, 4, 4]], image=2)], images=images)
     assert table.find([name, "", "."]) is None

@@ -46,11 +46,11 @@ def make_plan(epochs: int, learning_rate: float, *, seed: int, threads: int, dev
     )
 
 
-def make_lesson(shelves: Sequence[Sequence[PreparedImage]], *, batch: int, seed: int) -> Lesson:
+def make_lesson(by_folder: Sequence[Sequence[PreparedImage]], *, batch: int, seed: int) -> Lesson:
     """Pieces of annotated images, against their maps.
 
     Args:
-        shelves: Images by folder they came from, none empty.
+        by_folder: Images by folder they came from, none empty.
         batch: Pieces in a batch.
         seed: Root of all randomness.
     """
@@ -59,25 +59,25 @@ def make_lesson(shelves: Sequence[Sequence[PreparedImage]], *, batch: int, seed:
         return [np.arange(batch)] * STEPS
 
     def draw(turn: Turn) -> tuple[Tensor, ...]:
-        drawn = draw_batch(shelves, batch, (seed, turn.epoch, turn.number))
+        drawn = draw_batch(by_folder, batch, (seed, turn.epoch, turn.number))
         arrays = (drawn.planes, drawn.targets, drawn.weights)
         return tuple(torch.from_numpy(array) for array in arrays)
 
-    def cost(ask: Ask, drawn: tuple[Tensor, ...], turn: Turn, done: float) -> Tensor:
+    def batch_loss(ask: Ask, drawn: tuple[Tensor, ...], turn: Turn, done: float) -> Tensor:
         planes, targets, weights = drawn
         return cost_of(ask(planes, None).class_map, targets, weights)
 
-    return Lesson(order, draw, cost)
+    return Lesson(order, draw, batch_loss)
 
 
 def draw_batch(
-    shelves: Sequence[Sequence[PreparedImage]], batch: int, when: tuple[int, int, int]
+    by_folder: Sequence[Sequence[PreparedImage]], batch: int, when: tuple[int, int, int]
 ) -> Example:
     """The `batch` examples of batch `when = (seed, epoch, number)`, stacked."""
     drawn = []
     for item in range(batch):
         rng = np.random.default_rng((*when, item))
-        image, other = (_drawn_from(shelves, rng) for _ in range(2))
+        image, other = (_drawn_from(by_folder, rng) for _ in range(2))
         drawn.append(draw_example(image, rng, other))
     return Example(
         np.stack([one.planes for one in drawn]),
@@ -87,10 +87,10 @@ def draw_batch(
 
 
 def _drawn_from(
-    shelves: Sequence[Sequence[PreparedImage]], rng: np.random.Generator
+    by_folder: Sequence[Sequence[PreparedImage]], rng: np.random.Generator
 ) -> PreparedImage:
-    shelf = shelves[int(rng.integers(len(shelves)))]
-    return shelf[int(rng.integers(len(shelf)))]
+    drawn_folder = by_folder[int(rng.integers(len(by_folder)))]
+    return drawn_folder[int(rng.integers(len(drawn_folder)))]
 
 
 def cost_of(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:

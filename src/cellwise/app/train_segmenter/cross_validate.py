@@ -1,8 +1,9 @@
 """How good a training of this kind is on images it has not seen, whole groups held out.
 
-The training is repeated once per fold without that fold's groups, and the whole segmenter, first
-look included, is scored on them: F1 of nuclei pooled over the nuclei (Caicedo et al. 2019), and the
-share of true cells found at IoU 0.6, the rule of the HPA challenge. Intervals: groups drawn again.
+The training is repeated once per fold without that fold's groups, and the whole segmenter, its
+coarse pass included, is scored on them: F1 of nuclei pooled over the nuclei (Caicedo et al. 2019),
+and the share of true cells found at IoU 0.6, the rule of the HPA challenge. Intervals: groups
+drawn again.
 """
 
 from collections.abc import Callable, Sequence

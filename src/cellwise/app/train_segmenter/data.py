@@ -26,7 +26,7 @@ from cellwise.stages.segment.small_unet.planes import (
     typical_diameter,
 )
 from cellwise.stages.segment.watershed import body_planes, nucleus_index
-from cellwise.stages.segment.watershed.nuclei import first_look
+from cellwise.stages.segment.watershed.nuclei import coarse_diameter
 
 # Images are kept at the size where nuclei measure at most this many pixels.
 _LARGEST = 2 * WORK_DIAMETER
@@ -136,7 +136,7 @@ def prepare(one: Annotated) -> PreparedImage | None:
     except InputError as error:
         raise PreflightError(f"{one.source}: {error.reason} {error.remedy}") from error
     plane = one.field.pixels[index]
-    diameter = first_look(plane) if one.nuclei is None else typical_diameter(one.nuclei)
+    diameter = coarse_diameter(plane) if one.nuclei is None else typical_diameter(one.nuclei)
     if not diameter > 0:
         return None
     zoom = min(_LARGEST / diameter, 1.0)

@@ -128,7 +128,7 @@ def train_one(
 
     import torch  # isort: skip
 
-    shelves = make_shelves(annotated)
+    by_folder = images_by_folder(annotated)
     plan = make_plan(
         request.epochs,
         request.highest_rate,
@@ -136,7 +136,7 @@ def train_one(
         threads=request.threads,
         device=request.device,
     )
-    lesson = make_lesson(shelves, batch=request.batch, seed=request.seed)
+    lesson = make_lesson(by_folder, batch=request.batch, seed=request.seed)
     with torch.random.fork_rng():
         torch.manual_seed(request.seed)
         net = pixel_nets.build(request.net)
@@ -150,25 +150,25 @@ def train_one(
 
     folder = request.work / training_digest(request, annotated)
     weights = fit(net, lesson, plan, Place(folder, progress)).weights
-    facts = _facts(request, annotated, shelves, held_out)
+    facts = _facts(request, annotated, by_folder, held_out)
     write_network(out, weights, NetworkCard(out.stem, request.net, CHANNELS, facts))
     return facts
 
 
-def make_shelves(annotated: Sequence[Annotated]) -> list[list[PreparedImage]]:
+def images_by_folder(annotated: Sequence[Annotated]) -> list[list[PreparedImage]]:
     """Prepared images by the folder they came from.
 
     Raises:
         PreflightError: Nothing is left to train on.
     """
-    shelves: dict[str, list[PreparedImage]] = {}
+    by_folder: dict[str, list[PreparedImage]] = {}
     for one in annotated:
         image = prepare(one)
         if image is not None:
-            shelves.setdefault(one.source, []).append(image)
-    if not shelves:
+            by_folder.setdefault(one.source, []).append(image)
+    if not by_folder:
         raise PreflightError("No image has both something that shines and something annotated.")
-    return [shelves[source] for source in sorted(shelves)]
+    return [by_folder[source] for source in sorted(by_folder)]
 
 
 def model_card(name: str, facts: dict[str, Any]) -> str:
@@ -194,10 +194,10 @@ def model_card(name: str, facts: dict[str, Any]) -> str:
 def _facts(
     request: TrainRequest,
     annotated: Sequence[Annotated],
-    shelves: Sequence[Sequence[PreparedImage]],
+    by_folder: Sequence[Sequence[PreparedImage]],
     held_out: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
-    images = [image for shelf in shelves for image in shelf]
+    images = [image for drawn_folder in by_folder for image in drawn_folder]
     return {
         "command": shlex.join(request.command),
         "licence": request.licence,

@@ -79,7 +79,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All of a ladder: the table, the worlds chosen of it, each row's recipe in each world."""
+    """All of a benchmark: the table, the worlds chosen of it, each row's recipe in each world."""
 
     table: Table
     worlds: tuple[World, ...]
@@ -97,7 +97,7 @@ class Plan:
         return [draw.number] if draw.world.per == PER_SEED else list(range(self.seeds))
 
     def tasks(self) -> list[Task]:
-        """Every run, seed by seed, so that an unfinished ladder has seen every world."""
+        """Every run, seed by seed, so that an unfinished benchmark has seen every world."""
         found = [
             Task(draw, seed, merged)
             for world in self.worlds

@@ -1,4 +1,4 @@
-"""The whole result of a ladder: both tables, costs, what each row changes, and how it was made."""
+"""The result of a benchmark: both tables, costs, what each row changes, and how it was made."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

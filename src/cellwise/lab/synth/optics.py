@@ -1,4 +1,4 @@
-"""From light at the structures to counts of the camera: blur, haze, bleeding, dust, noise, bits.
+"""From light at the structures to counts of the camera: blur, scatter, bleeding, dust, noise, bits.
 
 Source: figures 7.6 of the specification; staining faults and blur as in SimuCell (Rajaram et al.
 2012); the camera is Poisson light plus Gaussian read-out (Janesick 2007, Photon transfer).

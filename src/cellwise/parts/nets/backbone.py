@@ -78,14 +78,14 @@ class _Backbone(nn.Module):
         self.model = model
 
     def forward(self, pixels: Tensor, asked: Asked = Asked.LOGITS) -> Output:
-        return self.answer(self.look(pixels), asked)
+        return self.answer(self.extract_features(pixels), asked)
 
     def answer(self, features: Tensor, asked: Asked = Asked.LOGITS) -> Output:
         """What the features say."""
         found: Output = self.head(features, asked)
         return found
 
-    def look(self, pixels: Tensor) -> Tensor:
+    def extract_features(self, pixels: Tensor) -> Tensor:
         """Features `[item, feature, y, x]`, whatever the family puts where."""
         features: Tensor = self.trunk.forward_features(pixels)
         width = self.trunk.num_features

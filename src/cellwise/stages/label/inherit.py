@@ -1,6 +1,6 @@
 """Each cell takes the labels of its field.
 
-Source: the plainest weak labelling, first lap of the HPA 2021 systems (AiRLab, Galixir, "Raman").
+Source: the plainest weak labelling, first round of the HPA 2021 systems (AiRLab, Galixir, "Raman").
 """
 
 from cellwise.contracts.labeller import INHERITED, Bags, CellLabels, Labeller

@@ -72,7 +72,7 @@ def examples(folder: Path, task: Task, out: Path, rows: Sequence[str]) -> Exampl
     Args:
         folder: The world.
         task: The run.
-        out: The ladder's folder.
+        out: The benchmark's folder.
         rows: The rows whose labels are shown beside the truth.
     """
     known = known_cells(folder, task, out).get(LABELLED)

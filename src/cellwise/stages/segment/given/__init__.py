@@ -69,7 +69,7 @@ def build(
 
     Returns:
         A function from a field to its masks. It raises `InputError` with code `mask_missing`,
-        `mask_size`, `mask_values`, or one of those of `store.given_masks`.
+        `mask_size`, `mask_values`, or one of those of `store.masks.imported`.
     """
     if load is None:
         raise BadOption("Segmenter 'given' needs the folder of your masks: --masks DIR.")

@@ -1,4 +1,4 @@
-"""From a network's probability maps to cells and nuclei, by the rules of the HPA challenge's hosts.
+"""From a network's probability maps to cells and nuclei, by the HPA-Cell-Segmentation rules.
 
 The nucleus network and the cell network each give background, border and interior. Seeds are
 interiors without border; nuclei are grown from seeds, cells from nuclei, first outside and then

@@ -31,7 +31,7 @@ _REGION = 0.4
 
 @dataclass(frozen=True, slots=True)
 class Foreground:
-    """What the first look at one channel showed, at the resolution it was given in.
+    """What the coarse pass over one channel showed, at the resolution it was given in.
 
     Args:
         level: Smoothed signal above the local background.

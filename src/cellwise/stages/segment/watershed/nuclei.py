@@ -40,12 +40,12 @@ from cellwise.stages.segment.watershed.regions import (
 from cellwise.stages.segment.watershed.tidying import (
     Slivers,
     drop_debris,
-    drop_haze,
+    drop_out_of_focus,
     outline,
     without_holes,
 )
 
-# A first look needs no more pixels than this along the longer side.
+# The coarse pass needs no more pixels than this along the longer side.
 _PILOT_SIDE = 1100
 # Nuclei are found at the resolution where they measure about this many pixels.
 _WORK_DIAMETER = 24.0
@@ -105,7 +105,7 @@ class Scale:
 
 def first_scale(plane: Plane) -> Scale | None:
     """The scale of an image; None where nothing stands out."""
-    diameter = first_look(plane)
+    diameter = coarse_diameter(plane)
     if diameter == 0:
         return None
     shrink = max(int(diameter / _WORK_DIAMETER), 1)
@@ -138,7 +138,7 @@ def find_nuclei(plane: Plane, *, split: float, debris: float, slivers: Slivers =
     labels = whole_pieces(smoothed(labels, round(_TAIL * inside)))
     labels = without_holes(labels, _HOLE * inside**2)
     labels = drop_debris(labels, found.level, debris, diameter=inside, slivers=slivers)
-    labels = drop_haze(labels, found.level)
+    labels = drop_out_of_focus(labels, found.level)
     if labels.max(initial=0) == 0:
         return none
     full = enlarged(labels, plane.shape)
@@ -169,7 +169,7 @@ def enlarged(labels: Labels, shape: tuple[int, ...]) -> Labels:
     return np.where(solid > 0.5, near, 0).astype(np.int32)
 
 
-def first_look(plane: Plane) -> float:
+def coarse_diameter(plane: Plane) -> float:
     """Typical nuclear diameter: from above, by measuring again at the scale just measured.
 
     The first measure is of clumps. At each scale the texture inside a nucleus is smoothed away and
