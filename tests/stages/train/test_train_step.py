@@ -349,6 +349,20 @@ def test_fields_are_learned_from_whole(run):
     assert (card.unit, card.crop["size"], card.training["items"]) == ("site", 32, 6)
 
 
+def test_fields_are_kept_for_other_steps_only_where_asked(run):
+    image = {"task": {"name": "image", "size": 32}, "labels": "", "epochs": 2, "batch": 3}
+    work(make_job(run, **image), silent)
+    plain = card_of(run).training["losses"]
+    assert not (run.temporary / "fields").exists()
+    work(make_job(run, key="k2", **image, cache="uint16"), silent)
+    np.testing.assert_allclose(card_of(run).training["losses"], plain, rtol=2e-3)
+    kept = sorted((run.temporary / "fields" / "32-uint16").iterdir())
+    assert len(kept) == 12
+    first = {path: path.stat().st_mtime_ns for path in kept}
+    work(make_job(run, name="again", key="k3", **image, cache="uint16"), silent)
+    assert {path: path.stat().st_mtime_ns for path in kept} == first
+
+
 def test_half_precision_trains_too(run):
     work(make_job(run, epochs=1, precision="bf16"), silent)
     assert read_model(run.model("model", 0))[1]["head.weight"].dtype == np.float32

@@ -94,6 +94,9 @@ class Options(StepOptions):
     """Name of an earlier train step whose weights (of the same fold) are the beginning."""
     embeddings: str = ""
     """Name of the embed step whose vectors the task `vectors` learns from."""
+    cache: Literal["", "uint8", "uint16"] = ""
+    """Tasks that learn whole fields decode each once. Empty keeps them for this step alone; `uint8`
+    or `uint16` keeps them, so coarsely, for all steps of this size, until `cellwise clean`."""
 
     @model_validator(mode="after")
     def _check(self) -> "Options":
@@ -159,7 +162,7 @@ SPEC = StepSpec(
         Read(MODELS, by=("start",)),
         Read(LABELLED_EMBEDDINGS, by=("embeddings",)),
     ),
-    late=("embeddings",),
+    late=("embeddings", "cache"),
     writes=(MODELS,),
     draws=True,
     device=True,
