@@ -101,7 +101,7 @@ def _check_folders(request: Request) -> None:
     if out == folder or folder in out.parents:
         raise PreflightError(
             f"The run folder {request.out} lies inside the image folder {request.folder}, where "
-            "its own pictures would be read as input. Choose an --out beside it."
+            "its own images would be read as input. Choose an --out beside it."
         )
     if request.out.exists() and not request.out.is_dir():
         raise PreflightError(f"{request.out} is a file, not a folder. Choose another --out.")
@@ -133,7 +133,7 @@ def _check_same_inputs(request: Request, earlier: dict[str, Any]) -> None:
     if len(known) and not any((request.folder / path.partition("#")[0]).exists() for path in known):
         raise PreflightError(
             f"{request.out} holds the results of {inputs.get('folder')}, and {request.folder} has "
-            "none of its pictures. Choose another --out."
+            "none of its images. Choose another --out."
         )
 
 

@@ -64,7 +64,7 @@ def read_labels(path: Path) -> npt.NDArray[Any]:
     """Read one label image.
 
     Raises:
-        FormatError: The file is torn or no two-dimensional picture of whole numbers.
+        FormatError: The file is torn or no two-dimensional image of whole numbers.
     """
     try:
         labels = tifffile.imread(path)
