@@ -114,6 +114,8 @@ class Content:
         option: The option; a dot leads into a part's own options.
         what: `file` or `folder`.
         recorded: Whether `run.json` lists it among the inputs.
+        beside: Endings of files that belong together: where the file has one of them, those of the
+            same name with the others count as well.
         apart: Whether its digest stands beside the options in a key (where its path counts too) and
             not in place of the path.
     """
@@ -121,6 +123,7 @@ class Content:
     option: str
     what: Literal["file", "folder"] = "file"
     recorded: bool = True
+    beside: tuple[str, ...] = ()
     apart: bool = False
 
 

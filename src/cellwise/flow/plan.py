@@ -12,13 +12,13 @@ from typing import Any
 from cellwise.domain.nouns import SITES
 from cellwise.domain.steps import Report
 from cellwise.errors import PreflightError
-from cellwise.flow.pipeline.inputs import content_path
-from cellwise.flow.pipeline.keys import file_digest, listing_digest
+from cellwise.flow.pipeline.inputs import content_path, earlier_digest, files_digest, held_digest
+from cellwise.flow.pipeline.keys import listing_digest
 from cellwise.flow.pipeline.record import changed_options
 from cellwise.flow.pipeline.state import Request, log_name
 from cellwise.flow.recipe.kinds import step_module
 from cellwise.flow.recipe.load import RawRecipe, RawStep, load_recipe, recipe_names
-from cellwise.flow.recipe.references import uses, writer
+from cellwise.flow.recipe.references import named_steps, uses, writer
 from cellwise.flow.recipe.resolve import Recipe, Step, resolve
 from cellwise.store.run.folder import RunFolder
 
@@ -158,10 +158,10 @@ def _changes(step: Step, earlier: Mapping[str, Any], request: Request) -> list[s
     for content in step.spec.contents:
         if content.what == "folder" or not content.recorded or content.apart:
             continue
-        held = (earlier.get("inputs") or {}).get(f"{content.option}_sha256")
         path = content_path(content, step)
+        held = held_digest(earlier, step, content)
         # A file that is gone since counts by what it held.
-        now = path and (file_digest(path) or held)
+        now = path and (files_digest(path, content) or earlier_digest(earlier, step, content))
         if before.get(content.option) and now:
             before.pop(content.option), after.pop(content.option)
             if now != held:
@@ -186,7 +186,7 @@ def _following(begun: list[Step], recipe: Recipe) -> list[Step]:
     for place, step in enumerate(recipe.steps):
         earlier = recipe.steps[:place]
         for read in (*step.spec.reads, *step.spec.finish_reads):
-            names = [str(step.options.get(option) or "") for option in read.by] or [""]
+            names = [name for _, name in named_steps(step, read)] if read.by else [""]
             sources = [writer(read.noun, earlier, name) for name in names]
             if uses(step, read) and any(s is not None and s.title in touched for s in sources):
                 touched.add(step.title)

@@ -53,7 +53,38 @@ def content_digest(content: Content, step: Step, *, state: State) -> str:
         return ""
     if content.what == "folder":
         return listing_digest(path)
-    return file_digest(path) or state.earlier_digest(content.option)
+    return files_digest(path, content) or earlier_digest(state.earlier, step, content)
+
+
+def files_digest(path: Path, content: Content) -> str:
+    """The digest of a file and of those that belong to it; empty where one of them is gone."""
+    others = [path.with_suffix(ending) for ending in content.beside if path.suffix != ending]
+    if path.suffix not in content.beside or not others:
+        return file_digest(path)
+    digests = [file_digest(other) for other in (path, *others)]
+    return combine(digests) if all(digests) else ""
+
+
+def earlier_digest(earlier: Mapping[str, Any], step: Step, content: Content) -> str:
+    """The digest of this very file as the run before recorded it; empty for none."""
+    known = _recorded(earlier, step, content)
+    return known["digest"] if known["path"] == str(content_path(content, step)) else ""
+
+
+def held_digest(earlier: Mapping[str, Any], step: Step, content: Content) -> str:
+    """The digest of the file that this option named in the run before; empty for none."""
+    return _recorded(earlier, step, content)["digest"]
+
+
+def _recorded(earlier: Mapping[str, Any], step: Step, content: Content) -> dict[str, str]:
+    inputs = earlier.get("inputs") or {}
+    files = inputs.get("files") or {}
+    # A run made before files were listed by step names its labels only.
+    known = files.get(f"{step.title}: {content.option}") or {
+        "path": inputs.get(content.option),
+        "digest": inputs.get(f"{content.option}_sha256"),
+    }
+    return {name: str(value or "") for name, value in known.items()}
 
 
 def table_key(step: Step, *, state: State) -> str:
@@ -122,10 +153,12 @@ def _keys_of_sites(
     if read.noun.counts == "fold_of_site":
         return {site: str(fold) for site, fold in state.folds().items()}, False
     keys: dict[str, str] = {}
+    first = True
     for source in _sources(step, read, state=state):
         # Of several the keys are joined: a site needs all of them.
         found = assumed.get(log_name(source)) or state.active_keys(source)
-        keys = {s: combine([keys[s], k]) for s, k in found.items() if s in keys} if keys else found
+        joined = {s: combine([keys[s], k]) for s, k in found.items() if s in keys}
+        keys, first = (found if first else joined), False
     return keys, not read.optional
 
 

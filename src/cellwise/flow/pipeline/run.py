@@ -166,7 +166,9 @@ def _without(step: Step, passed_over: set[tuple[str, str]]) -> tuple[Step, str]:
                 continue
             if not read.optional:
                 return step, name
-            step = replace(step, options={**step.options, option: ""})
+            value = step.options[option]
+            rest: Any = [n for n in value if n != name] if isinstance(value, list) else ""
+            step = replace(step, options={**step.options, option: rest})
     return step, ""
 
 

@@ -81,9 +81,13 @@ def _take_over(keys: dict[str, str], *, step: Step, state: State) -> None:
 
 def _finished(keys: dict[str, str], *, job: Job, step: Step, state: State) -> set[str]:
     """The sites whose result under the current key lies on disk, or which stay set aside."""
-    latest = state.log(log_name(step)).latest
-    current = {site: r for site, r in latest.items() if keys.get(site) == r.key}
-    good = {s: Finished(r.shard, r.counts) for s, r in current.items() if r.error is None}
+    log = state.log(log_name(step))
+    current = {site: r for site, r in log.latest.items() if keys.get(site) == r.key}
+    good = {
+        site: Finished(r.shard, r.counts, site not in log.unmerged)
+        for site, r in current.items()
+        if r.error is None
+    }
     aside = {site for site, r in current.items() if r.error is not None and not may_have_passed(r)}
     present = getattr(step_module(step.kind), "present", None)
     return aside | set(good if present is None else present(job, good))
@@ -185,7 +189,13 @@ def _merge(
         return {**record.counts, "set_aside": aside}, False
     log.void({TABLE: key})
     module = cast("SiteStep", step_module(step.kind))
-    finished = {record.site: Finished(record.shard, record.counts) for record in good}
+    finished = {
+        record.site: Finished(record.shard, record.counts, record.site not in log.unmerged)
+        for record in good
+    }
     counts = {**module.finish(job, finished), "set_aside": aside}
     log.append([Done(TABLE, key, counts)])
+    settle = getattr(module, "settle", None)
+    if settle is not None:
+        settle(job, {r.shard for r in log.latest.values() if r.key})
     return counts, True

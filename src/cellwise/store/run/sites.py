@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -68,8 +69,12 @@ def _values(metadata: Iterable[str]) -> dict[str, Callable[[Site, ChannelFile], 
     """Where the value of each column comes from, unless the headers tell it."""
     found = {name: _OWN.get(name, _unknown) for name in SITES.columns}
     for name in metadata:
-        found[f"{PREFIX}{name}"] = lambda site, entry, name=name: site.metadata.get(name)
+        found[f"{PREFIX}{name}"] = partial(_metadata, name)
     return found
+
+
+def _metadata(name: str, site: Site, entry: ChannelFile) -> str | None:
+    return site.metadata.get(name)
 
 
 def _unknown(site: Site, entry: ChannelFile) -> None:
