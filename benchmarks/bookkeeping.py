@@ -46,6 +46,7 @@ class Turn:
     turn: str
     wall_s: float
     cpu_s: float
+    workers_cpu_s: float
     coordinator_mb: float
     worker_mb: float
     together_mb: float
@@ -176,6 +177,7 @@ def measure_here(home: Path, workers: int, profile: str) -> dict[str, object]:
     return {
         "wall_s": round(wall, 2),
         "cpu_s": round(sum(after[:4]) - sum(before[:4]), 2),
+        "workers_cpu_s": round(sum(after[2:4]) - sum(before[2:4]), 2),
         "coordinator_mb": round(memory.coordinator),
         "worker_mb": round(memory.worker),
         "together_mb": round(memory.together),
@@ -239,14 +241,15 @@ def main() -> None:
     if asked.profile:
         Path(asked.profile).mkdir(parents=True, exist_ok=True)
     print(f"{platform.machine()}, {os.cpu_count()} processors, {asked.workers} workers")
-    print("| sites | turn | wall s | CPU s | coordinator MB | largest worker MB | all MB |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print("| sites | turn | wall s | CPU s | of it workers | coordinator MB | largest worker MB | all MB |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     lines = []
     for sites in asked.sites:
         for line in compare(sites, asked):
             lines.append(line)
             print(
                 f"| {sites:,} | {line.turn} | {line.wall_s:.1f} | {line.cpu_s:.1f} | "
+                f"{line.workers_cpu_s:.1f} | "
                 f"{line.coordinator_mb} | {line.worker_mb} | {line.together_mb} |",
                 flush=True,
             )
