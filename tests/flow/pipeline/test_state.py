@@ -34,7 +34,7 @@ def sites(tmp_path):
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_batches_carry_the_sites_that_are_asked_for_in_that_order(sites, tmp_path, size):
     request = Request(tmp_path, tmp_path, Recipe("r", "", ()))
-    state = State(request, Silent(), RunFolder(tmp_path), engine=None)  # type: ignore[arg-type]
+    state = State(request, Silent(), RunFolder(tmp_path), engine=None)
     wanted = ["s0", "s2", "s3", "s5", "s4"]
     batches = list(state.batches(wanted, size))
     assert [len(batch) for batch in batches][:-1] == [size] * (len(batches) - 1)

@@ -71,6 +71,11 @@ def test_what_another_writer_adds_is_seen_by_the_merge(shards, tmp_path):
 def test_a_merge_lists_the_folder_once_however_many_batches_there_are(shards, monkeypatch):
     keys = fill(shards, [[number] for number in range(30)])
     listed, plain = [], os.scandir
-    monkeypatch.setattr(os, "scandir", lambda folder: listed.append(folder) or plain(folder))
+
+    def scandir(folder):
+        listed.append(folder)
+        return plain(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
     assert pl.concat(shards.merge(keys, EMPTY)).height == 30
     assert len(listed) == 1
