@@ -1,4 +1,4 @@
-"""Scores of a field's cells: one look for all of them, beside each cell in a frame of its own.
+"""Scores of a field's cells: one pass for all of them, beside each cell in a frame of its own.
 
     OMP_NUM_THREADS=1 python benchmarks/shared_trunk.py [--models tiny resnet18] [--side 512]
                                                         [--cells 10 30] [--repeats 3] [--json FILE]
@@ -27,9 +27,9 @@ import torch
 from cellwise.contracts.scorer import SitePixels
 from cellwise.parts.nets import nets
 from cellwise.parts.normalise import Normalisation
+from cellwise.parts.panel import steady
+from cellwise.parts.predictor import LoadedModel
 from cellwise.stages.score import scorers
-from cellwise.stages.score._models import steady
-from cellwise.stages.score._predictor import LoadedModel
 
 CHANNELS, CLASSES = 4, 19
 PLAIN = Normalisation("standard", (0.5,) * CHANNELS, (0.25,) * CHANNELS)

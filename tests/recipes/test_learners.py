@@ -19,6 +19,7 @@ from cellwise.flow.recipe.load import load_recipe
 from cellwise.flow.recipe.resolve import resolve
 from cellwise.lab.simulate import simulate_world
 from cellwise.lab.simulate.request import SimulateRequest
+from cellwise.learning.labelled import macro_average_precision
 from cellwise.parts.augment import augmentations
 from cellwise.parts.losses import losses
 from cellwise.parts.nets import nets
@@ -26,7 +27,6 @@ from cellwise.parts.tasks import tasks
 from cellwise.stages.decide.adjust import adjusters
 from cellwise.stages.label import labellers
 from cellwise.stages.score import scorers
-from cellwise.stages.train._judge import macro_average_precision
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.tables import read_classes, read_table
 from cellwise.store.worlds.class_lists import class_list
@@ -175,7 +175,7 @@ def unpublished(net):
 
 
 def one_step(options):
-    """Augmentation, cost and gradient of a batch of noise: as the recipe says, on few pixels."""
+    """Augmentation, loss and gradient of a batch of noise: as the recipe says, on few pixels."""
     chosen = CHANNELS
     if options.channels != "all":
         chosen = tuple(c for c in CHANNELS if c.role in options.channels)
@@ -197,12 +197,12 @@ def one_step(options):
     fields = targets[::cells]
     truth = Truth(targets, torch.ones(count), fields, torch.ones(2, len(CLASSES)))
     loss = losses.build(options.loss)
-    if task.look is not None:
-        cost = task.look(net, pixels, truth, loss, 0.5)
+    if task.objective is not None:
+        batch_loss = task.objective(net, pixels, truth, loss, 0.5)
     else:
-        cost = task.cost(net(pixels).logits, truth, loss)
-    cost.backward()
+        batch_loss = task.batch_loss(net(pixels).logits, truth, loss)
+    batch_loss.backward()
     norms = [float(p.grad.norm()) for p in net.parameters() if p.grad is not None]
-    assert np.isfinite(cost.item())
+    assert np.isfinite(batch_loss.item())
     assert np.isfinite(norms).all()
     assert max(norms) > 0

@@ -1,4 +1,4 @@
-"""A finished run applied to pictures that it never saw."""
+"""A finished run applied to images that it never saw."""
 
 import numpy as np
 import polars as pl
@@ -52,7 +52,7 @@ def test_an_array_in_memory_is_enough(finished, predicted):
 
 @pytest.fixture(scope="module")
 def through_files(finished, tmp_path_factory):
-    """The table that the pipeline makes of an array saved as one picture with several channels."""
+    """The table that the pipeline makes of an array saved as one image with several channels."""
     home = tmp_path_factory.mktemp("files")
 
     def ask(pixels, channels):
@@ -92,7 +92,7 @@ def test_a_field_without_cells_is_a_table_without_rows(finished, through_files):
 def test_models_are_loaded_once_and_nothing_is_written(finished, monkeypatch):
     before = {p: p.stat().st_mtime_ns for p in finished.path.rglob("*") if p.is_file()}
     predictor = cellwise.Predictor(finished.path)
-    monkeypatch.setattr("cellwise.stages.score._models.read_model", None)
+    monkeypatch.setattr("cellwise.parts.panel.read_model", None)
     pixels = [np.stack(draw(seed, nuclear=seed == 2)) for seed in (1, 2)]
     found = [predictor(array, ["nucleus", "protein"]) for array in pixels]
     assert found[1]["Prob_Nuclear"].mean() > found[0]["Prob_Nuclear"].mean()

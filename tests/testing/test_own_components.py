@@ -1,6 +1,7 @@
 """Every component of ours keeps the contract of its kind, as strangers' components must."""
 
 import importlib
+from typing import Any
 
 import numpy as np
 from tests.stages.read.read_folders import put, put_channels, put_colours, put_table
@@ -17,7 +18,7 @@ from cellwise.store.network_weights import find_network, read_network
 GUID = "0F7A6B5C-1D2E-4F30-8A9B-0C1D2E3F4A5B"
 HPA = ("blue", "green", "red", "yellow")
 # Options for parts that need some, or that show another side of them.
-MORE = {
+MORE: dict[str, list[Any]] = {
     "loss": [
         {"name": "weighted_sum", "of": ["bce", "focal"]},
         {"name": "softmax", "none": False},
@@ -43,7 +44,7 @@ def specs(shelf, *, without=()):
     plain = [
         n for n in registry.part_names() if not any(o.required for o in registry.page(n).options)
     ]
-    return [*(name for name in plain if name not in without), *list(MORE.get(shelf, []))], registry
+    return [*(name for name in plain if name not in without), *MORE.get(shelf, [])], registry
 
 
 def each(shelf, check, **kinds):

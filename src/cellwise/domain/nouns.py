@@ -17,6 +17,9 @@ MASKS = Noun("masks", "masks", counts="sites", per_site=True)
 PIXELS = Noun("pixels", "pixels.parquet")
 CELLS = Noun("cells", "cells.parquet", counts="sites", per_site=True)
 LABELLED_CELLS = Noun("cells of labelled fields", counts="labelled_sites", of="cells")
+LABELLED_EMBEDDINGS = Noun(
+    "embeddings of labelled fields", counts="labelled_sites", of="embeddings"
+)
 EMBEDDINGS = Noun("embeddings", "embeddings/{name}", counts="sites", per_site=True)
 
 FOLDS = Noun("folds", "folds.parquet")

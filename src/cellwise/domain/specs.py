@@ -157,6 +157,8 @@ class StepSpec:
         command_words: Options that words of the command line set, such as `--labels`, with the
             further settings that they bring along.
         threads: The option that says how many processor threads a worker uses; empty for one.
+        late: Options that came after runs were made: where one is not set it stands neither among
+            a step's options nor, with what it reads, in its key.
         former: How its results were keyed before it worked site by site.
     """
 
@@ -177,4 +179,5 @@ class StepSpec:
     headline: tuple[str, ...] = ()
     command_words: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     threads: str = ""
+    late: tuple[str, ...] = ()
     former: Former | None = None

@@ -44,8 +44,13 @@ class Job:
         key: Digest of options, upstream results and `version`; a name for temporary work.
         seed: Root of all randomness of this step.
         device: `cpu` or `cuda`.
-        workers: Processes (or loader workers) the step may use.
+        workers: Processes the step may use.
         fitted: The run folder whose models and decisions are applied; None when they are made here.
+        devices: Processes, one for each device, that share a training; of no influence on which
+            batches are seen, and on the weights by rounding only, or by what a network normalises
+            over the batch.
+        loaders: Processes that read and augment ahead of a training; 0 for none. Of no influence
+            on results.
     """
 
     run: Path
@@ -57,6 +62,8 @@ class Job:
     device: str = "cpu"
     workers: int = 1
     fitted: Path | None = None
+    devices: int = 1
+    loaders: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,20 @@ SCORES = TableKind(
     },
     sort=("site_id", "cell_id"),
 )
+EMBEDDINGS = TableKind(
+    "embeddings",
+    {
+        "unit": "string",
+        "site_id": "string",
+        "cell_id": "int32",
+        "shard": "string",
+        "row": "int32",
+        "length": "int32",
+        "fold": "int32",
+        "model": "string",
+    },
+    sort=("site_id", "cell_id"),
+)
 LABELS = TableKind(
     "labels",
     {

@@ -18,10 +18,11 @@ from cellwise.flow.plan import (
 from cellwise.flow.recipe.kinds import kinds, spec_of
 from cellwise.flow.recipe.load import load_recipe
 from cellwise.flow.recipe.resolve import Recipe, parse_setting, resolve
-from cellwise.parts.devices import has_gpu
+from cellwise.parts.devices import count_gpus, has_gpu
 from cellwise.store.run.folder import RunFolder, read_json
 
 DEVICES = ("auto", "cpu", "cuda")
+_MOST_LOADERS = 8
 
 
 def make_request(
@@ -38,6 +39,7 @@ def make_request(
     device: str = "auto",
     workers: int = 0,
     engine: str = "local",
+    devices: int = 1,
     command: Sequence[str] = (),
 ) -> Request:
     """A request for `run`.
@@ -62,6 +64,8 @@ def make_request(
         understood = understand_folder(folder, given)
         chosen = resolve(load_recipe(recommended_recipe(understood.reading)[0]), given)
     device, keyed = _devices(device, earlier)
+    _check_devices(devices, device)
+    workers = workers or (os.cpu_count() or 1)
     request = Request(
         folder=folder,
         out=out,
@@ -69,8 +73,11 @@ def make_request(
         seed=int(earlier.get("seed", 0)) if seed is None else seed,
         device=device,
         keyed_device=keyed,
-        workers=workers or (os.cpu_count() or 1),
+        workers=workers,
         engine=engine,
+        devices=devices,
+        # A processor that trains has no time to spare for reading ahead.
+        loaders=0 if device == "cpu" else min(workers, _MOST_LOADERS),
         command=tuple(command),
     )
     return request if understood is None else understood.given_to(request)
@@ -162,6 +169,19 @@ def _devices(device: str, earlier: Mapping[str, Any]) -> tuple[str, str]:
         return "cpu", "cpu"
     picked = pick_device(device)
     return picked, before if device == "auto" and before else picked
+
+
+def _check_devices(devices: int, device: str) -> None:
+    """Refuse more devices than there are; processes on the processor may be any number.
+
+    Raises:
+        UsageError: Says how many there are.
+    """
+    if devices < 1:
+        raise UsageError(f"--devices is at least 1, not {devices}.")
+    there = devices if device == "cpu" or devices == 1 else count_gpus()
+    if devices > there:
+        raise UsageError(f"--devices {devices}: torch sees {there} GPUs here.")
 
 
 def pick_device(device: str) -> str:

@@ -6,3 +6,10 @@ def has_gpu() -> bool:
     import torch
 
     return torch.cuda.is_available()
+
+
+def count_gpus() -> int:
+    """How many GPUs torch sees."""
+    import torch
+
+    return torch.cuda.device_count()

@@ -1,7 +1,7 @@
 """Brightness of pixels brought to one scale, with statistics that travel with the model.
 
 Two ways: `standard` takes each channel as it is; `crop_mean` first divides each channel of each
-picture by its own mean, so that how strongly a stain is expressed or lit is not the answer, only
+image by its own mean, so that how strongly a stain is expressed or lit is not the answer, only
 where it lies. Both then shift and scale each channel by the training set's mean and deviation.
 
 Source: per-channel standardisation as usual; division by the cell's own mean as in plain
@@ -31,9 +31,10 @@ class Normalisation:
     std: tuple[float, ...]
 
     def standardise(self, pixels: Tensor) -> Tensor:
-        """Shift and scale `[item, channel, y, x]` that `relative` has treated."""
-        mean = pixels.new_tensor(self.mean)[:, None, None]
-        return (pixels - mean) / pixels.new_tensor(self.std)[:, None, None]
+        """Shift and scale `[item, channel, ...]` that `relative` has treated."""
+        shape = (-1, *(1 for _ in pixels.shape[2:]))
+        mean = pixels.new_tensor(self.mean).view(shape)
+        return (pixels - mean) / pixels.new_tensor(self.std).view(shape)
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """All of it: pixels in 0..1 become what the network sees."""
@@ -49,6 +50,8 @@ def relative(pixels: Tensor, mode: str) -> Tensor:
     check_mode(mode)
     if mode == "standard":
         return pixels
+    if pixels.ndim != 4:
+        raise BadOption(f"Normalisation {mode!r} is of pixels; vectors take 'standard'.")
     inside = (pixels != 0).any(1, keepdim=True)
     count = inside.sum((2, 3), keepdim=True).clamp_min(1)
     mean = pixels.sum((2, 3), keepdim=True) / count
@@ -56,10 +59,17 @@ def relative(pixels: Tensor, mode: str) -> Tensor:
 
 
 def fit(pixels: Tensor, mode: str) -> Normalisation:
-    """Statistics of a sample of the training set, pixels in 0..1 `[item, channel, y, x]`."""
+    """Statistics of a sample of the training set.
+
+    Pixels in 0..1 `[item, channel, y, x]`, or vectors `[item, feature]`, each feature a channel. Of
+    vectors one that hardly varies is not blown up: a deviation counts as a thousandth of the
+    largest one at least.
+    """
     # Sums over millions of pixels lose digits in single precision.
     values = relative(pixels, mode).transpose(0, 1).flatten(1).to(torch.float64)
-    deviation = values.std(1, correction=0).clamp_min(_LEAST_DEVIATION)
+    deviation = values.std(1, correction=0)
+    least = _LEAST_DEVIATION if pixels.ndim > 2 else _LEAST_DEVIATION * float(deviation.max())
+    deviation = deviation.clamp_min(least or 1.0)
     return Normalisation(mode, tuple(values.mean(1).tolist()), tuple(deviation.tolist()))
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from cellwise.domain.tables import PREDICTIONS
+from cellwise.domain.tables import EMBEDDINGS, PREDICTIONS
 from cellwise.stages.export import exporters
 from cellwise.stages.export.anndata import annotated
+from cellwise.store.run.embeddings import index_path, seal, write_vectors
 from cellwise.store.run.tables import read_table, write_table
 
 
@@ -107,3 +108,29 @@ def test_the_object_in_memory_is_the_one_in_the_file(run, tmp_path, anndata):
     assert held.uns["classes"].tolist() == back.uns["classes"].tolist()
     said, kept = (table.uns["spatialdata_attrs"]["region"] for table in (held, back))
     assert said.tolist() == kept.tolist()
+
+
+def test_embeddings_stand_beside_the_cells_that_have_them(run, tmp_path, anndata):
+    vectors = np.arange(6, dtype=np.float32).reshape(2, 3)
+    for name, unit, sites, cells in (
+        ("subcell", "cell", ["s1", "s3"], [4, 2]),
+        ("fields", "site", ["s1", "s3"], [None, None]),
+    ):
+        folder = run.embeddings(name)
+        frame = pl.DataFrame(
+            {
+                "unit": [unit] * 2,
+                "site_id": sites,
+                "cell_id": pl.Series(cells, dtype=pl.Int32),
+                "shard": [write_vectors(folder, "all", vectors, dtype="float16")] * 2,
+                "row": [0, 1],
+                "length": [3, 3],
+                "fold": pl.Series([None, None], dtype=pl.Int32),
+                "model": ["", ""],
+            }
+        )
+        write_table(index_path(folder), EMBEDDINGS, frame)
+        seal(folder, frame, "float16", {})
+    table = exported(run, tmp_path / "out.h5ad", anndata)
+    np.testing.assert_array_equal(table.obsm["X_subcell"], [[np.nan] * 3, *vectors])
+    assert "X_fields" not in table.obsm

@@ -89,7 +89,7 @@ def test_a_page_without_images_says_so_in_their_place(plate_run):
 
 def test_a_page_without_crops_says_so(plate_run):
     shutil.rmtree(plate_run.run / "crops")
-    assert "The single-cell pictures are no longer in the run folder." in plate_run.html()
+    assert "The single-cell images are no longer in the run folder." in plate_run.html()
 
 
 def test_a_folder_with_nothing_in_it_still_has_a_page(plate_run):
@@ -128,7 +128,7 @@ def test_no_more_sites_and_cells_are_shown_than_asked_for(plate_run):
     assert "2 of 108 cells" in page
 
 
-def test_a_page_too_large_to_send_is_made_with_fewer_pictures(plate_run, monkeypatch):
+def test_a_page_too_large_to_send_is_made_with_fewer_images(plate_run, monkeypatch):
     import cellwise.stages.report.step as step
 
     whole = len(plate_run.html().encode())
@@ -164,7 +164,12 @@ def test_a_page_that_is_made_smaller_gathers_once(plate_run, monkeypatch):
 
     calls = []
     gather = step.gather
-    monkeypatch.setattr(step, "gather", lambda *words: (calls.append(words), gather(*words))[1])
+
+    def counted(*words):
+        calls.append(words)
+        return gather(*words)
+
+    monkeypatch.setattr(step, "gather", counted)
     whole = len(plate_run.html().encode())
     monkeypatch.setattr(step, "LARGEST", int(whole * 0.9))
     smaller = len(plate_run.html().encode())

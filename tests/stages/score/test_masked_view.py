@@ -8,8 +8,8 @@ from cellwise.contracts.network import Asked, Output
 from cellwise.contracts.scorer import SitePixels
 from cellwise.errors import BadOption
 from cellwise.parts.normalise import Normalisation
+from cellwise.parts.predictor import LoadedModel
 from cellwise.stages.score import scorers
-from cellwise.stages.score._predictor import LoadedModel
 from cellwise.stages.score.masked_view import masks_at
 
 

@@ -120,7 +120,7 @@ def test_batches_do_not_show_and_rows_of_before_are_taken_over(run):
 
 def test_models_are_loaded_once_in_a_process(run, monkeypatch):
     score(run)
-    monkeypatch.setattr("cellwise.stages.score._models.load_panel", None)
+    monkeypatch.setattr("cellwise.parts.panel.load_panel", None)
     assert len(score(run)) == 60
 
 

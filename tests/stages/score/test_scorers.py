@@ -12,8 +12,8 @@ from cellwise.contracts.network import Asked, Output
 from cellwise.contracts.scorer import SitePixels
 from cellwise.errors import BadOption
 from cellwise.parts.normalise import Normalisation
+from cellwise.parts.predictor import LoadedModel, combine
 from cellwise.stages.score import scorers
-from cellwise.stages.score._predictor import LoadedModel, combine
 
 PLAIN = Normalisation("standard", (0.0,), (1.0,))
 

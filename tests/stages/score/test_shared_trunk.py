@@ -1,4 +1,4 @@
-"""The shared trunk: coverage by a slow count, one look for all cells, and closer looks."""
+"""Mask-pooled features: coverage by a slow count, one pass for all cells, closer passes."""
 
 import numpy as np
 import pytest
@@ -12,9 +12,9 @@ from cellwise.contracts.scorer import SitePixels
 from cellwise.errors import BadOption
 from cellwise.parts.nets import nets
 from cellwise.parts.normalise import Normalisation
+from cellwise.parts.places import coverage, places_of
+from cellwise.parts.predictor import LoadedModel
 from cellwise.stages.score import scorers
-from cellwise.stages.score._predictor import LoadedModel
-from cellwise.stages.score.shared_trunk import coverage, places_of
 
 PLAIN = Normalisation("standard", (0.0, 0.0), (1.0, 1.0))
 

@@ -9,6 +9,7 @@ from cellwise.app.cli.run import command_words
 from cellwise.app.cli.terminal.ending import print_ending
 from cellwise.app.cli.terminal.options import (
     Device,
+    Engine,
     Folder,
     Layout,
     Masks,
@@ -35,6 +36,7 @@ def predict(
     pattern: Pattern = "",
     workers: Workers = 0,
     device: Device = "auto",
+    engine: Engine = "local",
     labels: Annotated[
         Path | None, typer.Option("--labels", help="CSV with metadata, or labels to compare with.")
     ] = None,
@@ -57,6 +59,7 @@ def predict(
         pattern=pattern,
         device=device,
         workers=workers,
+        engine=engine,
         command=command_words(),
     )
     outcome = run_pipeline(request, make_listener())

@@ -9,13 +9,15 @@ import typer
 from cellwise.app.cli.terminal.ending import print_ending
 from cellwise.app.cli.terminal.options import (
     Device,
+    Devices,
+    Engine,
     Folder,
     Labels,
     Layout,
     Masks,
     Out,
     Pattern,
-    Seed,
+    RunSeed,
     Settings,
     Workers,
 )
@@ -37,7 +39,9 @@ def run(
     pattern: Pattern = "",
     workers: Workers = 0,
     device: Device = "auto",
-    seed: Seed = 0,
+    devices: Devices = 1,
+    engine: Engine = "local",
+    seed: RunSeed = None,
 ) -> None:
     """All steps of a recipe on a folder."""
     from cellwise.app.cli.terminal.screen import make_listener
@@ -56,6 +60,8 @@ def run(
         seed=seed,
         device=device,
         workers=workers,
+        devices=devices,
+        engine=engine,
         command=command_words(),
     )
     outcome = run_pipeline(request, make_listener())

@@ -35,6 +35,8 @@ class Request:
         keyed_device: The device that keys name, where the run began on another; else empty.
         workers: Processes for per-site steps.
         engine: The engine that works on them, a part of `flow.engines`.
+        devices: Devices that share a training.
+        loaders: Processes that read and augment ahead of a training on a GPU.
         fitted: A finished run whose models and decisions are applied instead of training.
         command: The words that started the run, for the record.
         listing: Digest of the image folder where planning made it already; else empty.
@@ -49,6 +51,8 @@ class Request:
     keyed_device: str = ""
     workers: int = 1
     engine: str = "local"
+    devices: int = 1
+    loaders: int = 0
     fitted: Path | None = None
     command: tuple[str, ...] = ()
     listing: str = ""
@@ -65,6 +69,8 @@ class Request:
             seed=self.seed,
             device=self.device,
             workers=self.workers,
+            devices=self.devices,
+            loaders=self.loaders,
             fitted=self.fitted,
         )
 
@@ -82,6 +88,8 @@ class State:
     logs: dict[str, DoneLog] = field(default_factory=dict)
     site_keys: dict[str, dict[str, str]] = field(default_factory=dict)
     facts: list[dict[str, Any]] = field(default_factory=list)
+    # Of steps that were done together with the one before: how many sites, and why.
+    together: dict[str, tuple[int, str]] = field(default_factory=dict)
     _kept: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 
     def log(self, name: str) -> DoneLog:

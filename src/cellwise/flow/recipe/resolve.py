@@ -174,7 +174,7 @@ def _complete(step: RawStep, origins: dict[str, str]) -> Step:
         }
         rest = {k: v for k, v in given.items() if k in own}
     _check_own(what, spec, rest)
-    options = {**defaults, **given}
+    options = {k: v for k, v in {**defaults, **given}.items() if v or k not in spec.late}
     for shelf, package in spec.shelves.items():
         if shelf != "*":
             _check_shelf(what, shelf, package, options.get(shelf))

@@ -1,4 +1,4 @@
-"""Runs the tasks of a ladder, several side by side, each in a process of its own.
+"""Runs the tasks of a benchmark, several side by side, each in a process of its own.
 
 A process that dies, or is killed with its parent, leaves a run folder that the same command takes
 up again: the pipeline's files appear whole or not at all.
@@ -24,7 +24,7 @@ _TRAIN = "train "
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What all tasks share: the ladder's folder, the device, and the words that started it."""
+    """What all tasks share: the benchmark's folder, the device, and the words that started it."""
 
     out: Path
     device: str
@@ -122,7 +122,7 @@ def run_task(task: Task, setting: Setting, tell: Tell) -> None:
 def _warm_up(task: Task) -> None:
     """Load the libraries of a training, so that the first one does not pay for them."""
     if any(step.kind == "train" for step in task.merged.recipe.steps):
-        importlib.import_module("cellwise.stages.train._fit")
+        importlib.import_module("cellwise.learning.fit")
 
 
 def costs_path(task: Task, out: Path) -> Path:

@@ -1,5 +1,8 @@
 """Rectified Adam whose weights are pulled back, every few steps, to a slow average of themselves.
 
+timm's Lookahead is not used: its slow average begins with the first pull and not with the first
+weights, as the paper's and ours does.
+
 Source: Liu et al. 2020 (arXiv 1908.03265); Zhang et al. 2019 (arXiv 1907.08610).
 """
 
@@ -43,12 +46,12 @@ class _Lookahead(torch.optim.RAdam):
         weights = [weight for group in self.param_groups for weight in group["params"]]
         # Before its first step a weight has no state, and none may be put there.
         beginnings = {w: w.detach().clone() for w in weights if not self.state.get(w)}
-        cost = super().step(closure)
+        loss = super().step(closure)
         for weight in weights:
             if weight in beginnings and self.state.get(weight):
                 self.state[weight]["slow"] = beginnings[weight]
             self._pull_back(weight)
-        return cost
+        return loss
 
     def _pull_back(self, weight: torch.Tensor) -> None:
         state = self.state.get(weight, {})

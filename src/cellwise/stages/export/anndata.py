@@ -17,6 +17,7 @@ from cellwise.domain.tables import PREDICTIONS
 from cellwise.errors import PreflightError
 from cellwise.stages.export._predictions import PREFIX, class_names, prediction_columns
 from cellwise.store.atomic import writing
+from cellwise.store.run.embeddings import Embeddings, embedding_names
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.tables import read_classes, read_table
 
@@ -32,7 +33,8 @@ def build() -> Callable[[RunFolder, Path], None]:
     The file holds: `obs_names` `{site_id}_{cell_id}`; `obs` with `Metadata_*`, `region` (the label
     image `<site_id>_cells`), `instance_id` (the value in it) and the predictions; `X` the plain
     measurements, NaN where null; `obsm["probabilities"]` in the order of `uns["classes"]`;
-    `obsm["spatial"]` as x, y in pixels of the site; `obsm["weak_labels"]` as truth per class.
+    `obsm["spatial"]` as x, y in pixels of the site; `obsm["weak_labels"]` as truth per class;
+    `obsm["X_<step>"]` the embeddings of each embed step, NaN for cells without.
     """
 
     def write(run: RunFolder, path: Path) -> None:
@@ -52,7 +54,18 @@ def annotated(run: RunFolder) -> "anndata.AnnData":
     columns = prediction_columns(run)
     classes = read_classes(run.predictions, PREDICTIONS) or tuple(class_names(columns))
     frame = read_table(run.predictions, PREDICTIONS)
-    return _to_anndata(frame, classes, _probabilities(run, frame, classes))
+    table = _to_anndata(frame, classes, _probabilities(run, frame, classes))
+    cells = frame.filter(pl.col("unit") == "cell")
+    for name in embedding_names(run):
+        table.obsm[f"X_{name}"] = _vectors(Embeddings(run.embeddings(name)), cells)
+    return table
+
+
+def _vectors(kept: Embeddings, cells: pl.DataFrame) -> npt.NDArray[np.float32]:
+    places = kept.places(cells)
+    result = np.full((len(places), kept.length), np.nan, np.float32)
+    result[places >= 0] = kept.read(places[places >= 0])
+    return result
 
 
 def _probabilities(

@@ -11,10 +11,10 @@ from cellwise.contracts.scorer import Scorer
 from cellwise.domain.records import Field, Masks
 from cellwise.domain.tables import SCORES
 from cellwise.errors import PreflightError
+from cellwise.parts.panel import Panel, load_panel, steady
 from cellwise.parts.precision import resolve
+from cellwise.parts.site_pixels import of_crops, of_field
 from cellwise.stages.score import scorers
-from cellwise.stages.score._models import Panel, load_panel, steady
-from cellwise.stages.score._pixels import of_crops, of_field
 from cellwise.stages.score.spec import Options
 from cellwise.stages.score.step import score_site
 from cellwise.store.run.folder import RunFolder

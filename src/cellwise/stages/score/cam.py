@@ -18,9 +18,9 @@ from torch.nn.functional import silu
 from cellwise.contracts.network import Asked
 from cellwise.contracts.scorer import Predictor, Scorer, SitePixels, Views
 from cellwise.errors import BadOption
+from cellwise.parts.predictor import views_of
 from cellwise.parts.resize import resize
 from cellwise.parts.views import turn, turn_back
-from cellwise.stages.score._predictor import views_of
 
 NEEDS = ("fields",)
 

@@ -7,8 +7,8 @@ draws views by chance, here all eight are taken, so that a score never depends o
 import torch
 
 from cellwise.contracts.scorer import Predictor, Scorer, SitePixels, Views
+from cellwise.parts.predictor import views_of
 from cellwise.parts.views import turn
-from cellwise.stages.score._predictor import views_of
 
 NEEDS = ("crops",)
 
@@ -19,7 +19,7 @@ def build(views: str = "none", batch: int = 256) -> Scorer:
     Args:
         views: `none` scores each crop as it is, `flips` also mirrored (4 in all), `dihedral` also
             turned (8).
-        batch: Pictures at a time; of no influence on the result beyond rounding.
+        batch: Images at a time; of no influence on the result beyond rounding.
     """
     chosen = views_of(views, batch)
 

@@ -8,8 +8,8 @@ Source: the image-level networks beside the cell networks of the HPA 2021 system
 import torch
 
 from cellwise.contracts.scorer import Predictor, Scorer, SitePixels, Views
+from cellwise.parts.predictor import views_of
 from cellwise.parts.views import turn
-from cellwise.stages.score._predictor import views_of
 
 NEEDS = ("fields",)
 

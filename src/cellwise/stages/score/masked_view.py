@@ -11,9 +11,9 @@ from torch.nn.functional import interpolate
 
 from cellwise.contracts.scorer import Predictor, Scorer, SitePixels, Views
 from cellwise.errors import BadOption
+from cellwise.parts.predictor import views_of
 from cellwise.parts.resize import resize
 from cellwise.parts.views import turn
-from cellwise.stages.score._predictor import views_of
 
 NEEDS = ("fields",)
 

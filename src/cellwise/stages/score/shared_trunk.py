@@ -1,25 +1,22 @@
-"""One look at the field for all its cells, and a closer one at those that stay in doubt.
+"""One pass over the field for all its cells (mask-pooled features), then those in doubt alone.
 
 The backbone sees the field once; the head then answers for each cell from the places of the map
-that lie under its mask, as if these were a picture of their own. Cells whose least sure class is
+that lie under its mask, as if these were an image of their own. Cells whose least sure class is
 nearest to one half may then be shown alone (`masked_view`), as many as allowed.
 
 Source: pooling of one map under many regions as in Fast R-CNN (Girshick 2015, arXiv 1504.08083);
-first the cheap look and then the costly one as in cascades (Viola and Jones 2001).
+first the cheap pass and then the costly one as in cascades (Viola and Jones 2001).
 """
 
 import torch
-from torch import Tensor
 
 from cellwise.contracts.scorer import Predictor, Scorer, SitePixels, Views
 from cellwise.errors import BadOption
+from cellwise.parts.places import coverage, places_of
 from cellwise.parts.resize import resize
 from cellwise.stages.score import masked_view
 
 NEEDS = ("fields",)
-
-# A place belongs to the cell that covers at least this share of it.
-_COVERED = 0.5
 
 
 def build(zoom: float = 1.0, doubtful: float = 0.0, place: str = "own", batch: int = 16) -> Scorer:
@@ -28,7 +25,7 @@ def build(zoom: float = 1.0, doubtful: float = 0.0, place: str = "own", batch: i
     Args:
         zoom: Size at which the field is seen, as a multiple of the size the network was trained
             at: a finer map tells neighbours apart better and costs its square.
-        doubtful: Share of a field's cells, in 0..1, that get a closer look.
+        doubtful: Share of a field's cells, in 0..1, that get a closer pass.
         place: Where such a cell is shown; see `masked_view`.
         batch: Such cells at a time.
     """
@@ -38,7 +35,7 @@ def build(zoom: float = 1.0, doubtful: float = 0.0, place: str = "own", batch: i
 
     def shared_trunk(predictor: Predictor, pixels: SitePixels) -> Views:
         height, width = (max(round(side * zoom), 1) for side in pixels.field.shape[1:])
-        features = predictor.look(resize(pixels.field[None], height, width))[0]
+        features = predictor.extract_features(resize(pixels.field[None], height, width))[0]
         covered = coverage(pixels.masks, pixels.numbers, features.shape[1], features.shape[2])
         flat = features.flatten(1)
         logits = torch.cat(
@@ -52,32 +49,3 @@ def build(zoom: float = 1.0, doubtful: float = 0.0, place: str = "own", batch: i
         return logits[None]
 
     return Scorer("site", shared_trunk)
-
-
-def coverage(masks: Tensor, numbers: Tensor, height: int, width: int) -> Tensor:
-    """How much of each place of a map each cell covers, `[cell, height * width]` in 0..1.
-
-    Args:
-        masks: Cell numbers `[y, x]`, finer than the map.
-        numbers: Those wanted, rising.
-        height: Places down.
-        width: Places across.
-    """
-    down = torch.arange(masks.shape[0]) * height // masks.shape[0]
-    across = torch.arange(masks.shape[1]) * width // masks.shape[1]
-    place = down[:, None] * width + across[None, :]
-    known = torch.searchsorted(numbers, masks).clamp_max(len(numbers) - 1)
-    hit = (numbers[known] == masks) & (masks > 0)
-    count = height * width
-    together = torch.bincount(known[hit] * count + place[hit], minlength=len(numbers) * count)
-    pixels = torch.bincount(place.flatten(), minlength=count).clamp_min(1)
-    return together.view(len(numbers), count) / pixels
-
-
-def places_of(covered: Tensor) -> list[Tensor]:
-    """The places that each cell answers from: those it mostly covers, or the one it covers most."""
-    chosen = []
-    for own in covered:
-        mostly = (own >= _COVERED).nonzero()[:, 0]
-        chosen.append(mostly if len(mostly) else own.argmax()[None])
-    return chosen

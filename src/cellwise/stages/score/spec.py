@@ -5,14 +5,22 @@ from typing import Any
 
 from pydantic import model_validator
 
-from cellwise.domain.nouns import CELLS, FIELD_LABELS, FOLD_OF_SITE, FOLDS, MODELS, SCORES
+from cellwise.domain.nouns import (
+    CELLS,
+    EMBEDDINGS,
+    FIELD_LABELS,
+    FOLD_OF_SITE,
+    FOLDS,
+    MODELS,
+    SCORES,
+)
 from cellwise.domain.precisions import check_precision
 from cellwise.domain.specs import Former, Read, StepOptions, StepSpec
 from cellwise.errors import BadOption
 from cellwise.registry import Registry, split_spec
 
 _SHELVES = {"by": "cellwise.stages.score"}
-_SEEN = {"crops": "crops of cells", "fields": "whole fields"}
+_SEEN = {"crops": "crops of cells", "fields": "whole fields", "vectors": "embeddings"}
 
 
 class Options(StepOptions):
@@ -30,6 +38,8 @@ class Options(StepOptions):
     maps: int = 0
     """Labelled fields whose class maps are kept for the report, where the scorer has any (`cam`);
     each class has its turn."""
+    embeddings: str = ""
+    """Name of the embed step whose vectors the scorer `vector_net` looks at."""
 
     @model_validator(mode="after")
     def _check(self) -> "Options":
@@ -67,7 +77,13 @@ SPEC = StepSpec(
     version=1,
     grain="site",
     options=Options,
-    reads=(Read(CELLS), Read(MODELS, by=("model",)), Read(FOLD_OF_SITE, optional=True)),
+    reads=(
+        Read(CELLS),
+        Read(MODELS, by=("model",)),
+        Read(FOLD_OF_SITE, optional=True),
+        Read(EMBEDDINGS, by=("embeddings",)),
+    ),
+    late=("embeddings",),
     finish_reads=(Read(FIELD_LABELS, when="maps"),),
     writes=(SCORES,),
     draws=True,

@@ -23,6 +23,7 @@ from cellwise.domain.tables import CELLS, FOLDS, SCORES
 from cellwise.errors import BadOption, InputError
 from cellwise.stages.score import scorers
 from cellwise.stages.score.spec import Options
+from cellwise.store.run.embeddings import Embeddings, index_path
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.models import CARD_FILE, check_classes, verify_model
 from cellwise.store.run.scores import as_stored
@@ -31,9 +32,9 @@ from cellwise.store.run.tables import empty_frame, rows_of_sites
 
 if TYPE_CHECKING:
     from cellwise.contracts.scorer import Scorer
+    from cellwise.parts.panel import Panel
+    from cellwise.parts.site_pixels import ForModel, PixelLoader
     from cellwise.stages.score._memory import FieldScores
-    from cellwise.stages.score._models import Panel
-    from cellwise.stages.score._pixels import ForModel, Look
 
 _KEY = ["site_id", "cell_id"]
 
@@ -66,16 +67,16 @@ def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
         BadOption: The scorer needs models of another unit.
         FormatError: A model is damaged, or the model of a fold is missing.
     """
-    from cellwise.stages.score._models import steady
+    from cellwise.parts.panel import steady
 
     run, opened = RunFolder(job.run), _opened(job)
     ids = [site.id for site in sites]
-    cells = rows_of_sites(run.cells, CELLS, ids).sort(_KEY)
+    cells = _scored(job, opened, rows_of_sites(run.cells, CELLS, ids).sort(_KEY))
     folds = _folds(job, ids)
     places = _places(cells)
     records, frames = [], [_empty(opened.panel)]
     with steady(Options.of(job.options).threads):
-        look = _look(job, sites, cells, opened)
+        load = _loader(job, sites, cells, opened)
         for site in sites:
             rows = places.get(site.id)
             if rows is None:
@@ -85,7 +86,7 @@ def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
             try:
                 frames.append(
                     score_site(site.id, numbers, fold=folds.get(site.id), panel=opened.panel,
-                               scorer=opened.scorer, pixels_for=look(site.id, rows))
+                               scorer=opened.scorer, pixels_for=load(site.id, rows))
                 )  # fmt: skip
             except InputError as error:
                 records.append(SiteRecord(site.id, error=error))
@@ -112,8 +113,8 @@ def present(job: Job, finished: Mapping[str, Finished]) -> list[str]:
 
 def finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
     """Merge the scores of all sites, keep class maps where asked; returns counts."""
+    from cellwise.parts.panel import steady
     from cellwise.stages.score._maps import keep_maps
-    from cellwise.stages.score._models import steady
 
     options, run, opened = Options.of(job.options), RunFolder(job.run), _opened(job)
     shards, panel = _shards(job), opened.panel
@@ -154,8 +155,8 @@ def _opened(job: Job) -> _Opened:
 
 @lru_cache(maxsize=1)
 def _open(home: Path, written: str, device: str, _stamps: tuple[Any, ...]) -> _Opened:
+    from cellwise.parts.panel import load_panel
     from cellwise.parts.precision import resolve
-    from cellwise.stages.score._models import load_panel
 
     options = Options.model_validate_json(written)
     precision = resolve(options.precision, device)
@@ -167,18 +168,47 @@ def _open(home: Path, written: str, device: str, _stamps: tuple[Any, ...]) -> _O
             f"score: this scorer needs a model of {need[scorer.unit]}; {options.model!r} was "
             f"trained on {need[panel.card.unit]}."
         )
+    learned = "vectors" if "length" in panel.card.crop else "pixels"
+    if scorer.items != learned or (learned == "vectors" and not options.embeddings):
+        raise BadOption(
+            f"score: {options.model!r} was trained on {learned}, this scorer shows {scorer.items}. "
+            "Models of the task vectors take 'by: vector_net' with 'embeddings: <embed step>'."
+        )
     if options.maps and scorer.class_map is None:
         raise BadOption("score: maps are kept by the scorer cam only; leave maps at 0.")
     return _Opened(panel, scorer)
 
 
-def _look(job: Job, sites: Sequence[Site], cells: pl.DataFrame, opened: _Opened) -> "Look":
-    from cellwise.stages.score._pixels import look_at_crops, look_at_fields
+def _embeddings(job: Job) -> Embeddings:
+    """The vectors that are looked at, mapped once in each process."""
+    folder = RunFolder(job.run).embeddings(Options.of(job.options).embeddings)
+    facts = index_path(folder).stat() if index_path(folder).is_file() else None
+    return _mapped(folder, None if facts is None else (facts.st_ino, facts.st_mtime_ns))
+
+
+@lru_cache(maxsize=1)
+def _mapped(folder: Path, _stamp: tuple[int, ...] | None) -> Embeddings:
+    return Embeddings(folder)
+
+
+def _scored(job: Job, opened: _Opened, cells: pl.DataFrame) -> pl.DataFrame:
+    """The cells that can be scored: of vectors those that have one."""
+    if opened.scorer.items != "vectors":
+        return cells
+    kept = _embeddings(job)
+    kept.check_cells(cells)
+    return cells.filter(pl.Series(kept.places(cells) >= 0, dtype=pl.Boolean))
+
+
+def _loader(job: Job, sites: Sequence[Site], cells: pl.DataFrame, opened: _Opened) -> "PixelLoader":
+    from cellwise.parts.site_pixels import crop_loader, field_loader, vector_loader
 
     card = opened.panel.card
+    if opened.scorer.items == "vectors":
+        return vector_loader(_embeddings(job), cells, card)
     if opened.scorer.unit == "cell":
-        return look_at_crops(RunFolder(job.run), cells, card)
-    return look_at_fields(job, sites, cells, card)
+        return crop_loader(RunFolder(job.run), cells, card)
+    return field_loader(job, sites, cells, card)
 
 
 def _shards(job: Job) -> Shards:
@@ -200,7 +230,7 @@ def score_site(
     pixels_for: "ForModel",
 ) -> pl.DataFrame:
     """Rows of the score table for the cells `numbers` of one site; nothing is read or written."""
-    from cellwise.stages.score._predictor import combine
+    from cellwise.parts.predictor import combine
 
     chosen = panel.choose(fold)
     views = [scorer.score(model.predictor, pixels_for(model)) for model in chosen.models]

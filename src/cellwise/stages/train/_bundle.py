@@ -9,7 +9,8 @@ from torch import nn
 
 from cellwise.domain.steps import Job
 from cellwise.errors import BadOption, FormatError
-from cellwise.stages.train._material import Material, Plan, Trained
+from cellwise.learning.material import Material, Method
+from cellwise.learning.plan import Plan, Trained
 from cellwise.stages.train._sources import Collection
 from cellwise.store.run.models import CARD_FILE, ModelCard, check_classes, read_model
 
@@ -21,6 +22,7 @@ def make_card(
     found: Collection,
     fold: int | None,
     plan: Plan,
+    method: Method,
     material: Material,
     trained: Trained,
 ) -> ModelCard:
@@ -42,14 +44,14 @@ def make_card(
         negative=found.classes.negative,
         channels=found.channels,
         normalisation={
-            "mode": plan.normalisation.mode,
-            "mean": list(plan.normalisation.mean),
-            "std": list(plan.normalisation.std),
+            "mode": method.normalisation.mode,
+            "mean": list(method.normalisation.mean),
+            "std": list(method.normalisation.std),
         },
         net=options.net,
         task=options.task,
-        unit=plan.task.unit,
-        crop={"size": found.size},
+        unit=method.task.unit,
+        crop={"length": found.length} if found.length else {"size": found.size},
         step=job.name,
         fold=fold,
         seed=job.seed,

@@ -1,5 +1,6 @@
 """Options become a plan: parts built, statistics taken from the training part, groups set aside."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -7,10 +8,13 @@ import numpy.typing as npt
 import torch
 
 from cellwise.contracts.augmentation import Change, ForPanel, Panel, bound
-from cellwise.contracts.batch import When
 from cellwise.contracts.task import Task
 from cellwise.domain.steps import Job
 from cellwise.errors import BadOption
+from cellwise.learning.lesson import Lesson
+from cellwise.learning.material import Material, Method, class_weights_of
+from cellwise.learning.plan import Plan
+from cellwise.learning.seeds import derived_seed
 from cellwise.parts.augment import augmentations
 from cellwise.parts.losses import losses
 from cellwise.parts.normalise import fit as fit_normalisation
@@ -18,35 +22,38 @@ from cellwise.parts.optimisers import optimisers
 from cellwise.parts.precision import resolve
 from cellwise.parts.schedules import schedules
 from cellwise.parts.tasks import tasks
-from cellwise.stages.train._material import Material, Plan, balance_of
-from cellwise.stages.train._schedule import derived_seed
 
 if TYPE_CHECKING:
     from cellwise.stages.train._sources import Collection
 
 _ALL = 10**6
+# Vectors are small: statistics are taken from so many.
+_VECTORS = 65_536
 
 
 def make_plan(
     job: Job, options: Any, *, material: Material, panel: Panel, fold: int | None, sample: int
-) -> Plan:
-    """The plan of one training; brightness statistics from at most `sample` of its items.
+) -> tuple[Plan, Method]:
+    """Plan and method of one training; brightness statistics from at most `sample` of its items.
 
     Raises:
         BadOption: An augmentation that does not fit the channels, the classes or the task.
     """
     task = tasks.build(options.task)
     count = len(material.pool)
-    places = np.unique(np.linspace(0, count - 1, min(sample, count)).astype(np.int64))
+    some = min(_VECTORS if task.items == "vectors" else sample, count)
+    places = np.unique(np.linspace(0, count - 1, some).astype(np.int64))
     normalisation = fit_normalisation(torch.from_numpy(material.read(places)), options.normalise)
-    return Plan(
+    method = Method(
         task=task,
         loss=losses.build(options.loss),
-        augment=tuple(_change(spec, panel, task) for spec in options.augment),
+        augment=_changes(options.augment, panel, task),
         normalisation=normalisation,
-        balance=balance_of(material, options.balance),
-        epochs=options.epochs,
+        class_weights=class_weights_of(material, options.balance),
         batch=options.batch,
+    )
+    plan = Plan(
+        epochs=options.epochs,
         learning_rate=options.learning_rate,
         weight_decay=options.weight_decay,
         optimiser=optimisers.build(options.optimiser),
@@ -60,8 +67,23 @@ def make_plan(
         precision=resolve(options.precision, job.device),
         threads=options.threads,
         device=job.device,
+        loaders=job.loaders,
+        devices=job.devices,
         seed=derived_seed(job.seed, _ALL if fold is None else fold),
+        advice=(
+            f"Lower the learning rate: --set train.learning_rate={options.learning_rate / 3:.2g}."
+        ),
     )
+    return plan, method
+
+
+def _changes(specs: Sequence[Any], panel: Panel, task: Task) -> tuple[Change, ...]:
+    """The augmentations; those that a recipe has by itself are of pixels, so vectors get none."""
+    if task.items == "pixels":
+        return tuple(_change(spec, panel, task) for spec in specs)
+    if list(specs) not in ([], ["dihedral", "affine"]):
+        raise BadOption("train: augmentations are of pixels; leave them out with task: vectors.")
+    return ()
 
 
 def _change(spec: Any, panel: Panel, task: Task) -> Change:
@@ -75,12 +97,12 @@ def _change(spec: Any, panel: Panel, task: Task) -> Change:
     return bound(augment, panel)
 
 
-def total_batches(plan: Plan, material: Material) -> int:
+def total_batches(plan: Plan, lesson: Lesson) -> int:
     """Batches of the whole training, if nothing stops it early."""
-    return plan.epochs * len(plan.task.sampler(material.pool, plan.batch, When(plan.seed, 0)))
+    return plan.epochs * len(lesson.order(0))
 
 
-def watched_sites(
+def validation_sites(
     found: "Collection", fold: int | None, share: float, seed: int
 ) -> npt.NDArray[np.bool_]:
     """Which sites of the training part are set aside to judge epochs: whole groups, by chance.

@@ -15,9 +15,10 @@ from cellwise.domain.steps import Job
 from cellwise.domain.tables import CELLS, LABELS
 from cellwise.domain.units import ABOVE_SITES, SITE, group_numbers, group_of, units_table
 from cellwise.errors import BadOption, FormatError, PreflightError
+from cellwise.learning.material import Floats, Material, of_cells
 from cellwise.registry import did_you_mean
 from cellwise.stages.train._fields import FieldStore
-from cellwise.stages.train._material import Floats, Material
+from cellwise.stages.train._vectors import collect_vectors
 from cellwise.store.run.crops import CropStore, read_channels
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.reader import RunReader, labels_matrix
@@ -59,7 +60,8 @@ class Collection:
     Args:
         classes: The run's class list.
         channels: What is read, in order.
-        size: Side of the pixels read.
+        size: Side of the pixels read; 0 for vectors.
+        length: Numbers in a vector; 0 for pixels.
         material: The items with their labels.
         sites: Site ids; `material.pool.site` counts in them.
         fold: Fold of each site, -1 for none.
@@ -73,6 +75,12 @@ class Collection:
     sites: tuple[str, ...]
     fold: npt.NDArray[np.int64]
     group: tuple[str, ...]
+    length: int = 0
+
+    @property
+    def inputs(self) -> int:
+        """Channels, or numbers of a vector, that a network reads."""
+        return self.length or len(self.channels)
 
     def folds(self) -> list[int | None]:
         """The folds to leave out in turn; only None where there are not two of them."""
@@ -80,11 +88,14 @@ class Collection:
         return list(known) if len(known) > 1 else [None]
 
 
-def collect(job: Job, task: Task, *, labels: str, choice: Choice) -> Collection:
+def collect(
+    job: Job, task: Task, *, labels: str, choice: Choice, embeddings: str = "", cache: str = ""
+) -> Collection:
     """Gather the labelled sites of a run and their items.
 
     Raises:
-        BadOption: Labels of cells are needed and none are named, or a channel is not there.
+        BadOption: Labels of cells or embeddings are needed and none are named, or a channel is not
+            there.
         PreflightError: Nothing is labelled, or no positive class exists.
         FormatError: The labels are over other classes than the run's.
     """
@@ -98,19 +109,28 @@ def collect(job: Job, task: Task, *, labels: str, choice: Choice) -> Collection:
         raise PreflightError("train: no field has a label. Give a labels file: --labels FILE.")
     fields = labels_matrix(sites["labels"], classes.positive).astype(np.float32)
     ids = sites["site_id"].to_list()
-    if task.unit == "site":
-        store = FieldStore(job, read_sites(run.sites, only=ids), size=task.size or 0)
+    available: Sequence[Channel] = ()
+    taken: list[int] = []
+    if task.items == "vectors":
+        cells = _cells(run, sites, task=task, labels=labels, classes=classes.positive)
+        material = collect_vectors(run, embeddings, cells, fields)
+    elif task.unit == "site":
+        store = FieldStore(job, read_sites(run.sites, only=ids), size=task.size or 0, cache=cache)
         taken, available = choice.of(store.channels), store.channels
         material = _whole(store, fields, taken)
     else:
         cells = _cells(run, sites, task=task, labels=labels, classes=classes.positive)
         available = read_channels(run.crops)
         taken = choice.of(available)
-        material = _crops(CropStore(run.crops, cells), cells, fields=fields, taken=taken)
+        crops = CropStore(run.crops, cells)
+        material = of_cells(cells, fields, lambda at: crops.read(at)[:, taken])
+    side = material.read(np.zeros(1, np.int64)).shape[-1]
+    vectors = task.items == "vectors"
     return Collection(
         classes=classes,
         channels=tuple(available[position] for position in taken),
-        size=material.read(np.zeros(1, np.int64)).shape[-1],
+        size=0 if vectors else side,
+        length=side if vectors else 0,
         material=replace(material, pool=_groups(sites).part(material.pool.site)),
         sites=tuple(ids),
         fold=sites["fold"].fill_null(-1).to_numpy().astype(np.int64),
@@ -177,17 +197,6 @@ def _groups(sites: pl.DataFrame) -> Pool:
             for level in ABOVE_SITES
         },
     )
-
-
-def _crops(store: CropStore, cells: pl.DataFrame, *, fields: Floats, taken: list[int]) -> Material:
-    site = cells["place"].to_numpy().astype(np.int64)
-    known = cells["label"].is_not_null().to_numpy()
-    targets = fields[site].copy()
-    if known.any():
-        given = cells["label"].filter(pl.Series(known)).to_list()
-        targets[known] = np.array(given, np.float32)
-    weights = np.where(known, cells["weight"].fill_null(0).to_numpy(), 0).astype(np.float32)
-    return Material(Pool(site), targets, weights, fields[site], lambda at: store.read(at)[:, taken])
 
 
 def _whole(store: FieldStore, fields: Floats, taken: list[int]) -> Material:

@@ -4,11 +4,18 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from cellwise.domain.nouns import FIELD_LABELS, LABELLED_CELLS, LABELLED_FOLDS, LABELS, MODELS
+from cellwise.domain.nouns import (
+    FIELD_LABELS,
+    LABELLED_CELLS,
+    LABELLED_EMBEDDINGS,
+    LABELLED_FOLDS,
+    LABELS,
+    MODELS,
+)
 from cellwise.domain.precisions import check_precision
 from cellwise.domain.specs import Content, Read, StepOptions, StepSpec
 from cellwise.errors import BadOption
-from cellwise.registry import Registry
+from cellwise.registry import Registry, split_spec
 
 Spec = str | dict[str, Any]
 
@@ -85,6 +92,11 @@ class Options(StepOptions):
     """Processor threads; part of the result: sums in another order round differently."""
     start: str = ""
     """Name of an earlier train step whose weights (of the same fold) are the beginning."""
+    embeddings: str = ""
+    """Name of the embed step whose vectors the task `vectors` learns from."""
+    cache: Literal["", "uint8", "uint16"] = ""
+    """Tasks that learn whole fields decode each once. Empty keeps them for this step alone; `uint8`
+    or `uint16` keeps them, so coarsely, for all steps of this size, until `cellwise clean`."""
 
     @model_validator(mode="after")
     def _check(self) -> "Options":
@@ -93,10 +105,25 @@ class Options(StepOptions):
             for spec in specs:
                 Registry(option, package).check(spec)
         check_precision("train", self.precision)
+        self._check_vectors()
         broken = [text for holds, text in self._rules() if not holds]
         if broken:
             raise BadOption(f"train: {broken[0]}.")
         return self
+
+    def _check_vectors(self) -> None:
+        """Refuse a network of vectors for pixels, and the other way round."""
+        task, net = (
+            "vectors" in Registry(kind, SHELVES[kind]).page(split_spec(spec)[0]).needs
+            for kind, spec in (("task", self.task), ("net", self.net))
+        )
+        if task != net:
+            raise BadOption(
+                "train: the nets linear and perceptron go with the task vectors, other nets with "
+                f"tasks of pixels; task {self.task!r} has net {self.net!r}."
+            )
+        if task and not self.embeddings:
+            raise BadOption("train: the task vectors needs 'embeddings: <embed step>'.")
 
     def _rules(self) -> list[tuple[bool, str]]:
         return [
@@ -133,7 +160,9 @@ SPEC = StepSpec(
         Read(LABELS, by=("labels",)),
         Read(LABELLED_FOLDS, optional=True),
         Read(MODELS, by=("start",)),
+        Read(LABELLED_EMBEDDINGS, by=("embeddings",)),
     ),
+    late=("embeddings", "cache"),
     writes=(MODELS,),
     draws=True,
     device=True,

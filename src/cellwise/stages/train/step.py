@@ -14,20 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import SITES
 from cellwise.errors import PreflightError
-from cellwise.parts.nets import nets
-from cellwise.parts.tasks import tasks
 from cellwise.stages.train.spec import Options
 from cellwise.store.run.folder import RunFolder, read_json
-from cellwise.store.run.models import WEIGHTS_FILE, write_model
+from cellwise.store.run.models import WEIGHTS_FILE
 from cellwise.store.run.tables import read_table
-
-_SAMPLE = 1024
 
 
 def check(options: dict[str, Any], job: Job) -> None:
@@ -74,21 +69,25 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     """Train the models that are not there yet; returns counts.
 
     Raises:
-        BadOption: A setting does not fit the data, or the cost diverged.
+        BadOption: A setting does not fit the data, or the loss diverged.
         PreflightError: Nothing to learn from.
     """
+    from cellwise.learning.ranks import in_ranks
     from cellwise.stages.train._bundle import is_done
-    from cellwise.stages.train._sources import Choice, collect
+    from cellwise.stages.train._model import collected, train_beside, train_model
 
     options, run = Options.of(job.options), RunFolder(job.run)
     place = run.temporary / f"{job.name}-{job.key}"
-    choice = Choice(options.channels, tuple(options.without))
-    found = collect(job, tasks.build(options.task), labels=options.labels, choice=choice)
+    found = collected(job, options)
     folds = found.folds()
     for number, fold in enumerate(folds):
         folder = run.model(job.name, fold)
         if not is_done(folder, job.key):
-            _train(job, options, found=found, fold=fold, report=_Share(report, number, len(folds)))
+            share = _Share(report, number, len(folds))
+            if job.devices > 1:
+                in_ranks(train_beside, (job, options, fold), devices=job.devices, told=share)
+            else:
+                train_model(job, options, found=found, fold=fold, report=share)
     _remove_others(run, job.name, folds)
     shutil.rmtree(place, ignore_errors=True)
     return {
@@ -109,47 +108,6 @@ class _Share:
     def __call__(self, done: int, total: int, note: str) -> None:
         text = f"model {self.number + 1} of {self.trainings}, {note}"
         self.report(self.number * total + done, self.trainings * total, text)
-
-
-def _train(job: Job, options: Options, *, found: Any, fold: int | None, report: Report) -> None:
-    import torch
-
-    from cellwise.contracts.augmentation import Panel
-    from cellwise.stages.train._bundle import begin, make_card
-    from cellwise.stages.train._fit import fit
-    from cellwise.stages.train._material import Place
-    from cellwise.stages.train._plan import make_plan, total_batches, watched_sites
-
-    run = RunFolder(job.run)
-    site = found.material.pool.site
-    inside = np.ones(len(site), bool) if fold is None else found.fold[site] != fold
-    watched = watched_sites(found, fold, options.validate_, job.seed)
-    learned = found.material.part(inside & ~watched[site])
-    if not len(learned.pool):
-        raise PreflightError(f"train: without fold {fold} there is nothing to learn from.")
-    panel = Panel(tuple(found.channels), tuple(found.classes.positive))
-    plan = make_plan(job, options, material=learned, panel=panel, fold=fold, sample=_SAMPLE)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(plan.seed)
-        net = nets.build(options.net)(len(found.channels), len(found.classes.positive))
-    if options.start:
-        begin(net, run.model(options.start, fold), found=found)
-    total = total_batches(plan, learned)
-    name = "all" if fold is None else f"fold{fold}"
-    trained = fit(
-        net,
-        learned,
-        plan=plan,
-        place=Place(
-            run.temporary / f"{job.name}-{job.key}" / name,
-            lambda done, note: report(done, total, note),
-        ),
-        watched=found.material.part(inside & watched[site]) if watched.any() else None,
-    )
-    card = make_card(
-        job, options, found=found, fold=fold, plan=plan, material=learned, trained=trained
-    )
-    write_model(run.model(job.name, fold), trained.weights, card)
 
 
 def _remove_others(run: RunFolder, name: str, folds: list[int | None]) -> None:

@@ -53,8 +53,12 @@ class RunFolder:
 
     @property
     def crops(self) -> Path:
-        """Folder of single-cell pictures; ask `store.crops` for what is in it."""
+        """Folder of single-cell images; ask `store.crops` for what is in it."""
         return self.path / "crops"
+
+    def embeddings(self, name: str) -> Path:
+        """Folder of the vectors of one embed step; ask `store.run.embeddings` for what is in it."""
+        return self.path / "embeddings" / name
 
     def model(self, name: str, fold: int | None) -> Path:
         """Folder of the model that left `fold` out, or that of all sites for None."""

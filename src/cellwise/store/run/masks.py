@@ -1,5 +1,6 @@
 """Label images of cells and nuclei, one pair of zlib TIFF files per site."""
 
+import hashlib
 import os
 import struct
 import zlib
@@ -63,7 +64,7 @@ def read_labels(path: Path) -> npt.NDArray[Any]:
     """Read one label image.
 
     Raises:
-        FormatError: The file is torn or no two-dimensional picture of whole numbers.
+        FormatError: The file is torn or no two-dimensional image of whole numbers.
     """
     try:
         labels = tifffile.imread(path)
@@ -74,6 +75,15 @@ def read_labels(path: Path) -> npt.NDArray[Any]:
     if labels.ndim != 2 or labels.dtype.kind not in "ui":
         raise FormatError(f"{path}: a label image is 2-D and of whole numbers, not {labels.dtype}.")
     return np.asarray(labels)
+
+
+def mask_key(folder: Path, site_id: str) -> str:
+    """What tells the cells of a site from those of another segmentation.
+
+    The first 16 letters of the SHA-256 of the label image of cells, as little-endian uint32.
+    """
+    labels = read_labels(mask_path(folder, site_id, "cells"))
+    return hashlib.sha256(np.ascontiguousarray(labels, "<u4").tobytes()).hexdigest()[:16]
 
 
 def narrow(labels: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -43,7 +43,8 @@ class ModelCard:
         net: The network's part spec.
         task: The task's part spec.
         unit: `cell` for crops, `site` for whole fields.
-        crop: `size` of the pixels in a side, and how crops were cut as far as known.
+        crop: `size` of the pixels in a side, and how crops were cut as far as known; for vectors
+            their `length`.
         step: Name of the train step.
         fold: The fold left out, or None.
         seed: Root of the training's randomness.
@@ -64,6 +65,11 @@ class ModelCard:
     seed: int
     version: str
     training: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def inputs(self) -> int:
+        """How many channels the network reads, or numbers where it reads vectors."""
+        return len(self.channels) or int(self.crop["length"])
 
 
 def write_model(folder: Path, weights: Mapping[str, npt.NDArray[Any]], card: ModelCard) -> str:

@@ -100,7 +100,7 @@ def sites_of(frame: pl.DataFrame) -> list[Site]:
 def find_images(run: RunFolder) -> Path:
     """The image folder of a run: where it was, else of the same name beside the run or in it.
 
-    A run may have been moved, with its images or alone. The first place that holds a picture of
+    A run may have been moved, with its images or alone. The first place that holds an image of
     the run is taken; where none does, the recorded one.
 
     Raises:
@@ -115,12 +115,12 @@ def find_images(run: RunFolder) -> Path:
     names = dict.fromkeys(re.split(r"[\\/]", text.rstrip("\\/"))[-1] for text in recorded)
     home = run.path.absolute()
     beside = [folder / name for name in names for folder in (home.parent, home)]
-    some = _some_picture(run)
+    some = _some_image(run)
     places = [*map(Path, recorded), *beside]
     return next((place for place in places if some and (place / some).is_file()), places[0])
 
 
-def _some_picture(run: RunFolder) -> str:
+def _some_image(run: RunFolder) -> str:
     """A file of the first usable site, relative to the image folder; empty where there is none."""
     if not run.sites.is_file():
         return ""

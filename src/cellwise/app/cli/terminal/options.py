@@ -23,6 +23,11 @@ Pattern = Annotated[
 ]
 Workers = Annotated[int, typer.Option("--workers", help="Processes; 0 = one per core.", min=0)]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+Devices = Annotated[int, typer.Option("--devices", help="Devices that share a training.", min=1)]
+Engine = Annotated[str, typer.Option("--engine", help="What works on per-site steps: local.")]
 Masks = Annotated[Path | None, typer.Option("--masks", help="Folder of label images to use.")]
 Seed = Annotated[int, typer.Option("--seed", help="Root of all randomness.")]
+RunSeed = Annotated[
+    int | None, typer.Option("--seed", help="Root of all randomness; 0, or that of the run before.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print data instead of a screen.")]

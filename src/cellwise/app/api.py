@@ -1,0 +1,212 @@
+"""The Python API: run, predict, check, and a finished run as an object."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from cellwise.app.predictor import Predictor as Predictor
+from cellwise.domain.tables import CELLS, PREDICTIONS, WELLS
+from cellwise.errors import PreflightError, UnknownName, UsageError
+from cellwise.flow.pipeline.run import run_pipeline
+from cellwise.flow.request import make_request
+from cellwise.lab.simulate.api import simulate as simulate
+from cellwise.registry import did_you_mean
+from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.sites import find_images
+from cellwise.store.run.tables import empty_frame, read_table
+
+if TYPE_CHECKING:
+    import anndata
+    import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run folder; tables are read when they are asked for."""
+
+    path: Path
+
+    @property
+    def cells(self) -> pl.DataFrame:
+        """One row per cell: predictions where the run has them, else measurements."""
+        folder = RunFolder(self.path)
+        if folder.predictions.is_file():
+            return read_table(folder.predictions, PREDICTIONS)
+        return read_table(folder.cells, CELLS).drop("shard", "row", strict=False)
+
+    @property
+    def wells(self) -> pl.DataFrame:
+        """One row per well; empty where the run knows no wells."""
+        folder = RunFolder(self.path)
+        if not folder.wells.is_file():
+            return empty_frame(WELLS)
+        return read_table(folder.wells, WELLS)
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Name to `value`, `low`, `high`, `n`, `unit`; empty for a run without labels."""
+        folder = RunFolder(self.path)
+        found = read_json(folder.metrics)["metrics"] if folder.metrics.is_file() else {}
+        return dict(found)
+
+    def to_anndata(self) -> "anndata.AnnData":
+        """The cells as AnnData: measurements in `X`, probabilities in `obsm`.
+
+        Raises:
+            PreflightError: The run holds no predictions.
+        """
+        from cellwise.stages.export.anndata import annotated
+
+        return annotated(RunFolder(self.path))
+
+    def export(self, to: str, out: Path | str) -> None:
+        """Write the run in another program's format.
+
+        Args:
+            to: `cells-csv`, `anndata` or `hpa-csv`.
+            out: The file to write.
+
+        Raises:
+            UnknownName: No such format.
+            PreflightError: The run holds no predictions to export.
+        """
+        from cellwise.stages.export import exporters
+
+        known = [name.replace("_", "-") for name in exporters.part_names()]
+        if to not in known:
+            raise UnknownName(
+                f"No export is called {to!r}.{did_you_mean(to, known)} "
+                f"There is: {', '.join(known)}."
+            )
+        if Path(out).is_dir():
+            raise UsageError(f"--out {out} is a folder; name the file to write.")
+        writer = exporters.build(to.replace("-", "_"))
+        if not RunFolder(self.path).predictions.is_file():
+            raise PreflightError(
+                f"{self.path} holds no predictions: its recipe learns nothing, or it is unfinished."
+            )
+        writer(RunFolder(self.path), Path(out))
+
+    def rebuild_report(self) -> Path:
+        """Build `report.html` anew from the tables of the run and return its path."""
+        from cellwise.domain.steps import Job
+        from cellwise.stages.report.step import work
+
+        folder = RunFolder(self.path)
+        record = read_json(folder.record)
+        steps = [step for step in record["recipe"]["steps"] if step["kind"] == "report"]
+        work(
+            Job(
+                run=self.path,
+                images=find_images(folder),
+                name="report",
+                options=steps[0]["options"] if steps else {},
+                key="",
+                seed=int(record["seed"]),
+            ),
+            _quiet,
+        )
+        return folder.report
+
+
+def open_run(path: Path | str) -> Run:
+    """A finished or running run folder.
+
+    Raises:
+        PreflightError: The folder is no run folder.
+    """
+    if not RunFolder(Path(path)).record.is_file():
+        raise PreflightError(f"{path} is not a run folder: it holds no run.json.")
+    return Run(Path(path))
+
+
+def run(
+    folder: Path | str,
+    *,
+    labels: Path | str | None = None,
+    out: Path | str | None = None,
+    recipe: str | None = None,
+    settings: Sequence[str] = (),
+    masks: Path | str | None = None,
+    seed: int | None = None,
+    device: str = "auto",
+    devices: int = 1,
+    workers: int = 1,
+    engine: str = "local",
+) -> Run:
+    """All steps of a recipe on a folder; the same call resumes.
+
+    Args:
+        folder: Folder of images.
+        labels: CSV with one row per field or well.
+        out: Run folder; `<folder>.run` beside the images where not given.
+        recipe: Name or YAML file; chosen from the folder where not given.
+        settings: Texts such as `train.epochs=3`.
+        masks: Folder of label images to use instead of segmenting.
+        seed: Root of all randomness; 0, or that of the run before, where not given.
+        device: `auto`, `cpu` or `cuda`.
+        devices: Devices that share a training.
+        engine: What per-site steps are worked on by, a part of `cellwise.flow.engines`.
+        workers: Processes. More than one starts new interpreters, so the calling script then needs
+            the usual `if __name__ == "__main__":`.
+
+    Raises:
+        CellwiseError: See `cellwise.errors`; quarantined inputs are no error.
+    """
+    source = Path(folder)
+    request = make_request(
+        source,
+        Path(out) if out is not None else source.with_name(f"{source.name}.run"),
+        labels=Path(labels) if labels is not None else None,
+        recipe=recipe,
+        settings=settings,
+        masks=Path(masks) if masks is not None else None,
+        seed=seed,
+        device=device,
+        workers=workers,
+        devices=devices,
+        engine=engine,
+        command=("cellwise.run", str(folder)),
+    )
+    return Run(run_pipeline(request).run)
+
+
+def predict(
+    array: "npt.ArrayLike", channels: Sequence[str], *, model: Path | str, device: str = "auto"
+) -> pl.DataFrame:
+    """Per-cell probabilities for one field held in memory; nothing is written.
+
+    For many fields make a `Predictor` once: it keeps the models.
+
+    Args:
+        array: Pixels `[channel, y, x]`, uint8, uint16 or float.
+        channels: A role (`nucleus`, `protein`...) or the run's own channel name per plane.
+        model: A finished run folder.
+        device: `auto`, `cpu` or `cuda`.
+
+    Returns:
+        One row per cell, columns as in `predictions.parquet`.
+
+    Raises:
+        UsageError: The number of channels does not fit the array.
+        PreflightError: The run has no model, or asks for other channels.
+    """
+    return Predictor(model, device=device)(array, channels)
+
+
+def check(folder: Path | str, *, labels: Path | str | None = None) -> dict[str, Any]:
+    """What is understood of a folder, what is wrong with it, and what a run would cost.
+
+    Raises:
+        PreflightError: The folder holds nothing that can be used.
+    """
+    from cellwise.app.check import check_path
+
+    return check_path(Path(folder), labels=Path(labels) if labels is not None else None)
+
+
+def _quiet(done: int, total: int, note: str) -> None:
+    return None

@@ -1,0 +1,71 @@
+"""What an embedder is given and gives: vectors of the cells of a site, or of the site itself."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cellwise.domain.records import Site
+from cellwise.domain.steps import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The vectors of one site.
+
+    Args:
+        numbers: Numbers of the cells, int32 and rising; None where the vector is of the whole site.
+        vectors: `[cell, number]`, finite; one row for a whole site.
+        fold: The fold that the network left out, where one of a fold made them.
+        model: What made them, in a word.
+    """
+
+    numbers: npt.NDArray[np.int32] | None
+    vectors: npt.NDArray[np.floating[Any]]
+    fold: int | None = None
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known once all sites are: `card` is kept beside the vectors, `counts` are told."""
+
+    card: dict[str, Any] = field(default_factory=dict)
+    counts: dict[str, Any] = field(default_factory=dict)
+
+
+# The id of a site to its vectors; raises `InputError` for a site to be set aside.
+Embed = Callable[[str], Embedded]
+
+
+class Embedder(Protocol):
+    """One way to come by vectors."""
+
+    def check(self) -> None:
+        """Refuse what the options name and is not there, or is broken, before any work."""
+
+    def check_sites(self, job: Job) -> None:
+        """Refuse what fits none of the sites, as soon as they are known."""
+
+    def check_cells(self, job: Job, cells: pl.DataFrame) -> None:
+        """Refuse what does not fit the cells of the run, before the first site.
+
+        Args:
+            job: The job of the step.
+            cells: Columns `site_id`, `cell_id` and `area` of all cells of all sites.
+        """
+
+    def facts(self, job: Job) -> Facts:
+        """What to keep and to tell of the vectors."""
+
+    def open(self, job: Job, sites: Sequence[Site], cells: pl.DataFrame) -> Embed:
+        """Make ready for some sites.
+
+        Args:
+            job: The job of the step.
+            sites: The sites.
+            cells: Their rows of the cell table, sorted.
+        """

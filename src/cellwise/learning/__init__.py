@@ -1,0 +1,1 @@
+"""One trainer for all that learns: crops, fields, tiles, vectors and pieces of annotated images."""

@@ -1,0 +1,109 @@
+"""Items with labels, and how they are learned."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cellwise.contracts.augmentation import Change
+from cellwise.contracts.batch import Pool
+from cellwise.contracts.loss import Loss
+from cellwise.contracts.task import Task
+from cellwise.parts.normalise import Normalisation
+
+Floats = npt.NDArray[np.float32]
+Read = Callable[[npt.NDArray[np.int64]], Floats]
+
+_LEAST, _MOST = 0.1, 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """The items of one training.
+
+    Args:
+        pool: The field of each item.
+        targets: `[item, class]` in 0..1, each item's own label.
+        weights: `[item]`, how much that label counts; all 0 where items have no label of their own.
+        fields: `[item, class]`, the labels of each item's field.
+        read: Positions in the pool to items, float32 `[n, ...]`: pixels in 0..1
+            `[n, channel, y, x]`, or vectors `[n, feature]`. May be called in another process.
+    """
+
+    pool: Pool
+    targets: Floats
+    weights: Floats
+    fields: Floats
+    read: Read
+
+    def part(self, chosen: npt.NDArray[np.bool_]) -> "Material":
+        """Only the chosen items."""
+        places = np.flatnonzero(chosen)
+        return Material(
+            self.pool.part(places),
+            self.targets[places],
+            self.weights[places],
+            self.fields[places],
+            lambda positions: self.read(places[positions]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """How items with labels are learned.
+
+    Args:
+        task: Which items meet, and the loss of their logits.
+        loss: What the task counts with.
+        augment: Changes of items and labels, in order.
+        normalisation: How the network wants its items.
+        class_weights: `[2, class]`, the weights of absent and of present labels.
+        batch: Items, bags or fields in one step.
+    """
+
+    task: Task
+    loss: Loss
+    augment: tuple[Change, ...]
+    normalisation: Normalisation
+    class_weights: Floats
+    batch: int
+
+
+def of_cells(cells: pl.DataFrame, fields: Floats, read: Read) -> Material:
+    """Items that are cells.
+
+    Args:
+        cells: Columns `place` of the field, `label` and `weight`, null where a cell has none.
+        fields: `[site, class]`, the labels of the fields.
+        read: Positions in `cells` to what a network is shown.
+    """
+    site = cells["place"].to_numpy().astype(np.int64)
+    known = cells["label"].is_not_null().to_numpy()
+    targets = fields[site].copy()
+    if known.any():
+        given = cells["label"].filter(pl.Series(known)).to_list()
+        targets[known] = np.array(given, np.float32)
+    weights = np.where(known, cells["weight"].fill_null(0).to_numpy(), 0).astype(np.float32)
+    return Material(Pool(site), targets, weights, fields[site], read)
+
+
+def class_weights_of(material: Material, how: str) -> Floats:
+    """`[2, class]`: the weights of absent and of present labels.
+
+    `even` gives both sides of each class the same total weight, within a factor of ten; `none`
+    weighs every label 1. A class that has only one side keeps 1.
+    """
+    classes = material.targets.shape[1]
+    result = np.ones((2, classes), np.float32)
+    if how == "none":
+        return result
+    labelled = bool(material.weights.sum() > 0)
+    targets = material.targets if labelled else material.fields
+    weights = material.weights if labelled else np.ones(len(targets), np.float32)
+    share = np.average(targets.astype(np.float64), axis=0, weights=weights)
+    mixed = (share > 0) & (share < 1)
+    result[0, mixed] = 0.5 / (1 - share[mixed])
+    result[1, mixed] = 0.5 / share[mixed]
+    return np.clip(result, _LEAST, _MOST)

@@ -1,0 +1,108 @@
+"""The models of a train step, loaded, and which of them may score a site."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from cellwise.domain.channels import Channel
+from cellwise.errors import FormatError, PreflightError
+from cellwise.parts.memory import keep_freed_memory
+from cellwise.parts.nets import nets, without_beginning
+from cellwise.parts.normalise import Normalisation
+from cellwise.parts.predictor import LoadedModel
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.models import CARD_FILE, ModelCard, channel_positions, read_model
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A loaded model."""
+
+    card: ModelCard
+    predictor: LoadedModel
+
+    def channels_in(self, available: Sequence[Channel]) -> list[int]:
+        """Where the channels it reads lie among the available ones."""
+        return channel_positions(self.card, available)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Who scores a site: the models, the fold they left out, and what the table calls them."""
+
+    models: tuple[Model, ...]
+    fold: int | None
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """All models of one train step."""
+
+    name: str
+    models: tuple[Model, ...]
+
+    @property
+    def card(self) -> ModelCard:
+        """The card of the first; classes, channels and pixels are the same on all."""
+        return self.models[0].card
+
+    def choose(self, fold: int | None) -> Chosen:
+        """The models for a site of this fold: the one that left it out, else the mean of all.
+
+        Raises:
+            FormatError: The fold's model is not there.
+        """
+        folds = [model.card.fold for model in self.models]
+        if fold is None or folds == [None]:
+            what = "all" if folds == [None] else "mean"
+            return Chosen(self.models, None, f"{self.name}/{what}")
+        if fold not in folds:
+            raise FormatError(
+                f"Model {self.name!r} has no part that left fold {fold} out. Run its train step."
+            )
+        return Chosen((self.models[folds.index(fold)],), fold, f"{self.name}/fold{fold}")
+
+
+def load_panel(run: RunFolder, name: str, device: str, precision: str = "fp32") -> Panel:
+    """Load every model of a train step.
+
+    Raises:
+        PreflightError: There is none, or they do not belong together.
+        FormatError: A bundle is damaged.
+    """
+    home = run.model(name, None).parent
+    folders = sorted(path.parent for path in home.glob(f"*/{CARD_FILE}"))
+    if not folders:
+        raise PreflightError(f"There is no model {name!r} in {run.path}. Run its train step first.")
+    models = []
+    for folder in folders:
+        card, weights = read_model(folder)
+        net = nets.build(without_beginning(card.net))(card.inputs, len(card.classes))
+        net.load_state_dict({key: torch.from_numpy(value) for key, value in weights.items()})
+        net = net.eval().to(device).to(memory_format=torch.channels_last)
+        facts = card.normalisation
+        normalisation = Normalisation(facts["mode"], tuple(facts["mean"]), tuple(facts["std"]))
+        models.append(Model(card, LoadedModel(net, normalisation, device, precision)))
+    first = models[0].card
+    for model in models[1:]:
+        same = ("classes", "channels", "unit", "crop")
+        odd = [word for word in same if getattr(model.card, word) != getattr(first, word)]
+        if odd:
+            raise PreflightError(f"The models of {name!r} differ in {odd[0]}: train them again.")
+    return Panel(name, tuple(models))
+
+
+@contextmanager
+def steady(threads: int) -> Iterator[None]:
+    """This many threads and no gradients, then as before."""
+    keep_freed_memory()
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        with torch.inference_mode():
+            yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,116 @@
+"""Loaders of what models are shown, site by site: crops, vectors, or the field with its masks."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import torch
+
+from cellwise.contracts.scorer import SitePixels
+from cellwise.domain.channels import Channel
+from cellwise.domain.records import Site
+from cellwise.domain.steps import Job
+from cellwise.errors import PreflightError
+from cellwise.parts.panel import Model
+from cellwise.parts.resize import resize
+from cellwise.store.images.fields import read_field
+from cellwise.store.run.crops import CropStore
+from cellwise.store.run.embeddings import Embeddings
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.masks import read_masks
+from cellwise.store.run.models import ModelCard
+
+# (site id, positions of its cells in the cell table) -> a function of the model.
+ForModel = Callable[[Model], SitePixels]
+PixelLoader = Callable[[str, slice], ForModel]
+
+_NONE = torch.empty(0)
+
+
+def crop_loader(run: RunFolder, cells: pl.DataFrame, card: ModelCard) -> PixelLoader:
+    """Crops of the cells of a site.
+
+    Raises:
+        PreflightError: The crops are of another size than the model was trained on.
+    """
+    store = CropStore(run.crops, cells)
+    # A network with published weights was trained on no crops of ours.
+    size = card.crop.get("size", store.size)
+    if len(store) and store.size != size:
+        raise PreflightError(
+            f"Model {card.step!r} was trained on crops of {size} pixels, here they have "
+            f"{store.size}. Give --set cells.size={size}."
+        )
+    numbers = torch.from_numpy(cells["cell_id"].to_numpy().astype(np.int64))
+
+    def load(_: str, rows: slice) -> ForModel:
+        crops = torch.from_numpy(store.read(np.arange(rows.start, rows.stop)))
+        return of_crops(crops, store.channels, numbers[rows])
+
+    return load
+
+
+def vector_loader(kept: Embeddings, cells: pl.DataFrame, card: ModelCard) -> PixelLoader:
+    """Embeddings of the cells of a site; each of `cells` has one.
+
+    Raises:
+        PreflightError: They are of another length than the model was trained on.
+    """
+    if kept.length != card.inputs:
+        raise PreflightError(
+            f"Model {card.step!r} was trained on vectors of {card.inputs} numbers, those of "
+            f"{kept.folder.name!r} have {kept.length}."
+        )
+    numbers = torch.from_numpy(cells["cell_id"].to_numpy().astype(np.int64))
+    places = kept.places(cells)
+
+    def load(_: str, rows: slice) -> ForModel:
+        vectors = torch.from_numpy(kept.read(places[rows]))
+        return lambda model: SitePixels(_NONE, _NONE, _NONE, numbers[rows], vectors)
+
+    return load
+
+
+def field_loader(
+    job: Job, among: Sequence[Site], cells: pl.DataFrame, card: ModelCard
+) -> PixelLoader:
+    """The whole field at the model's size, with the masks at its own."""
+    run = RunFolder(job.run)
+    sites = {site.id: site for site in among}
+    numbers = torch.from_numpy(cells["cell_id"].to_numpy().astype(np.int64))
+    size = card.crop["size"]
+
+    def load(site_id: str, rows: slice) -> ForModel:
+        field = read_field(sites[site_id], job.images)
+        labels = read_masks(run.masks, site_id).cells.astype(np.int64)
+        pixels = torch.from_numpy(field.pixels)
+        return of_field(pixels, field.channels, labels, numbers[rows], size)
+
+    return load
+
+
+def of_crops(crops: torch.Tensor, channels: Sequence[Channel], numbers: torch.Tensor) -> ForModel:
+    """What each model sees of crops `[cell, channel, y, x]` of the cells `numbers`."""
+
+    def of(model: Model) -> SitePixels:
+        return SitePixels(crops[:, model.channels_in(channels)], _NONE, _NONE, numbers)
+
+    return of
+
+
+def of_field(
+    pixels: torch.Tensor,
+    channels: Sequence[Channel],
+    labels: npt.NDArray[np.int64],
+    numbers: torch.Tensor,
+    size: int,
+) -> ForModel:
+    """What each model sees of a field `[channel, y, x]`, made `size` wide, with its cell masks."""
+    small = resize(pixels[None], size, size)[0]
+    masks = torch.from_numpy(labels)
+
+    def of(model: Model) -> SitePixels:
+        return SitePixels(_NONE, small[model.channels_in(channels)], masks, numbers)
+
+    return of

@@ -1,0 +1,38 @@
+"""What the step `embed` declares."""
+
+from typing import Literal
+
+from pydantic import ConfigDict
+
+from cellwise.domain.nouns import CELLS, EMBEDDINGS, FOLD_OF_SITE, MODELS
+from cellwise.domain.specs import Content, Read, StepOptions, StepSpec
+
+
+class Options(StepOptions):
+    """Where vectors come from, and how they are kept."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str = "given"
+    """The embedder, a part of this stage; its own options stand beside it."""
+    dtype: Literal["float16", "float32"] = "float16"
+    """How numbers are kept: float16 holds three digits, up to 65,504."""
+
+
+SPEC = StepSpec(
+    version=1,
+    grain="site",
+    options=Options,
+    reads=(
+        Read(CELLS),
+        Read(MODELS, by=("model",), optional=True),
+        Read(FOLD_OF_SITE, optional=True, when="model"),
+    ),
+    writes=(EMBEDDINGS,),
+    device=True,
+    classes=False,
+    batch=64,
+    shelves={"*": "cellwise.stages.embed"},
+    contents=(Content("file"),),
+    threads="threads",
+)

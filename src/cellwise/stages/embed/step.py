@@ -1,0 +1,198 @@
+"""The step `embed`: every cell or site becomes a vector, labelled or not.
+
+Reads `cells.parquet` with crops or images and masks, and models, or a stranger's file; writes
+`embeddings/<step>/`. A site's vectors depend on it alone and each site has a shard of its own, so
+that a killed step leaves the same files behind as an undisturbed one.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from cellwise.contracts.embedder import Embedded, Embedder
+from cellwise.domain.records import Site
+from cellwise.domain.steps import Finished, Job, SiteRecord
+from cellwise.domain.tables import CELLS, EMBEDDINGS
+from cellwise.errors import BadOption, InputError
+from cellwise.stages.embed import embedders
+from cellwise.stages.embed.spec import Options
+from cellwise.store.run.embeddings import index_path, is_sealed, seal, write_vectors
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.shards import Shards
+from cellwise.store.run.tables import empty_frame, read_table, rows_of_sites
+
+_KEY = ["site_id", "cell_id"]
+
+
+def check(options: dict[str, Any], job: Job) -> None:
+    """Refuse files that are not there or broken, before any work.
+
+    A finished run needs its file no more.
+
+    Raises:
+        PreflightError: With what is wrong.
+        BadOption: An option cannot take its value.
+    """
+    embedder = _embedder(options)
+    file = Path(str(options.get("file") or ""))
+    if file.is_file() or not is_sealed(RunFolder(job.run).embeddings(job.name)):
+        embedder.check()
+
+
+def check_sites(job: Job) -> None:
+    """Refuse a file whose names fit no site.
+
+    Raises:
+        PreflightError: With some names of either side.
+    """
+    if not is_sealed(RunFolder(job.run).embeddings(job.name)):
+        _embedder(job.options).check_sites(job)
+
+
+def key_parts(options: dict[str, Any], device: str) -> list[str]:
+    """What vectors depend on beside the options: published weights, and the table of an array."""
+    net, file = options.get("net"), Path(str(options.get("file") or ""))
+    weights = net.get("pretrained") if isinstance(net, dict) else None
+    named = [Path(weights)] if isinstance(weights, str) else []
+    if file.suffix.lower() in (".npy", ".csv"):
+        named += [file.with_suffix(".npy"), file.with_suffix(".csv")]
+    return [_digest(path) for path in named if path.is_file()]
+
+
+def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
+    """Embed these sites; one that cannot be comes back with its error.
+
+    Raises:
+        PreflightError: The file holds vectors of other cells, or no numbers.
+        BadOption: A vector does not fit the type that was asked for.
+    """
+    run, ids = RunFolder(job.run), [site.id for site in sites]
+    embedder = _checked(job)
+    cells = rows_of_sites(run.cells, CELLS, ids).sort(_KEY)
+    counts = dict(cells.group_by("site_id").len().iter_rows())
+    embed = embedder.open(job, sites, cells)
+    records, frames = [], [empty_frame(EMBEDDINGS)]
+    for site in sites:
+        try:
+            found = embed(site.id)
+        except InputError as error:
+            records.append(SiteRecord(site.id, error=error))
+            continue
+        count = len(found.vectors)
+        without = 0 if found.numbers is None else counts.get(site.id, 0) - count
+        records.append(SiteRecord(site.id, {"units": count, "without": without}))
+        if count:
+            frames.append(_kept(site.id, found, job))
+    _shards(job).write(job.key, ids, pl.concat(frames))
+    return records
+
+
+def present(job: Job, finished: Mapping[str, Finished]) -> list[str]:
+    """Those of the sites whose vectors are there."""
+    run, shards = RunFolder(job.run), _shards(job)
+    folder, there = run.embeddings(job.name), shards.keys()
+    files = {path.stem for path in folder.glob("*.npy")}
+    index = index_path(folder)
+    merged = _shard_of(read_table(index, EMBEDDINGS)) if index.is_file() else {}
+    read = lru_cache(maxsize=8)(lambda key: _shard_of(shards.rows(key)))
+    kept = []
+    for site, record in finished.items():
+        place = read(record.shard).get(site) if record.shard in there else merged.get(site)
+        known = record.shard in there or index.is_file()
+        if place in files or (known and not record.counts.get("units", 1)):
+            kept.append(site)
+    return kept
+
+
+def finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
+    """Merge what lies where into one index; returns counts.
+
+    Raises:
+        FormatError: A shard is gone; the same command makes it again.
+    """
+    options, folder = Options.of(job.options), RunFolder(job.run).embeddings(job.name)
+    shards, facts = _shards(job), _embedder(job.options).facts(job)
+    batches = {site: record.shard for site, record in finished.items()}
+    empty = empty_frame(EMBEDDINGS)
+    index = pl.concat([empty, *shards.merge(batches, empty)])
+    seal(folder, index, options.dtype, {"embedder": options.name, **facts.card})
+    shards.remove()
+    return {
+        "vectors": index.height,
+        "sites": index["site_id"].n_unique(),
+        "cells_without": int(sum(r.counts.get("without", 0) for r in finished.values())),
+        **facts.counts,
+    }
+
+
+def _kept(site_id: str, found: Embedded, job: Job) -> pl.DataFrame:
+    """The vectors of a site on disk, and their rows of the index."""
+    dtype = Options.of(job.options).dtype
+    folder, count = RunFolder(job.run).embeddings(job.name), len(found.vectors)
+    try:
+        shard = write_vectors(folder, site_id, found.vectors, dtype=dtype)
+    except ValueError as error:
+        raise BadOption(f"embed: {error} Give --set {job.name}.dtype=float32.") from error
+    return pl.DataFrame(
+        {
+            "unit": ["site" if found.numbers is None else "cell"] * count,
+            "site_id": [site_id] * count,
+            "cell_id": [None] * count if found.numbers is None else found.numbers,
+            "shard": [shard] * count,
+            "row": np.arange(count, dtype=np.int32),
+            "length": [found.vectors.shape[1]] * count,
+            "fold": [found.fold] * count,
+            "model": [found.model] * count,
+        },
+        schema=empty_frame(EMBEDDINGS).schema,
+    )
+
+
+def _embedder(options: Mapping[str, Any]) -> Embedder:
+    made: Embedder = embedders.build({k: v for k, v in options.items() if k != "dtype"})
+    return made
+
+
+def _checked(job: Job) -> Embedder:
+    """The embedder, once it was held against all cells of the run; once in each process."""
+    cells = RunFolder(job.run).cells
+    written = json.dumps(dict(job.options), sort_keys=True, default=str)
+    _check_once(job.run, job.fitted, written, _stamp(cells))
+    return _embedder(job.options)
+
+
+@lru_cache(maxsize=1)
+def _check_once(run: Path, fitted: Path | None, written: str, stamp: tuple[int, int]) -> None:
+    """A worker asks for every batch; `stamp` tells other cells."""
+    job = Job(run, run, "", json.loads(written), "", 0, fitted=fitted)
+    table = read_table(RunFolder(run).cells, CELLS).select(*_KEY, "area")
+    _embedder(job.options).check_cells(job, table)
+
+
+def _shards(job: Job) -> Shards:
+    run = RunFolder(job.run)
+    folder = run.temporary / f"embeddings-{job.name}"
+    return Shards(folder, EMBEDDINGS, index_path(run.embeddings(job.name)))
+
+
+def _shard_of(rows: pl.DataFrame | None) -> dict[str, str]:
+    """The shard of each site."""
+    if rows is None:
+        return {}
+    return dict(rows.select("site_id", "shard").unique().iter_rows())
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    facts = path.stat()
+    return facts.st_size, facts.st_mtime_ns

@@ -1,0 +1,50 @@
+"""Embeddings of cells as what is learned from."""
+
+import polars as pl
+
+from cellwise.domain.tables import CELLS
+from cellwise.errors import BadOption, PreflightError
+from cellwise.learning.material import Floats, Material, of_cells
+from cellwise.store.run.embeddings import Embeddings
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.tables import read_table
+
+# As much is read once and kept; more stays on disk, memory-mapped.
+_HELD_BYTES = 1 << 31
+
+
+def collect_vectors(run: RunFolder, name: str, cells: pl.DataFrame, fields: Floats) -> Material:
+    """The cells that have a vector, with their labels.
+
+    Args:
+        run: The run folder.
+        name: The embed step.
+        cells: Columns `site_id`, `cell_id`, `place` of the field, `label` and `weight`.
+        fields: `[site, class]`, the labels of the fields.
+
+    Raises:
+        BadOption: Networks of several folds made the vectors: their numbers do not mean the same.
+        PreflightError: None of the cells has a vector.
+        FormatError: There are no such embeddings, they are torn, or of other cells.
+    """
+    kept = Embeddings(run.embeddings(name))
+    makers = kept.index["model"].unique().sort().to_list()
+    if len(makers) > 1:
+        raise BadOption(
+            f"train: embeddings {name!r} come from several networks ({', '.join(makers[:3])}), "
+            "whose numbers do not mean the same. Embed with one network: pretrained weights, a "
+            "file, or a train step without folds."
+        )
+    everything = read_table(run.cells, CELLS).select("site_id", "cell_id")
+    kept.check_cells(everything)
+    places = kept.places(cells)
+    chosen = cells.filter(pl.Series(places >= 0))
+    if chosen.is_empty():
+        raise PreflightError(
+            f"train: none of the {len(cells):,} labelled cells has a vector in {name!r}."
+        )
+    rows = places[places >= 0]
+    if 4 * kept.length * len(rows) <= _HELD_BYTES:
+        held = kept.read(rows)
+        return of_cells(chosen, fields, lambda at: held[at])
+    return of_cells(chosen, fields, lambda at: kept.read(rows[at]))
