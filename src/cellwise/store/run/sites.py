@@ -68,9 +68,7 @@ def _series(name: str, values: list[Any]) -> pl.Series:
 def _values(metadata: Iterable[str]) -> dict[str, Callable[[Site, ChannelFile], Any]]:
     """Where the value of each column comes from, unless the headers tell it."""
     found = {name: _OWN.get(name, _unknown) for name in SITES.columns}
-    for name in metadata:
-        found[f"{PREFIX}{name}"] = partial(_metadata, name)
-    return found
+    return found | {f"{PREFIX}{name}": partial(_metadata, name) for name in metadata}
 
 
 def _metadata(name: str, site: Site, entry: ChannelFile) -> str | None:
