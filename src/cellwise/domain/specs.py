@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from cellwise.errors import BadOption, CellwiseError
 
 Grain = Literal["site", "fold", "table"]
+# The shelf of a step that as a whole is one part of its stage.
+WHOLE = "*"
 
 
 class StepOptions(BaseModel):

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from cellwise.domain.nouns import SITES
+from cellwise.domain.specs import WHOLE
 from cellwise.domain.steps import Report
 from cellwise.errors import PreflightError
 from cellwise.flow.pipeline.inputs import content_path
 from cellwise.flow.pipeline.keys import file_digest, listing_digest
 from cellwise.flow.pipeline.record import changed_options
 from cellwise.flow.pipeline.state import Request, log_name
-from cellwise.flow.recipe.kinds import step_module
+from cellwise.flow.recipe.kinds import defaults, spec_of, step_module
 from cellwise.flow.recipe.load import RawRecipe, RawStep, load_recipe, recipe_names
 from cellwise.flow.recipe.references import uses, writer
 from cellwise.flow.recipe.resolve import Recipe, Step, resolve
@@ -103,15 +104,34 @@ def recommended_recipe(reading: Any) -> tuple[str, str]:
     return "plate-quick", "fields with labels"
 
 
-def recipe_from_record(record: Mapping[str, Any]) -> RawRecipe:
-    """The raw recipe that an earlier run resolved."""
+def recipe_from_record(
+    record: Mapping[str, Any], given: Mapping[str, Any] | None = None
+) -> RawRecipe:
+    """The raw recipe that an earlier run resolved.
+
+    Args:
+        record: The content of its `run.json`.
+        given: Settings by dotted path that will be applied to it.
+    """
     steps = tuple(
         RawStep(
-            step["kind"], {**step["options"], "as": step["name"], "needs": step.get("needs", [])}
+            step["kind"],
+            {**_kept(step, given or {}), "as": step["name"], "needs": step.get("needs", [])},
         )
         for step in record["recipe"]["steps"]
     )
     return RawRecipe(record["recipe"]["name"], "", steps, {})
+
+
+def _kept(step: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The recorded options of a step; without those of a part whose place another one takes."""
+    options = dict(step["options"])
+    spec = spec_of(step["kind"])
+    words = (f"{step['kind']}.name", f"{step['name']}.name")
+    part = next((given[word] for word in words if word in given), options.get("name"))
+    if WHOLE not in spec.shelves or part == options.get("name"):
+        return options
+    return {name: value for name, value in options.items() if name in defaults(spec)}
 
 
 def what_is_redone(earlier: Mapping[str, Any], request: Request, listing: str) -> list[str]:

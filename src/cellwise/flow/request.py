@@ -59,7 +59,7 @@ def make_request(
     if recipe:
         chosen = resolve(load_recipe(recipe), given)
     elif earlier and not (earlier.get("inputs") or {}).get("fitted"):
-        chosen = resolve(recipe_from_record(earlier), given)
+        chosen = resolve(recipe_from_record(earlier, given), given)
     else:
         understood = understand_folder(folder, given)
         chosen = resolve(load_recipe(recommended_recipe(understood.reading)[0]), given)
@@ -118,7 +118,7 @@ def fitted_request(
     return Request(
         folder=_existing(folder, "folder"),
         out=out,
-        recipe=resolve(recipe_from_record(record), given),
+        recipe=resolve(recipe_from_record(record, given), given),
         seed=int(record["seed"]),
         device=pick_device(device),
         workers=workers or (os.cpu_count() or 1),
