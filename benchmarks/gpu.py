@@ -87,7 +87,7 @@ class Bench:
     items: dict[int, dict[str, int]] = field(default_factory=dict)
 
     def prepare(self) -> None:
-        """Draw the fields, cut the cells, make weights for the hosts' networks."""
+        """Draw the fields, cut the cells, weights for the HPA-Cell-Segmentation networks."""
         for side in self.scale.sides:
             fields = make_fields(self.work / str(side), side, self.scale)
             self._pipeline(side, "run", [], None, workers=self.scale.workers)

@@ -1,6 +1,6 @@
 """Parts are found by file name: `losses/focal.py` is what a recipe calls `focal`.
 
-A folder of parts becomes a shelf with `Registry("loss", "cellwise.parts.losses")`. Names and
+A folder of parts is opened by `Registry("loss", "cellwise.parts.losses")`. Names and
 options are read from the files' syntax trees, so a recipe is checked without importing torch; the
 file itself is imported only when the part is built. Other packages add parts through entry points
 of the group named after the folder; a name that is taken is refused.
@@ -198,7 +198,7 @@ def _own_files(package: str) -> tuple[str, ...]:
     if found is None or not found.submodule_search_locations:
         raise UnknownName(f"No package is called {package!r}.")
     folders = [Path(folder) for folder in found.submodule_search_locations]
-    # A file or sub-folder that builds nothing is what parts are made of, or a shelf of its own.
+    # A file or sub-folder that builds nothing is what parts are made of, or a folder of parts.
     files = [file for folder in folders for file in folder.glob("*.py") if _has_build(file)]
     names = {file.stem for file in files}
     packages = (file for folder in folders for file in folder.glob("*/__init__.py"))

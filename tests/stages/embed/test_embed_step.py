@@ -247,7 +247,7 @@ def test_published_weights_in_a_file_look_at_crops(run, tmp_path):
     mean = crops.sum((2, 3), keepdims=True) / inside.sum((2, 3), keepdims=True)
     with torch.no_grad():
         relative = torch.from_numpy((crops / mean).clip(max=8) - 1).float()
-        seen = made.look(relative).mean((2, 3)).numpy()
+        seen = made.extract_features(relative).mean((2, 3)).numpy()
     np.testing.assert_allclose(vectors[:3], seen, rtol=1e-3, atol=1e-4)
     assert step.key_parts({"name": "net", "net": net}, "cpu") != []
 

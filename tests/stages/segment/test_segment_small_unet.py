@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from tests.lab.synth.made_cells import plan
-from tests.masked_pictures import discs, lit
+from tests.masked_images import discs, lit
 
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import Field

@@ -217,7 +217,7 @@ def test_batches_of_one_train_where_the_net_allows_it_and_are_refused_where_not(
     work(make_job(run, epochs=1, batch=1), silent)
     assert np.isfinite(card_of(run).training["losses"]).all()
     spec = {"name": "backbone", "model": "resnet10t", "head": "embedding"}
-    with pytest.raises(BadOption, match=r"batch of one picture.*train.batch=3"):
+    with pytest.raises(BadOption, match=r"batch of one image.*train.batch=3"):
         work(make_job(run, key="k2", epochs=1, batch=1, net=spec), silent)
 
 
@@ -296,7 +296,7 @@ def test_epochs_can_be_judged_by_how_well_they_rank(run, task):
 
 
 def test_changed_labels_are_learned(run):
-    """Every cell is made Negative: the cost falls to that of saying nothing."""
+    """Every cell is made Negative: the loss falls to that of saying nothing."""
     change = {"name": "dim_protein", "chance": 1.0, "most": 0.0}
     work(make_job(run, augment=[change], epochs=8, learning_rate=0.02, balance="none"), silent)
     losses = card_of(run).training["losses"]

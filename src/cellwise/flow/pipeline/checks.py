@@ -103,7 +103,7 @@ def _check_folders(request: Request) -> None:
     if out == folder or folder in out.parents:
         raise PreflightError(
             f"The run folder {request.out} lies inside the image folder {request.folder}, where "
-            "its own pictures would be read as input. Choose an --out beside it."
+            "its own images would be read as input. Choose an --out beside it."
         )
     if request.out.exists() and not request.out.is_dir():
         raise PreflightError(f"{request.out} is a file, not a folder. Choose another --out.")
@@ -128,14 +128,14 @@ def _check_same_inputs(request: Request, earlier: dict[str, Any]) -> None:
     if not sites.is_file():
         return
     try:
-        known = read_table(sites, SITES)["paths"].explode().drop_nulls().to_list()
+        known = read_table(sites, SITES, columns=["paths"])["paths"].explode().drop_nulls()
     except FormatError:
         # Only a failing disk tears it; reading makes it anew.
         return
-    if known and not any((request.folder / path.partition("#")[0]).exists() for path in known):
+    if len(known) and not any((request.folder / path.partition("#")[0]).exists() for path in known):
         raise PreflightError(
             f"{request.out} holds the results of {inputs.get('folder')}, and {request.folder} has "
-            "none of its pictures. Choose another --out."
+            "none of its images. Choose another --out."
         )
 
 

@@ -33,7 +33,7 @@ from cellwise.store.run.tables import empty_frame, rows_of_sites
 if TYPE_CHECKING:
     from cellwise.contracts.scorer import Scorer
     from cellwise.parts.panel import Panel
-    from cellwise.parts.site_pixels import ForModel, Look
+    from cellwise.parts.site_pixels import ForModel, PixelLoader
     from cellwise.stages.score._memory import FieldScores
 
 _KEY = ["site_id", "cell_id"]
@@ -76,7 +76,7 @@ def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
     places = _places(cells)
     records, frames = [], [_empty(opened.panel)]
     with steady(Options.of(job.options).threads):
-        look = _look(job, sites, cells, opened)
+        load = _loader(job, sites, cells, opened)
         for site in sites:
             rows = places.get(site.id)
             if rows is None:
@@ -86,7 +86,7 @@ def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
             try:
                 frames.append(
                     score_site(site.id, numbers, fold=folds.get(site.id), panel=opened.panel,
-                               scorer=opened.scorer, pixels_for=look(site.id, rows))
+                               scorer=opened.scorer, pixels_for=load(site.id, rows))
                 )  # fmt: skip
             except InputError as error:
                 records.append(SiteRecord(site.id, error=error))
@@ -200,15 +200,15 @@ def _scored(job: Job, opened: _Opened, cells: pl.DataFrame) -> pl.DataFrame:
     return cells.filter(pl.Series(kept.places(cells) >= 0, dtype=pl.Boolean))
 
 
-def _look(job: Job, sites: Sequence[Site], cells: pl.DataFrame, opened: _Opened) -> "Look":
-    from cellwise.parts.site_pixels import look_at_crops, look_at_fields, look_at_vectors
+def _loader(job: Job, sites: Sequence[Site], cells: pl.DataFrame, opened: _Opened) -> "PixelLoader":
+    from cellwise.parts.site_pixels import crop_loader, field_loader, vector_loader
 
     card = opened.panel.card
     if opened.scorer.items == "vectors":
-        return look_at_vectors(_embeddings(job), cells, card)
+        return vector_loader(_embeddings(job), cells, card)
     if opened.scorer.unit == "cell":
-        return look_at_crops(RunFolder(job.run), cells, card)
-    return look_at_fields(job, sites, cells, card)
+        return crop_loader(RunFolder(job.run), cells, card)
+    return field_loader(job, sites, cells, card)
 
 
 def _shards(job: Job) -> Shards:

@@ -68,7 +68,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     """Train the models that are not there yet; returns counts.
 
     Raises:
-        BadOption: A setting does not fit the data, or the cost diverged.
+        BadOption: A setting does not fit the data, or the loss diverged.
         PreflightError: Nothing to learn from.
     """
     from cellwise.learning.ranks import in_ranks

@@ -1,6 +1,6 @@
 """Connected pieces of a mask or of a label image: number, measure, drop, fill, claim.
 
-Pictures are read once as runs of equal value along rows, and all that follows is done with the few
+Images are read once as runs of equal value along rows, and all that follows is done with the few
 thousand runs. Neighbours are the 4 beside a pixel. Source: run-based two-pass labelling
 (He, Chao and Suzuki 2008) with union-find.
 """
@@ -17,18 +17,18 @@ Labels = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.uint8]
 
 
-def label_pieces(
-    picture: npt.NDArray[Any], least: float = 0.0, out: Labels | None = None
+def label_components(
+    image: npt.NDArray[Any], least: float = 0.0, out: Labels | None = None
 ) -> Labels:
     """Number the pieces of equal positive value 1..n, in the order of their first pixels.
 
     Args:
-        picture: Mask or label image `[y, x]` of whole numbers; touching labels stay apart.
+        image: Mask or label image `[y, x]` of whole numbers; touching labels stay apart.
         least: Pieces of fewer pixels are dropped.
-        out: Where to put the result; may be the picture itself, as below.
+        out: Where to put the result; may be the image itself, as below.
     """
-    result = np.empty(picture.shape, np.int32) if out is None else out
-    _label(np.ascontiguousarray(picture), least, result)
+    result = np.empty(image.shape, np.int32) if out is None else out
+    _label(np.ascontiguousarray(image), least, result)
     return result
 
 
@@ -49,7 +49,7 @@ def fill_small_holes(mask: Mask, area: float, out: Mask | None = None) -> Mask:
 def fill_enclosed(labels: Labels, out: Labels | None = None) -> Labels:
     """The labels with every hole filled that one label alone encloses.
 
-    A hole between several labels, or one at the edge of the picture, may be open ground.
+    A hole between several labels, or one at the edge of the image, may be open ground.
     """
     result = np.empty(labels.shape, np.int32) if out is None else out
     _enclose(np.ascontiguousarray(labels), result)
@@ -68,24 +68,24 @@ def claim_pieces(
 
 
 @numba.njit(cache=True, nogil=True)
-def _trace(picture):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _trace(image):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Runs `(row offsets, starts, stops, values)` and pieces `(piece of each run, areas)`."""
-    height, width = picture.shape
+    height, width = image.shape
     total = height
     for y in range(height):
         for x in range(1, width):
-            total += picture[y, x] != picture[y, x - 1]
+            total += image[y, x] != image[y, x - 1]
     offsets = np.empty(height + 1, np.int64)
     starts, stops = np.empty(total, np.int32), np.empty(total, np.int32)
-    values, parent = np.empty(total, picture.dtype), np.empty(total, np.int32)
+    values, parent = np.empty(total, image.dtype), np.empty(total, np.int32)
     run = 0
     for y in range(height):
         offsets[y] = run
         x = 0
         while x < width:
-            starts[run], values[run], parent[run] = x, picture[y, x], run
+            starts[run], values[run], parent[run] = x, image[y, x], run
             x += 1
-            while x < width and picture[y, x] == values[run]:
+            while x < width and image[y, x] == values[run]:
                 x += 1
             stops[run] = x
             run += 1
@@ -145,8 +145,8 @@ def _paint(offsets, starts, stops, colours, result):  # type: ignore[no-untyped-
 
 
 @numba.njit(cache=True, nogil=True)
-def _label(picture, least, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    offsets, starts, stops, values, pieces, areas = _trace(picture)
+def _label(image, least, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    offsets, starts, stops, values, pieces, areas = _trace(image)
     names = np.zeros(len(areas), np.int32)
     colours = np.zeros(len(starts), np.int32)
     count = 0
