@@ -21,7 +21,7 @@ import cellwise
 from cellwise.domain import tables
 from cellwise.flow.pipeline.run import run_pipeline
 from cellwise.flow.request import fitted_request, make_request
-from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.models import read_model
 from cellwise.store.run.reader import RunReader
 from cellwise.store.run.tables import read_classes, read_table
@@ -109,16 +109,17 @@ def test_an_old_run_resumes_and_no_step_is_redone(archive, images, monkeypatch):
     spec = importlib.import_module("cellwise.stages.segment.spec")
     monkeypatch.setattr(spec, "SPEC", dataclasses.replace(spec.SPEC, version=1))
     before = left_on_disk(archive)
-    steps = [step["name"] for step in read_json(archive / "run.json")["recipe"]["steps"]]
-    for expected in ({"report": 0}, {}):
-        # The archive holds no report.
-        heard = resumed(images, archive)
-        assert heard.total == expected
-        assert heard.before_work == []
-        assert len(heard.reused) == len(steps) - len(expected)
-        now = left_on_disk(archive)
-        assert {name: now[name] for name in before} == before
-    assert {"train cell", "score cell", "score control"} <= set(heard.reused)
+    heard = resumed(images, archive)
+    # What the archive was stored without is made again, and nothing else: the report, and the
+    # predictions of the control, which `evaluate` reads.
+    assert heard.why["decide control"] == heard.why["report"] == "its result was missing"
+    assert set(heard.total) == {"decide control", "evaluate", "report"}
+    assert heard.before_work == []
+    assert {"segment", "cells", "train cell", "score cell", "score control"} <= set(heard.reused)
+    now = left_on_disk(archive)
+    assert {name for name in before if now[name] != before[name]} <= {"metrics.json"}
+    again = resumed(images, archive)
+    assert (again.total, len(again.reused)) == ({}, 13)
 
 
 @pytest.mark.long

@@ -161,7 +161,7 @@ class StepSpec:
         threads: The option that says how many processor threads a worker uses; empty for one.
         late: Options that came after runs were made: where one is not set it stands neither among
             a step's options nor, with what it reads, in its key.
-        former: How its results were keyed before it worked site by site.
+        former: The ways in which its results were keyed before it worked site by site.
     """
 
     version: int
@@ -182,4 +182,4 @@ class StepSpec:
     command_words: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     threads: str = ""
     late: tuple[str, ...] = ()
-    former: Former | None = None
+    former: tuple[Former, ...] = ()

@@ -84,12 +84,12 @@ def table_key(step: Step, *, state: State) -> str:
     return _whole_key(step, step.spec.reads, ordered=step.spec.ordered, state=state)
 
 
-def former_key(step: Step, *, state: State) -> str:
-    """The key that a step had before it worked site by site; empty where it always has."""
-    former = step.spec.former
-    if former is None:
-        return ""
-    return _whole_key(step, former.reads, ordered=former.ordered, state=state)
+def former_keys(step: Step, *, state: State) -> list[str]:
+    """The keys that a step had before it worked site by site; none where it always has."""
+    return [
+        _whole_key(step, former.reads, ordered=former.ordered, state=state)
+        for former in step.spec.former
+    ]
 
 
 def finish_key(step: Step, *, state: State) -> str:
