@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from cellwise.errors import BadOption, CellwiseError
 
 Grain = Literal["site", "fold", "table"]
+# The shelf of a step that as a whole is one part of its stage.
+WHOLE = "*"
 
 
 class StepOptions(BaseModel):
@@ -162,7 +164,7 @@ class StepSpec:
         threads: The option that says how many processor threads a worker uses; empty for one.
         late: Options that came after runs were made: where one is not set it stands neither among
             a step's options nor, with what it reads, in its key.
-        former: How its results were keyed before it worked site by site.
+        former: The ways in which its results were keyed before it worked site by site.
     """
 
     version: int
@@ -183,4 +185,4 @@ class StepSpec:
     command_words: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     threads: str = ""
     late: tuple[str, ...] = ()
-    former: Former | None = None
+    former: tuple[Former, ...] = ()

@@ -5,7 +5,7 @@ from typing import Any
 
 from cellwise.domain.tables import SITES
 from cellwise.errors import BrokenContract, FormatError, PreflightError
-from cellwise.flow.pipeline.inputs import content_path, earlier_digest
+from cellwise.flow.pipeline.inputs import check_counts, content_path, earlier_digest
 from cellwise.flow.pipeline.leftovers import own_folders
 from cellwise.flow.pipeline.state import Request
 from cellwise.flow.recipe.kinds import step_module
@@ -49,6 +49,7 @@ def check_steps(request: Request) -> None:
         BrokenContract: The step of another package lacks a function.
     """
     for step in request.recipe.steps:
+        check_counts(step)
         module = step_module(step.kind)
         for name in ("work", "finish") if step.spec.grain == "site" else ("work",):
             if not callable(getattr(module, name, None)):

@@ -19,6 +19,8 @@ from cellwise.flow.recipe.resolve import Step
 
 # Named in the key of no step: the read is checked, and its content counts through another one.
 UNNAMED = "-"
+# Ways of counting that only a step that works site by site can take.
+_OF_SITES = ("files_of_site", "fold_of_site")
 
 
 def base_key(step: Step, *, state: State) -> str:
@@ -36,6 +38,27 @@ def base_key(step: Step, *, state: State) -> str:
     if hasattr(module, "key_options"):
         options = module.key_options(options)
     return digest(step.kind, spec.version, options, seed, device, *beside)
+
+
+def check_counts(step: Step) -> None:
+    """Refuse reads that no key can take in.
+
+    Raises:
+        BadOption: With the step and what it reads.
+    """
+    of_sites = step.spec.grain == "site"
+    for read in (*step.spec.reads, *step.spec.finish_reads):
+        ways = [*_COUNTS, *(_OF_SITES if of_sites and read.noun.per_site else ())]
+        if read.under != UNNAMED and read.noun.counts not in ways:
+            raise BadOption(
+                f"Step {step.title!r} reads {read.noun.name!r}, which counts by "
+                f"{read.noun.counts!r}; there is: {', '.join(ways)}."
+            )
+    own = [read for read in step.spec.reads if read.noun.per_site and not read.optional]
+    if of_sites and not any(read.noun.counts != _OF_SITES[1] for read in own):
+        raise BadOption(
+            f"Step {step.title!r} works site by site and reads nothing that each site has."
+        )
 
 
 def content_path(content: Content, step: Step) -> Path | None:
@@ -92,12 +115,12 @@ def table_key(step: Step, *, state: State) -> str:
     return _whole_key(step, step.spec.reads, ordered=step.spec.ordered, state=state)
 
 
-def former_key(step: Step, *, state: State) -> str:
-    """The key that a step had before it worked site by site; empty where it always has."""
-    former = step.spec.former
-    if former is None:
-        return ""
-    return _whole_key(step, former.reads, ordered=former.ordered, state=state)
+def former_keys(step: Step, *, state: State) -> list[str]:
+    """The keys that a step had before it worked site by site; none where it always has."""
+    return [
+        _whole_key(step, former.reads, ordered=former.ordered, state=state)
+        for former in step.spec.former
+    ]
 
 
 def finish_key(step: Step, *, state: State) -> str:
@@ -148,9 +171,9 @@ def _keys_of_sites(
     step: Step, read: Read, *, state: State, assumed: Mapping[str, dict[str, str]]
 ) -> tuple[dict[str, str], bool]:
     """A key per site, and whether only these sites can be treated."""
-    if read.noun.counts == "files_of_site":
+    if read.noun.counts == _OF_SITES[0]:
         return state.file_keys(), True
-    if read.noun.counts == "fold_of_site":
+    if read.noun.counts == _OF_SITES[1]:
         return {site: str(fold) for site, fold in state.folds().items()}, False
     keys: dict[str, str] = {}
     first = True
@@ -212,15 +235,7 @@ def _with_classes(step: Step, *, state: State) -> str:
 
 def _content(step: Step, read: Read, *, state: State) -> Any:
     """What a read counts by: a digest, or a list of them where it may be of several steps."""
-    if not uses(step, read):
-        return ""
-    count = _COUNTS.get(read.noun.counts)
-    if count is None:
-        raise BadOption(
-            f"Step {step.title!r} reads {read.noun.name!r}, which counts by {read.noun.counts!r}; "
-            f"there is: {', '.join(_COUNTS)}."
-        )
-    return count(step, read, state)
+    return _COUNTS[read.noun.counts](step, read, state) if uses(step, read) else ""
 
 
 def _files(step: Step, read: Read, state: State) -> str | list[str]:

@@ -8,7 +8,7 @@ from cellwise.domain.records import Site
 from cellwise.domain.steps import Finished, Job, SiteRecord
 from cellwise.errors import InputError
 from cellwise.flow.pipeline.done import TABLE, Done, from_site
-from cellwise.flow.pipeline.inputs import base_key, finish_key, former_key, site_keys
+from cellwise.flow.pipeline.inputs import base_key, finish_key, former_keys, site_keys
 from cellwise.flow.pipeline.keys import combine
 from cellwise.flow.pipeline.outputs import outputs_there, step_facts
 from cellwise.flow.pipeline.reasons import may_have_passed, why_sites
@@ -68,9 +68,9 @@ def _take_over(keys: dict[str, str], *, step: Step, state: State) -> None:
     """Records of a step that worked on whole tables when this run was made, as those of sites."""
     log = state.log(log_name(step))
     record = log.latest.get(TABLE)
-    if step.spec.former is None or record is None or not record.key or len(log.latest) > 1:
+    if not step.spec.former or record is None or not record.key or len(log.latest) > 1:
         return
-    if record.key != former_key(step, state=state):
+    if record.key not in former_keys(step, state=state):
         return
     if not outputs_there(step, state=state, counts=record.counts):
         return
