@@ -109,7 +109,7 @@ def recipe_from_record(record: Mapping[str, Any]) -> RawRecipe:
         )
         for step in record["recipe"]["steps"]
     )
-    return RawRecipe(record["recipe"]["name"], "", steps, {})
+    return RawRecipe(record["recipe"]["name"], "", steps, {}, of_run=True)
 
 
 def what_is_redone(earlier: Mapping[str, Any], recipe: Recipe, listing: str) -> list[str]:
