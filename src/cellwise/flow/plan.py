@@ -12,13 +12,15 @@ from typing import Any
 from cellwise.domain.nouns import SITES
 from cellwise.domain.steps import Report
 from cellwise.errors import PreflightError
-from cellwise.flow.pipeline.keys import listing_digest
-from cellwise.flow.pipeline.record import changed_options, earlier_options
-from cellwise.flow.pipeline.state import Request
+from cellwise.flow.pipeline.inputs import content_path
+from cellwise.flow.pipeline.keys import file_digest, listing_digest
+from cellwise.flow.pipeline.record import changed_options
+from cellwise.flow.pipeline.state import Request, log_name
 from cellwise.flow.recipe.kinds import step_module
 from cellwise.flow.recipe.load import RawRecipe, RawStep, load_recipe, recipe_names
 from cellwise.flow.recipe.references import uses, writer
 from cellwise.flow.recipe.resolve import Recipe, Step, resolve
+from cellwise.store.run.folder import RunFolder
 
 # Its first step understands a folder before anything else is known of it.
 _WITHOUT_LABELS = "segment-only"
@@ -112,30 +114,28 @@ def recipe_from_record(record: Mapping[str, Any]) -> RawRecipe:
     return RawRecipe(record["recipe"]["name"], "", steps, {}, of_run=True)
 
 
-def what_is_redone(earlier: Mapping[str, Any], recipe: Recipe, listing: str) -> list[str]:
-    """Sentences on what a resumed run does again, and what follows from that.
+def what_is_redone(earlier: Mapping[str, Any], request: Request, listing: str) -> list[str]:
+    """Sentences on what a resumed run does again, and what may follow from that.
+
+    Only of steps that the run before had begun. A file outside the run counts by its content,
+    wherever it lies now.
 
     Args:
         earlier: The record of the run before, empty for a new folder.
-        recipe: What is to be done now.
+        request: What is to be done now.
         listing: Digest of the image folder as it is now.
     """
     if not earlier.get("steps"):
         return []
-    before = earlier_options(earlier)
-    versions = {
-        (step["kind"], step["name"]): step.get("version")
-        for step in (earlier.get("recipe") or {}).get("steps", [])
-    }
+    recipe = request.recipe
     sentences = []
     begun: list[Step] = []
     for step in recipe.steps:
-        known = before.get(f"{step.kind}-{step.name}")
-        changes = changed_options(known, step.options)
-        version = versions.get((step.kind, step.name))
-        if known is not None and version not in (None, step.spec.version):
-            changes.append(f"cellwise does it differently since (version {step.spec.version})")
-        if known is not None and changes:
+        has_records = (RunFolder(request.out).done / f"{log_name(step)}.jsonl").is_file()
+        if not has_records or (request.fitted and step.spec.fits):
+            continue
+        changes = _changes(step, earlier, request)
+        if changes:
             sentences.append(f"{step.title} is done again: {'; '.join(changes)}")
             begun.append(step)
     if (earlier.get("inputs") or {}).get("listing_sha256") not in (None, listing):
@@ -147,13 +147,45 @@ def what_is_redone(earlier: Mapping[str, Any], recipe: Recipe, listing: str) -> 
     return [f"{sentence}." for sentence in sentences]
 
 
+def _changes(step: Step, earlier: Mapping[str, Any], request: Request) -> list[str]:
+    """Why the results of a step no longer count; empty where they do."""
+    steps = (earlier.get("recipe") or {}).get("steps", [])
+    known = next((s for s in steps if (s["kind"], s["name"]) == (step.kind, step.name)), None)
+    if known is None:
+        return []
+    before, after = dict(known["options"]), dict(step.options)
+    changes = []
+    for content in step.spec.contents:
+        if content.what == "folder" or not content.recorded or content.apart:
+            continue
+        held = (earlier.get("inputs") or {}).get(f"{content.option}_sha256")
+        path = content_path(content, step)
+        # A file that is gone since counts by what it held.
+        now = path and (file_digest(path) or held)
+        if before.get(content.option) and now:
+            before.pop(content.option), after.pop(content.option)
+            if now != held:
+                changes.append(f"{content.option}: another content")
+    changes = [*changed_options(before, after), *changes]
+    seeds = int(earlier.get("seed", 0)), request.seed
+    if step.spec.draws and seeds[0] != seeds[1]:
+        changes.append(f"seed: {seeds[0]} -> {seeds[1]}")
+    device = earlier.get("keyed_device") or earlier.get("device")
+    named = request.keyed_device or request.device
+    if step.spec.device and device not in (None, named):
+        changes.append(f"device: {device} -> {named}")
+    if known.get("version") not in (None, step.spec.version):
+        changes.append(f"cellwise does it differently since (version {step.spec.version})")
+    return changes
+
+
 def _following(begun: list[Step], recipe: Recipe) -> list[Step]:
     """The steps that read, directly or through others, what these write."""
     touched = {step.title for step in begun}
     following = []
     for place, step in enumerate(recipe.steps):
         earlier = recipe.steps[:place]
-        for read in step.spec.reads:
+        for read in (*step.spec.reads, *step.spec.finish_reads):
             names = [str(step.options.get(option) or "") for option in read.by] or [""]
             sources = [writer(read.noun, earlier, name) for name in names]
             if uses(step, read) and any(s is not None and s.title in touched for s in sources):

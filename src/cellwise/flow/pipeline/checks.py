@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from cellwise.domain.tables import SITES
-from cellwise.errors import FormatError, PreflightError
+from cellwise.errors import BrokenContract, FormatError, PreflightError
 from cellwise.flow.pipeline.leftovers import own_folders
 from cellwise.flow.pipeline.state import Request
 from cellwise.flow.recipe.kinds import step_module
@@ -44,9 +44,15 @@ def check_steps(request: Request) -> None:
         BadOption: An option cannot take its value; names the step and the option.
         UsageError: Something named is not there.
         PreflightError: A file named is not there, or the models to be applied are not whole.
+        BrokenContract: The step of another package lacks a function.
     """
     for step in request.recipe.steps:
-        check = getattr(step_module(step.kind), "check", None)
+        module = step_module(step.kind)
+        for name in ("work", "finish") if step.spec.grain == "site" else ("work",):
+            if not callable(getattr(module, name, None)):
+                rule = f"step.py of grain {step.spec.grain!r} has {name}()"
+                raise BrokenContract(f"step {step.kind!r}", rule, f"{module.__name__} has none")
+        check = getattr(module, "check", None)
         if check is not None and not (request.fitted and step.spec.fits):
             check(step.options, request.job(step, ""))
 
@@ -120,11 +126,11 @@ def _check_same_inputs(request: Request, earlier: dict[str, Any]) -> None:
     if not sites.is_file():
         return
     try:
-        known = read_table(sites, SITES)["paths"].explode().drop_nulls().to_list()
+        known = read_table(sites, SITES, columns=["paths"])["paths"].explode().drop_nulls()
     except FormatError:
         # Only a failing disk tears it; reading makes it anew.
         return
-    if known and not any((request.folder / path.partition("#")[0]).exists() for path in known):
+    if len(known) and not any((request.folder / path.partition("#")[0]).exists() for path in known):
         raise PreflightError(
             f"{request.out} holds the results of {inputs.get('folder')}, and {request.folder} has "
             "none of its images. Choose another --out."

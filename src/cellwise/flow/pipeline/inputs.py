@@ -4,7 +4,7 @@ Keys follow from what steps declare. How a noun's content counts is said by the 
 `files` by their bytes, the others by one function each below.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from cellwise.domain.specs import Content, Read
 from cellwise.errors import BadOption
 from cellwise.flow.pipeline.keys import combine, digest, file_digest, listing_digest
-from cellwise.flow.pipeline.state import State
+from cellwise.flow.pipeline.state import State, log_name
 from cellwise.flow.recipe.kinds import step_module
 from cellwise.flow.recipe.references import named_place, named_steps, uses, writer
 from cellwise.flow.recipe.resolve import Step
@@ -76,8 +76,16 @@ def finish_key(step: Step, *, state: State) -> str:
     return digest(*(_content(step, read, state=state) for read in step.spec.finish_reads))
 
 
-def site_keys(step: Step, *, state: State) -> dict[str, str]:
-    """The key of every site that a site step has to treat."""
+def site_keys(
+    step: Step, *, state: State, assumed: Mapping[str, dict[str, str]] | None = None
+) -> dict[str, str]:
+    """The key of every site that a site step has to treat.
+
+    Args:
+        step: The step.
+        state: The run.
+        assumed: Keys of sites by the name of a step's records, in place of those that are done.
+    """
     base = _with_classes(step, state=state)
     reads = [read for read in _counted(step, step.spec.reads) if uses(step, read)]
     columns: list[tuple[str, dict[str, str] | Any]] = []
@@ -86,7 +94,7 @@ def site_keys(step: Step, *, state: State) -> dict[str, str]:
         if not read.noun.per_site:
             columns.append((read.under or read.noun.name, _content(step, read, state=state)))
             continue
-        keys, required = _keys_of_sites(step, read, state=state)
+        keys, required = _keys_of_sites(step, read, state=state, assumed=assumed or {})
         columns.append((read.under or read.noun.name, keys))
         if required:
             sites = set(keys) if sites is None else sites & set(keys)
@@ -105,7 +113,9 @@ def _of(column: Any, site: str) -> Any:
     return column.get(site, "") if isinstance(column, dict) else column
 
 
-def _keys_of_sites(step: Step, read: Read, *, state: State) -> tuple[dict[str, str], bool]:
+def _keys_of_sites(
+    step: Step, read: Read, *, state: State, assumed: Mapping[str, dict[str, str]]
+) -> tuple[dict[str, str], bool]:
     """A key per site, and whether only these sites can be treated."""
     if read.noun.counts == "files_of_site":
         return state.file_keys(), True
@@ -114,7 +124,7 @@ def _keys_of_sites(step: Step, read: Read, *, state: State) -> tuple[dict[str, s
     keys: dict[str, str] = {}
     for source in _sources(step, read, state=state):
         # Of several the keys are joined: a site needs all of them.
-        found = state.active_keys(source)
+        found = assumed.get(log_name(source)) or state.active_keys(source)
         keys = {s: combine([keys[s], k]) for s, k in found.items() if s in keys} if keys else found
     return keys, not read.optional
 

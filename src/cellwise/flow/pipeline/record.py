@@ -11,6 +11,7 @@ from importlib import metadata
 from typing import Any
 
 from cellwise import __version__
+from cellwise.domain.nouns import READING
 from cellwise.flow.pipeline.inputs import content_path
 from cellwise.flow.pipeline.keys import file_digest
 from cellwise.flow.pipeline.state import Request, State
@@ -116,8 +117,10 @@ def changed_options(before: dict[str, Any] | None, after: dict[str, Any]) -> lis
 
 def quarantine_rows(state: State) -> list[dict[str, str]]:
     """Every input that is set aside: sites that reading refused, and errors of later steps."""
+    steps = state.request.recipe.steps
+    opening = next((step.kind for step in steps if READING in step.spec.writes), "")
     rows = [
-        {"stage": "read", **{key: str(problem.get(key) or "") for key in _problem_keys()}}
+        {"stage": opening, **{key: str(problem.get(key) or "") for key in _problem_keys()}}
         for problem in state.reading().get("problems", [])
         if problem.get("set_aside")
     ]

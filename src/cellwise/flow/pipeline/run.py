@@ -69,7 +69,7 @@ def run_pipeline(request: Request, listener: Listener | None = None) -> Outcome:
         listing = request.listing or listing_digest(request.folder)
         state = State(request, listener or Silent(), run, engine, listing, earlier)
         record = opening_record(request, listing, earlier)
-        for sentence in what_is_redone(earlier, request.recipe, listing):
+        for sentence in what_is_redone(earlier, request, listing):
             state.listener.message(sentence)
         write_record(run, record)
         _recorded(state, record)

@@ -23,6 +23,7 @@ def check_references(steps: "tuple[Step, ...]") -> None:
     """
     before: list[Step] = []
     written: dict[str, Step] = {}
+    nouns: dict[str, tuple[Noun, Step]] = {}
     for step in steps:
         named: dict[str, Any] = {}
         for read in step.spec.reads:
@@ -37,6 +38,13 @@ def check_references(steps: "tuple[Step, ...]") -> None:
                 raise BadOption(
                     f"Steps {written[place].title!r} and {step.title!r} both write {place}; leave "
                     "one out."
+                )
+            other = nouns.setdefault(noun.name, (noun, step))
+            if other[0] != noun:
+                # Whoever reads it would take the keys of one and the files of the other.
+                raise BadOption(
+                    f"Steps {other[1].title!r} and {step.title!r} both write {noun.name!r}, in "
+                    f"{other[0].place} and {noun.place}; give one of them another name."
                 )
             written[place] = step
         before.append(step)

@@ -23,10 +23,17 @@ from cellwise.domain.records import ChannelFile, Field, Site
 from cellwise.errors import InputError
 from cellwise.store.images.headers import open_plain, open_tiff, read_header, reading
 from cellwise.store.images.headers import tiff_header as _tiff_header
+from cellwise.store.images.kept import kept_or
 from cellwise.store.images.scale import to_unit
 from cellwise.store.images.structure import check_whole, kind_of
 
-__all__ = ["Header", "read_field", "read_field_with_flags", "read_header", "read_pixels"]
+__all__ = [
+    "Header",
+    "read_field",
+    "read_field_with_flags",
+    "read_header",
+    "read_pixels",
+]
 
 Pixels = npt.NDArray[Any]
 Stack = Literal["max", "mid", "refuse"]
@@ -62,6 +69,10 @@ def read_field_with_flags(site: Site, root: Path) -> tuple[Field, dict[str, list
     Returns:
         The field, and per channel name the flags among `nan`, `negative`, `float_scaled`.
     """
+    return kept_or(_decoded, site, root)
+
+
+def _decoded(site: Site, root: Path) -> tuple[Field, dict[str, list[str]]]:
     if not site.files:
         raise InputError(
             "The site has no channel.",
