@@ -133,7 +133,7 @@ class Bench:
         first: Steps = [{"read": None}]
         if out == "run":
             first += [
-                {"segment": "given"},
+                {"segment": "imported"},
                 {"cells": {"size": self.scale.crop, "policy": "mask_others"}},
             ]
         recipe = home / f"{out}.yaml"

@@ -137,6 +137,21 @@ class Former:
     ordered: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """A word of recipes that has a better one by now; both are taken, and runs record the old one.
+
+    Args:
+        option: The option, as it is recorded.
+        new: The word of today.
+        old: The value of the option that it stands for; empty where it stands for the option.
+    """
+
+    option: str
+    new: str
+    old: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepSpec:
     """What the flow knows of a step.
@@ -165,6 +180,7 @@ class StepSpec:
         late: Options that came after runs were made: where one is not set it stands neither among
             a step's options nor, with what it reads, in its key.
         former: The ways in which its results were keyed before it worked site by site.
+        renamed: Words of its options that recipes say differently by now.
     """
 
     version: int
@@ -186,3 +202,4 @@ class StepSpec:
     threads: str = ""
     late: tuple[str, ...] = ()
     former: tuple[Former, ...] = ()
+    renamed: tuple[Renamed, ...] = ()

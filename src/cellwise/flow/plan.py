@@ -126,7 +126,7 @@ def recipe_from_record(
         )
         for step in record["recipe"]["steps"]
     )
-    return RawRecipe(record["recipe"]["name"], "", steps, {})
+    return RawRecipe(record["recipe"]["name"], "", steps, {}, of_run=True)
 
 
 def _kept(step: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

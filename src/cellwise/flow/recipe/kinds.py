@@ -9,6 +9,7 @@ from typing import Any
 
 from cellwise.domain.specs import StepSpec
 from cellwise.errors import BadOption, BrokenContract, UnknownName
+from cellwise.flow.recipe.words import spoken
 from cellwise.registry import NO_DEFAULT, Option, did_you_mean, offered
 
 GROUP = "cellwise.stages"
@@ -87,10 +88,11 @@ def option_pages(spec: StepSpec) -> list[OptionPage]:
     """The options of a step in order, with defaults as written in a recipe."""
     found = []
     for name, field in spec.options.model_fields.items():
-        default = NO_DEFAULT if field.is_required() else repr(plain(field.default))
         kind = str(field.annotation).replace("typing.", "")
         shown = field.annotation.__name__ if isinstance(field.annotation, type) else kind
-        option = Option(field.alias or name, shown, default)
+        written = {field.alias or name: None if field.is_required() else plain(field.default)}
+        ((word, value),) = spoken(spec, written).items()
+        option = Option(word, shown, NO_DEFAULT if field.is_required() else repr(value))
         found.append(OptionPage(option, " ".join((field.description or "").split())))
     return found
 

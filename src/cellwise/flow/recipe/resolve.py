@@ -19,6 +19,7 @@ from cellwise.flow.recipe.kinds import defaults as own_defaults
 from cellwise.flow.recipe.kinds import spec_of
 from cellwise.flow.recipe.load import RawRecipe, RawStep
 from cellwise.flow.recipe.references import check_references
+from cellwise.flow.recipe.words import notices, recorded
 from cellwise.registry import Registry, check_options, did_you_mean, split_spec
 
 
@@ -47,11 +48,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A checked recipe."""
+    """A checked recipe; `notices` are lines for whoever wrote old words into it."""
 
     name: str
     comment: str
     steps: tuple[Step, ...]
+    notices: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -91,17 +93,25 @@ def resolve(raw: RawRecipe, settings: Mapping[str, Any] | None = None) -> Recipe
         BadOption: An unknown option, or one that names a step which does not come before.
         UnknownName: An unknown kind of step, part, or step name in a setting.
     """
-    steps = list(raw.steps)
-    for step in steps:
-        spec_of(step.kind)
+    said: list[str] = []
+    steps = [_as_recorded(step, said) for step in raw.steps]
+    if raw.of_run:
+        said.clear()
     _unique_names(steps)
     origins: list[dict[str, str]] = [dict.fromkeys(step.options, "recipe") for step in steps]
     for source, entries in ((raw.overrides, "recipe"), (settings or {}, "command line")):
         for path, value in source.items():
-            _override(steps, origins, path, value, entries)
+            _override(steps, origins, path, value, entries, said)
     resolved = tuple(_complete(step, origin) for step, origin in zip(steps, origins, strict=True))
     check_references(resolved)
-    return Recipe(raw.name, raw.comment, resolved)
+    return Recipe(raw.name, raw.comment, resolved, tuple(dict.fromkeys(said)))
+
+
+def _as_recorded(step: RawStep, said: list[str]) -> RawStep:
+    """The step in the words that runs record; a line on each old one that was written."""
+    spec = spec_of(step.kind)
+    said += notices(spec, step.kind, step.options)
+    return RawStep(step.kind, recorded(spec, step.options))
 
 
 def _unique_names(steps: list[RawStep]) -> None:
@@ -113,7 +123,12 @@ def _unique_names(steps: list[RawStep]) -> None:
 
 
 def _override(
-    steps: list[RawStep], origins: list[dict[str, str]], path: str, value: Any, origin: str
+    steps: list[RawStep],
+    origins: list[dict[str, str]],
+    path: str,
+    value: Any,
+    origin: str,
+    said: list[str],
 ) -> None:
     target, *keys = path.split(".")
     chosen = [i for i, step in enumerate(steps) if target == step.name or target == step.kind]
@@ -127,18 +142,23 @@ def _override(
             f"The setting {path!r} names no step of this recipe.{did_you_mean(target, known)} "
             f"There is: {', '.join(known)}."
         )
+    head, *inner = keys
     for index in chosen:
         options = steps[index].options
+        written = RawStep(steps[index].kind, {head: None if inner else value})
+        ((first, plain_value),) = _as_recorded(written, said).options.items()
+        keys, new = [first, *inner], value if inner else plain_value
         if len(keys) > 1 and keys[0] not in options:
             # `train.net.width=8` speaks of the net that the step takes by itself.
             options = {**options, keys[0]: _default(steps[index].kind, keys[0])}
-        options = _placed(options, keys, value)
+        options = _placed(options, keys, new)
         steps[index] = RawStep(steps[index].kind, options)
         origins[index] = {**origins[index], keys[0]: origin}
 
 
 def _has_option(step: RawStep, option: str) -> bool:
-    return option in _own_names(spec_of(step.kind))
+    spec = spec_of(step.kind)
+    return next(iter(recorded(spec, {option: None}))) in _own_names(spec)
 
 
 def _placed(options: dict[str, Any], keys: list[str], value: Any) -> dict[str, Any]:
