@@ -11,6 +11,7 @@ import difflib
 import importlib
 import importlib.metadata
 import importlib.util
+import math
 import sys
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -22,9 +23,11 @@ from cellwise.errors import BadOption, BrokenContract, UnknownName
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# longer than 300 lines because names, pages and building are one idea
 _RESERVED = {"spec", "step"}
 OURS = "cellwise."
 NO_DEFAULT = "(required)"
+_PLAIN: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool, "None": type(None)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,28 +184,61 @@ def read_page(name: str, source: Path) -> PartPage:
 
 
 def check_options(what: str, page: PartPage, options: "dict[str, Any]") -> None:
-    """Refuse options that `page` does not list, and the absence of required ones.
+    """Refuse options that `page` does not list, values of a wrong plain type, what is missing.
 
     Raises:
         BadOption: With `what` as the subject of the message.
     """
-    known = [option.name for option in page.options]
-    for option in options:
-        if option not in known:
-            raise BadOption(f"{what} has no option {option!r}.{did_you_mean(option, known)}")
+    types = {option.name: option.type for option in page.options}
+    for option, value in options.items():
+        if option not in types:
+            raise BadOption(f"{what} has no option {option!r}.{did_you_mean(option, list(types))}")
+        fault = _type_fault(types[option], value)
+        if fault:
+            raise BadOption(f"{what}, option {option!r}: {fault}.")
     missing = [o.name for o in page.options if o.required and o.name not in options]
     if missing:
         raise BadOption(f"{what} needs the option {missing[0]!r}.")
 
 
+def _type_fault(text: str, value: Any) -> str:
+    """What is wrong with a value for a type of plain numbers and words; empty for nothing.
+
+    Other types are checked when the part is built.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    words = [word.strip() for word in text.removeprefix("Annotated[").split(",")[0].split("|")]
+    if not set(words) <= set(_PLAIN) or (value is None and "None" in words):
+        return ""
+    types = [_PLAIN[word] for word in words if word != "None"]
+    if isinstance(value, bool) and bool not in types:
+        return f"{value} is no {' or '.join(words)}"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "Input should be a finite number"
+    for kind in types:
+        try:
+            TypeAdapter(kind).validate_python(value)
+        except ValidationError as error:
+            fault = error.errors()[0]["msg"]
+        else:
+            return ""
+    return fault
+
+
 def split_spec(spec: "str | dict[str, Any]") -> tuple[str, dict[str, Any]]:
-    """Name and options of a spec written as a name or as a mapping with `name`."""
+    """Name and options of a spec written as a name or as a mapping with `name`.
+
+    Raises:
+        BadOption: It is neither.
+    """
     if isinstance(spec, str):
         return spec, {}
-    if "name" not in spec:
+    if not isinstance(spec, dict) or not isinstance(spec.get("name"), str):
         raise BadOption(f"A part is written as a name or as {{name: ..., option: value}}: {spec!r}")
     options = dict(spec)
-    return str(options.pop("name")), options
+    name: str = options.pop("name")
+    return name, options
 
 
 def did_you_mean(word: str, known: list[str]) -> str:

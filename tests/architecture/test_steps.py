@@ -20,12 +20,13 @@ FUNCTIONS = {
     "prepare": ["job", "report"],
     "whole": ["job", "counts"],
     "present": ["job", "finished"],
+    "settle": ["job", "batches"],
     "finish": ["job", "finished"],
     "key_options": ["options"],
     "key_parts": ["options", "device"],
 }
 WORK = {"site": ["sites", "job"], "table": ["job", "report"], "fold": ["job", "report"]}
-OF_SITES = {"finish", "present"}
+OF_SITES = {"finish", "present", "settle"}
 OF_TABLES = {"whole"}
 
 

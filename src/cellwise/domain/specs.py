@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from cellwise.errors import BadOption, CellwiseError
 
 Grain = Literal["site", "fold", "table"]
 # The shelf of a step that as a whole is one part of its stage.
 WHOLE = "*"
+_NUMBERS = (int, float, int | None, float | None)
 
 
 class StepOptions(BaseModel):
@@ -26,8 +27,21 @@ class StepOptions(BaseModel):
     """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _check_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """`true` is no number, though Python counts it as one."""
+        field_ = cls.model_fields[str(info.field_name)]
+        if isinstance(value, bool) and field_.annotation in _NUMBERS:
+            raise BadOption(f"option {field_.alias or info.field_name!r}: {value} is no number.")
+        return value
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:

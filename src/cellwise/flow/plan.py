@@ -13,13 +13,8 @@ from cellwise.domain.nouns import SITES
 from cellwise.domain.specs import WHOLE
 from cellwise.domain.steps import Report
 from cellwise.errors import PreflightError
-from cellwise.flow.pipeline.inputs import (
-    content_path,
-    earlier_digest,
-    files_digest,
-    held_digest,
-    site_keys,
-)
+from cellwise.flow.pipeline.contents import content_path, earlier_digest, files_digest, held_digest
+from cellwise.flow.pipeline.inputs import site_keys
 from cellwise.flow.pipeline.keys import combine, listing_digest
 from cellwise.flow.pipeline.record import changed_options
 from cellwise.flow.pipeline.state import Request, State, log_name

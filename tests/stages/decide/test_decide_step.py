@@ -361,6 +361,7 @@ def test_without_wells_an_old_table_of_them_does_not_stay(maker):
     maker.write([Field("s", None, [[1.0]], fold=None)])
     maker.decide(**PLAIN)
     assert not run.predictions_well.exists()
+    assert not run.wells.exists(), "its shares would be measured and reported"
 
 
 @pytest.mark.parametrize("name", ["well", "well_control"])

@@ -5,7 +5,8 @@ from typing import Any
 
 from cellwise.domain.tables import SITES
 from cellwise.errors import BrokenContract, FormatError, PreflightError
-from cellwise.flow.pipeline.inputs import check_counts, content_path, earlier_digest
+from cellwise.flow.pipeline.contents import content_path, earlier_digest
+from cellwise.flow.pipeline.inputs import check_counts
 from cellwise.flow.pipeline.leftovers import own_folders
 from cellwise.flow.pipeline.state import Request
 from cellwise.flow.recipe.kinds import step_module

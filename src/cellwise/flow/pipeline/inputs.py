@@ -6,12 +6,12 @@ Keys follow from what steps declare. How a noun's content counts is said by the 
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import takewhile
-from pathlib import Path
 from typing import Any
 
-from cellwise.domain.specs import Content, Read
+from cellwise.domain.specs import Read
 from cellwise.errors import BadOption
-from cellwise.flow.pipeline.keys import combine, digest, file_digest, listing_digest
+from cellwise.flow.pipeline.contents import content_digest, content_path
+from cellwise.flow.pipeline.keys import combine, digest, file_digest
 from cellwise.flow.pipeline.state import State, log_name
 from cellwise.flow.recipe.kinds import step_module
 from cellwise.flow.recipe.references import named_place, named_steps, uses, writer
@@ -29,7 +29,7 @@ def base_key(step: Step, *, state: State) -> str:
     options = dict(step.options)
     for content in spec.contents:
         if not content.apart and options.get(content.option):
-            options[content.option] = content_digest(content, step, state=state)
+            options[content.option] = content_digest(content, step, earlier=state.earlier)
     seed = state.request.seed if spec.draws else None
     named = state.request.keyed_device or state.request.device
     device = named if spec.device else None
@@ -59,55 +59,6 @@ def check_counts(step: Step) -> None:
         raise BadOption(
             f"Step {step.title!r} works site by site and reads nothing that each site has."
         )
-
-
-def content_path(content: Content, step: Step) -> Path | None:
-    """The file or folder outside the run that an option names; None for none."""
-    value: Any = step.options
-    for word in content.option.split("."):
-        value = value.get(word) if isinstance(value, dict) else None
-    return Path(value) if isinstance(value, str) and value else None
-
-
-def content_digest(content: Content, step: Step, *, state: State) -> str:
-    """What such an option counts by: the content now, or on record where it is gone since."""
-    path = content_path(content, step)
-    if path is None:
-        return ""
-    if content.what == "folder":
-        return listing_digest(path)
-    return files_digest(path, content) or earlier_digest(state.earlier, step, content)
-
-
-def files_digest(path: Path, content: Content) -> str:
-    """The digest of a file and of those that belong to it; empty where one of them is gone."""
-    others = [path.with_suffix(ending) for ending in content.beside if path.suffix != ending]
-    if path.suffix not in content.beside or not others:
-        return file_digest(path)
-    digests = [file_digest(other) for other in (path, *others)]
-    return combine(digests) if all(digests) else ""
-
-
-def earlier_digest(earlier: Mapping[str, Any], step: Step, content: Content) -> str:
-    """The digest of this very file as the run before recorded it; empty for none."""
-    known = _recorded(earlier, step, content)
-    return known["digest"] if known["path"] == str(content_path(content, step)) else ""
-
-
-def held_digest(earlier: Mapping[str, Any], step: Step, content: Content) -> str:
-    """The digest of the file that this option named in the run before; empty for none."""
-    return _recorded(earlier, step, content)["digest"]
-
-
-def _recorded(earlier: Mapping[str, Any], step: Step, content: Content) -> dict[str, str]:
-    inputs = earlier.get("inputs") or {}
-    files = inputs.get("files") or {}
-    # A run made before files were listed by step names its labels only.
-    known = files.get(f"{step.title}: {content.option}") or {
-        "path": inputs.get(content.option),
-        "digest": inputs.get(f"{content.option}_sha256"),
-    }
-    return {name: str(value or "") for name, value in known.items()}
 
 
 def table_key(step: Step, *, state: State) -> str:
@@ -225,7 +176,7 @@ def _listed(value: Any) -> list[Any]:
 
 def _apart(step: Step, *, state: State) -> list[str]:
     named = [c for c in step.spec.contents if c.apart and content_path(c, step) is not None]
-    return [content_digest(content, step, state=state) for content in named]
+    return [content_digest(content, step, earlier=state.earlier) for content in named]
 
 
 def _with_classes(step: Step, *, state: State) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from cellwise import __version__
 from cellwise.domain.nouns import READING
-from cellwise.flow.pipeline.inputs import content_path, earlier_digest, files_digest
+from cellwise.flow.pipeline.contents import content_path, earlier_digest, files_digest
 from cellwise.flow.pipeline.state import Request, State
 from cellwise.store.atomic import write_text
 from cellwise.store.run.folder import FORMAT_VERSION, RunFolder

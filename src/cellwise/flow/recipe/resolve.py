@@ -6,6 +6,7 @@ All names and options are checked here against the parts' own signatures, before
 import ast
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,8 @@ from cellwise.flow.recipe.load import RawRecipe, RawStep
 from cellwise.flow.recipe.references import check_references
 from cellwise.flow.recipe.words import notices, recorded
 from cellwise.registry import Registry, check_options, did_you_mean, split_spec
+
+_NAME = re.compile(r"\w(?:[\w .+=-]*[\w])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +100,11 @@ def resolve(raw: RawRecipe, settings: Mapping[str, Any] | None = None) -> Recipe
     steps = [_as_recorded(step, said) for step in raw.steps]
     if raw.of_run:
         said.clear()
-    _unique_names(steps)
     origins: list[dict[str, str]] = [dict.fromkeys(step.options, "recipe") for step in steps]
     for source, entries in ((raw.overrides, "recipe"), (settings or {}, "command line")):
         for path, value in source.items():
             _override(steps, origins, path, value, entries, said)
+    _check_names(steps)
     resolved = tuple(_complete(step, origin) for step, origin in zip(steps, origins, strict=True))
     check_references(resolved)
     return Recipe(raw.name, raw.comment, resolved, tuple(dict.fromkeys(said)))
@@ -114,12 +117,25 @@ def _as_recorded(step: RawStep, said: list[str]) -> RawStep:
     return RawStep(step.kind, recorded(spec, step.options))
 
 
-def _unique_names(steps: list[RawStep]) -> None:
+def _check_names(steps: list[RawStep]) -> None:
     seen: set[tuple[str, str]] = set()
     for step in steps:
+        _check_name(step)
         if (step.kind, step.name) in seen:
             raise BadOption(f"Two {step.kind} steps are called {step.name!r}; name one with `as:`.")
         seen.add((step.kind, step.name))
+
+
+def _check_name(step: RawStep) -> None:
+    """A step's name is part of file names: it must not lead out of the run folder."""
+    given = step.options.get("as", step.kind)
+    plain = isinstance(given, int) and not isinstance(given, bool)
+    if plain or (isinstance(given, str) and _NAME.fullmatch(given) and len(given.encode()) <= 100):
+        return
+    raise BadOption(
+        f"Step {step.kind!r}: `as: {given}` is no name for files. Write letters, digits, '_', '-', "
+        "'.' and spaces, at most 100, a letter or digit first and last."
+    )
 
 
 def _override(
@@ -206,11 +222,12 @@ def _checked(step: RawStep, spec: StepSpec, options: dict[str, Any]) -> StepOpti
     try:
         return spec.options.of(options)
     except BadOption as error:
-        # The step's own words name it; those about a type do not.
+        # Several steps may be of one kind: say which.
         text = str(error)
-        if text.startswith("option "):
-            raise BadOption(f"Step {step.name!r}, {text}") from error
-        raise
+        link = "," if text.startswith("option ") else ":"
+        if link == ":" and step.name in text:
+            raise
+        raise BadOption(f"Step {step.name!r}{link} {text}") from error
 
 
 def _own_names(spec: StepSpec) -> list[str]:
@@ -219,13 +236,14 @@ def _own_names(spec: StepSpec) -> list[str]:
 
 def _roles(step: RawStep) -> tuple[str, ...]:
     needs = step.options.get("needs", [])
-    for role in needs if isinstance(needs, list) else [needs]:
+    roles = needs if isinstance(needs, list) else [needs]
+    for role in roles:
         if role not in ROLES:
             raise BadOption(
                 f"Step {step.name!r}: needs names roles of channels, not {role!r}."
                 f"{did_you_mean(str(role), list(ROLES))} There is: {', '.join(ROLES)}."
             )
-    return tuple(needs)
+    return tuple(roles)
 
 
 def _check_own(what: str, spec: StepSpec, options: dict[str, Any]) -> None:
@@ -246,6 +264,9 @@ def _check_shelf(what: str, option: str, package: str, value: Any) -> None:
     for spec in value if isinstance(value, list) else [value]:
         try:
             name, inner = split_spec(spec)
+        except BadOption as error:
+            raise BadOption(f"{what}, option {option!r}: {error}") from error
+        try:
             registry = Registry(option, package)
             registry.check(spec)
         except UsageError as error:

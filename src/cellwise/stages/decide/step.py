@@ -210,8 +210,9 @@ def _beside(path: Path, name: str) -> Path:
 def _write_wells(run: RunFolder, job: Job, wells: Wells | None, decision: Decision) -> None:
     path = _beside(run.predictions_well, job.name)
     if wells is None:
-        # Of an earlier reading of the folder: whoever finds the table believes it.
-        path.unlink(missing_ok=True)
+        # Of an earlier reading of the folder: whoever finds a table believes it.
+        for stale in (path, _beside(run.wells, job.name)):
+            stale.unlink(missing_ok=True)
         return
     frame, chance = well_predictions(wells, decision)
     _write(path, WELL_PREDICTIONS, frame, chance, decision)
