@@ -30,6 +30,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 TURNS = ("fresh", "again", "one more")
 ENTRY_POINTS = "cellwise.stages"
@@ -46,10 +47,12 @@ class Turn:
     turn: str
     wall_s: float
     cpu_s: float
+    workers_cpu_s: float
     coordinator_mb: float
     worker_mb: float
     together_mb: float
     worked_on: dict[str, str]
+    sites_done: int
 
 
 def write_package(home: Path) -> None:
@@ -153,6 +156,19 @@ def _resident(process: str) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
+def counting() -> Any:
+    """A listener that counts the sites that steps work on."""
+    from cellwise.flow.pipeline.events import Silent
+
+    class Counting(Silent):
+        sites = 0
+
+        def step_started(self, name: str, *, total: int, unit: str, why: str) -> None:
+            self.sites += total
+
+    return Counting()
+
+
 def measure_here(home: Path, workers: int, profile: str) -> dict[str, object]:
     """One call of the pipeline in this process."""
     from cellwise.flow.pipeline.run import run_pipeline
@@ -162,12 +178,12 @@ def measure_here(home: Path, workers: int, profile: str) -> dict[str, object]:
 
     recipe = resolve(load_recipe(str(home / "recipe.yaml")))
     request = Request(home / "images", home / "run", recipe, workers=workers)
-    memory, profiler = Memory(), cProfile.Profile()
+    memory, profiler, counter = Memory(), cProfile.Profile(), counting()
     before, started = os.times(), time.perf_counter()
     with memory.watched():
         if profile:
             profiler.enable()
-        outcome = run_pipeline(request)
+        outcome = run_pipeline(request, counter)
         profiler.disable()
     wall, after = time.perf_counter() - started, os.times()
     if profile:
@@ -176,10 +192,12 @@ def measure_here(home: Path, workers: int, profile: str) -> dict[str, object]:
     return {
         "wall_s": round(wall, 2),
         "cpu_s": round(sum(after[:4]) - sum(before[:4]), 2),
+        "workers_cpu_s": round(sum(after[2:4]) - sum(before[2:4]), 2),
         "coordinator_mb": round(memory.coordinator),
         "worker_mb": round(memory.worker),
         "together_mb": round(memory.together),
         "worked_on": {one["kind"]: f"{one['state']} {one['seconds']}" for one in steps},
+        "sites_done": counter.sites,
         "quarantined": outcome.counts["quarantined"],
     }
 
@@ -239,14 +257,15 @@ def main() -> None:
     if asked.profile:
         Path(asked.profile).mkdir(parents=True, exist_ok=True)
     print(f"{platform.machine()}, {os.cpu_count()} processors, {asked.workers} workers")
-    print("| sites | turn | wall s | CPU s | coordinator MB | largest worker MB | all MB |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print("| sites | turn | wall s | CPU s | of it workers | coordinator MB | worker MB | all MB |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     lines = []
     for sites in asked.sites:
         for line in compare(sites, asked):
             lines.append(line)
             print(
                 f"| {sites:,} | {line.turn} | {line.wall_s:.1f} | {line.cpu_s:.1f} | "
+                f"{line.workers_cpu_s:.1f} | "
                 f"{line.coordinator_mb} | {line.worker_mb} | {line.together_mb} |",
                 flush=True,
             )

@@ -11,8 +11,9 @@ import difflib
 import importlib
 import importlib.metadata
 import importlib.util
+import sys
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _RESERVED = {"spec", "step"}
+OURS = "cellwise."
 NO_DEFAULT = "(required)"
 
 
@@ -125,7 +127,7 @@ class Registry:
         return Path(found.origin)
 
     def _foreign(self) -> dict[str, str]:
-        points = importlib.metadata.entry_points(group=self.package)
+        points = offered(self.package)
         own = _own_files(self.package)
         for point in points:
             if point.name in own:
@@ -133,6 +135,23 @@ class Registry:
                     f"A package offers a {self.kind} called {point.name!r}, a name already taken."
                 )
         return {point.name: point.value for point in points}
+
+
+def offered(group: str) -> tuple[importlib.metadata.EntryPoint, ...]:
+    """What installed packages offer under a group of entry points."""
+    return tuple(point for point in _entry_points(tuple(sys.path)) if point.group == group)
+
+
+# Looking through all installed packages takes milliseconds, and a recipe asks a thousand times.
+@lru_cache(maxsize=1)
+def _entry_points(_path: tuple[str, ...]) -> tuple[importlib.metadata.EntryPoint, ...]:
+    found = importlib.metadata.entry_points()
+    return tuple(
+        point
+        for group in found.groups
+        if group.startswith(OURS)
+        for point in found.select(group=group)
+    )
 
 
 def call_build(what: str, build: "Callable[..., Any]", options: "dict[str, Any]") -> Any:

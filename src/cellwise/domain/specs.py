@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from cellwise.errors import BadOption, CellwiseError
 
 Grain = Literal["site", "fold", "table"]
+# The shelf of a step that as a whole is one part of its stage.
+WHOLE = "*"
 
 
 class StepOptions(BaseModel):
@@ -114,6 +116,8 @@ class Content:
         option: The option; a dot leads into a part's own options.
         what: `file` or `folder`.
         recorded: Whether `run.json` lists it among the inputs.
+        beside: Endings of files that belong together: where the file has one of them, those of the
+            same name with the others count as well.
         apart: Whether its digest stands beside the options in a key (where its path counts too) and
             not in place of the path.
     """
@@ -121,6 +125,7 @@ class Content:
     option: str
     what: Literal["file", "folder"] = "file"
     recorded: bool = True
+    beside: tuple[str, ...] = ()
     apart: bool = False
 
 
@@ -174,7 +179,7 @@ class StepSpec:
         threads: The option that says how many processor threads a worker uses; empty for one.
         late: Options that came after runs were made: where one is not set it stands neither among
             a step's options nor, with what it reads, in its key.
-        former: How its results were keyed before it worked site by site.
+        former: The ways in which its results were keyed before it worked site by site.
         renamed: Words of its options that recipes say differently by now.
     """
 
@@ -196,5 +201,5 @@ class StepSpec:
     command_words: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     threads: str = ""
     late: tuple[str, ...] = ()
-    former: Former | None = None
+    former: tuple[Former, ...] = ()
     renamed: tuple[Renamed, ...] = ()

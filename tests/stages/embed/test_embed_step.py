@@ -1,5 +1,7 @@
 """The step: vectors on disk whatever the batches and kills, out of fold, refused before work."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -67,7 +69,9 @@ def embed(run, batches=None, **options):
         job = job_of(run, key=f"k{number}", **options)
         for record in step.work([sites[i] for i in ids], job):
             finished[record.site_id] = Finished(f"k{number}", record.counts)
-    return step.finish(job_of(run, **options), finished), finished
+    counts = step.finish(job_of(run, **options), finished)
+    step.settle(job_of(run, **options), set())
+    return counts, {site: replace(record, merged=True) for site, record in finished.items()}
 
 
 def everything(run):

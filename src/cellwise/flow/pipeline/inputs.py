@@ -19,6 +19,8 @@ from cellwise.flow.recipe.resolve import Step
 
 # Named in the key of no step: the read is checked, and its content counts through another one.
 UNNAMED = "-"
+# Ways of counting that only a step that works site by site can take.
+_OF_SITES = ("files_of_site", "fold_of_site")
 
 
 def base_key(step: Step, *, state: State) -> str:
@@ -38,6 +40,27 @@ def base_key(step: Step, *, state: State) -> str:
     return digest(step.kind, spec.version, options, seed, device, *beside)
 
 
+def check_counts(step: Step) -> None:
+    """Refuse reads that no key can take in.
+
+    Raises:
+        BadOption: With the step and what it reads.
+    """
+    of_sites = step.spec.grain == "site"
+    for read in (*step.spec.reads, *step.spec.finish_reads):
+        ways = [*_COUNTS, *(_OF_SITES if of_sites and read.noun.per_site else ())]
+        if read.under != UNNAMED and read.noun.counts not in ways:
+            raise BadOption(
+                f"Step {step.title!r} reads {read.noun.name!r}, which counts by "
+                f"{read.noun.counts!r}; there is: {', '.join(ways)}."
+            )
+    own = [read for read in step.spec.reads if read.noun.per_site and not read.optional]
+    if of_sites and not any(read.noun.counts != _OF_SITES[1] for read in own):
+        raise BadOption(
+            f"Step {step.title!r} works site by site and reads nothing that each site has."
+        )
+
+
 def content_path(content: Content, step: Step) -> Path | None:
     """The file or folder outside the run that an option names; None for none."""
     value: Any = step.options
@@ -53,7 +76,38 @@ def content_digest(content: Content, step: Step, *, state: State) -> str:
         return ""
     if content.what == "folder":
         return listing_digest(path)
-    return file_digest(path) or state.earlier_digest(content.option)
+    return files_digest(path, content) or earlier_digest(state.earlier, step, content)
+
+
+def files_digest(path: Path, content: Content) -> str:
+    """The digest of a file and of those that belong to it; empty where one of them is gone."""
+    others = [path.with_suffix(ending) for ending in content.beside if path.suffix != ending]
+    if path.suffix not in content.beside or not others:
+        return file_digest(path)
+    digests = [file_digest(other) for other in (path, *others)]
+    return combine(digests) if all(digests) else ""
+
+
+def earlier_digest(earlier: Mapping[str, Any], step: Step, content: Content) -> str:
+    """The digest of this very file as the run before recorded it; empty for none."""
+    known = _recorded(earlier, step, content)
+    return known["digest"] if known["path"] == str(content_path(content, step)) else ""
+
+
+def held_digest(earlier: Mapping[str, Any], step: Step, content: Content) -> str:
+    """The digest of the file that this option named in the run before; empty for none."""
+    return _recorded(earlier, step, content)["digest"]
+
+
+def _recorded(earlier: Mapping[str, Any], step: Step, content: Content) -> dict[str, str]:
+    inputs = earlier.get("inputs") or {}
+    files = inputs.get("files") or {}
+    # A run made before files were listed by step names its labels only.
+    known = files.get(f"{step.title}: {content.option}") or {
+        "path": inputs.get(content.option),
+        "digest": inputs.get(f"{content.option}_sha256"),
+    }
+    return {name: str(value or "") for name, value in known.items()}
 
 
 def table_key(step: Step, *, state: State) -> str:
@@ -61,12 +115,12 @@ def table_key(step: Step, *, state: State) -> str:
     return _whole_key(step, step.spec.reads, ordered=step.spec.ordered, state=state)
 
 
-def former_key(step: Step, *, state: State) -> str:
-    """The key that a step had before it worked site by site; empty where it always has."""
-    former = step.spec.former
-    if former is None:
-        return ""
-    return _whole_key(step, former.reads, ordered=former.ordered, state=state)
+def former_keys(step: Step, *, state: State) -> list[str]:
+    """The keys that a step had before it worked site by site; none where it always has."""
+    return [
+        _whole_key(step, former.reads, ordered=former.ordered, state=state)
+        for former in step.spec.former
+    ]
 
 
 def finish_key(step: Step, *, state: State) -> str:
@@ -117,15 +171,17 @@ def _keys_of_sites(
     step: Step, read: Read, *, state: State, assumed: Mapping[str, dict[str, str]]
 ) -> tuple[dict[str, str], bool]:
     """A key per site, and whether only these sites can be treated."""
-    if read.noun.counts == "files_of_site":
+    if read.noun.counts == _OF_SITES[0]:
         return state.file_keys(), True
-    if read.noun.counts == "fold_of_site":
+    if read.noun.counts == _OF_SITES[1]:
         return {site: str(fold) for site, fold in state.folds().items()}, False
     keys: dict[str, str] = {}
+    first = True
     for source in _sources(step, read, state=state):
         # Of several the keys are joined: a site needs all of them.
         found = assumed.get(log_name(source)) or state.active_keys(source)
-        keys = {s: combine([keys[s], k]) for s, k in found.items() if s in keys} if keys else found
+        joined = {s: combine([keys[s], k]) for s, k in found.items() if s in keys}
+        keys, first = (found if first else joined), False
     return keys, not read.optional
 
 
@@ -179,15 +235,7 @@ def _with_classes(step: Step, *, state: State) -> str:
 
 def _content(step: Step, read: Read, *, state: State) -> Any:
     """What a read counts by: a digest, or a list of them where it may be of several steps."""
-    if not uses(step, read):
-        return ""
-    count = _COUNTS.get(read.noun.counts)
-    if count is None:
-        raise BadOption(
-            f"Step {step.title!r} reads {read.noun.name!r}, which counts by {read.noun.counts!r}; "
-            f"there is: {', '.join(_COUNTS)}."
-        )
-    return count(step, read, state)
+    return _COUNTS[read.noun.counts](step, read, state) if uses(step, read) else ""
 
 
 def _files(step: Step, read: Read, state: State) -> str | list[str]:

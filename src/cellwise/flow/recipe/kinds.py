@@ -1,7 +1,6 @@
 """Kinds of steps by name: the stages of cellwise, and those that other packages add."""
 
 import importlib
-import importlib.metadata
 import importlib.util
 from dataclasses import dataclass
 from functools import cache
@@ -11,7 +10,7 @@ from typing import Any
 from cellwise.domain.specs import StepSpec
 from cellwise.errors import BadOption, BrokenContract, UnknownName
 from cellwise.flow.recipe.words import spoken
-from cellwise.registry import NO_DEFAULT, Option, did_you_mean
+from cellwise.registry import NO_DEFAULT, Option, did_you_mean, offered
 
 GROUP = "cellwise.stages"
 
@@ -121,7 +120,7 @@ def _own() -> frozenset[str]:
 
 def _foreign() -> dict[str, str]:
     found: dict[str, str] = {}
-    for point in importlib.metadata.entry_points(group=GROUP):
+    for point in offered(GROUP):
         # The same package may be found in two places of the path.
         if point.name in _own() or found.get(point.name, point.value) != point.value:
             raise BadOption(

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from cellwise.domain.channels import ROLES
-from cellwise.domain.specs import StepOptions, StepSpec
+from cellwise.domain.specs import WHOLE, StepOptions, StepSpec
 from cellwise.errors import BadOption, UnknownName, UsageError
 from cellwise.flow.recipe.kinds import defaults as own_defaults
 from cellwise.flow.recipe.kinds import spec_of
@@ -181,7 +181,7 @@ def _complete(step: RawStep, origins: dict[str, str]) -> Step:
     what = f"Step {step.name!r}" if step.name == step.kind else f"Step {step.name!r} ({step.kind})"
     defaults = own_defaults(spec)
     own = _own_names(spec)
-    whole = spec.shelves.get("*")
+    whole = spec.shelves.get(WHOLE)
     rest = given
     if whole is not None:
         # The step is one part of its stage: `name` chooses it, the other options are its own.
@@ -196,7 +196,7 @@ def _complete(step: RawStep, origins: dict[str, str]) -> Step:
     _check_own(what, spec, rest)
     options = {k: v for k, v in {**defaults, **given}.items() if v or k not in spec.late}
     for shelf, package in spec.shelves.items():
-        if shelf != "*":
+        if shelf != WHOLE:
             _check_shelf(what, shelf, package, options.get(shelf))
     said = {key: origins.get(key, "default") for key in options}
     return Step(step.kind, step.name, options, said, spec, _checked(step, spec, options), needs)

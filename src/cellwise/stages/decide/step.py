@@ -36,19 +36,26 @@ from cellwise.store.run.tables import read_table, write_table
 _KEY = ["site_id", "cell_id"]
 
 
-def work(job: Job, report: Report) -> dict[str, Any]:
-    """Write decision, predictions and wells; returns counts.
+def check(options: dict[str, Any], job: Job) -> None:
+    """Refuse a name whose table would be that of another.
 
     Raises:
-        FormatError: Scores over other classes than the run's.
-        BadOption: A threshold for a class that does not exist, or a step named as the table of
-            wells is.
+        BadOption: The step is named as the table of wells is.
     """
     if job.name == WELL or job.name.startswith(f"{WELL}_"):
         raise BadOption(
             f"decide: a step called {job.name!r} would write over the table of wells, "
             "predictions_well.parquet. Give it another name with 'as:'."
         )
+
+
+def work(job: Job, report: Report) -> dict[str, Any]:
+    """Write decision, predictions and wells; returns counts.
+
+    Raises:
+        FormatError: Scores over other classes than the run's.
+        BadOption: A threshold for a class that does not exist.
+    """
     options = Options.of(job.options)
     run = RunFolder(job.run)
     fitted = None if job.fitted is None else _stored(RunFolder(job.fitted), job.name)

@@ -33,6 +33,6 @@ SPEC = StepSpec(
     classes=False,
     batch=64,
     shelves={"*": "cellwise.stages.embed"},
-    contents=(Content("file"),),
+    contents=(Content("file", beside=(".csv", ".npy")),),
     threads="threads",
 )

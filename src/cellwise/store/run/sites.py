@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -67,9 +68,11 @@ def _series(name: str, values: list[Any]) -> pl.Series:
 def _values(metadata: Iterable[str]) -> dict[str, Callable[[Site, ChannelFile], Any]]:
     """Where the value of each column comes from, unless the headers tell it."""
     found = {name: _OWN.get(name, _unknown) for name in SITES.columns}
-    for name in metadata:
-        found[f"{PREFIX}{name}"] = lambda site, entry, name=name: site.metadata.get(name)
-    return found
+    return found | {f"{PREFIX}{name}": partial(_metadata, name) for name in metadata}
+
+
+def _metadata(name: str, site: Site, entry: ChannelFile) -> str | None:
+    return site.metadata.get(name)
 
 
 def _unknown(site: Site, entry: ChannelFile) -> None:
