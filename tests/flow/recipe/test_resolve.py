@@ -197,4 +197,4 @@ def test_a_value_of_the_wrong_type_names_step_and_option(setting, value):
 
 def test_numbers_that_yaml_takes_for_text_are_numbers():
     resolved = resolve(recipe(*LEARNING), dict([parse_setting("train.learning_rate=1e-3")]))
-    assert resolved.of_kind("train")[0].checked.learning_rate == 0.001
+    assert resolved.of_kind("train")[0].checked.model_dump()["learning_rate"] == 0.001

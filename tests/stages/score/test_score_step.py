@@ -10,6 +10,7 @@ import pytest
 from tests.stages.site_steps import all_of, do, finished
 from tests.stages.train.learn_world import CHANNELS, CLASSES, label_of, make_job, make_run, silent
 
+from cellwise.domain.steps import Finished
 from cellwise.domain.tables import CELLS, FOLDS, SCORES
 from cellwise.errors import BadOption, FormatError, PreflightError
 from cellwise.stages.score import step
@@ -116,6 +117,18 @@ def test_batches_do_not_show_and_rows_of_before_are_taken_over(run):
     step.finish(job, {**first, **second})
     assert read_table(run.scores("again"), SCORES).equals(whole)
     assert not list((run.temporary / "scores-again").iterdir())
+
+
+def test_a_field_of_a_run_before_records_that_left_and_came_back_is_scored_anew(run):
+    job = make_job(run, step="score", name="again", key="one")
+    records = do(step, job)
+    ids = sorted(record.site_id for record in records)
+    step.finish(job, {s: f for s, f in finished(records, "one").items() if s != ids[0]})
+    taken_over = dict.fromkeys(ids, Finished(""))
+    assert sorted(step.present(job, taken_over)) == ids[1:]
+    cells = read_table(run.cells, CELLS).filter(pl.col("site_id") != ids[0])
+    write_table(run.cells, CELLS, cells)
+    assert sorted(step.present(job, taken_over)) == ids, "one without cells has no rows"
 
 
 def test_models_are_loaded_once_in_a_process(run, monkeypatch):

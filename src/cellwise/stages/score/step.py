@@ -99,16 +99,16 @@ def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
 
 def present(job: Job, finished: Mapping[str, Finished]) -> list[str]:
     """Those of the sites whose scores are there."""
-    merged, keys = _shards(job).merged_sites(), _shards(job).keys()
-    there = RunFolder(job.run).scores(job.name).is_file()
-    return [
-        site
-        for site, record in finished.items()
-        # A site without cells has no rows, and one scored before sites had records has no shard.
-        if site in merged
-        or record.shard in keys
-        or (there and (not record.shard or not record.counts.get("cells", 1)))
-    ]
+    run, merged, keys = RunFolder(job.run), _shards(job).merged_sites(), _shards(job).keys()
+    there = {site for site, r in finished.items() if site in merged or r.shard in keys}
+    if run.scores(job.name).is_file():
+        # A site without cells has no rows. Of one scored before sites had records only the table of
+        # cells tells; it may also have left the folder since, and come back.
+        bare = [site for site, r in finished.items() if site not in there and not r.shard]
+        rows = rows_of_sites(run.cells, CELLS, bare, columns=["site_id"]) if bare else None
+        there |= set(bare) - (set() if rows is None else set(rows["site_id"]))
+        there |= {s for s, r in finished.items() if r.shard and not r.counts.get("cells", 1)}
+    return [site for site in finished if site in there]
 
 
 def finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
