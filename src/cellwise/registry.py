@@ -14,7 +14,8 @@ import importlib.util
 import math
 import sys
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, reduce
+from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _RESERVED = {"spec", "step"}
 OURS = "cellwise."
 NO_DEFAULT = "(required)"
-_PLAIN: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool, "None": type(None)}
+_PLAIN: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool}
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,22 +209,33 @@ def _type_fault(text: str, value: Any) -> str:
     """
     from pydantic import TypeAdapter, ValidationError
 
-    words = [word.strip() for word in text.removeprefix("Annotated[").split(",")[0].split("|")]
-    if not set(words) <= set(_PLAIN) or (value is None and "None" in words):
+    types = _plain_types(ast.parse(text, mode="eval").body)
+    if not types or (value is None and type(None) in types):
         return ""
-    types = [_PLAIN[word] for word in words if word != "None"]
-    if isinstance(value, bool) and bool not in types:
-        return f"{value} is no {' or '.join(words)}"
+    if isinstance(value, bool) and not {bool, str} & set(types):
+        return f"{value} is no number"
     if isinstance(value, float) and not math.isfinite(value):
         return "Input should be a finite number"
-    for kind in types:
-        try:
-            TypeAdapter(kind).validate_python(value)
-        except ValidationError as error:
-            fault = error.errors()[0]["msg"]
-        else:
-            return ""
-    return fault
+    try:
+        TypeAdapter(reduce(or_, types)).validate_python(value)
+    except ValidationError as error:
+        return str(error.errors()[0]["msg"])
+    return ""
+
+
+def _plain_types(node: ast.expr) -> list[Any]:
+    """The types that an annotation allows; none where it says more than plain ones."""
+    if isinstance(node, ast.Name) and node.id in _PLAIN:
+        return [_PLAIN[node.id]]
+    if isinstance(node, ast.Constant) and node.value is None:
+        return [type(None)]
+    if isinstance(node, ast.BinOp):
+        left, right = _plain_types(node.left), _plain_types(node.right)
+        return [*left, *right] if left and right else []
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple):
+        annotated = isinstance(node.value, ast.Name) and node.value.id == "Annotated"
+        return _plain_types(node.slice.elts[0]) if annotated else []
+    return []
 
 
 def split_spec(spec: "str | dict[str, Any]") -> tuple[str, dict[str, Any]]:

@@ -89,6 +89,15 @@ def test_the_same_command_does_nothing_and_one_field_more_embeds_one(world):
     assert steps_of(world)["train"]["state"] == "reused", "the new field has no label"
 
 
+@pytest.mark.parametrize("lost", ["embeddings/embed/embeddings.json", "wells.parquet"])
+def test_a_file_that_was_lost_is_made_again(world, lost):
+    path = world / "run" / lost
+    before = path.read_bytes()
+    path.unlink()
+    go(world)
+    assert path.read_bytes() == before
+
+
 def test_other_cells_are_refused_by_name(world):
     write(world / "other.parquet", wells(6), cells=10)
     with pytest.raises(PreflightError, match="cell 10 is not there"):

@@ -1,5 +1,3 @@
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -199,5 +197,4 @@ def test_a_value_of_the_wrong_type_names_step_and_option(setting, value):
 
 def test_numbers_that_yaml_takes_for_text_are_numbers():
     resolved = resolve(recipe(*LEARNING), dict([parse_setting("train.learning_rate=1e-3")]))
-    checked: Any = resolved.of_kind("train")[0].checked
-    assert checked.learning_rate == 0.001
+    assert resolved.of_kind("train")[0].checked.model_dump()["learning_rate"] == 0.001

@@ -86,6 +86,14 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     }
 
 
+def whole(job: Job, counts: dict[str, Any]) -> bool:
+    """Whether the table of wells is there, where there are wells.
+
+    Their predictions are not asked for: runs of before have none.
+    """
+    return not counts.get("wells") or _beside(RunFolder(job.run).wells, job.name).is_file()
+
+
 def decide_cells(
     options: dict[str, Any], name: str, home: RunFolder, cells: pl.DataFrame, scores: Scores
 ) -> pl.DataFrame:

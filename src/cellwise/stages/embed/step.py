@@ -109,6 +109,11 @@ def present(job: Job, finished: Mapping[str, Finished]) -> list[str]:
     return kept
 
 
+def whole(job: Job, counts: dict[str, Any]) -> bool:
+    """Whether index and card are there, without which nobody opens the vectors."""
+    return is_sealed(RunFolder(job.run).embeddings(job.name))
+
+
 def finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
     """Merge what lies where into one index; returns counts.
 
