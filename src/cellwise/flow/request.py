@@ -119,12 +119,14 @@ def fitted_request(
     given.update(settings_of(labels=None, masks=masks, layout=layout, pattern=pattern))
     given.update(parse_setting(text) for text in settings)
     earlier = earlier_record(RunFolder(out)) if out.is_dir() else {}
+    device, keyed = _devices(device, earlier)
     return Request(
         folder=_existing(folder, "folder"),
         out=out,
         recipe=_as_begun(resolve(recipe_from_record(record, given), given), earlier),
         seed=int(record["seed"]),
-        device=pick_device(device),
+        device=device,
+        keyed_device=keyed,
         workers=workers or (os.cpu_count() or 1),
         engine=engine,
         fitted=fitted,

@@ -22,7 +22,8 @@ def sites(tmp_path):
 
 
 def kept(folder, kind, decode):
-    return KeptFields(RunFolder(folder / "run"), folder, size=4, kind=kind, decode=decode)
+    run = RunFolder(folder / "run")
+    return KeptFields(run, folder, size=4, kind=kind, channels=["nucleus"], decode=decode)
 
 
 @pytest.mark.parametrize("kind", KINDS)

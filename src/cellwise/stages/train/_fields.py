@@ -45,7 +45,14 @@ class FieldStore:
         self._shared = None
         if cache:
             run = RunFolder(job.run)
-            self._shared = KeptFields(run, job.images, size=size, kind=cache, decode=self._decode)
+            self._shared = KeptFields(
+                run,
+                job.images,
+                size=size,
+                kind=cache,
+                channels=[channel.key for channel in self.channels],
+                decode=self._decode,
+            )
             return
         write_channels(self._folder, self.channels)
         names = [site.id for site in sites]

@@ -29,6 +29,7 @@ class KeptFields:
         images: What paths of sites are relative to.
         size: Side of the fields in pixels.
         kind: `uint8` or `uint16`: how finely brightness is kept, 0..1 over the whole range.
+        channels: What is read of each site, in order.
         decode: A site to its pixels `[channel, size, size]` in 0..1.
     """
 
@@ -39,10 +40,12 @@ class KeptFields:
         *,
         size: int,
         kind: str,
+        channels: Sequence[str],
         decode: Callable[[Site], Floats],
     ) -> None:
         self._folder = run.temporary / "fields" / f"{size}-{kind}"
         self._images = images
+        self._channels = list(channels)
         self._type: npt.DTypeLike = np.dtype(kind)
         self._most = float(np.iinfo(kind).max)
         self._decode = decode
@@ -66,7 +69,7 @@ class KeptFields:
 
     def _state(self, site: Site) -> str:
         """A digest of which files a site has, how large they are and when they changed."""
-        seen = hashlib.sha256()
+        seen = hashlib.sha256("\n".join(self._channels).encode())
         for entry in site.files:
             seen.update(f"{entry.channel.key}\0{entry.plane}\0{entry.colour}\n".encode())
             for path in entry.paths:
