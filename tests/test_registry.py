@@ -3,8 +3,9 @@ import sys
 
 import pytest
 
+from cellwise import registry
 from cellwise.errors import BadOption, BrokenContract, UnknownName, UsageError
-from cellwise.registry import Registry, did_you_mean, split_spec
+from cellwise.registry import Registry, check_options, did_you_mean, read_page, split_spec
 
 PART = '''"""Doubles a number.
 
@@ -69,6 +70,32 @@ def test_wrong_options_are_named(shelf, spec, message):
         shelf.build(spec)
 
 
+@pytest.mark.parametrize(
+    ("annotation", "good", "wrong"),
+    [
+        ("int", [3, "3", 3.0], ["x", 3.5, True, None, [3], float("nan")]),
+        ("float", [3, 0.5, "1e-3"], ["x", True, None, float("inf"), {}]),
+        ("str", ["x"], [3, None, ["x"]]),
+        ("bool", [True, False], ["x", 3, None]),
+        ("Annotated[int, Limits(ge=1)]", [3], ["x", True, None]),
+        ("Annotated[int, Limits(ge=1)] | None", [3, None], ["x", True]),
+        ("float | str", [0.5, "x"], [None, []]),
+        ("bool | str", [True, "x"], [None, []]),
+        ("Sequence[str] | None", [["x"], 3, None], []),
+        ("Size", ["anything", 3, None], []),
+    ],
+)
+def test_values_of_plain_types_are_checked_without_importing(tmp_path, annotation, good, wrong):
+    source = tmp_path / "part.py"
+    source.write_text(f"def build(value: {annotation}):\n    raise AssertionError\n")
+    page = read_page("part", source)
+    for value in good:
+        check_options("x", page, {"value": value})
+    for value in wrong:
+        with pytest.raises(BadOption, match="'value'"):
+            check_options("x", page, {"value": value})
+
+
 def test_an_unknown_part_is_answered_with_the_nearest(shelf):
     with pytest.raises(UnknownName, match=r"No trick is called 'dubble'\. Did you mean 'double'\?"):
         shelf.build("dubble")
@@ -76,7 +103,7 @@ def test_an_unknown_part_is_answered_with_the_nearest(shelf):
 
 def points(monkeypatch, *pairs):
     found = [importlib.metadata.EntryPoint(n, v, "a_shelf_of_parts") for n, v in pairs]
-    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: found)
+    monkeypatch.setattr(registry, "offered", lambda group: found)
 
 
 def test_another_package_adds_a_part(shelf, tmp_path, monkeypatch):

@@ -11,8 +11,11 @@ import difflib
 import importlib
 import importlib.metadata
 import importlib.util
+import math
+import sys
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache, reduce
+from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +24,11 @@ from cellwise.errors import BadOption, BrokenContract, UnknownName
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# longer than 300 lines because names, pages and building are one idea
 _RESERVED = {"spec", "step"}
+OURS = "cellwise."
 NO_DEFAULT = "(required)"
+_PLAIN: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +131,7 @@ class Registry:
         return Path(found.origin)
 
     def _foreign(self) -> dict[str, str]:
-        points = importlib.metadata.entry_points(group=self.package)
+        points = offered(self.package)
         own = _own_files(self.package)
         for point in points:
             if point.name in own:
@@ -133,6 +139,23 @@ class Registry:
                     f"A package offers a {self.kind} called {point.name!r}, a name already taken."
                 )
         return {point.name: point.value for point in points}
+
+
+def offered(group: str) -> tuple[importlib.metadata.EntryPoint, ...]:
+    """What installed packages offer under a group of entry points."""
+    return tuple(point for point in _entry_points(tuple(sys.path)) if point.group == group)
+
+
+# Looking through all installed packages takes milliseconds, and a recipe asks a thousand times.
+@lru_cache(maxsize=1)
+def _entry_points(_path: tuple[str, ...]) -> tuple[importlib.metadata.EntryPoint, ...]:
+    found = importlib.metadata.entry_points()
+    return tuple(
+        point
+        for group in found.groups
+        if group.startswith(OURS)
+        for point in found.select(group=group)
+    )
 
 
 def call_build(what: str, build: "Callable[..., Any]", options: "dict[str, Any]") -> Any:
@@ -162,28 +185,72 @@ def read_page(name: str, source: Path) -> PartPage:
 
 
 def check_options(what: str, page: PartPage, options: "dict[str, Any]") -> None:
-    """Refuse options that `page` does not list, and the absence of required ones.
+    """Refuse options that `page` does not list, values of a wrong plain type, what is missing.
 
     Raises:
         BadOption: With `what` as the subject of the message.
     """
-    known = [option.name for option in page.options]
-    for option in options:
-        if option not in known:
-            raise BadOption(f"{what} has no option {option!r}.{did_you_mean(option, known)}")
+    types = {option.name: option.type for option in page.options}
+    for option, value in options.items():
+        if option not in types:
+            raise BadOption(f"{what} has no option {option!r}.{did_you_mean(option, list(types))}")
+        fault = _type_fault(types[option], value)
+        if fault:
+            raise BadOption(f"{what}, option {option!r}: {fault}.")
     missing = [o.name for o in page.options if o.required and o.name not in options]
     if missing:
         raise BadOption(f"{what} needs the option {missing[0]!r}.")
 
 
+def _type_fault(text: str, value: Any) -> str:
+    """What is wrong with a value for a type of plain numbers and words; empty for nothing.
+
+    Other types are checked when the part is built.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    types = _plain_types(ast.parse(text, mode="eval").body)
+    if not types or (value is None and type(None) in types):
+        return ""
+    if isinstance(value, bool) and not {bool, str} & set(types):
+        return f"{value} is no number"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "Input should be a finite number"
+    try:
+        TypeAdapter(reduce(or_, types)).validate_python(value)
+    except ValidationError as error:
+        return str(error.errors()[0]["msg"])
+    return ""
+
+
+def _plain_types(node: ast.expr) -> list[Any]:
+    """The types that an annotation allows; none where it says more than plain ones."""
+    if isinstance(node, ast.Name) and node.id in _PLAIN:
+        return [_PLAIN[node.id]]
+    if isinstance(node, ast.Constant) and node.value is None:
+        return [type(None)]
+    if isinstance(node, ast.BinOp):
+        left, right = _plain_types(node.left), _plain_types(node.right)
+        return [*left, *right] if left and right else []
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple):
+        annotated = isinstance(node.value, ast.Name) and node.value.id == "Annotated"
+        return _plain_types(node.slice.elts[0]) if annotated else []
+    return []
+
+
 def split_spec(spec: "str | dict[str, Any]") -> tuple[str, dict[str, Any]]:
-    """Name and options of a spec written as a name or as a mapping with `name`."""
+    """Name and options of a spec written as a name or as a mapping with `name`.
+
+    Raises:
+        BadOption: It is neither.
+    """
     if isinstance(spec, str):
         return spec, {}
-    if "name" not in spec:
+    if not isinstance(spec, dict) or not isinstance(spec.get("name"), str):
         raise BadOption(f"A part is written as a name or as {{name: ..., option: value}}: {spec!r}")
     options = dict(spec)
-    return str(options.pop("name")), options
+    name: str = options.pop("name")
+    return name, options
 
 
 def did_you_mean(word: str, known: list[str]) -> str:

@@ -13,10 +13,12 @@ import polars as pl
 import pytest
 from tests.docs.written_packages import HOW_TO, commands, declare, do, install, write_files
 from tests.faults.fault_runs import Heard, left_on_disk, quarantine, record, records, run, states
-from tests.worlds import CHANNELS, field, plate, save
+from tests.worlds import CHANNELS, field, labels, plate, save
 
 from cellwise.app.status import run_status
 from cellwise.errors import BadOption, PreflightError
+from cellwise.flow.pipeline.run import run_pipeline
+from cellwise.flow.request import fitted_request
 
 PAGE = HOW_TO / "add-a-step.md"
 OURS = ["read", "segment", "cells"]
@@ -255,3 +257,29 @@ def test_a_channel_that_no_image_has_is_refused_before_segmenting(home, tmp_path
     with pytest.raises(PreflightError, match="no channel is called 'ruby'"):
         run(home / "images", tmp_path / "no.run", "spots.channel=ruby", recipe=home / "both.yaml")
     assert set(states(tmp_path / "no.run")) == {"read"}
+
+
+LEARNS = """
+  - split: {folds: 2}
+  - label: {as: inherited, by: inherit}
+  - train: {as: cell, labels: inherited, net: {name: tiny, width: 4}, epochs: 1, threads: 1}
+  - score: {as: cell, model: cell, threads: 1}
+  - decide: {from: [cell]}
+"""
+
+
+@pytest.mark.long
+def test_predict_does_it_on_new_images(home, tmp_path):
+    recipe = tmp_path / "learns.yaml"
+    recipe.write_text((home / "spots.yaml").read_text(encoding="utf-8") + LEARNS, encoding="utf-8")
+    given = labels(tmp_path / "labels.csv", 8)
+    run(home / "images", tmp_path / "fitted.run", recipe=recipe, labels=given)
+    plate(tmp_path / "others", 2)
+    request = fitted_request(
+        tmp_path / "fitted.run", tmp_path / "others", tmp_path / "new.run", workers=1
+    )
+    heard = Heard()
+    run_pipeline(request, heard)
+    assert heard.total["spots"] == 2
+    drawn_alike = table(tmp_path / "fitted.run").filter(pl.col("site_id").is_in(["A01", "A02"]))
+    assert table(tmp_path / "new.run").equals(drawn_alike)

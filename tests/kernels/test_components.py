@@ -1,4 +1,4 @@
-"""Connected pieces, beside scipy's, one label after the other."""
+"""Connected components, beside scipy's, one label after the other."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
 from cellwise.kernels.components import (
-    claim_pieces,
+    claim_components,
     drop_small,
     fill_enclosed,
     fill_small_holes,
@@ -24,8 +24,8 @@ MANY = settings(max_examples=60, deadline=None)
 def slow_components(labels, least):
     found = []
     for value in np.unique(labels[labels > 0]):
-        pieces, count = ndimage.label(labels == value)
-        found += [pieces == k for k in range(1, count + 1) if (pieces == k).sum() >= least]
+        components, count = ndimage.label(labels == value)
+        found += [components == k for k in range(1, count + 1) if (components == k).sum() >= least]
     found.sort(key=lambda piece: int(np.flatnonzero(piece)[0]))
     result = np.zeros(labels.shape, int)
     for number, piece in enumerate(found, start=1):
@@ -35,7 +35,7 @@ def slow_components(labels, least):
 
 @given(labels_of_few, st.sampled_from([0, 1, 2, 4.5]))
 @MANY
-def test_pieces_of_equal_label_are_numbered_in_order(labels, least):
+def test_components_of_equal_label_are_numbered_in_order(labels, least):
     assert np.array_equal(label_components(labels, least), slow_components(labels, least))
     mask = (labels > 1).astype(np.uint8)
     assert np.array_equal(label_components(mask, least), slow_components(mask, least))
@@ -100,8 +100,8 @@ def test_claiming_equals_flooding(seed):
         np.int32
     )
     expected = flood(height, markers, mask)
-    assert np.array_equal(claim_pieces(height, markers, mask), expected)
-    assert np.array_equal(claim_pieces(height, markers, mask, out=markers), expected)
+    assert np.array_equal(claim_components(height, markers, mask), expected)
+    assert np.array_equal(claim_components(height, markers, mask, out=markers), expected)
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int32])

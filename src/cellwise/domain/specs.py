@@ -9,11 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from cellwise.errors import BadOption, CellwiseError
 
 Grain = Literal["site", "fold", "table"]
+# The shelf of a step that as a whole is one part of its stage.
+WHOLE = "*"
+_NUMBERS = (int, float, int | None, float | None)
 
 
 class StepOptions(BaseModel):
@@ -24,8 +27,21 @@ class StepOptions(BaseModel):
     """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _check_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """`true` is no number, though Python counts it as one."""
+        field_ = cls.model_fields[str(info.field_name)]
+        if isinstance(value, bool) and field_.annotation in _NUMBERS:
+            raise BadOption(f"option {field_.alias or info.field_name!r}: {value} is no number.")
+        return value
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
@@ -114,6 +130,8 @@ class Content:
         option: The option; a dot leads into a part's own options.
         what: `file` or `folder`.
         recorded: Whether `run.json` lists it among the inputs.
+        beside: Endings of files that belong together: where the file has one of them, those of the
+            same name with the others count as well.
         apart: Whether its digest stands beside the options in a key (where its path counts too) and
             not in place of the path.
     """
@@ -121,6 +139,7 @@ class Content:
     option: str
     what: Literal["file", "folder"] = "file"
     recorded: bool = True
+    beside: tuple[str, ...] = ()
     apart: bool = False
 
 
@@ -130,6 +149,21 @@ class Former:
 
     reads: tuple[Read, ...]
     ordered: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """A word of recipes that has a better one by now; both are taken, and runs record the old one.
+
+    Args:
+        option: The option, as it is recorded.
+        new: The word of today.
+        old: The value of the option that it stands for; empty where it stands for the option.
+    """
+
+    option: str
+    new: str
+    old: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +193,8 @@ class StepSpec:
         threads: The option that says how many processor threads a worker uses; empty for one.
         late: Options that came after runs were made: where one is not set it stands neither among
             a step's options nor, with what it reads, in its key.
-        former: How its results were keyed before it worked site by site.
+        former: The ways in which its results were keyed before it worked site by site.
+        renamed: Words of its options that recipes say differently by now.
     """
 
     version: int
@@ -180,4 +215,5 @@ class StepSpec:
     command_words: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     threads: str = ""
     late: tuple[str, ...] = ()
-    former: Former | None = None
+    former: tuple[Former, ...] = ()
+    renamed: tuple[Renamed, ...] = ()

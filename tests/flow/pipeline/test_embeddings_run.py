@@ -23,7 +23,7 @@ steps:
   - segment: {name: grid, tile: 32}
   - cells: {size: 16}
   - split: {by: auto, folds: 2}
-  - embed: {name: given}
+  - embed: {name: imported}
   - label: {as: inherited, by: inherit}
   - train: {as: head, task: vectors, embeddings: embed, labels: inherited, net: linear, epochs: 2,
             augment: [], threads: 1}
@@ -35,7 +35,7 @@ steps:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """Six fields, their embeddings, and one run of them."""
-    home = tmp_path_factory.mktemp("given")
+    home = tmp_path_factory.mktemp("imported")
     plate(home / "images")
     labels(home / "labels.csv")
     (home / "recipe.yaml").write_text(STEPS)
@@ -87,6 +87,15 @@ def test_the_same_command_does_nothing_and_one_field_more_embeds_one(world):
     assert index["site_id"].n_unique() == 7
     np.testing.assert_array_equal(vectors[:54], first)
     assert steps_of(world)["train"]["state"] == "reused", "the new field has no label"
+
+
+@pytest.mark.parametrize("lost", ["embeddings/embed/embeddings.json", "wells.parquet"])
+def test_a_file_that_was_lost_is_made_again(world, lost):
+    path = world / "run" / lost
+    before = path.read_bytes()
+    path.unlink()
+    go(world)
+    assert path.read_bytes() == before
 
 
 def test_other_cells_are_refused_by_name(world):

@@ -147,3 +147,54 @@ def test_settings_are_read_as_yaml(value):
     path, read = parse_setting(f"a.b={text}")
     assert path == "a.b"
     assert read == pytest.approx(value, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("../x", "..", "", ".hidden", "/x/y", "a/b", "a\\b", "a*", "[a]", " a", "a\0b", "x" * 101),
+        *(None, True, ["a"], 1.5),
+    ],
+)
+def test_a_name_that_is_no_name_for_files_is_refused(name):
+    steps = (*LEARNING[:5], ("score", {"as": name, "model": "net"}))
+    with pytest.raises(BadOption, match="is no name for files"):
+        resolve(recipe(*steps))
+    with pytest.raises(BadOption, match="is no name for files"):
+        resolve(recipe(*LEARNING[:6]), {"score.as": name})
+
+
+@pytest.mark.parametrize("name", ["a b", "über-细", "a.b", 3, "x" * 100])
+def test_other_names_of_steps_may_be_anything(name):
+    steps = (*LEARNING[:5], ("score", {"as": name, "model": "net"}))
+    assert resolve(recipe(*steps)).steps[-1].name == str(name)
+
+
+def test_a_single_need_may_be_written_without_brackets():
+    steps = (*LEARNING[:4], ("train", {"as": "net", "labels": "inherited", "needs": "protein"}))
+    assert resolve(recipe(*steps)).steps[-1].needs == ("protein",)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        *(("train.net", value) for value in (3, True, 1.5, ["tiny"], {"name": 3})),
+        *(("train.net.width", value) for value in ("wide", True, [8], float("nan"), None)),
+        *(("train.loss", {"name": "focal", "gamma": value}) for value in ("x", float("inf"))),
+        *(("train.epochs", value) for value in ("three", 3.5, True, None, float("nan"), 0)),
+        *(("train.learning_rate", value) for value in (float("inf"), True, -1)),
+        *(("train.augment", value) for value in ([3], [["dihedral"]])),
+        ("train.task.size", "big"),
+    ],
+)
+def test_a_value_of_the_wrong_type_names_step_and_option(setting, value):
+    steps = (*LEARNING[:4], ("train", {"as": "first", "labels": "inherited", "task": "image"}))
+    with pytest.raises(BadOption) as refused:
+        resolve(recipe(*steps), {setting: value})
+    assert "'first'" in str(refused.value)
+    assert setting.split(".")[-1] in str(refused.value) or "gamma" in str(refused.value)
+
+
+def test_numbers_that_yaml_takes_for_text_are_numbers():
+    resolved = resolve(recipe(*LEARNING), dict([parse_setting("train.learning_rate=1e-3")]))
+    assert resolved.of_kind("train")[0].checked.model_dump()["learning_rate"] == 0.001

@@ -100,7 +100,7 @@ def test_every_task_takes_a_loss_of_either_kind(name):
         assert batch_loss.item() > 0
 
 
-def test_no_labelled_item_costs_nothing_rather_than_nan():
+def test_no_labelled_item_has_no_loss_rather_than_nan():
     truth = Truth(torch.zeros(2, 1), torch.zeros(2), torch.zeros(2, 1), torch.ones(2, 1))
     assert tasks.build("cell").batch_loss(torch.ones(2, 1), truth, BCE).item() == 0
 

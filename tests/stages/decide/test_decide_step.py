@@ -9,8 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 from tests.stages.decide.decide_world import Field, RunMaker
 
+from cellwise.domain.steps import Job
 from cellwise.domain.tables import PREDICTIONS, SCORES, WELLS
 from cellwise.errors import BadOption, FormatError
+from cellwise.stages.decide import step
 from cellwise.stages.decide._decision import Decision
 from cellwise.stages.decide._predictions import uncertainty
 from cellwise.stages.decide.spec import Options
@@ -359,10 +361,11 @@ def test_without_wells_an_old_table_of_them_does_not_stay(maker):
     maker.write([Field("s", None, [[1.0]], fold=None)])
     maker.decide(**PLAIN)
     assert not run.predictions_well.exists()
+    assert not run.wells.exists(), "its shares would be measured and reported"
 
 
 @pytest.mark.parametrize("name", ["well", "well_control"])
-def test_a_step_that_would_write_over_the_wells_is_refused(maker, name):
-    maker.write(_fields())
+def test_a_step_that_would_write_over_the_wells_is_refused_before_any_work(tmp_path, name):
+    job = Job(tmp_path, tmp_path, name, {}, "", 0)
     with pytest.raises(BadOption, match="as:"):
-        maker.decide(name=name, **PLAIN)
+        step.check({"from": "main"}, job)

@@ -59,7 +59,7 @@ def other(job, **options):
 
 
 def noted(*site_ids):
-    return {site_id: Finished("k") for site_id in site_ids}
+    return {site_id: Finished("k", merged=True) for site_id in site_ids}
 
 
 def contents(job):

@@ -125,7 +125,7 @@ def test_channels_are_chosen_by_name_or_role_in_the_order_given(run):
         ({"precision": "fp8"}, "precision"),
         ({"normalise": "median"}, "crop_mean"),
         ({"net": {"name": "tiny", "wdth": 8}}, "Did you mean 'width'"),
-        ({"balance": "odd"}, "balance"),
+        ({"balance": "odd"}, "class_weights"),
         ({"validate": 1.0}, "validate"),
         ({"keep": "best"}, "best_ap"),
         ({"accumulate": 0}, "accumulate"),

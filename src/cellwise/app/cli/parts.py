@@ -73,7 +73,7 @@ def _steps() -> Iterator[tuple[str, str, str]]:
 
 
 def _parts(shelf: str) -> Iterator[tuple[str, str, str]]:
-    """Title, first sentence and page of every part of a shelf."""
+    """Title, first sentence and page of every part of one kind."""
     from cellwise.registry import Registry
 
     registry = Registry(shelf, SHELVES[shelf])

@@ -5,6 +5,8 @@ from typing import Any
 
 from cellwise.domain.tables import SITES
 from cellwise.errors import BrokenContract, FormatError, PreflightError
+from cellwise.flow.pipeline.contents import content_path, earlier_digest
+from cellwise.flow.pipeline.inputs import check_counts
 from cellwise.flow.pipeline.leftovers import own_folders
 from cellwise.flow.pipeline.state import Request
 from cellwise.flow.recipe.kinds import step_module
@@ -34,6 +36,7 @@ def check_request(request: Request) -> dict[str, Any]:
             f"No permission to look at {error.filename}. Choose another folder, or allow it."
         ) from error
     check_steps(request)
+    _check_contents(request, earlier)
     return earlier
 
 
@@ -47,6 +50,7 @@ def check_steps(request: Request) -> None:
         BrokenContract: The step of another package lacks a function.
     """
     for step in request.recipe.steps:
+        check_counts(step)
         module = step_module(step.kind)
         for name in ("work", "finish") if step.spec.grain == "site" else ("work",):
             if not callable(getattr(module, name, None)):
@@ -55,6 +59,23 @@ def check_steps(request: Request) -> None:
         check = getattr(module, "check", None)
         if check is not None and not (request.fitted and step.spec.fits):
             check(step.options, request.job(step, ""))
+
+
+def _check_contents(request: Request, earlier: dict[str, Any]) -> None:
+    """Refuse files that options name and that are not there, unless this run has read them already.
+
+    Raises:
+        PreflightError: Names the step, the option and the file.
+    """
+    for step in request.recipe.steps:
+        for content in step.spec.contents:
+            path = content_path(content, step)
+            if path is None or content.what != "file" or (request.fitted and step.spec.fits):
+                continue
+            if not path.exists() and not earlier_digest(earlier, step, content):
+                raise PreflightError(
+                    f"Step {step.title!r}, option {content.option!r}: there is no file {path}."
+                )
 
 
 def earlier_record(run: RunFolder) -> dict[str, Any]:

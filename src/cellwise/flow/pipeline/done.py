@@ -35,7 +35,8 @@ class Done:
 class DoneLog:
     """The records of one step; the latest record of a site counts.
 
-    `latest` are those, `aside` are those among them of sites that are set aside.
+    `latest` are those, `aside` are those among them of sites that are set aside, and `unmerged` are
+    the sites whose result no table holds yet: they came after its last record.
 
     Raises:
         StorageError: The records are there and cannot be read or mended.
@@ -46,6 +47,7 @@ class DoneLog:
         self._synced = 0.0
         self.latest: dict[str, Done] = {}
         self.aside: dict[str, Done] = {}
+        self.unmerged: set[str] = set()
         try:
             self._mend_and_load()
         except OSError as error:
@@ -100,6 +102,10 @@ class DoneLog:
 
     def _keep(self, record: Done) -> None:
         self.latest[record.site] = record
+        if record.site == TABLE:
+            self.unmerged = set() if record.key else self.unmerged
+        elif record.key:
+            self.unmerged.add(record.site)
         if record.error is not None:
             self.aside[record.site] = record
         else:

@@ -57,6 +57,14 @@ def listing_digest(folder: Path) -> str:
     return seen.hexdigest()[:24]
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """A link in a circle, or into a folder that is closed to us, leads to none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
 def _entries(folder: str) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[str]]]:
     """Files and folders by name; none of either where the folder cannot be looked into."""
     try:
@@ -64,7 +72,7 @@ def _entries(folder: str) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[str]
             entries = sorted(found, key=lambda entry: entry.name)
     except OSError:
         return [], []
-    folders = [entry for entry in entries if entry.is_dir()]
+    folders = [entry for entry in entries if _is_folder(entry)]
     inner = {entry.name for entry in folders}
     return [entry for entry in entries if entry.name not in inner], folders
 

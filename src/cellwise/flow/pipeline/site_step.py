@@ -8,7 +8,7 @@ from cellwise.domain.records import Site
 from cellwise.domain.steps import Finished, Job, SiteRecord
 from cellwise.errors import InputError
 from cellwise.flow.pipeline.done import TABLE, Done, from_site
-from cellwise.flow.pipeline.inputs import base_key, finish_key, former_key, site_keys
+from cellwise.flow.pipeline.inputs import base_key, finish_key, former_keys, site_keys
 from cellwise.flow.pipeline.keys import combine
 from cellwise.flow.pipeline.outputs import outputs_there, step_facts
 from cellwise.flow.pipeline.reasons import may_have_passed, why_sites
@@ -68,9 +68,9 @@ def _take_over(keys: dict[str, str], *, step: Step, state: State) -> None:
     """Records of a step that worked on whole tables when this run was made, as those of sites."""
     log = state.log(log_name(step))
     record = log.latest.get(TABLE)
-    if step.spec.former is None or record is None or not record.key or len(log.latest) > 1:
+    if not step.spec.former or record is None or not record.key or len(log.latest) > 1:
         return
-    if record.key != former_key(step, state=state):
+    if record.key not in former_keys(step, state=state):
         return
     if not outputs_there(step, state=state, counts=record.counts):
         return
@@ -81,9 +81,13 @@ def _take_over(keys: dict[str, str], *, step: Step, state: State) -> None:
 
 def _finished(keys: dict[str, str], *, job: Job, step: Step, state: State) -> set[str]:
     """The sites whose result under the current key lies on disk, or which stay set aside."""
-    latest = state.log(log_name(step)).latest
-    current = {site: r for site, r in latest.items() if keys.get(site) == r.key}
-    good = {s: Finished(r.shard, r.counts) for s, r in current.items() if r.error is None}
+    log = state.log(log_name(step))
+    current = {site: r for site, r in log.latest.items() if keys.get(site) == r.key}
+    good = {
+        site: Finished(r.shard, r.counts, site not in log.unmerged)
+        for site, r in current.items()
+        if r.error is None
+    }
     aside = {site for site, r in current.items() if r.error is not None and not may_have_passed(r)}
     present = getattr(step_module(step.kind), "present", None)
     return aside | set(good if present is None else present(job, good))
@@ -185,7 +189,13 @@ def _merge(
         return {**record.counts, "set_aside": aside}, False
     log.void({TABLE: key})
     module = cast("SiteStep", step_module(step.kind))
-    finished = {record.site: Finished(record.shard, record.counts) for record in good}
+    finished = {
+        record.site: Finished(record.shard, record.counts, record.site not in log.unmerged)
+        for record in good
+    }
     counts = {**module.finish(job, finished), "set_aside": aside}
     log.append([Done(TABLE, key, counts)])
+    settle = getattr(module, "settle", None)
+    if settle is not None:
+        settle(job, {r.shard for r in log.latest.values() if r.key})
     return counts, True

@@ -98,10 +98,6 @@ class State:
             self.logs[name] = DoneLog(self.run.done / f"{name}.jsonl")
         return self.logs[name]
 
-    def earlier_digest(self, option: str) -> str:
-        """The digest of an input file as the run before recorded it; empty for none."""
-        return str((self.earlier.get("inputs") or {}).get(f"{option}_sha256") or "")
-
     def sites(self) -> pl.DataFrame:
         """Rows of `sites.parquet` whose files could be read."""
         return self._once("sites", self.run.sites, self._read_sites)

@@ -1,7 +1,6 @@
 """Kinds of steps by name: the stages of cellwise, and those that other packages add."""
 
 import importlib
-import importlib.metadata
 import importlib.util
 from dataclasses import dataclass
 from functools import cache
@@ -10,7 +9,8 @@ from typing import Any
 
 from cellwise.domain.specs import StepSpec
 from cellwise.errors import BadOption, BrokenContract, UnknownName
-from cellwise.registry import NO_DEFAULT, Option, did_you_mean
+from cellwise.flow.recipe.words import spoken
+from cellwise.registry import NO_DEFAULT, Option, did_you_mean, offered
 
 GROUP = "cellwise.stages"
 
@@ -88,10 +88,11 @@ def option_pages(spec: StepSpec) -> list[OptionPage]:
     """The options of a step in order, with defaults as written in a recipe."""
     found = []
     for name, field in spec.options.model_fields.items():
-        default = NO_DEFAULT if field.is_required() else repr(plain(field.default))
         kind = str(field.annotation).replace("typing.", "")
         shown = field.annotation.__name__ if isinstance(field.annotation, type) else kind
-        option = Option(field.alias or name, shown, default)
+        written = {field.alias or name: None if field.is_required() else plain(field.default)}
+        ((word, value),) = spoken(spec, written).items()
+        option = Option(word, shown, NO_DEFAULT if field.is_required() else repr(value))
         found.append(OptionPage(option, " ".join((field.description or "").split())))
     return found
 
@@ -119,7 +120,7 @@ def _own() -> frozenset[str]:
 
 def _foreign() -> dict[str, str]:
     found: dict[str, str] = {}
-    for point in importlib.metadata.entry_points(group=GROUP):
+    for point in offered(GROUP):
         # The same package may be found in two places of the path.
         if point.name in _own() or found.get(point.name, point.value) != point.value:
             raise BadOption(

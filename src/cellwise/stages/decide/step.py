@@ -36,19 +36,26 @@ from cellwise.store.run.tables import read_table, write_table
 _KEY = ["site_id", "cell_id"]
 
 
-def work(job: Job, report: Report) -> dict[str, Any]:
-    """Write decision, predictions and wells; returns counts.
+def check(options: dict[str, Any], job: Job) -> None:
+    """Refuse a name whose table would be that of another.
 
     Raises:
-        FormatError: Scores over other classes than the run's.
-        BadOption: A threshold for a class that does not exist, or a step named as the table of
-            wells is.
+        BadOption: The step is named as the table of wells is.
     """
     if job.name == WELL or job.name.startswith(f"{WELL}_"):
         raise BadOption(
             f"decide: a step called {job.name!r} would write over the table of wells, "
             "predictions_well.parquet. Give it another name with 'as:'."
         )
+
+
+def work(job: Job, report: Report) -> dict[str, Any]:
+    """Write decision, predictions and wells; returns counts.
+
+    Raises:
+        FormatError: Scores over other classes than the run's.
+        BadOption: A threshold for a class that does not exist.
+    """
     options = Options.of(job.options)
     run = RunFolder(job.run)
     fitted = None if job.fitted is None else _stored(RunFolder(job.fitted), job.name)
@@ -77,6 +84,14 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         "wells": 0 if wells is None else len(wells.table),
         "fields_used": decision.n_fields,
     }
+
+
+def whole(job: Job, counts: dict[str, Any]) -> bool:
+    """Whether the table of wells is there, where there are wells.
+
+    Their predictions are not asked for: runs of before have none.
+    """
+    return not counts.get("wells") or _beside(RunFolder(job.run).wells, job.name).is_file()
 
 
 def decide_cells(
@@ -203,8 +218,9 @@ def _beside(path: Path, name: str) -> Path:
 def _write_wells(run: RunFolder, job: Job, wells: Wells | None, decision: Decision) -> None:
     path = _beside(run.predictions_well, job.name)
     if wells is None:
-        # Of an earlier reading of the folder: whoever finds the table believes it.
-        path.unlink(missing_ok=True)
+        # Of an earlier reading of the folder: whoever finds a table believes it.
+        for stale in (path, _beside(run.wells, job.name)):
+            stale.unlink(missing_ok=True)
         return
     frame, chance = well_predictions(wells, decision)
     _write(path, WELL_PREDICTIONS, frame, chance, decision)

@@ -9,7 +9,7 @@ were scored together. Threads are an option, not taken from the machine: sums in
 differ in the last digits.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,7 +28,7 @@ from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.models import CARD_FILE, check_classes, verify_model
 from cellwise.store.run.scores import as_stored
 from cellwise.store.run.shards import Shards
-from cellwise.store.run.tables import empty_frame, rows_of_sites
+from cellwise.store.run.tables import empty_frame, read_table, rows_of_sites
 
 if TYPE_CHECKING:
     from cellwise.contracts.scorer import Scorer
@@ -47,14 +47,18 @@ class _Opened(NamedTuple):
 
 
 def check(options: dict[str, Any], job: Job) -> None:
-    """Refuse torn models of a finished run before anything is segmented for them.
+    """Refuse maps of a scorer without any, and torn models of a finished run, before any work.
 
     Raises:
+        BadOption: Maps are asked for, and the scorer has none.
         FormatError: A model is damaged.
     """
+    chosen = Options.of(options)
+    if chosen.maps and scorers.build(chosen.by).class_map is None:
+        raise BadOption("score: maps are kept by the scorer cam only; leave maps at 0.")
     if job.fitted is None:
         return
-    home = RunFolder(job.fitted).model(Options.of(options).model, None).parent
+    home = RunFolder(job.fitted).model(chosen.model, None).parent
     for card in sorted(home.glob(f"*/{CARD_FILE}")):
         verify_model(card.parent)
 
@@ -99,16 +103,19 @@ def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
 
 def present(job: Job, finished: Mapping[str, Finished]) -> list[str]:
     """Those of the sites whose scores are there."""
-    merged, keys = _shards(job).merged_sites(), _shards(job).keys()
-    there = RunFolder(job.run).scores(job.name).is_file()
-    return [
-        site
-        for site, record in finished.items()
-        # A site without cells has no rows, and one scored before sites had records has no shard.
-        if site in merged
-        or record.shard in keys
-        or (there and (not record.shard or not record.counts.get("cells", 1)))
-    ]
+    run, shards = RunFolder(job.run), _shards(job)
+    keys, scored = shards.keys(), shards.merged_sites()
+    taken_over = any(not record.shard for record in finished.values())
+    # What was scored before sites had records says no number of cells.
+    with_cells = _sites_with_cells(run) if taken_over else set()
+    there = run.scores(job.name).is_file()
+    kept = []
+    for site, record in finished.items():
+        empty = site not in with_cells if not record.shard else not record.counts.get("cells", 1)
+        in_table = record.merged and there and (empty or site in scored)
+        if record.shard in keys or in_table:
+            kept.append(site)
+    return kept
 
 
 def finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
@@ -134,9 +141,13 @@ def finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
                 scorer=opened.scorer,
                 count=options.maps,
             )
-    shards.remove()
     what = "cells" if opened.scorer.gives == "cell" else "fields"
     return {what: rows, "sites": sites, "models": len(panel.models)}
+
+
+def settle(job: Job, batches: Collection[str]) -> None:
+    """Delete all shards: the merge is on record."""
+    _shards(job).remove()
 
 
 def _opened(job: Job) -> _Opened:
@@ -214,6 +225,10 @@ def _loader(job: Job, sites: Sequence[Site], cells: pl.DataFrame, opened: _Opene
 def _shards(job: Job) -> Shards:
     run = RunFolder(job.run)
     return Shards(run.temporary / f"scores-{job.name}", SCORES, run.scores(job.name))
+
+
+def _sites_with_cells(run: RunFolder) -> set[str]:
+    return set(read_table(run.cells, CELLS, columns=["site_id"])["site_id"].unique().to_list())
 
 
 def _empty(panel: "Panel") -> pl.DataFrame:

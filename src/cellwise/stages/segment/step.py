@@ -4,7 +4,7 @@ A result depends on the site and the options alone and files appear whole, so a 
 gives the same files when it runs again.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,7 +129,11 @@ def present(job: Job, finished: Mapping[str, Finished]) -> list[str]:
         site_id
         for site_id, record in finished.items()
         if site_id in masks
-        and (site_id in noted or record.shard in keys or _note_path(job, site_id).exists())
+        and (
+            (record.merged and site_id in noted)
+            or record.shard in keys
+            or _note_path(job, site_id).exists()
+        )
     ]
 
 
@@ -153,6 +157,11 @@ def finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
         "channels_flagged": flagged_channels,
         "sites_flagged": flagged_sites,
     }
+
+
+def settle(job: Job, batches: Collection[str]) -> None:
+    """Delete shards that no record names; those of sites taken away stay, as their masks do."""
+    _shards(job).remove(keep=batches)
 
 
 def _take_old_notes(job: Job, finished: Mapping[str, Finished]) -> None:

@@ -1,4 +1,4 @@
-"""Masks that the user brings, checked and paired.
+"""Imported masks, which the user brings: checked and paired. Recipes say `imported`, or `given`.
 
 The part opens no file: the segment step, told by `--masks DIR`, passes a function that fetches the
 masks of a site. Ids are kept as they are: gaps are fine and so are ids above 65,535; outlines
@@ -72,7 +72,7 @@ def build(
         `mask_size`, `mask_values`, or one of those of `store.masks.imported`.
     """
     if load is None:
-        raise BadOption("Segmenter 'given' needs the folder of your masks: --masks DIR.")
+        raise BadOption("Segmenter 'imported' needs the folder of your masks: --masks DIR.")
 
     def given(field: Field) -> Masks:
         brought = load(field.site_id)

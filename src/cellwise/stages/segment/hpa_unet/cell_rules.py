@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from cellwise.domain.records import Masks
 from cellwise.kernels.components import (
-    claim_pieces,
+    claim_components,
     drop_small,
     fill_enclosed,
     fill_small_holes,
@@ -112,7 +112,7 @@ def _nuclei(inner: Maps, border: Maps, cell_border: Maps, scale: float) -> Label
     ground = _mask(inner > _NUCLEAR_LEVEL * 255)
     # Specks need no rule of their own: a nucleus in one is smaller than a nucleus may be.
     fill_small_holes(ground, _NUCLEAR_HOLE * scale**2, out=ground)
-    nuclei = claim_pieces(np.zeros_like(ground), seeds, ground, out=seeds)
+    nuclei = claim_components(np.zeros_like(ground), seeds, ground, out=seeds)
     drop_small(nuclei, _NUCLEAR_AREA * scale**2, out=nuclei)
     # A seed may join what the higher level of a nucleus keeps apart, hence the pieces.
     return label_components(nuclei, out=nuclei)
@@ -122,7 +122,7 @@ def _cells(nuclei: Labels, inner: Maps, border: Maps, level: float, scale: float
     """Cells grown from nuclei, outside the border zone first."""
     zone = border > _CELL_BORDER * 255
     height = 255 - np.maximum(inner, np.uint8(level))
-    cells = claim_pieces(height, nuclei, _mask((inner > level) & ~zone))
+    cells = claim_components(height, nuclei, _mask((inner > level) & ~zone))
     cells = _closed(drop_small(cells, _CELL_AREA * scale**2, out=cells), scale)
     fill_enclosed(cells, out=cells)
     flood_into(height, cells, (cells > 0) | zone)
