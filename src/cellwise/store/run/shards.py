@@ -56,11 +56,15 @@ class Shards:
         return pl.concat(frames, how="diagonal") if frames else None
 
     def merged_sites(self) -> set[str]:
-        """The sites that have rows in the merged table."""
+        """The sites that have rows in the merged table.
+
+        Raises:
+            FormatError: The table cannot be read.
+        """
         if not self._merged.is_file():
             return set()
-        column = pq.read_table(self._merged, columns=["site_id"])["site_id"]
-        return set(column.unique().to_pylist())
+        column = read_table(self._merged, self._kind, columns=["site_id"])["site_id"]
+        return set(column.unique().to_list())
 
     def merge(
         self, shards: Mapping[str, str], empty: pl.DataFrame, *, classes: Sequence[str] = ()
