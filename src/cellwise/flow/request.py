@@ -56,7 +56,7 @@ def make_request(
     given = settings_of(labels=labels, masks=masks, layout=layout, pattern=pattern)
     given.update(parse_setting(text) for text in settings)
     _existing(folder, "folder")
-    earlier = earlier_record(RunFolder(out)) if out.is_dir() else {}
+    earlier = _record_in(out)
     understood: Understood | None = None
     if recipe:
         chosen = resolve(load_recipe(recipe), given)
@@ -226,6 +226,16 @@ def pick_device(device: str) -> str:
     if device == "cuda" and not present:
         raise UsageError("--device cuda: torch sees no GPU here (`cellwise doctor` tells more).")
     return "cuda" if present else "cpu"
+
+
+def _record_in(out: Path) -> dict[str, Any]:
+    """The record of the run that is there already; empty for a new folder."""
+    try:
+        return earlier_record(RunFolder(out)) if out.is_dir() else {}
+    except PermissionError as error:
+        raise PreflightError(
+            f"No permission to look at {error.filename}. Choose another --out, or allow it."
+        ) from error
 
 
 def _existing(path: Path, what: str) -> Path:
