@@ -1,16 +1,19 @@
 """What a card does with cellwise: every task trained, scored and segmented, in one table.
 
-    python -m benchmarks.gpu [--minutes 8] [--quick] [--device auto] [--work DIR] [--json FILE]
+    python -m benchmarks.gpu [--minutes 8] [--quick] [--device auto] [--only TEXT]
+        [--work DIR] [--json FILE]
 
 First the card's own rate of matrix products is measured, which the shares below refer to (`fp32`
 calculates convolutions in TF32, so its share is of the TF32 rate). Then a few simulated fields of
 512 and 1024 pixels, each under several names, go through recipes by the pipeline itself; a listener
 takes the times, from one report of progress to another, the first ones left out. Operations are
 counted over one report of real work. "Idle" is the share of a short stretch in which the card had
-no kernel and no copy to do: time spent waiting for data and for the program.
+no kernel and no copy to do: time spent waiting for data and for the program. A speed over one
+interval says little of a training: loaders may have read its batches before.
 
 Cases share what is left of the minutes; one that is not done by its deadline is stopped and shows
-what it did until then. `--quick` takes tiny fields and networks, on a processor within a minute.
+what it did until then. `--only "train cell"` does the cases that begin so. `--quick` takes tiny
+fields and networks, on a processor within a minute.
 Networks have weights by chance: times are real ones, what they find is worth nothing.
 """
 
@@ -22,7 +25,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -73,13 +76,7 @@ def make_fields(folder: Path, side: int, scale: Scale) -> Path:
 
 @dataclass(slots=True)
 class Bench:
-    """Does cases in one folder.
-
-    Args:
-        work: Folder for worlds and runs.
-        device: `cpu` or `cuda`.
-        scale: How large.
-    """
+    """Does cases in the folder `work`."""
 
     work: Path
     device: str
@@ -87,10 +84,10 @@ class Bench:
     items: dict[int, dict[str, int]] = field(default_factory=dict)
 
     def prepare(self) -> None:
-        """Draw the fields, cut the cells, make weights for the hosts' networks."""
+        """Draw the fields, cut the cells, weights for the HPA-Cell-Segmentation networks."""
         for side in self.scale.sides:
             fields = make_fields(self.work / str(side), side, self.scale)
-            self._pipeline(side, "run", [], None, workers=self.scale.workers)
+            self._pipeline(side, "run", [], None)
             cells = cellwise.open_run(self.work / str(side) / "run").cells
             sites = len(list((fields / "masks").glob("*_cells.tif")))
             self.items[side] = {"cells": len(cells), "fields": sites}
@@ -108,8 +105,7 @@ class Bench:
             self._pipeline(case.side, f"segment-{case.name}", [{"segment": step}], watch)
             return
         if case.kind == "train":
-            batches = -(-self.pool(case) // case.batch)
-            step["epochs"] = max(1, round(self.scale.steps / batches))
+            step["epochs"] = max(1, round(self.scale.steps / -(-self.pool(case) // case.batch)))
             step["threads"] = self.scale.threads
         self._pipeline(case.side, "run", [*case.before, {case.kind: step}], watch)
 
@@ -126,14 +122,14 @@ class Bench:
             return pool / -(-pool // case.batch) * case.bag
         return 1.0
 
-    def _pipeline(
-        self, side: int, out: str, steps: Steps, watch: Watch | None, *, workers: int = 1
-    ) -> None:
+    def _pipeline(self, side: int, out: str, steps: Steps, watch: Watch | None) -> None:
+        # What is scored or segmented is watched in this process.
+        alone = watch is not None and "train" not in steps[-1]
         home = self.work / str(side)
         first: Steps = [{"read": None}]
         if out == "run":
             first += [
-                {"segment": "given"},
+                {"segment": "imported"},
                 {"cells": {"size": self.scale.crop, "policy": "mask_others"}},
             ]
         recipe = home / f"{out}.yaml"
@@ -145,7 +141,7 @@ class Bench:
             recipe=str(recipe),
             masks=home / "fields" / "masks" if out == "run" else None,
             device=self.device,
-            workers=workers,
+            workers=1 if alone else self.scale.workers,
         )
         run_pipeline(request, watch)
 
@@ -202,7 +198,7 @@ def row_of(case: Case, watch: Watch, images: float, rates: dict[str, float], not
         "tflops": None if work is None else work / 1e12,
         "of_matmul": None if work is None else work / rates[case.precision],
         "idle": None if watch.busy is None else max(0.0, 1 - watch.busy),
-        "reports": len(watch.marks),
+        "intervals": watch.intervals,
         "note": note,
     }
 
@@ -221,6 +217,7 @@ def shown(row: Row) -> str:
         row["precision"],
         number("batch", "d", 1),
         f"{number('per_s', ',.1f')} {row['unit']}/s",
+        number("intervals", "d", 1),
         number("peak_gib", ".2f"),
         number("tflops", ",.3f"),
         number("of_matmul", ".1f", 100),
@@ -231,9 +228,9 @@ def shown(row: Row) -> str:
 
 
 HEAD = (
-    "| step | case | field, px | network | precision | batch | speed | peak GPU GiB | TFLOP/s "
-    "| % of matmul | idle % | note |\n"
-    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    "| step | case | field, px | network | precision | batch | speed | intervals | peak GPU GiB "
+    "| TFLOP/s | % of matmul | idle % | note |\n"
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 
 
@@ -256,6 +253,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=8.0)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--only", default="")
     parser.add_argument("--work", type=Path)
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args(words)
@@ -282,10 +280,12 @@ def measured(asked: argparse.Namespace, work: Path, limit: float) -> tuple[list[
     name = torch.cuda.get_device_name() if device == "cuda" else platform.machine()
     rates = matmul_rates(device, side=8192 if device == "cuda" else 512)
     facts = {"machine": f"{name}, torch {version('torch')}", "device": device, "matmul": rates}
-    bench = Bench(work, device, QUICK if asked.quick else full_scale())
+    scale, known = (QUICK, quick_cases()) if asked.quick else (full_scale(), full_cases())
+    cases = [case for case in known if f"{case.kind} {case.name}".startswith(asked.only)]
+    sides = {case.side: scale.sides[case.side] for case in cases}
+    bench = Bench(work, device, replace(scale, sides=sides))
     bench.prepare()
     print(f"prepared: {bench.items}", flush=True)
-    cases = quick_cases() if asked.quick else full_cases()
     rows = []
     for number, case in enumerate(cases):
         left = limit - time.monotonic()

@@ -1,10 +1,10 @@
-"""The hosts' networks with random weights: what converting, loading and one field cost.
+"""HPA-Cell-Segmentation networks with random weights: what converting, loading, one field cost.
 
     python benchmarks/hpa_networks.py [--json FILE] [--side 2048] [--threads 1]
 
 Random weights of the published shapes take the time and memory of real ones; what they find is
 worth nothing. Each case has a process of its own, so that its peak of memory is its own. There is
-no peer: the hosts' program installs with neither this Python nor this torch.
+no peer: HPA-Cell-Segmentation installs with neither this Python nor this torch.
 """
 
 import argparse

@@ -36,7 +36,7 @@ from skimage.segmentation import watershed
 from cellwise.stages.segment.hpa_unet.cell_rules import label_maps
 
 NO_DIFFERENCE = 1.5
-ABSENT = {"hosts' program": "hpacellseg", "cc3d": "cc3d"}
+ABSENT = {"HPA-Cell-Segmentation": "hpacellseg", "cc3d": "cc3d"}
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, int]
@@ -130,7 +130,7 @@ def ours(nucleus: Array, cell: Array, shape: Shape) -> tuple[Array, Array]:
 
 
 def plain_full(nucleus: Array, cell: Array, shape: Shape) -> tuple[Array, Array]:
-    """The rules written with scikit-image, on maps restored to full size as the hosts do."""
+    """The rules written with scikit-image, on full-size maps as HPA-Cell-Segmentation does."""
     return by_rules(_restored(nucleus, shape), _restored(cell, shape))
 
 
@@ -167,7 +167,7 @@ WHO: dict[str, Method] = {
 
 
 def by_rules(nucleus: Array, cell: Array) -> tuple[Array, Array]:
-    """The hosts' rules, one line after the other, at the size of the maps."""
+    """The rules of HPA-Cell-Segmentation, one line after the other, at the size of the maps."""
     share = nucleus[0].size / 2048**2
     border, interior = nucleus[1] / 255, nucleus[2] / 255
     cell_border, cell_interior = cell[1] / 255, cell[2] / 255

@@ -1,4 +1,4 @@
-"""The weights with which `watershed` joins pieces of nuclei, from every second annotated picture.
+"""The weights with which `watershed` joins pieces of nuclei, from every second annotated image.
 
     python -m benchmarks.segmentation_joining
 
@@ -18,7 +18,7 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from benchmarks.segmentation_quality import DATA, NUCLEI_SETS, read_pictures, simulated_fields
+from benchmarks.segmentation_quality import DATA, NUCLEI_SETS, read_images, simulated_fields
 from sklearn.linear_model import LogisticRegression
 
 from cellwise.stages.segment.watershed.foreground import find_foreground
@@ -36,7 +36,7 @@ Pairs = tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]
 
 
 def pairs_of(plane: npt.NDArray[np.float32], truth: npt.NDArray[Any]) -> Pairs:
-    """Measures `[pair, 5]` of touching pieces of one picture, and whether they are two nuclei."""
+    """Measures `[pair, 5]` of touching pieces of one image, and whether they are two nuclei."""
     scale = first_scale(plane)
     found = None
     if scale is not None:
@@ -82,8 +82,8 @@ def _owners(labels: npt.NDArray[Any], truth: npt.NDArray[Any]) -> npt.NDArray[np
 
 def _sets(data: Path) -> Iterator[Pairs]:
     for name in NUCLEI_SETS:
-        pictures = read_pictures(name, data=data, half=0)
-        yield _pooled([pairs_of(one.field.pixels[0], one.truth) for one in pictures])
+        images = read_images(name, data=data, half=0)
+        yield _pooled([pairs_of(one.field.pixels[0], one.truth) for one in images])
     with tempfile.TemporaryDirectory() as folder:
         fields = simulated_fields(Path(folder) / "world", size=512, fields=FIELDS, seed=SEED)
         yield _pooled(

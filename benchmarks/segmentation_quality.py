@@ -3,9 +3,9 @@
     python benchmarks/segmentation_quality.py --segmenter NAME [--set bbbc039 ...] [--json FILE]
 
 Sets `bbbc039` and `dsb2018` (in `--data`): F1 of nuclei at IoU 0.5 and 0.7, pooled over nuclei, and
-the mean of F1 over IoU 0.5, 0.55 .. 0.9; objects below 5 % of a picture's median true area count on
+the mean of F1 over IoU 0.5, 0.55 .. 0.9; objects below 5 % of an image's median true area count on
 neither side, and what is found in an empty field counts as false. Settings are chosen on every
-second picture from the first on (half 0) and reported on the others (half 1).
+second image from the first on (half 0) and reported on the others (half 1).
 
 Set `simulated-hpa`: worlds of 512 and 256 px, severity `default`, from a seed; the share of true
 cells found at IoU 0.6 (an IoU equal to the threshold is a match), of those that count (at least
@@ -50,7 +50,7 @@ _ROLES = {"red": "microtubule", "green": "protein", "blue": "nucleus", "yellow":
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class AnnotatedImage:
     """One annotated field: its pixels, and the nuclei drawn by hand as a label image `[y, x]`."""
 
     name: str
@@ -73,7 +73,7 @@ class Score:
 
     Args:
         case: The set and, where only one was scored, the half.
-        pictures: Fields scored.
+        images: Fields scored.
         true: True nuclei that count.
         found: Nuclei found that count.
         f1_50: F1 at IoU 0.5, pooled over nuclei.
@@ -83,7 +83,7 @@ class Score:
     """
 
     case: str
-    pictures: int
+    images: int
     true: int
     found: int
     f1_50: float
@@ -108,46 +108,46 @@ class CellScore:
     cpu_ms: float
 
 
-def read_pictures(name: str, *, data: Path = DATA, half: int | None = None) -> list[Picture]:
+def read_images(name: str, *, data: Path = DATA, half: int | None = None) -> list[AnnotatedImage]:
     """The annotated fields of `bbbc039` or `dsb2018`, in order of name.
 
     Args:
         name: A key of `NUCLEI_SETS`.
         data: The folder of the sets.
-        half: 0 for every second picture from the first on, 1 for the others, None for all.
+        half: 0 for every second image from the first on, 1 for the others, None for all.
     """
     folder = data / NUCLEI_SETS[name]
     paths = sorted((folder / "images").iterdir())
     if half is not None:
         paths = paths[half::2]
     return [
-        Picture(path.stem, _field(path), _plain(folder / "labels" / f"{path.stem}.png"))
+        AnnotatedImage(path.stem, _field(path), _plain(folder / "labels" / f"{path.stem}.png"))
         for path in paths
     ]
 
 
-def tally(picture: Picture, segment: Segment) -> Tally:
+def tally(image: AnnotatedImage, segment: Segment) -> Tally:
     """Segment one field and count; a field that is set aside has no nuclei found."""
     start = time.process_time()
     try:
-        nuclei = segment(picture.field).nuclei
+        nuclei = segment(image.field).nuclei
     except InputError:
-        nuclei = np.zeros(picture.truth.shape, np.uint16)
+        nuclei = np.zeros(image.truth.shape, np.uint16)
     spent = time.process_time() - start
-    found = f1_at(nuclei, picture.truth, thresholds=THRESHOLDS)
+    found = f1_at(nuclei, image.truth, thresholds=THRESHOLDS)
     counts = np.array([(one.hits, one.false, one.missed) for one in found], np.int64)
-    return Tally(picture.name, counts, spent)
+    return Tally(image.name, counts, spent)
 
 
-def pool(case: str, pictures: Sequence[Picture], tallies: Sequence[Tally]) -> Score:
-    """One score from the tallies of the same pictures."""
+def pool(case: str, images: Sequence[AnnotatedImage], tallies: Sequence[Tally]) -> Score:
+    """One score from the tallies of the same images."""
     hits, false, missed = sum((one.counts for one in tallies), np.zeros((9, 3), np.int64)).T
     f1 = 2 * hits / np.maximum(2 * hits + false + missed, 1)
-    pixels = sum(one.truth.size for one in pictures)
+    pixels = sum(one.truth.size for one in images)
     cpu = sum(one.cpu_s for one in tallies)
     return Score(
         case,
-        len(pictures),
+        len(images),
         int(hits[0] + missed[0]),
         int(hits[0] + false[0]),
         float(f1[0]),
@@ -157,16 +157,16 @@ def pool(case: str, pictures: Sequence[Picture], tallies: Sequence[Tally]) -> Sc
     )
 
 
-def score_pictures(case: str, pictures: Sequence[Picture], segment: Segment) -> Score:
+def score_images(case: str, images: Sequence[AnnotatedImage], segment: Segment) -> Score:
     """Segment these fields and score the nuclei; a first call, to get warm, is not timed."""
-    segment(pictures[0].field)
-    return pool(case, pictures, [tally(picture, segment) for picture in pictures])
+    segment(images[0].field)
+    return pool(case, images, [tally(image, segment) for image in images])
 
 
 def score_set(name: str, segment: Segment, half: int | None = None, *, data: Path = DATA) -> Score:
-    """Score the nuclei of one annotated set, or of one half of it (see `read_pictures`)."""
+    """Score the nuclei of one annotated set, or of one half of it (see `read_images`)."""
     case = name if half is None else f"{name}, half {half}"
-    return score_pictures(case, read_pictures(name, data=data, half=half), segment)
+    return score_images(case, read_images(name, data=data, half=half), segment)
 
 
 def simulated_fields(

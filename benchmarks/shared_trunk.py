@@ -1,4 +1,4 @@
-"""Scores of a field's cells: one look for all of them, beside each cell in a frame of its own.
+"""Scores of a field's cells: one pass for all of them, beside each cell in a frame of its own.
 
     OMP_NUM_THREADS=1 python benchmarks/shared_trunk.py [--models tiny resnet18] [--side 512]
                                                         [--cells 10 30] [--repeats 3] [--json FILE]

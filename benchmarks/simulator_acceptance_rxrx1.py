@@ -246,7 +246,7 @@ def design_checks(seed: int, severity: str) -> list[Check]:
     ]  # fmt: skip
 
 
-def picture_checks(drawn: Sample, design: Design, *, batch_size: float) -> list[Check]:
+def image_checks(drawn: Sample, design: Design, *, batch_size: float) -> list[Check]:
     """Claims about drawn sites; batch effects of size 1 and above outweigh most siRNAs."""
     least = 1.2 * min(batch_size, 1.0)
     chance = 1 / design.classes
@@ -322,7 +322,7 @@ def main() -> None:
     severity = SEVERITIES[given.severity]
     drawn = sample(make_effects(design, severity), size=given.size, workers=given.workers)
     rate = len(drawn.site) / (time.perf_counter() - started) / given.workers
-    seen = picture_checks(drawn, design, batch_size=severity.batch)
+    seen = image_checks(drawn, design, batch_size=severity.batch)
     checks = [*design_checks(given.seed, given.severity), *seen]
     print(f"RxRx1 world, severity {given.severity} ({digest(severity)[:16]}), seed {given.seed}")
     print(f"{len(drawn.site)} sites of {given.size} px, {rate:.1f} sites/s and worker\n")

@@ -1,16 +1,16 @@
-"""The small segmenter on pictures that its training has not seen, beside watershed on the same.
+"""The small segmenter on images that its training has not seen, beside watershed on the same.
 
     python benchmarks/small_unet_cross_validation.py WORK [--simulated WORLD ...] [--json FILE]
 
 All sets train one network per fold; what is held out together: a well (BBBC039), a cluster of
-pictures alike in size, brightness and nuclear size (DSB 2018), a protein (simulated worlds, made
+images alike in size, brightness and nuclear size (DSB 2018), a protein (simulated worlds, made
 by `cellwise simulate WORLD --world hpa`). No setting differs between the sets. Printed are F1 of
-nuclei at IoU 0.5, 0.7 and the mean over 0.5 to 0.9, pooled over nuclei, objects below 5 % of a
-picture's median true area left out on both sides, and the share of true cells found at IoU 0.6,
+nuclei at IoU 0.5, 0.7 and the mean over 0.5 to 0.9, pooled over nuclei, objects below 5 % of an
+image's median true area left out on both sides, and the share of true cells found at IoU 0.6,
 with 95 % intervals over the groups. Folds lie in WORK and are not trained again; `--fold K` trains
 one of them and stops, so that several processes can share the work. `--half 0` scores every second
-picture of each set, on which settings such as `--split` may be chosen, and `--half 1` the others.
-`--base` goes on from folds that are there, each on the pictures it has seen, as `train-segmenter
+image of each set, on which settings such as `--split` may be chosen, and `--half 1` the others.
+`--base` goes on from folds that are there, each on the images it has seen, as `train-segmenter
 --base` does.
 """
 
@@ -52,7 +52,7 @@ OURS = "small_unet"
 
 
 def clustered(annotated: Sequence[Annotated]) -> list[Annotated]:
-    """Pictures of the set without wells get the cluster of their look as their group."""
+    """Images of the set without wells get the cluster of their look as their group."""
     chosen = [one for one in annotated if Path(one.source).name == CLUSTERED]
     looks = StandardScaler().fit_transform(np.stack([look(one) for one in chosen]))
     numbers = AgglomerativeClustering(n_clusters=CLUSTERS).fit_predict(looks)
@@ -64,7 +64,7 @@ def clustered(annotated: Sequence[Annotated]) -> list[Annotated]:
 
 
 def look(one: Annotated) -> npt.NDArray[np.float64]:
-    """Size of the picture, of its nuclei, and levels, on scales where alike means near."""
+    """Size of the image, of its nuclei, and levels, on scales where alike means near."""
     plane = one.field.pixels[0]
     levels = np.percentile(plane, (5, 50, 95, 99.5)) + 1 / 255
     diameter = max(typical_diameter(np.asarray(one.nuclei, np.int32)), 1.0)
@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--fold", type=int)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--half", type=int, choices=(0, 1), help="score every second picture only")
+    parser.add_argument("--half", type=int, choices=(0, 1), help="score every second image only")
     parser.add_argument("--split", type=float, help="that of the segmenter in place of its default")
     parser.add_argument("--base", type=Path, help="folds of an earlier WORK to go on from")
     parser.add_argument("--into", type=Path, help="weights whose card takes the figures")
@@ -134,7 +134,7 @@ def note_figures(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def of_half(annotated: Sequence[Annotated], half: int | None) -> list[int]:
-    """Places of every second picture of each set, from the first or the second on; None for all."""
+    """Places of every second image of each set, from the first or the second on; None for all."""
     if half is None:
         return list(range(len(annotated)))
     sets: dict[str, list[int]] = {}
@@ -177,7 +177,7 @@ def scored(
     for row in rows:
         print(
             f"{row['set']:24s} {row['who']:11s} {row['measure']:38s} {row['value']:6.3f} "
-            f"({row['low']:6.3f} to {row['high']:6.3f}), {row['pictures']} pictures"
+            f"({row['low']:6.3f} to {row['high']:6.3f}), {row['pictures']} images"
         )
     return rows
 

@@ -1,6 +1,7 @@
 """What the script for a card takes as time, work and idleness, and that it still runs here."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -81,6 +82,17 @@ def test_operations_are_those_of_one_report():
     assert watch.flops == 2 * 8 * 16 * 4
 
 
+@pytest.mark.parametrize(("groups", "stride"), [(1, 1), (1, 2), (4, 1), (8, 2)])
+def test_gradients_of_a_convolution_cost_twice_its_work(groups, stride):
+    watch, _ = started()
+    layer = torch.nn.Conv2d(8, 8, 3, stride, 1, groups=groups)
+    x = torch.ones(2, 8, 12, 12, requires_grad=True)
+    watch.step_advanced(1, total=100, note="")
+    layer(x).sum().backward()
+    watch.step_advanced(2, total=100, note="")
+    assert watch.flops == 3 * 2 * (2 * 8 * (12 // stride) ** 2) * (8 // groups) * 9
+
+
 def test_a_case_is_stopped_when_its_time_is_over_and_keeps_its_figure():
     watch, clock = started(seconds=10.0)
 
@@ -93,6 +105,39 @@ def test_a_case_is_stopped_when_its_time_is_over_and_keeps_its_figure():
         work()
     assert 10 < clock.now < 11
     assert watch.rate == pytest.approx(2.0)
+
+
+class Card:
+    """Stands in for torch's profiler: one kernel of a quarter of a second."""
+
+    def __init__(self, activities):
+        self.events = [{"cat": "kernel", "ts": 0, "dur": 250_000}]
+
+    def start(self):
+        pass
+
+    def stop(self):
+        pass
+
+    def export_chrome_trace(self, file):
+        Path(file).write_text(json.dumps({"traceEvents": self.events}))
+
+
+@pytest.mark.parametrize(("reports", "busy"), [(7, None), (8, 0.25)])
+def test_what_comes_after_the_last_report_is_not_idleness(monkeypatch, reports, busy):
+    """The card is watched from report 7 of 10: with none after it, only the end was seen."""
+    for name in ("synchronize", "empty_cache", "reset_peak_memory_stats"):
+        monkeypatch.setattr(torch.cuda, name, lambda: None)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 0)
+    monkeypatch.setattr(torch.profiler, "profile", Card)
+    clock = Clock()
+    watch = Watch("measured", "cuda", 1000.0, clock)
+    watch.step_started("score measured", total=0, unit="", why="")
+    for done in range(1, reports + 1):
+        clock.now += 1
+        watch.step_advanced(done, total=10, note="")
+    watch.step_finished("score measured", seconds=1.0, counts={})
+    assert watch.busy == busy
 
 
 def test_every_case_names_parts_that_there_are():

@@ -3,6 +3,7 @@ import sys
 
 import pytest
 
+from cellwise import registry
 from cellwise.errors import BadOption, BrokenContract, UnknownName, UsageError
 from cellwise.registry import Registry, check_options, did_you_mean, read_page, split_spec
 
@@ -102,7 +103,7 @@ def test_an_unknown_part_is_answered_with_the_nearest(shelf):
 
 def points(monkeypatch, *pairs):
     found = [importlib.metadata.EntryPoint(n, v, "a_shelf_of_parts") for n, v in pairs]
-    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: found)
+    monkeypatch.setattr(registry, "offered", lambda group: found)
 
 
 def test_another_package_adds_a_part(shelf, tmp_path, monkeypatch):

@@ -36,7 +36,7 @@ def draw(seed, *, nuclear=True, size=SIZE, pitch=PITCH, nucleus=NUCLEUS, cell=CE
 
 
 def save(path, pixels, **options):
-    """Save one picture, in the format that the name ends in."""
+    """Save one image, in the format that the name ends in."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix in (".tif", ".tiff"):
         tifffile.imwrite(path, pixels, photometric="minisblack", **options)

@@ -1,18 +1,20 @@
 """Parts are found by file name: `losses/focal.py` is what a recipe calls `focal`.
 
-A folder of parts becomes a shelf with `Registry("loss", "cellwise.parts.losses")`. Names and
+A folder of parts is opened by `Registry("loss", "cellwise.parts.losses")`. Names and
 options are read from the files' syntax trees, so a recipe is checked without importing torch; the
 file itself is imported only when the part is built. Other packages add parts through entry points
 of the group named after the folder; a name that is taken is refused.
 """
 
+# longer than 300 lines because nothing that it may import stands before it
 import ast
 import difflib
 import importlib
 import importlib.metadata
 import importlib.util
+import sys
 from dataclasses import dataclass
-from functools import cache, reduce
+from functools import cache, lru_cache, reduce
 from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +24,9 @@ from cellwise.errors import BadOption, BrokenContract, UnknownName
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# longer than 300 lines because names, pages and building are one idea
 _RESERVED = {"spec", "step"}
+OURS = "cellwise."
 NO_DEFAULT = "(required)"
 _PLAIN: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool}
 
@@ -127,7 +131,7 @@ class Registry:
         return Path(found.origin)
 
     def _foreign(self) -> dict[str, str]:
-        points = importlib.metadata.entry_points(group=self.package)
+        points = offered(self.package)
         own = _own_files(self.package)
         for point in points:
             if point.name in own:
@@ -135,6 +139,23 @@ class Registry:
                     f"A package offers a {self.kind} called {point.name!r}, a name already taken."
                 )
         return {point.name: point.value for point in points}
+
+
+def offered(group: str) -> tuple[importlib.metadata.EntryPoint, ...]:
+    """What installed packages offer under a group of entry points."""
+    return tuple(point for point in _entry_points(tuple(sys.path)) if point.group == group)
+
+
+# Looking through all installed packages takes milliseconds, and a recipe asks a thousand times.
+@lru_cache(maxsize=1)
+def _entry_points(_path: tuple[str, ...]) -> tuple[importlib.metadata.EntryPoint, ...]:
+    found = importlib.metadata.entry_points()
+    return tuple(
+        point
+        for group in found.groups
+        if group.startswith(OURS)
+        for point in found.select(group=group)
+    )
 
 
 def call_build(what: str, build: "Callable[..., Any]", options: "dict[str, Any]") -> Any:
@@ -233,7 +254,7 @@ def _own_files(package: str) -> tuple[str, ...]:
     if found is None or not found.submodule_search_locations:
         raise UnknownName(f"No package is called {package!r}.")
     folders = [Path(folder) for folder in found.submodule_search_locations]
-    # A file or sub-folder that builds nothing is what parts are made of, or a shelf of its own.
+    # A file or sub-folder that builds nothing is what parts are made of, or a folder of parts.
     files = [file for folder in folders for file in folder.glob("*.py") if _has_build(file)]
     names = {file.stem for file in files}
     packages = (file for folder in folders for file in folder.glob("*/__init__.py"))

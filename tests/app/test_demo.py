@@ -50,7 +50,7 @@ def test_what_is_there_already_is_kept(unpacked):
     assert {p: p.stat().st_mtime_ns for p in unpacked.rglob("*")} == before
 
 
-def test_the_embedded_pictures_are_the_originals(unpacked, shared_data):
+def test_the_embedded_images_are_the_originals(unpacked, shared_data):
     originals = sorted((shared_data / "bbbc013_translocation" / "images").glob("*.png"))
     assert len(originals) == 96
     for path in originals[::7]:
@@ -59,7 +59,7 @@ def test_the_embedded_pictures_are_the_originals(unpacked, shared_data):
         )
 
 
-def test_the_embedded_pictures_are_small(unpacked):
+def test_the_embedded_images_are_small(unpacked):
     from importlib.resources import files
 
     folder = files("cellwise") / "demo" / "plate"

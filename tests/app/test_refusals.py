@@ -67,7 +67,7 @@ def test_a_prediction_never_writes_into_the_run_it_applies(images, fitted):
             run_pipeline(fitted_request(fitted, images, out, workers=1))
 
 
-def test_a_run_folder_belongs_to_its_pictures(images, tmp_path):
+def test_a_run_folder_belongs_to_its_images(images, tmp_path):
     first = make_request(images, tmp_path / "run", recipe="segment-only", workers=1)
     run_pipeline(first)
     shutil.copytree(images, tmp_path / "copied")

@@ -4,16 +4,23 @@
 without the report and the temporary folder.
 """
 
+import dataclasses
+import importlib
+import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from tests.faults.fault_runs import Heard, left_on_disk
+from tests.plates import treated, write_plate
+from tests.worlds import wells
 
 import cellwise
 from cellwise.domain import tables
-from cellwise.flow.request import fitted_request
+from cellwise.flow.pipeline.run import run_pipeline
+from cellwise.flow.request import fitted_request, make_request
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.models import read_model
 from cellwise.store.run.reader import RunReader
@@ -77,3 +84,48 @@ def test_an_old_run_can_be_applied(archive, tmp_path):
     (tmp_path / "images").mkdir()
     request = fitted_request(archive, tmp_path / "images", tmp_path / "new")
     assert [step.kind for step in request.recipe.steps][:3] == ["read", "segment", "cells"]
+
+
+@pytest.fixture
+def images(archive, tmp_path):
+    """The images that the archive was made from, as old as they were."""
+    write_plate(tmp_path / "images", wells(8), nuclear=treated)
+    sites = read_table(archive / "sites.parquet", tables.SITES)
+    for (path,), size, stamp in sites.select("paths", "size", "mtime_ns").iter_rows():
+        image = tmp_path / "images" / path
+        assert image.stat().st_size == size
+        os.utime(image, ns=(stamp, stamp))
+    return tmp_path / "images"
+
+
+def resumed(images, archive):
+    heard = Heard()
+    run_pipeline(make_request(images, archive, workers=1), heard)
+    return heard
+
+
+def test_an_old_run_resumes_and_no_step_is_redone(archive, images, monkeypatch):
+    # Segmenting changed since, so that it and what follows would be done again: leave that out.
+    spec = importlib.import_module("cellwise.stages.segment.spec")
+    monkeypatch.setattr(spec, "SPEC", dataclasses.replace(spec.SPEC, version=1))
+    before = left_on_disk(archive)
+    heard = resumed(images, archive)
+    # What the archive was stored without is made again, and nothing else: the report, and the
+    # predictions of the control, which `evaluate` reads.
+    assert heard.why["decide control"] == "its result was missing"
+    assert set(heard.total) == {"decide control", "evaluate", "report"}
+    assert heard.before_work == []
+    assert {"segment", "cells", "train cell", "score cell", "score control"} <= set(heard.reused)
+    now = left_on_disk(archive)
+    changed = {name for name in before if now[name] != before[name]}
+    assert changed <= {"decisions/control.json", "metrics.json"}
+    again = resumed(images, archive)
+    assert (again.total, len(again.reused)) == ({}, 13)
+
+
+@pytest.mark.long
+def test_a_raised_version_is_said_of_an_old_run(archive, images):
+    heard = resumed(images, archive)
+    assert heard.before_work[0].startswith("segment is done again: cellwise does it differently")
+    assert heard.total["segment"] == 8
+    assert "read" in heard.reused

@@ -104,7 +104,7 @@ def test_an_address_with_a_cell_opens_that_cell(visit, address):
     assert "Cell 3 of field plate_A04" in visit.page.locator("#card").inner_text()
 
 
-def test_all_pictures_of_cells_arrive(gallery):
+def test_all_images_of_cells_arrive(gallery):
     page = gallery.page
     page.get_by_label("Well").select_option("A01")
     has_tiles(page, 9)

@@ -33,7 +33,7 @@ def test_a_script_in_a_name_is_shown_and_not_run(opened):
     assert opened.page.get_by_text('<script>document.title="broken"</script>.png').is_visible()
 
 
-def test_all_pictures_are_drawn(opened):
+def test_all_images_are_drawn(opened):
     opened.page.evaluate("document.querySelectorAll('img').forEach(i => i.loading = 'eager')")
     opened.page.wait_for_timeout(300)
     broken = "Array.from(document.images).filter(i => !(i.complete && i.naturalWidth)).length"

@@ -122,9 +122,16 @@ class Heard(Silent):
         self.why = {}
         self.total = {}
         self.reused = []
+        self.messages = []
+        self.before_work = []
 
     def step_started(self, name, *, total, unit, why):
         self.why[name], self.total[name] = why, total
 
     def step_reused(self, name, *, counts):
         self.reused.append(name)
+
+    def message(self, text):
+        self.messages.append(text)
+        if not self.total and not self.reused:
+            self.before_work.append(text)

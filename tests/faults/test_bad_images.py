@@ -55,7 +55,7 @@ def shorten(path, part):
 
 @pytest.mark.parametrize("part", [0.02, 0.5, 0.97])
 @pytest.mark.parametrize("ending", [".png", ".jpg", ".tif"])
-def test_a_truncated_picture_is_set_aside(tmp_path, out, ending, part):
+def test_a_truncated_image_is_set_aside(tmp_path, out, ending, part):
     images = plate(tmp_path / "images", 4, ending=ending)
     shorten(images / f"A01_GFP{ending}", part)
     code, rows = go(images, out)
@@ -75,7 +75,7 @@ def test_a_truncated_compressed_tiff_is_set_aside(images, out, compression):
     only_a01_is_aside(code, rows, out, named=rows[0]["code"])
 
 
-def test_a_picture_damaged_inside_is_set_aside(images, out):
+def test_an_image_damaged_inside_is_set_aside(images, out):
     path = images / "A01_DNA.png"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0xFF
@@ -90,7 +90,7 @@ def test_a_file_of_zero_bytes_is_set_aside(images, out):
 
 
 def test_a_text_called_png_is_set_aside(images, out):
-    (images / "A01_DNA.png").write_text("this is not a picture")
+    (images / "A01_DNA.png").write_text("this is not an image")
     only_a01_is_aside(*go(images, out), out, named="unreadable")
 
 
@@ -166,14 +166,14 @@ def test_not_a_number_is_flagged_and_every_measurement_stays_finite(images, out)
     assert np.isfinite(intensities).all()
 
 
-def test_a_picture_of_nothing_but_not_a_number_has_no_cells(images, out):
+def test_an_image_of_nothing_but_not_a_number_has_no_cells(images, out):
     code, _ = go(float_plate(images, lambda pixels: np.full_like(pixels, np.nan)), out)
     assert code == 0
     assert "A01" not in set(cells(out)["site_id"])
 
 
 @pytest.mark.parametrize("level", [0, 17, 255])
-def test_a_constant_picture_is_flagged_and_has_no_cells(images, out, level):
+def test_a_constant_image_is_flagged_and_has_no_cells(images, out, level):
     for channel in ("DNA", "GFP"):
         save(images / f"A01_{channel}.png", np.full((96, 96), level, np.uint8))
     code, rows = go(images, out)
@@ -258,7 +258,7 @@ def test_a_name_with_markup_reaches_the_tables_whole(tmp_path, out):
     ]
 
 
-def test_a_folder_without_pictures_is_refused(tmp_path, out):
+def test_a_folder_without_images_is_refused(tmp_path, out):
     (tmp_path / "images").mkdir()
     with pytest.raises(PreflightError, match="holds no image"):
         run(tmp_path / "images", out)
@@ -273,7 +273,7 @@ def test_a_folder_of_which_nothing_can_be_used_is_refused_with_reasons(tmp_path,
     assert record(out)["status"] == "failed"
 
 
-def test_a_repaired_picture_is_taken_in(images, out):
+def test_a_repaired_image_is_taken_in(images, out):
     whole = (images / "A01_GFP.png").read_bytes()
     shorten(images / "A01_GFP.png", 0.5)
     assert go(images, out)[0] == 3
@@ -282,7 +282,7 @@ def test_a_repaired_picture_is_taken_in(images, out):
     assert set(cells(out)["site_id"]) == {"A01", "A02", "A03", "A04"}
 
 
-def test_a_picture_that_goes_bad_after_a_run_is_set_aside_in_the_next(images, out):
+def test_an_image_that_goes_bad_after_a_run_is_set_aside_in_the_next(images, out):
     assert go(images, out)[0] == 0
     os.utime(images / "A01_GFP.png", ns=(1, 1))
     shorten(images / "A01_GFP.png", 0.5)

@@ -162,7 +162,7 @@ def test_neither_a_home_nor_a_writable_installation_is_needed(still_plate, undis
     assert left_on_disk(out) == undisturbed
 
 
-def test_a_picture_without_permission_is_set_aside_until_it_is_given(tmp_path):
+def test_an_image_without_permission_is_set_aside_until_it_is_given(tmp_path):
     images = plate(tmp_path / "images", 2)
     out = tmp_path / "out.run"
     with closed(images / "A01_GFP.png", 0o000):

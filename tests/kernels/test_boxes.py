@@ -143,7 +143,7 @@ def test_selection_keeps_all_columns_together():
     assert some.x.tolist() == [1, 2, 3]
 
 
-def test_one_high_number_in_a_small_picture_takes_little_memory():
+def test_one_high_number_in_a_small_image_takes_little_memory():
     labels = np.zeros((100, 100), np.uint32)
     labels[3:9, 4:20], labels[50:60, 2:5] = 4_000_000, 7
     assert_as_slow(labels)

@@ -73,7 +73,7 @@ def test_a_nucleus_has_its_cells_number_and_ends_with_it():
 
 @given(st.integers(0, 10_000), st.integers(4, 60), st.integers(4, 60))
 @settings(max_examples=60, deadline=None)
-def test_areas_boxes_and_numbers_are_those_of_the_picture(seed, height, width):
+def test_areas_boxes_and_numbers_are_those_of_the_image(seed, height, width):
     rng = np.random.default_rng(seed)
     labels = np.kron(rng.integers(0, 6, (5, 6)), np.ones((3, 2), int))
     labels = np.unique(np.append(labels, 0), return_inverse=True)[1][:-1].reshape(labels.shape)

@@ -91,7 +91,7 @@ def test_vectors_are_items_like_any_other(tmp_path):
     vectors = rng.normal(3, 2, (40, 5)).astype(np.float32)
     known = material(vectors)
     known.targets[:] = vectors[:, :2] > 3
-    lesson = make_lesson(known, method(vectors), plan(), watched=known)
+    lesson = make_lesson(known, method(vectors), plan(), validation=known)
     found = train(tmp_path, "vectors", lesson, Linear(5, 2))
     assert found.losses[-1] < found.losses[0]
     assert len(found.validation) == 3
@@ -109,11 +109,11 @@ def test_turns_come_in_order_and_epochs_differ(tmp_path, loaders):
     def draw(turn):
         return (torch.tensor(turn.positions, dtype=torch.float32)[:, None],)
 
-    def cost(ask, drawn, turn, done):
+    def batch_loss(ask, drawn, turn, done):
         seen.append((turn.epoch, turn.number, drawn[0].flatten().tolist()))
         return ask(drawn[0]).logits.square().mean()
 
-    train(tmp_path, "order", Lesson(order, draw, cost), Linear(1, 1), loaders=loaders)
+    train(tmp_path, "order", Lesson(order, draw, batch_loss), Linear(1, 1), loaders=loaders)
     wanted = [
         (epoch, number, [10.0 * epoch + 2 * number, 10.0 * epoch + 2 * number + 1])
         for epoch in range(3)

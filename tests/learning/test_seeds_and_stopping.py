@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from cellwise.contracts.batch import Pool
 from cellwise.learning._stopping import best_epoch, should_stop
-from cellwise.learning.material import Material, balance_of
+from cellwise.learning.material import Material, class_weights_of
 from cellwise.learning.seeds import derived_seed, item_generators
 
-COSTS = st.lists(st.floats(0.01, 10), min_size=1, max_size=12)
+LOSSES = st.lists(st.floats(0.01, 10), min_size=1, max_size=12)
 
 
 def test_seeds_for_different_places_differ():
@@ -46,17 +46,17 @@ def test_an_epoch_without_a_number_is_beaten_by_any_with_one():
     assert best_epoch([1.0, math.nan]) == 0
 
 
-@given(costs=COSTS, patience=st.integers(1, 5))
-def test_stopping_once_means_the_same_when_looked_at_again(costs, patience):
+@given(losses=LOSSES, patience=st.integers(1, 5))
+def test_stopping_once_means_the_same_when_looked_at_again(losses, patience):
     """The first prefix that stops is where an undisturbed and a resumed training both end."""
-    stops = [n for n in range(1, len(costs) + 1) if should_stop(costs[:n], patience)]
+    stops = [n for n in range(1, len(losses) + 1) if should_stop(losses[:n], patience)]
     if stops:
-        assert stops[0] - 1 - best_epoch(costs[: stops[0]]) == patience
+        assert stops[0] - 1 - best_epoch(losses[: stops[0]]) == patience
 
 
-@given(COSTS)
-def test_a_steady_fall_never_stops(costs):
-    falling = [float(0.9**n) for n in range(len(costs))]
+@given(LOSSES)
+def test_a_steady_fall_never_stops(losses):
+    falling = [float(0.9**n) for n in range(len(losses))]
     assert best_epoch(falling) == len(falling) - 1
 
 
@@ -70,17 +70,17 @@ def material(targets, weights):
 
 def test_even_balance_gives_both_sides_the_same_total():
     found = material([[1, 1], [0, 1], [0, 1], [0, 1]], [1, 1, 1, 1])
-    even = balance_of(found, "even")
+    even = class_weights_of(found, "even")
     assert even[:, 0].tolist() == pytest.approx([0.5 / 0.75, 0.5 / 0.25])
     assert even[:, 1].tolist() == [1, 1], "a class without absence keeps its weight"
-    assert (balance_of(found, "none") == 1).all()
+    assert (class_weights_of(found, "none") == 1).all()
 
 
 def test_balance_looks_at_fields_where_cells_have_no_labels():
     found = material([[1.0], [0.0], [0.0]], [0, 0, 0])
-    assert balance_of(found, "even")[:, 0].tolist() == pytest.approx([0.75, 1.5])
+    assert class_weights_of(found, "even")[:, 0].tolist() == pytest.approx([0.75, 1.5])
 
 
 def test_a_very_rare_class_counts_at_most_ten_times():
     rare = material([[1.0]] + [[0.0]] * 99, [1] * 100)
-    assert balance_of(rare, "even")[1, 0] == 10
+    assert class_weights_of(rare, "even")[1, 0] == 10

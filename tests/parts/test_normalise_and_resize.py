@@ -49,9 +49,9 @@ def test_an_unknown_mode_is_refused():
 
 
 def test_shrinking_keeps_the_mean_and_growing_keeps_a_ramp():
-    picture = torch.rand(1, 2, 64, 64)
-    torch.testing.assert_close(resize(picture, 16, 16).mean(), picture.mean(), atol=0.01, rtol=0)
+    image = torch.rand(1, 2, 64, 64)
+    torch.testing.assert_close(resize(image, 16, 16).mean(), image.mean(), atol=0.01, rtol=0)
     ramp = torch.linspace(0, 1, 8)[None, None, None].expand(1, 1, 8, 8).contiguous()
     grown = resize(ramp, 16, 16)[0, 0, 0]
     assert (grown.diff() >= 0).all()
-    assert resize(picture, 64, 64) is picture
+    assert resize(image, 64, 64) is image

@@ -42,23 +42,23 @@ def test_an_item_does_not_depend_on_its_company(net):
         np.testing.assert_array_equal(together[number], alone[0])
 
 
-def test_eight_views_are_the_same_mean_for_a_turned_picture(net):
-    picture = planes(1, 3, 64, 96)
-    straight = predict(net, picture, views=8)
-    mirrored = predict(net, picture[..., ::-1].copy(), views=8)
-    turned = predict(net, np.rot90(picture, axes=(2, 3)).copy(), views=8)
+def test_eight_views_are_the_same_mean_for_a_turned_image(net):
+    image = planes(1, 3, 64, 96)
+    straight = predict(net, image, views=8)
+    mirrored = predict(net, image[..., ::-1].copy(), views=8)
+    turned = predict(net, np.rot90(image, axes=(2, 3)).copy(), views=8)
     np.testing.assert_allclose(mirrored[..., ::-1], straight, atol=1e-5)
     np.testing.assert_allclose(np.rot90(turned, -1, axes=(2, 3)), straight, atol=1e-5)
-    assert np.abs(straight - predict(net, picture)).max() > 1e-4
+    assert np.abs(straight - predict(net, image)).max() > 1e-4
 
 
 def test_views_are_averaged_after_the_softmax(net):
-    picture = planes(1, 3, 32, 32)
+    image = planes(1, 3, 32, 32)
     with torch.inference_mode():
-        plain = softmax(net(torch.from_numpy(picture)))
-        quarter = softmax(net(torch.from_numpy(np.rot90(picture, axes=(2, 3)).copy())))
+        plain = softmax(net(torch.from_numpy(image)))
+        quarter = softmax(net(torch.from_numpy(np.rot90(image, axes=(2, 3)).copy())))
     expected = (plain + torch.rot90(quarter, -1, dims=(2, 3))) / 2
-    np.testing.assert_allclose(predict(net, picture, views=2), expected, atol=1e-5)
+    np.testing.assert_allclose(predict(net, image, views=2), expected, atol=1e-5)
 
 
 def test_the_number_of_threads_is_left_as_it_was(net):
@@ -91,7 +91,7 @@ def test_memory_that_runs_out_halves_the_batch_and_then_says_so(net, monkeypatch
     np.testing.assert_array_equal(found, three)
     assert sizes == [3, 2, 1, 1, 1]
     tight.room = 0
-    with pytest.raises(MemoryError, match="One picture"):
+    with pytest.raises(MemoryError, match="One image"):
         predict(tight, three, device="cuda", finish=lambda x: x)
 
 

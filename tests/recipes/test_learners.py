@@ -175,7 +175,7 @@ def unpublished(net):
 
 
 def one_step(options):
-    """Augmentation, cost and gradient of a batch of noise: as the recipe says, on few pixels."""
+    """Augmentation, loss and gradient of a batch of noise: as the recipe says, on few pixels."""
     chosen = CHANNELS
     if options.channels != "all":
         chosen = tuple(c for c in CHANNELS if c.role in options.channels)
@@ -197,12 +197,12 @@ def one_step(options):
     fields = targets[::cells]
     truth = Truth(targets, torch.ones(count), fields, torch.ones(2, len(CLASSES)))
     loss = losses.build(options.loss)
-    if task.look is not None:
-        cost = task.look(net, pixels, truth, loss, 0.5)
+    if task.objective is not None:
+        batch_loss = task.objective(net, pixels, truth, loss, 0.5)
     else:
-        cost = task.cost(net(pixels).logits, truth, loss)
-    cost.backward()
+        batch_loss = task.batch_loss(net(pixels).logits, truth, loss)
+    batch_loss.backward()
     norms = [float(p.grad.norm()) for p in net.parameters() if p.grad is not None]
-    assert np.isfinite(cost.item())
+    assert np.isfinite(batch_loss.item())
     assert np.isfinite(norms).all()
     assert max(norms) > 0

@@ -16,7 +16,7 @@ from cellwise.app.status import run_status
 pytestmark = pytest.mark.long
 
 
-def pictures_in(report):
+def images_in(report):
     return report.read_text(encoding="utf-8").count("data:image")
 
 
@@ -86,22 +86,22 @@ def test_moved_without_its_images_nothing_is_redone(plate, place):
 
 @pytest.fixture(scope="module")
 def expected(finished):
-    """How many pictures the report of the run shows where it was made."""
-    return pictures_in(finished.rebuild_report())
+    """How many images the report of the run shows where it was made."""
+    return images_in(finished.rebuild_report())
 
 
 def test_the_report_finds_the_images_beside_the_run(gone, expected):
     assert CliRunner().invoke(app, ["report", str(gone / "run")]).exit_code == 0
-    assert pictures_in(gone / "run" / "report.html") == expected
+    assert images_in(gone / "run" / "report.html") == expected
     shutil.rmtree(gone / "images")
     assert CliRunner().invoke(app, ["report", str(gone / "run")]).exit_code == 0
-    assert pictures_in(gone / "run" / "report.html") < expected
+    assert images_in(gone / "run" / "report.html") < expected
 
 
 def test_the_report_of_a_run_that_was_moved_alone_finds_the_old_images(place, expected):
     shutil.rmtree(place / "images")
     assert CliRunner().invoke(app, ["report", str(place / "run")]).exit_code == 0
-    assert pictures_in(place / "run" / "report.html") == expected
+    assert images_in(place / "run" / "report.html") == expected
 
 
 def test_status_and_tables_of_a_moved_run(gone, finished):

@@ -1,4 +1,4 @@
-"""A finished run applied to pictures that it never saw."""
+"""A finished run applied to images that it never saw."""
 
 import numpy as np
 import polars as pl
@@ -52,7 +52,7 @@ def test_an_array_in_memory_is_enough(finished, predicted):
 
 @pytest.fixture(scope="module")
 def through_files(finished, tmp_path_factory):
-    """The table that the pipeline makes of an array saved as one picture with several channels."""
+    """The table that the pipeline makes of an array saved as one image with several channels."""
     home = tmp_path_factory.mktemp("files")
 
     def ask(pixels, channels):

@@ -1,5 +1,7 @@
 """Per-site steps as the pipeline calls them, for tests that call a step alone."""
 
+from dataclasses import replace
+
 from cellwise.domain.steps import Finished
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.sites import read_sites
@@ -16,6 +18,14 @@ def finished(records, key="k"):
     return {r.site_id: Finished(key, r.counts) for r in records if r.error is None}
 
 
+def merged(found):
+    """The same records once a table was written."""
+    return {site: replace(record, merged=True) for site, record in found.items()}
+
+
 def all_of(step, job, site_ids=None):
     """Work and merge; returns the counts."""
-    return step.finish(job, finished(do(step, job, site_ids), job.key))
+    found = finished(do(step, job, site_ids), job.key)
+    counts = step.finish(job, found)
+    step.settle(job, {job.key})
+    return counts

@@ -52,9 +52,9 @@ LOSSES = {
     "gradients are finite": lambda z, y: (z.relu() * 0).sqrt() + good_loss(z, y),
     "order of the items": lambda z, y: good_loss(z, y) * torch.arange(1.0, len(z) + 1)[:, None],
     "stays as it is": lambda z, y: good_loss(z, y.mul_(0.9)),
-    "cost less": lambda z, y: -good_loss(z, y),
+    "less loss": lambda z, y: -good_loss(z, y),
     "keeps the precision": lambda z, y: good_loss(z, y).double(),
-    "same batch costs the same": lambda z, y: good_loss(z, y) * (1 + torch.rand(())),
+    "same batch has the same loss": lambda z, y: good_loss(z, y) * (1 + torch.rand(())),
 }
 
 
@@ -175,23 +175,24 @@ def test_optimisers():
         return Forgetful(net.parameters(), rate, momentum=0.9)
 
     broken(testing.check_optimiser, some, "every weight")
-    broken(testing.check_optimiser, uphill, "lower the cost")
+    broken(testing.check_optimiser, uphill, "lower the loss")
     broken(testing.check_optimiser, forgetful, "as if nothing had happened")
 
 
 def test_tasks():
-    def task(cost):
-        return Task("site", 32, "unused", in_order, cost)
+    def task(batch_loss):
+        return Task("site", 32, "unused", in_order, batch_loss)
 
     broken(testing.check_task, task(lambda z, truth, loss: loss(z, truth.targets)), "one number")
     broken(testing.check_task, task(lambda z, truth, loss: z.detach().mean()), "learned from")
     broken(testing.check_task, in_order, "gives a Task")
     whole = task(lambda z, truth, loss: loss(z, truth.targets).mean())
     testing.check_task(giving(whole))
-    looks = replace(
-        whole, look=lambda see, pixels, truth, loss, share: see(pixels).logits.sum() / 0
+    wrong = replace(
+        whole,
+        objective=lambda ask, pixels, truth, loss, share: ask(pixels).logits.sum() / 0,
     )
-    broken(testing.check_task, looks, "finite")
+    broken(testing.check_task, wrong, "finite")
 
 
 class Net(torch.nn.Linear):

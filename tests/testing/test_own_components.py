@@ -119,7 +119,7 @@ def test_segmenters():
     testing.check_segmenter(small_unet.build, read=read, threads=1)
 
 
-def test_given_masks():
+def test_imported_masks():
     """The user brings masks of one field; the others are refused, each for itself."""
     labels = np.zeros((96, 128), np.uint16)
     labels[4:30, 4:30], labels[40:60, 50:90] = 3, 8

@@ -1,4 +1,4 @@
-"""Freeing what a run can make again: single-cell pictures and temporary work."""
+"""Freeing what a run can make again: single-cell images and temporary work."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The demo: a real 96-well plate from pictures to per-cell labels, checked against what is known.
+"""The demo: a real 96-well plate from images to per-cell labels, checked against what is known.
 
 FKHR-GFP moves from the cytoplasm into the nucleus under two drugs. Only control wells are labelled;
 what the model says of the dose wells is compared with a plain measurement it never saw, the ratio
@@ -73,7 +73,7 @@ def run_demo(
 
 
 def unpack(out: Path) -> Path:
-    """Write the embedded pictures as PNG and the labels file; what is there already is kept.
+    """Write the embedded images as PNG and the labels file; what is there already is kept.
 
     Returns:
         The labels file.
@@ -87,9 +87,9 @@ def unpack(out: Path) -> Path:
         if not entry.name.endswith(".tif") or target.is_file():
             continue
         pixels = tifffile.imread(io.BytesIO(entry.read_bytes()))
-        picture = io.BytesIO()
-        Image.fromarray(pixels).save(picture, "PNG", compress_level=1)
-        write_bytes(target, picture.getvalue())
+        image = io.BytesIO()
+        Image.fromarray(pixels).save(image, "PNG", compress_level=1)
+        write_bytes(target, image.getvalue())
     labels = out / "labels.csv"
     text = labels_text((source / "wells.csv").read_text(encoding="utf-8"))
     if not labels.is_file() or labels.read_text(encoding="utf-8") != text:

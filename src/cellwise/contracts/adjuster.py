@@ -18,7 +18,7 @@ class Cells:
         field_logits: `[cell, class]`, the score of each cell's whole field; None where the step
             names no score of fields.
         area: `[cell]` in pixels.
-        border: `[cell]`, whether the cell touches the edge of the picture.
+        border: `[cell]`, whether the cell touches the edge of the image.
     """
 
     field: npt.NDArray[np.int64]

@@ -1,4 +1,4 @@
-"""Changes that must know what a channel shows, and may change the label with the picture."""
+"""Changes that must know what a channel shows, and may change the label with the image."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

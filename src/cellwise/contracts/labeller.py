@@ -25,7 +25,7 @@ class Bags:
         field_labels: `[site, class]`; a row without True is a Negative field.
         scores: `[cell, class]` out-of-fold logits, NaN in rows of cells without; None where the
             labeller needs none.
-        border: `[cell]`, whether the cell touches the edge of the picture.
+        border: `[cell]`, whether the cell touches the edge of the image.
         tiny: `[cell]`, whether the cell is too small to be believed.
         model: `[cell]`, a number for the model that gave the score; None where all are of one.
         truth: `[cell, class]`, 1 where the cell is known to show the class, NaN in rows of cells of

@@ -40,7 +40,7 @@ class Listing:
 
     Args:
         folder: The folder itself.
-        images: Files with the ending of a picture.
+        images: Files with the ending of an image.
         tables: Files with the ending of a table.
         stats: Size in bytes and time of change in ns for each image.
         others: Count of all other files by ending.
@@ -105,7 +105,7 @@ class Arrangement:
         planes: All files that fit.
         unmatched: Images whose names do not fit.
         roles: Role of each channel where the layout knows it.
-        colour: Whether grey pictures are stored as colours.
+        colour: Whether grey images are stored as colours.
         labels: Label text by `site_id`, where the folder declares labels; empty text = unlabelled.
         metadata: Further columns by `site_id`.
         parts: `train` or `test` by `site_id`.

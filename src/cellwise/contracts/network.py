@@ -64,9 +64,9 @@ def _there(part: Tensor | None, what: str) -> Tensor:
 
 
 # (number of channels, number of classes) -> module; its `forward(items, asked=Asked.LOGITS)` gives
-# an `Output` in two halves: `look` from items to features, for pixels [item, feature, y, x], and
-# `answer(features, asked)` from features to the output. A module without a map of places refuses
-# `Asked.CLASS_MAP` with `BadOption`.
+# an `Output` in two halves: `extract_features` from items to features, for pixels
+# [item, feature, y, x], and `answer(features, asked)` from features to the output. A module without
+# a map of places refuses `Asked.CLASS_MAP` with `BadOption`.
 MakeNet = Callable[[int, int], nn.Module]
 
 POOLS = ("avg", "max", "avg+max")

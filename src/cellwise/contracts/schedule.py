@@ -13,14 +13,14 @@ class Moment:
         batches: Batches of an epoch, 1 or more.
         epoch: Epochs done.
         epochs: Epochs of the whole training, 1 or more.
-        costs: What each epoch done was judged by; less is better.
+        losses: What each epoch done was judged by; less is better.
     """
 
     batch: int
     batches: int
     epoch: int
     epochs: int
-    costs: Sequence[float] = ()
+    losses: Sequence[float] = ()
 
     @property
     def progress(self) -> float:

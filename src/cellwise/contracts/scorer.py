@@ -43,7 +43,7 @@ class Predictor(Protocol):
         Vectors `[item, number]` for networks of vectors.
         """
 
-    def look(self, pixels: Tensor) -> Tensor:
+    def extract_features(self, pixels: Tensor) -> Tensor:
         """Features of `[item, channel, y, x]`, where the network lies."""
 
     def answer(self, features: Tensor) -> Tensor:

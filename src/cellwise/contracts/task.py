@@ -1,4 +1,4 @@
-"""What a task is: which items meet, and what one batch of logits costs."""
+"""What a task is: which items meet, and the loss of one batch of logits."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,23 +20,23 @@ class Truth:
         targets: `[item, class]` in 0..1, the label of each item itself.
         weights: `[item]`, how much each item's own label counts.
         fields: `[bag, class]`, the labels of the fields that the bags come from.
-        balance: `[2, class]`, the weight of an absent and of a present label.
+        class_weights: `[2, class]`, the weight of an absent and of a present label.
     """
 
     targets: Tensor
     weights: Tensor
     fields: Tensor
-    balance: Tensor
+    class_weights: Tensor
 
 
-# (logits [item, class], truth, loss) -> the cost of the batch, one number.
-Cost = Callable[[Tensor, Truth, Loss], Tensor]
+# (logits [item, class], truth, loss) -> the loss of the batch, one number.
+BatchLoss = Callable[[Tensor, Truth, Loss], Tensor]
 # (augmented items, such as pixels [item, channel, y, x]; what is asked) -> what the network, with
 # its normalisation, says of them.
-See = Callable[[Tensor, Asked], Output]
-# (see, pixels, truth, loss, share of the epochs done in 0..1) -> the cost of the batch, for tasks
-# that look at a picture more than once.
-Look = Callable[[See, Tensor, Truth, Loss, float], Tensor]
+Forward = Callable[[Tensor, Asked], Output]
+# (forward, pixels, truth, loss, share of the epochs done in 0..1) -> the loss of the batch, for
+# tasks that pass an image through the network more than once.
+Objective = Callable[[Forward, Tensor, Truth, Loss, float], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,9 @@ class Task:
         size: Side in pixels that fields are resized to; None for crops, which come as they are.
         cell_labels: Whether labels of cells are needed, used if there, or of no use.
         sampler: Which items meet in a batch.
-        cost: What a batch costs.
-        look: What a batch costs while training, where that takes more than one look; epochs are
-            judged by `cost` all the same.
+        batch_loss: The loss of a batch from its logits.
+        objective: The loss of a batch while training, where that takes more than one pass through
+            the network; epochs are judged by `batch_loss` all the same.
         items: What the network is shown: `pixels`, or `vectors` of an embed step.
     """
 
@@ -58,17 +58,17 @@ class Task:
     size: int | None
     cell_labels: Literal["needed", "used", "unused"]
     sampler: Sampler
-    cost: Cost
-    look: Look | None = None
+    batch_loss: BatchLoss
+    objective: Objective | None = None
     items: Literal["pixels", "vectors"] = "pixels"
 
 
-def balanced(targets: Tensor, balance: Tensor) -> Tensor:
+def balanced(targets: Tensor, class_weights: Tensor) -> Tensor:
     """The weight of each label; soft targets take their share of both weights."""
-    return balance[0] * (1 - targets) + balance[1] * targets
+    return class_weights[0] * (1 - targets) + class_weights[1] * targets
 
 
-def label_weights(values: Tensor, targets: Tensor, balance: Tensor) -> Tensor:
+def label_weights(values: Tensor, targets: Tensor, class_weights: Tensor) -> Tensor:
     """The weight of each of the numbers that a loss gave, in their shape.
 
     Where there is one number per label, present and absent labels are balanced. Where there is one
@@ -76,10 +76,10 @@ def label_weights(values: Tensor, targets: Tensor, balance: Tensor) -> Tensor:
     an item weighs the mean over its labels; one without any weighs as much as an average class.
     """
     if values.ndim == 2:
-        return balanced(targets, balance)
+        return balanced(targets, class_weights)
     total = targets.sum(1)
-    of_labels = (targets * balance[1]).sum(1) / total.clamp_min(1e-8)
-    return torch.where(total > 0, of_labels, balance[1].mean())
+    of_labels = (targets * class_weights[1]).sum(1) / total.clamp_min(1e-8)
+    return torch.where(total > 0, of_labels, class_weights[1].mean())
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
@@ -87,9 +87,9 @@ def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
     return (values * weights).sum() / weights.sum().clamp_min(1e-8)
 
 
-def item_cost(logits: Tensor, truth: Truth, loss: Loss) -> Tensor:
+def item_loss(logits: Tensor, truth: Truth, loss: Loss) -> Tensor:
     """The weighted mean of the loss against the items' own labels."""
     values = loss(logits, truth.targets)
-    weights = label_weights(values, truth.targets, truth.balance)
+    weights = label_weights(values, truth.targets, truth.class_weights)
     own = truth.weights if values.ndim == 1 else truth.weights[:, None]
     return weighted_mean(values, own * weights)

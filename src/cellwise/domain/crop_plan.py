@@ -20,7 +20,7 @@ class CropPlan:
         window: Side of the window in source pixels, the same for all cells, in place of `pad`.
         dim: The factor of policy `dim`, 0..1.
         repeat: Show a cell whose box is more than twice as long as wide twice, side by side, with
-            nothing beside it: else most of its picture would be empty.
+            nothing beside it: else most of its image would be empty.
 
     Raises:
         BadOption: A value is out of range, or `recentre` has no `window`.

@@ -28,7 +28,7 @@ class ChannelFile:
         paths: Files relative to the image folder, with forward slashes; several files are the
             planes of one Z stack, in order.
         plane: Index along the channel axis where one file holds several channels, else None.
-        colour: True where a grey picture was stored as RGB (public HPA files): the brightest of the
+        colour: True where a grey image was stored as RGB (public HPA files): the brightest of the
             three colours is the signal.
     """
 

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, fie
 from cellwise.errors import BadOption, CellwiseError
 
 Grain = Literal["site", "fold", "table"]
+# The shelf of a step that as a whole is one part of its stage.
+WHOLE = "*"
 _NUMBERS = (int, float, int | None, float | None)
 
 
@@ -128,6 +130,8 @@ class Content:
         option: The option; a dot leads into a part's own options.
         what: `file` or `folder`.
         recorded: Whether `run.json` lists it among the inputs.
+        beside: Endings of files that belong together: where the file has one of them, those of the
+            same name with the others count as well.
         apart: Whether its digest stands beside the options in a key (where its path counts too) and
             not in place of the path.
     """
@@ -135,6 +139,7 @@ class Content:
     option: str
     what: Literal["file", "folder"] = "file"
     recorded: bool = True
+    beside: tuple[str, ...] = ()
     apart: bool = False
 
 
@@ -144,6 +149,21 @@ class Former:
 
     reads: tuple[Read, ...]
     ordered: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """A word of recipes that has a better one by now; both are taken, and runs record the old one.
+
+    Args:
+        option: The option, as it is recorded.
+        new: The word of today.
+        old: The value of the option that it stands for; empty where it stands for the option.
+    """
+
+    option: str
+    new: str
+    old: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +193,8 @@ class StepSpec:
         threads: The option that says how many processor threads a worker uses; empty for one.
         late: Options that came after runs were made: where one is not set it stands neither among
             a step's options nor, with what it reads, in its key.
-        former: How its results were keyed before it worked site by site.
+        former: The ways in which its results were keyed before it worked site by site.
+        renamed: Words of its options that recipes say differently by now.
     """
 
     version: int
@@ -194,4 +215,5 @@ class StepSpec:
     command_words: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     threads: str = ""
     late: tuple[str, ...] = ()
-    former: Former | None = None
+    former: tuple[Former, ...] = ()
+    renamed: tuple[Renamed, ...] = ()

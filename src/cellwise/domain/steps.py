@@ -4,6 +4,8 @@ A step of grain `site` has
 
 * `work(sites, job) -> list[SiteRecord]`: does a batch of sites in a worker process;
 * `finish(job, finished) -> dict`: merges the results of all sites and counts;
+* `settle(job, batches)`, where shards may go once the merge is on record: `batches` are the keys
+  that records name;
 * `present(job, finished) -> Collection[str]`, where its results may be gone: whose are still there.
 
 A step of grain `fold` or `table` has
@@ -77,7 +79,14 @@ class SiteRecord:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What is on record of a site that is done: the key of its batch, and its counts."""
+    """What is on record of a site that is done.
+
+    Args:
+        shard: The key of its batch.
+        counts: What the step counted.
+        merged: Whether a table was written since: it may hold the site's rows, a shard need not.
+    """
 
     shard: str
     counts: dict[str, Any] = field(default_factory=dict)
+    merged: bool = False

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cellwise.domain.nouns import CELLS
 from cellwise.domain.records import Site
 from cellwise.errors import InputError, PreflightError
 from cellwise.flow.plan import recommended_recipe, understand_folder
@@ -174,7 +175,7 @@ def _cost(reading: Reading, folder: Path) -> dict[str, Any] | None:
     per_cell = _BYTES_PER_CELL + _BYTES_PER_CELL_AND_CHANNEL * len(reading.channels)
     return {
         "sampled_site": site.id,
-        "cells": cells,
+        CELLS.name: cells,
         "segmentation_cpu_seconds": round(seconds * len(usable), 1),
         "disk_bytes": cells * per_cell,
         "free_bytes": shutil.disk_usage(folder).free,

@@ -10,15 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from cellwise.domain.nouns import SITES
+from cellwise.domain.specs import WHOLE
 from cellwise.domain.steps import Report
 from cellwise.errors import PreflightError
-from cellwise.flow.pipeline.keys import listing_digest
-from cellwise.flow.pipeline.record import changed_options, earlier_options
-from cellwise.flow.pipeline.state import Request
-from cellwise.flow.recipe.kinds import step_module
+from cellwise.flow.pipeline.contents import content_path, earlier_digest, files_digest, held_digest
+from cellwise.flow.pipeline.inputs import site_keys
+from cellwise.flow.pipeline.keys import combine, listing_digest
+from cellwise.flow.pipeline.record import changed_options
+from cellwise.flow.pipeline.state import Request, State, log_name
+from cellwise.flow.recipe.kinds import defaults, spec_of, step_module
 from cellwise.flow.recipe.load import RawRecipe, RawStep, load_recipe, recipe_names
-from cellwise.flow.recipe.references import uses, writer
+from cellwise.flow.recipe.references import named_steps, uses, writer
 from cellwise.flow.recipe.resolve import Recipe, Step, resolve
+from cellwise.store.run.folder import RunFolder
 
 # Its first step understands a folder before anything else is known of it.
 _WITHOUT_LABELS = "segment-only"
@@ -101,44 +105,62 @@ def recommended_recipe(reading: Any) -> tuple[str, str]:
     return "plate-quick", "fields with labels"
 
 
-def recipe_from_record(record: Mapping[str, Any]) -> RawRecipe:
-    """The raw recipe that an earlier run resolved."""
+def recipe_from_record(
+    record: Mapping[str, Any], given: Mapping[str, Any] | None = None
+) -> RawRecipe:
+    """The raw recipe that an earlier run resolved.
+
+    Args:
+        record: The content of its `run.json`.
+        given: Settings by dotted path that will be applied to it.
+    """
     steps = tuple(
         RawStep(
-            step["kind"], {**step["options"], "as": step["name"], "needs": step.get("needs", [])}
+            step["kind"],
+            {**_kept(step, given or {}), "as": step["name"], "needs": step.get("needs", [])},
         )
         for step in record["recipe"]["steps"]
     )
-    return RawRecipe(record["recipe"]["name"], "", steps, {})
+    return RawRecipe(record["recipe"]["name"], "", steps, {}, of_run=True)
 
 
-def what_is_redone(earlier: Mapping[str, Any], recipe: Recipe, listing: str) -> list[str]:
-    """Sentences on what a resumed run does again, and what follows from that.
+def _kept(step: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The recorded options of a step; without those of a part whose place another one takes."""
+    options = dict(step["options"])
+    spec = spec_of(step["kind"])
+    words = (f"{step['kind']}.name", f"{step['name']}.name")
+    part = next((given[word] for word in words if word in given), options.get("name"))
+    if WHOLE not in spec.shelves or part == options.get("name"):
+        return options
+    return {name: value for name, value in options.items() if name in defaults(spec)}
+
+
+def what_is_redone(state: State) -> list[str]:
+    """Sentences on what a resumed run does again, and what may follow from that.
+
+    Only of steps that the run before had begun. A file outside the run counts by its content,
+    wherever it lies now.
 
     Args:
-        earlier: The record of the run before, empty for a new folder.
-        recipe: What is to be done now.
-        listing: Digest of the image folder as it is now.
+        state: Of a run that has done nothing yet.
     """
+    earlier, request = state.earlier, state.request
     if not earlier.get("steps"):
         return []
-    before = earlier_options(earlier)
-    versions = {
-        (step["kind"], step["name"]): step.get("version")
-        for step in (earlier.get("recipe") or {}).get("steps", [])
-    }
+    recipe = request.recipe
     sentences = []
     begun: list[Step] = []
     for step in recipe.steps:
-        known = before.get(f"{step.kind}-{step.name}")
-        changes = changed_options(known, step.options)
-        version = versions.get((step.kind, step.name))
-        if known is not None and version not in (None, step.spec.version):
-            changes.append(f"cellwise does it differently since (version {step.spec.version})")
-        if known is not None and changes:
+        has_records = (RunFolder(request.out).done / f"{log_name(step)}.jsonl").is_file()
+        if not has_records or (request.fitted and step.spec.fits):
+            continue
+        changes = _changes(step, earlier, request)
+        if not begun and not changes and _keyed_otherwise(step, state):
+            changes = [f"cellwise does it differently since (version {step.spec.version})"]
+        if changes:
             sentences.append(f"{step.title} is done again: {'; '.join(changes)}")
             begun.append(step)
-    if (earlier.get("inputs") or {}).get("listing_sha256") not in (None, listing):
+    if (earlier.get("inputs") or {}).get("listing_sha256") not in (None, state.listing):
         sentences.append("The image folder changed: new and changed fields are worked on")
         begun += [step for step in recipe.steps if SITES in step.spec.writes]
     follows = [step.title for step in _following(begun, recipe)]
@@ -147,14 +169,65 @@ def what_is_redone(earlier: Mapping[str, Any], recipe: Recipe, listing: str) -> 
     return [f"{sentence}." for sentence in sentences]
 
 
+def _changes(step: Step, earlier: Mapping[str, Any], request: Request) -> list[str]:
+    """Why the results of a step no longer count; empty where they do."""
+    steps = (earlier.get("recipe") or {}).get("steps", [])
+    known = next((s for s in steps if (s["kind"], s["name"]) == (step.kind, step.name)), None)
+    if known is None:
+        return []
+    before, after = dict(known["options"]), dict(step.options)
+    changes = []
+    for content in step.spec.contents:
+        if content.what == "folder" or not content.recorded or content.apart:
+            continue
+        path = content_path(content, step)
+        held = held_digest(earlier, step, content)
+        # A file that is gone since counts by what it held.
+        now = path and (files_digest(path, content) or earlier_digest(earlier, step, content))
+        if before.get(content.option) and now:
+            before.pop(content.option), after.pop(content.option)
+            if now != held:
+                changes.append(f"{content.option}: another content")
+    changes = [*changed_options(before, after), *changes]
+    seeds = int(earlier.get("seed", 0)), request.seed
+    if step.spec.draws and seeds[0] != seeds[1]:
+        changes.append(f"seed: {seeds[0]} -> {seeds[1]}")
+    device = earlier.get("keyed_device") or earlier.get("device")
+    named = request.keyed_device or request.device
+    if step.spec.device and device not in (None, named):
+        changes.append(f"device: {device} -> {named}")
+    if known.get("version") not in (None, step.spec.version):
+        changes.append(f"cellwise does it differently since (version {step.spec.version})")
+    return changes
+
+
+def _keyed_otherwise(step: Step, state: State) -> bool:
+    """Whether a step that needs nothing but images has other keys than a record without versions.
+
+    Records of older cellwise say no version; the sites of the run before still tell its keys.
+    """
+    steps = state.earlier["recipe"]["steps"]
+    known = {(s["kind"], s["name"]): "version" in s for s in steps}
+    only_files = all(
+        read.noun.root == SITES.name and read.noun.per_site for read in step.spec.reads
+    )
+    if known.get((step.kind, step.name), True) or step.spec.grain != "site" or not only_files:
+        return False
+    done = [s for s in state.earlier["steps"] if (s["kind"], s["name"]) == (step.kind, step.name)]
+    if not done or not state.run.sites.is_file():
+        return False
+    keys = site_keys(step, state=state)
+    return bool(done[0]["key"] != combine(keys[site] for site in sorted(keys)))
+
+
 def _following(begun: list[Step], recipe: Recipe) -> list[Step]:
     """The steps that read, directly or through others, what these write."""
     touched = {step.title for step in begun}
     following = []
     for place, step in enumerate(recipe.steps):
         earlier = recipe.steps[:place]
-        for read in step.spec.reads:
-            names = [str(step.options.get(option) or "") for option in read.by] or [""]
+        for read in (*step.spec.reads, *step.spec.finish_reads):
+            names = [name for _, name in named_steps(step, read)] if read.by else [""]
             sources = [writer(read.noun, earlier, name) for name in names]
             if uses(step, read) and any(s is not None and s.title in touched for s in sources):
                 touched.add(step.title)

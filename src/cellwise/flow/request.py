@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cellwise.domain.nouns import SITES
+from cellwise.domain.specs import WHOLE
 from cellwise.errors import PreflightError, UsageError
 from cellwise.flow.pipeline.checks import earlier_record
 from cellwise.flow.pipeline.state import Request
@@ -17,7 +19,7 @@ from cellwise.flow.plan import (
 )
 from cellwise.flow.recipe.kinds import kinds, spec_of
 from cellwise.flow.recipe.load import load_recipe
-from cellwise.flow.recipe.resolve import Recipe, parse_setting, resolve
+from cellwise.flow.recipe.resolve import Recipe, Step, parse_setting, resolve
 from cellwise.parts.devices import count_gpus, has_gpu
 from cellwise.store.run.folder import RunFolder, read_json
 
@@ -59,10 +61,11 @@ def make_request(
     if recipe:
         chosen = resolve(load_recipe(recipe), given)
     elif earlier and not (earlier.get("inputs") or {}).get("fitted"):
-        chosen = resolve(recipe_from_record(earlier), given)
+        chosen = resolve(recipe_from_record(earlier, given), given)
     else:
         understood = understand_folder(folder, given)
         chosen = resolve(load_recipe(recommended_recipe(understood.reading)[0]), given)
+    chosen = _as_begun(chosen, earlier)
     device, keyed = _devices(device, earlier)
     _check_devices(devices, device)
     workers = workers or (os.cpu_count() or 1)
@@ -115,17 +118,42 @@ def fitted_request(
     given = _for_other_images(done, read_json(home.reading).get("again", {}))
     given.update(settings_of(labels=None, masks=masks, layout=layout, pattern=pattern))
     given.update(parse_setting(text) for text in settings)
+    earlier = earlier_record(RunFolder(out)) if out.is_dir() else {}
+    device, keyed = _devices(device, earlier)
     return Request(
         folder=_existing(folder, "folder"),
         out=out,
-        recipe=resolve(recipe_from_record(record), given),
+        recipe=_as_begun(resolve(recipe_from_record(record, given), given), earlier),
         seed=int(record["seed"]),
-        device=pick_device(device),
+        device=device,
+        keyed_device=keyed,
         workers=workers or (os.cpu_count() or 1),
         engine=engine,
         fitted=fitted,
         command=tuple(command),
     )
+
+
+def _as_begun(recipe: Recipe, earlier: Mapping[str, Any]) -> Recipe:
+    """The recipe of a run that an older cellwise began, without options it did not have.
+
+    Where nobody sets such an option it does nothing, and keys stay what they were.
+    """
+    steps = (earlier.get("recipe") or {}).get("steps", [])
+    before = {(step["kind"], step["name"]): step["options"] for step in steps}
+
+    def begun(step: Step) -> Step:
+        known = before.get((step.kind, step.name), step.options)
+        if WHOLE in step.spec.shelves and known.get("name") != step.options.get("name"):
+            return step
+        options = {
+            name: value
+            for name, value in step.options.items()
+            if name in known or step.origins[name] != "default"
+        }
+        return replace(step, options=options)
+
+    return replace(recipe, steps=tuple(begun(step) for step in recipe.steps))
 
 
 def _for_other_images(done: Recipe, again: Mapping[str, Any]) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def find_boxes(labels: Labels) -> Boxes:
     """Boxes, areas and centres of all cells in `labels[y, x]`; zero cells give empty arrays.
 
     Raises:
-        InputError: `labels` is not a two-dimensional picture of whole numbers from 0 to 2^63 - 1.
+        InputError: `labels` is not a two-dimensional image of whole numbers from 0 to 2^63 - 1.
     """
     frame = as_labels(labels)
     top = int(frame.max(initial=0))

@@ -1,4 +1,4 @@
-"""Single-cell pictures: crop, mask and resize in one pass over each cell's window.
+"""Single-cell images: crop, mask and resize in one pass over each cell's window.
 
 Down-scaling is the exact area average, so nothing aliases; up-scaling is bilinear, so that a
 network sees no blocks. No full-frame mask is ever made. Pixels outside the frame count as zero.

@@ -38,7 +38,7 @@ def flood_into(height: npt.NDArray[Any], labels: Labels, mask: npt.NDArray[Any])
         mask: As of `flood`.
     """
     solid = np.ascontiguousarray(mask, bool).view(np.uint8)
-    # One pixel of frame, in no mask, spares every test for the edge of the picture.
+    # One pixel of frame, in no mask, spares every test for the edge of the image.
     levels = np.empty((height.shape[0] + 2, height.shape[1] + 2), np.int16)
     framed = np.empty(levels.shape, np.int32)
     if height.dtype == np.uint8:

@@ -13,7 +13,7 @@ from cellwise.kernels.runs import LabelRuns
 
 
 def find_run_overlaps(predicted: LabelRuns, true: LabelRuns) -> Overlaps:
-    """Overlaps of masks given as runs, as `kernels.matching.find_overlaps` finds them in pixels.
+    """Overlaps of masks written as runs, as `kernels.matching.find_overlaps` finds them in pixels.
 
     Args:
         predicted: Masks that may overlap one another.

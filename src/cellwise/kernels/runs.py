@@ -57,7 +57,7 @@ def encode_labels(labels: npt.NDArray[Any]) -> LabelRuns:
     """Run lengths of every cell in `labels[y, x]`; the frame is read once for all of them.
 
     Raises:
-        InputError: `labels` is not a two-dimensional picture of whole numbers from 0.
+        InputError: `labels` is not a two-dimensional image of whole numbers from 0.
     """
     frame = as_labels(labels)
     height, width = frame.shape

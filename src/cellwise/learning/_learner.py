@@ -29,7 +29,7 @@ from cellwise.learning.ranks import Ranks
 from cellwise.learning.seeds import derived_seed
 
 _REPORTS = 100
-# More batches without a finite cost than this share of an epoch are no accident.
+# More batches without a finite loss than this share of an epoch are no accident.
 _MOST_SKIPPED = 0.1
 
 
@@ -77,7 +77,7 @@ class Learner(LightningModule):  # type: ignore[misc, unused-ignore]
         self.best: dict[str, Tensor] = {}
         self.skipped = 0
         self.average = WeightAverage(self.net, plan.average) if plan.average else None
-        self._costs: list[float] = []
+        self._batch_losses: list[float] = []
         self._skipped_here = 0
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -86,7 +86,7 @@ class Learner(LightningModule):  # type: ignore[misc, unused-ignore]
 
     def on_train_epoch_start(self) -> None:
         """Begin to count anew."""
-        self._costs = []
+        self._batch_losses = []
         self._skipped_here = 0
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
@@ -109,18 +109,18 @@ class Learner(LightningModule):  # type: ignore[misc, unused-ignore]
         return turn, tuple(one.to(device, non_blocking=True) for one in drawn)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
-        """The cost of one batch; None passes it over."""
+        """The loss of one batch; None passes it over."""
         turn, drawn = batch
         done = self.current_epoch / self.plan.epochs
-        cost = self.lesson.cost(Asking(self.net, self.ranks), drawn, turn, done)
-        value = float(cost.detach())
+        loss = self.lesson.batch_loss(Asking(self.net, self.ranks), drawn, turn, done)
+        value = float(loss.detach())
         if not np.isfinite(value):
             self._pass_over(value, batch_idx)
             return None
-        self._costs.append(value)
+        self._batch_losses.append(value)
         self._tell(batch_idx)
         # Gradients are averaged over processes, and each has those of its own rows only.
-        return cost * self.ranks.size if self.ranks.size > 1 else cost
+        return loss * self.ranks.size if self.ranks.size > 1 else loss
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Take a step, if this batch completed one, into the average."""
@@ -129,7 +129,8 @@ class Learner(LightningModule):  # type: ignore[misc, unused-ignore]
 
     def on_train_epoch_end(self) -> None:
         """Judge the epoch, save, and stop if nothing gets better."""
-        self.losses.append(float(np.mean(self._costs)) if self._costs else float("nan"))
+        found = self._batch_losses
+        self.losses.append(float(np.mean(found)) if found else float("nan"))
         with self._judged_weights():
             if self.lesson.judge is not None:
                 self.validation.append(self._judged(self.lesson.judge))
@@ -160,7 +161,7 @@ class Learner(LightningModule):  # type: ignore[misc, unused-ignore]
 
     @property
     def judgements(self) -> list[float]:
-        """What epochs are judged by: groups set aside, else the training cost."""
+        """What epochs are judged by: groups set aside, else the training loss."""
         return self.losses if self.lesson.judge is None else self.validation
 
     def is_finished(self) -> bool:
@@ -195,14 +196,14 @@ class Learner(LightningModule):  # type: ignore[misc, unused-ignore]
         return value
 
     def _pass_over(self, value: float, batch_idx: int) -> None:
-        """Count a batch without a finite cost, or stop."""
+        """Count a batch without a finite loss, or stop."""
         self.skipped += 1
         self._skipped_here += 1
         few = self._skipped_here <= max(1, _MOST_SKIPPED * self.batches)
         if self.plan.not_finite == "skip" and few:
             return
         raise BadOption(
-            f"The cost became {value} in epoch {self.current_epoch + 1}, batch "
+            f"The loss became {value} in epoch {self.current_epoch + 1}, batch "
             f"{batch_idx + 1} ({self.place.folder.name}). {self.plan.advice}"
         )
 
@@ -212,4 +213,4 @@ class Learner(LightningModule):  # type: ignore[misc, unused-ignore]
         every = max(1, self.plan.epochs * steps // _REPORTS)
         if done % every == 0 or batch_idx + 1 == steps:
             note = f"epoch {self.current_epoch + 1} of {self.plan.epochs}"
-            self.place.progress(done, f"{note}, cost {np.mean(self._costs):.3f}")
+            self.place.progress(done, f"{note}, loss {np.mean(self._batch_losses):.3f}")

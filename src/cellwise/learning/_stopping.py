@@ -3,23 +3,23 @@
 import math
 from collections.abc import Sequence
 
-# An improvement smaller than this share of the best cost so far is none.
+# An improvement smaller than this share of the best loss so far is none.
 _LEAST_GAIN = 0.001
 
 
-def best_epoch(costs: Sequence[float]) -> int:
+def best_epoch(losses: Sequence[float]) -> int:
     """The last epoch (from 0) that was better than all before by more than a trifle."""
     best = 0
-    for epoch, cost in enumerate(costs):
-        least = costs[best]
+    for epoch, loss in enumerate(losses):
+        least = losses[best]
         if not math.isfinite(least):
             # An epoch without a number is beaten by any that has one.
-            best = epoch if math.isfinite(cost) else best
-        elif cost < least - _LEAST_GAIN * abs(least):
+            best = epoch if math.isfinite(loss) else best
+        elif loss < least - _LEAST_GAIN * abs(least):
             best = epoch
     return best
 
 
-def should_stop(costs: Sequence[float], patience: int) -> bool:
+def should_stop(losses: Sequence[float], patience: int) -> bool:
     """Whether `patience` epochs went by without improvement; never for patience 0."""
-    return bool(patience) and bool(costs) and len(costs) - 1 - best_epoch(costs) >= patience
+    return bool(patience) and bool(losses) and len(losses) - 1 - best_epoch(losses) >= patience

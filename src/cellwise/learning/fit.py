@@ -30,7 +30,7 @@ def fit(net: nn.Module, lesson: Lesson, plan: Plan, place: Place) -> Trained:
         place: Checkpoints and progress.
 
     Raises:
-        BadOption: The cost became infinite or no number; says where.
+        BadOption: The loss became infinite or no number; says where.
         KeyboardInterrupt: Stopped from outside; the next call goes on from the last epoch.
     """
     ranks = Ranks.here()

@@ -28,7 +28,7 @@ def make_lesson(
     method: Method,
     plan: Plan,
     *,
-    watched: Material | None = None,
+    validation: Material | None = None,
     on_device: bool | None = None,
 ) -> Lesson:
     """The lesson.
@@ -37,19 +37,19 @@ def make_lesson(
         material: What is learned from.
         method: How.
         plan: Its seed, device and measure of the best epoch.
-        watched: Items of other groups on which each epoch is judged; None for none.
+        validation: Items of other groups on which each epoch is judged; None for none.
         on_device: Augment where the network lies and not where items are read; None for where it is
             faster: on a card, if there is one.
     """
     there = plan.device.startswith("cuda") if on_device is None else on_device
     work = _Labelled(material, method, plan.seed, Ranks.here(), on_device=there)
     judge = None
-    if watched is not None:
+    if validation is not None:
 
         def judge(ask: Ask) -> float:
-            return judged(ask, watched, method, plan)
+            return judged(ask, validation, method, plan)
 
-    return Lesson(work.order, work.draw, work.cost, judge)
+    return Lesson(work.order, work.draw, work.batch_loss, judge)
 
 
 class _Labelled:
@@ -61,7 +61,7 @@ class _Labelled:
         self.material, self.method, self.seed = material, method, seed
         self.ranks, self.on_device = ranks, on_device
         # Where a task asks more than once, every process has the whole batch and shares the asking.
-        self.whole = method.task.look is not None
+        self.whole = method.task.objective is not None
 
     def order(self, epoch: int) -> list[Positions]:
         """The batches of an epoch."""
@@ -78,8 +78,8 @@ class _Labelled:
             pixels, targets = self._augmented(pixels, targets, turn)
         return pixels, targets, weights, fields
 
-    def cost(self, ask: Ask, drawn: tuple[Tensor, ...], turn: Turn, done: float) -> Tensor:
-        """What a drawn batch costs."""
+    def batch_loss(self, ask: Ask, drawn: tuple[Tensor, ...], turn: Turn, done: float) -> Tensor:
+        """The loss of a drawn batch."""
         pixels, targets, weights, fields = drawn
         if self.on_device:
             pixels, targets = self._augmented(pixels, targets, turn)
@@ -89,23 +89,23 @@ class _Labelled:
             targets, weights, fields = (
                 ask.together(rows, count) for rows in (targets, weights, fields)
             )
-        balance = torch.from_numpy(self.method.balance).to(targets.device)
-        truth = Truth(targets, weights, fields, balance)
+        class_weights = torch.from_numpy(self.method.class_weights).to(targets.device)
+        truth = Truth(targets, weights, fields, class_weights)
         standardise = self.method.normalisation.standardise
 
-        def see(shown: Tensor, asked: Asked) -> Output:
+        def forward(shown: Tensor, asked: Asked) -> Output:
             return ask(standardise(shown), asked)
 
         try:
-            if task.look is not None:
-                return task.look(see, pixels, truth, loss, done)
-            return task.cost(ask(standardise(pixels), of=count).logits, truth, loss)
+            if task.objective is not None:
+                return task.objective(forward, pixels, truth, loss, done)
+            return task.batch_loss(ask(standardise(pixels), of=count).logits, truth, loss)
         except ValueError as error:
             # Torch's words of a batch norm that is to find the spread of a single number.
             if "more than 1 value per channel" not in str(error):
                 raise
             raise BadOption(
-                "train: a batch of one picture is too small for this network, which normalises "
+                "train: a batch of one image is too small for this network, which normalises "
                 "over the batch. Give --set train.batch=3 or more, or net: tiny."
             ) from error
 
@@ -142,25 +142,25 @@ def truth_arrays(material: Material, positions: Positions) -> tuple[Tensor, Tens
 def judged(ask: Ask, material: Material, method: Method, plan: Plan) -> float:
     """How bad the network is on items set aside, without augmentation; less is better.
 
-    Always the same batches. Mean cost per batch, or, where `plan.keep` is `best_ap`, minus the
+    Always the same batches. Mean loss per batch, or, where `plan.keep` is `best_ap`, minus the
     macro average precision: of items against their own labels, of bags (their greatest logit)
     against their fields'.
     """
     device = torch.device(plan.device)
-    balance = torch.from_numpy(method.balance).to(device)
-    costs, scores, places = [], [], []
+    class_weights = torch.from_numpy(method.class_weights).to(device)
+    losses, scores, places = [], [], []
     for positions in method.task.sampler(material.pool, method.batch, When(plan.seed, 0)):
         seen = method.normalisation(
             torch.from_numpy(material.read(positions.reshape(-1))).to(device)
         )
         logits = ask(seen).logits
         arrays = [one.to(device) for one in truth_arrays(material, positions)]
-        truth = Truth(arrays[0], arrays[1], arrays[2], balance)
-        costs.append(float(method.task.cost(logits, truth, method.loss)))
+        truth = Truth(arrays[0], arrays[1], arrays[2], class_weights)
+        losses.append(float(method.task.batch_loss(logits, truth, method.loss)))
         scores.append(logits.view(*positions.shape, -1).cpu().numpy())
         places.append(positions)
     if plan.keep != "best_ap":
-        return float(np.mean(costs))
+        return float(np.mean(losses))
     return -_precision(np.concatenate(scores), np.concatenate(places), material)
 
 

@@ -1,4 +1,4 @@
-"""What is learned, as the trainer sees it: an order of batches, how one is drawn, what it costs.
+"""What is learned, as the trainer sees it: an order of batches, how one is drawn, its loss.
 
 The trainer knows nothing else: an item may be a crop, a field, a vector or a piece of an image.
 """
@@ -58,11 +58,11 @@ class Lesson:
         draw: What is read and augmented for a turn, in a loader process where there are some: the
             share of this device, as tensors. It draws chance from generators of its own, seeded by
             the turn, never from torch's.
-        cost: What a drawn batch costs: `(ask, drawn, turn, share of the epochs done in 0..1)`.
-        judge: How bad an epoch is, less is better; None where its mean cost says so.
+        batch_loss: Of a drawn batch: `(ask, drawn, turn, share of the epochs done in 0..1)`.
+        judge: How bad an epoch is, less is better; None where its mean loss says so.
     """
 
     order: Callable[[int], list[Positions]]
     draw: Callable[[Turn], tuple[Tensor, ...]]
-    cost: Callable[[Ask, tuple[Tensor, ...], Turn, float], Tensor]
+    batch_loss: Callable[[Ask, tuple[Tensor, ...], Turn, float], Tensor]
     judge: Callable[[Ask], float] | None = None

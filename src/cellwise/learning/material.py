@@ -55,11 +55,11 @@ class Method:
     """How items with labels are learned.
 
     Args:
-        task: Which items meet, and what their logits cost.
+        task: Which items meet, and the loss of their logits.
         loss: What the task counts with.
         augment: Changes of items and labels, in order.
         normalisation: How the network wants its items.
-        balance: `[2, class]`, the weights of absent and of present labels.
+        class_weights: `[2, class]`, the weights of absent and of present labels.
         batch: Items, bags or fields in one step.
     """
 
@@ -67,7 +67,7 @@ class Method:
     loss: Loss
     augment: tuple[Change, ...]
     normalisation: Normalisation
-    balance: Floats
+    class_weights: Floats
     batch: int
 
 
@@ -89,7 +89,7 @@ def of_cells(cells: pl.DataFrame, fields: Floats, read: Read) -> Material:
     return Material(Pool(site), targets, weights, fields[site], read)
 
 
-def balance_of(material: Material, how: str) -> Floats:
+def class_weights_of(material: Material, how: str) -> Floats:
     """`[2, class]`: the weights of absent and of present labels.
 
     `even` gives both sides of each class the same total weight, within a factor of ten; `none`

@@ -1,1 +1,1 @@
-"""Shelves of pure functions and modules that stages choose from; torch is allowed, disk is not."""
+"""Folders of components that stages choose from; torch is allowed, disk is not."""

@@ -1,7 +1,7 @@
 """Brightness of pixels brought to one scale, with statistics that travel with the model.
 
 Two ways: `standard` takes each channel as it is; `crop_mean` first divides each channel of each
-picture by its own mean, so that how strongly a stain is expressed or lit is not the answer, only
+image by its own mean, so that how strongly a stain is expressed or lit is not the answer, only
 where it lies. Both then shift and scale each channel by the training set's mean and deviation.
 
 Source: per-channel standardisation as usual; division by the cell's own mean as in plain

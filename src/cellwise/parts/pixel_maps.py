@@ -26,7 +26,7 @@ def load_net(
     """The network of a card with its weights, ready to answer.
 
     Args:
-        net: Spec of a part of this shelf.
+        net: Spec of a part of `pixel_nets`.
         tensors: Its weights by name.
         device: `cpu` or `cuda`.
         source: What the message calls the weights.
@@ -114,7 +114,7 @@ def _in_batches(
         except torch.OutOfMemoryError as error:
             if size == 1:
                 raise MemoryError(
-                    f"One picture does not fit into the GPU's memory: {error}"
+                    f"One image does not fit into the GPU's memory: {error}"
                 ) from error
             size = -(-size // 2)
             continue

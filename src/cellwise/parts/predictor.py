@@ -33,11 +33,11 @@ class LoadedModel:
             found: Output = self.net(ready, asked)
         return found.each(lambda part: part.float().cpu())
 
-    def look(self, pixels: Tensor) -> Tensor:
+    def extract_features(self, pixels: Tensor) -> Tensor:
         """Features of `[item, channel, y, x]`, where the network lies."""
         ready = self._ready(pixels)
         with calculating(self.precision, self.device):
-            found: Tensor = self.net.look(ready)  # type: ignore[operator]
+            found: Tensor = self.net.extract_features(ready)  # type: ignore[operator]
         return found
 
     def answer(self, features: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch.nn.functional import interpolate
 def resize(pixels: Tensor, height: int, width: int) -> Tensor:
     """`[item, channel, y, x]` at another size; shrinking does not alias, growing is bilinear.
 
-    Edges of the picture stay edges: pixel corners are aligned, not centres.
+    Edges of the image stay edges: pixel corners are aligned, not centres.
     """
     if pixels.shape[-2:] == (height, width):
         return pixels

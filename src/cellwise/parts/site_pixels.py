@@ -1,4 +1,4 @@
-"""What loaded models look at, site by site: crops from the store, or the field with its masks."""
+"""Loaders of what models are shown, site by site: crops, vectors, or the field with its masks."""
 
 from collections.abc import Callable, Sequence
 
@@ -23,12 +23,12 @@ from cellwise.store.run.models import ModelCard
 
 # (site id, positions of its cells in the cell table) -> a function of the model.
 ForModel = Callable[[Model], SitePixels]
-Look = Callable[[str, slice], ForModel]
+PixelLoader = Callable[[str, slice], ForModel]
 
 _NONE = torch.empty(0)
 
 
-def look_at_crops(run: RunFolder, cells: pl.DataFrame, card: ModelCard) -> Look:
+def crop_loader(run: RunFolder, cells: pl.DataFrame, card: ModelCard) -> PixelLoader:
     """Crops of the cells of a site.
 
     Raises:
@@ -44,14 +44,14 @@ def look_at_crops(run: RunFolder, cells: pl.DataFrame, card: ModelCard) -> Look:
         )
     numbers = torch.from_numpy(cells["cell_id"].to_numpy().astype(np.int64))
 
-    def look(_: str, rows: slice) -> ForModel:
+    def load(_: str, rows: slice) -> ForModel:
         crops = torch.from_numpy(store.read(np.arange(rows.start, rows.stop)))
         return of_crops(crops, store.channels, numbers[rows])
 
-    return look
+    return load
 
 
-def look_at_vectors(kept: Embeddings, cells: pl.DataFrame, card: ModelCard) -> Look:
+def vector_loader(kept: Embeddings, cells: pl.DataFrame, card: ModelCard) -> PixelLoader:
     """Embeddings of the cells of a site; each of `cells` has one.
 
     Raises:
@@ -65,27 +65,29 @@ def look_at_vectors(kept: Embeddings, cells: pl.DataFrame, card: ModelCard) -> L
     numbers = torch.from_numpy(cells["cell_id"].to_numpy().astype(np.int64))
     places = kept.places(cells)
 
-    def look(_: str, rows: slice) -> ForModel:
+    def load(_: str, rows: slice) -> ForModel:
         vectors = torch.from_numpy(kept.read(places[rows]))
         return lambda model: SitePixels(_NONE, _NONE, _NONE, numbers[rows], vectors)
 
-    return look
+    return load
 
 
-def look_at_fields(job: Job, among: Sequence[Site], cells: pl.DataFrame, card: ModelCard) -> Look:
+def field_loader(
+    job: Job, among: Sequence[Site], cells: pl.DataFrame, card: ModelCard
+) -> PixelLoader:
     """The whole field at the model's size, with the masks at its own."""
     run = RunFolder(job.run)
     sites = {site.id: site for site in among}
     numbers = torch.from_numpy(cells["cell_id"].to_numpy().astype(np.int64))
     size = card.crop["size"]
 
-    def look(site_id: str, rows: slice) -> ForModel:
+    def load(site_id: str, rows: slice) -> ForModel:
         field = read_field(sites[site_id], job.images)
         labels = read_masks(run.masks, site_id).cells.astype(np.int64)
         pixels = torch.from_numpy(field.pixels)
         return of_field(pixels, field.channels, labels, numbers[rows], size)
 
-    return look
+    return load
 
 
 def of_crops(crops: torch.Tensor, channels: Sequence[Channel], numbers: torch.Tensor) -> ForModel:

@@ -1,4 +1,4 @@
-"""The eight ways to turn and mirror a square picture, and how to undo each."""
+"""The eight ways to turn and mirror a square image, and how to undo each."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ FLIPS = (0, 2, 4, 6)
 
 
 def turn(pixels: Tensor, view: int) -> Tensor:
-    """View 0 is the picture itself; 1 to 3 are quarter turns; 4 to 7 the same, then mirrored."""
+    """View 0 is the image itself; 1 to 3 are quarter turns; 4 to 7 the same, then mirrored."""
     turned = torch.rot90(pixels, view % 4, dims=(-2, -1))
     return turned.flip(-1) if view >= 4 else turned
 

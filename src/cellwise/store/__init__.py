@@ -1,1 +1,1 @@
-"""The only floor that knows files: tables, masks, images, models, run folders."""
+"""The only layer that knows files: tables, masks, images, models, run folders."""

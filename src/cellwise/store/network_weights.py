@@ -41,7 +41,7 @@ class NetworkCard:
 
     Args:
         name: What the weights are called, such as `small_unet`.
-        net: Spec of a part of the shelf `parts/pixel_nets`: `{"name": ..., option: value}`.
+        net: Spec of a part of `parts/pixel_nets`: `{"name": ..., option: value}`.
         channels: Roles of the channels it reads, in order.
         facts: Anything else that JSON can hold: scale, normalisation, the command that trained it,
             held-out figures, licence.

@@ -39,12 +39,12 @@ def check_loss(build: Callable[..., Loss], **options: Any) -> None:
     first, again = loss(logits, hard), loss(logits, hard)
     untouched = torch.equal(before[0], logits) and torch.equal(before[1], hard)
     part.need(untouched, "what it is given stays as it is", "logits or targets were written to")
-    part.need_equal(first, again, "the same batch costs the same")
+    part.need_equal(first, again, "the same batch has the same loss")
     order = torch.randperm(_ITEMS, generator=draw)
     rule = "the order of the items is of no influence"
     part.need_equal(loss(logits[order], hard[order]), first[order], rule)
     start, end = float(first.sum()), float(loss(logits + hard - 0.5, hard).sum())
-    part.need(end < start, "logits nearer to their labels cost less", f"{start}, then {end}")
+    part.need(end < start, "logits nearer to their labels have less loss", f"{start}, then {end}")
 
 
 def _check_values(part: Component, loss: Loss, logits: Tensor, targets: Tensor) -> None:
@@ -62,7 +62,7 @@ def _check_values(part: Component, loss: Loss, logits: Tensor, targets: Tensor) 
 
 
 def check_task(build: Callable[..., Task], **options: Any) -> None:
-    """Check a task: its sampler, and that a batch costs one number with a gradient.
+    """Check a task: its sampler, and that the loss of a batch is one number with a gradient.
 
     Raises:
         BrokenContract: A rule does not hold.
@@ -83,37 +83,45 @@ def check_task(build: Callable[..., Task], **options: Any) -> None:
         (torch.rand(bags, _CLASSES, generator=draw) < 0.5).float(),
         torch.ones(2, _CLASSES),
     )
-    cost = task.cost(logits, truth, _squares)
-    part.need(cost.ndim == 0, "a batch costs one number", f"shape {tuple(cost.shape)}")
-    part.need_finite(cost.detach(), "its costs")
-    part.need(cost.requires_grad, "it can be learned from", "a cost without a gradient")
-    (slope,) = torch.autograd.grad(cost, logits)
+    value = task.batch_loss(logits, truth, _squares)
+    part.need(
+        value.ndim == 0,
+        "the loss of a batch is one number",
+        f"shape {tuple(value.shape)}",
+    )
+    part.need_finite(value.detach(), "its loss")
+    part.need(value.requires_grad, "it can be learned from", "a loss without a gradient")
+    (slope,) = torch.autograd.grad(value, logits)
     part.need_finite(slope, "its gradients")
     part.need(bool(slope.any()), "logits that are wrong move", "a gradient of zero")
-    if task.look is not None:
-        _check_look(part, task, truth)
+    if task.objective is not None:
+        _check_objective(part, task, truth)
 
 
-def _check_look(part: Component, task: Task, truth: Truth) -> None:
-    """A task that looks at a picture several times, with a network of one weight per channel."""
+def _check_objective(part: Component, task: Task, truth: Truth) -> None:
+    """A task that looks at an image several times, with a network of one weight per channel."""
     side = task.size or 32
     pixels = torch.rand(
         len(truth.targets), _CLASSES, side, side, generator=torch.Generator().manual_seed(1)
     )
     weight = torch.ones(_CLASSES, requires_grad=True)
 
-    def see(seen: Tensor, asked: Asked = Asked.LOGITS) -> Output:
+    def forward(seen: Tensor, asked: Asked = Asked.LOGITS) -> Output:
         class_map = seen * weight[:, None, None]
         logits = class_map.mean((2, 3))
         return Output(logits, class_map if Asked.CLASS_MAP in asked else None, logits)
 
-    assert task.look is not None
+    assert task.objective is not None
     for share in (0.0, 0.5, 1.0):
-        cost = task.look(see, pixels, truth, _squares, share)
-        part.need(cost.ndim == 0, "a batch costs one number", f"shape {tuple(cost.shape)}")
-        part.need_finite(cost.detach(), "its costs")
-        part.need(cost.requires_grad, "it can be learned from", "a cost without a gradient")
-        (slope,) = torch.autograd.grad(cost, weight)
+        value = task.objective(forward, pixels, truth, _squares, share)
+        part.need(
+            value.ndim == 0,
+            "the loss of a batch is one number",
+            f"shape {tuple(value.shape)}",
+        )
+        part.need_finite(value.detach(), "its loss")
+        part.need(value.requires_grad, "it can be learned from", "a loss without a gradient")
+        (slope,) = torch.autograd.grad(value, weight)
         part.need_finite(slope, "its gradients")
 
 

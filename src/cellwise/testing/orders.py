@@ -57,9 +57,9 @@ def check_schedule(build: Callable[..., Schedule], **options: Any) -> None:
     """
     part = Component("schedule", build, options)
     schedule = part.make()
-    for costs in ((1.0, 0.5, 0.4, 0.3), (1.0, 1.0, 1.0, 1.0), (-0.5, -0.6, -0.6, -0.6)):
+    for losses in ((1.0, 0.5, 0.4, 0.3), (1.0, 1.0, 1.0, 1.0), (-0.5, -0.6, -0.6, -0.6)):
         moments = [
-            Moment(batch, _BATCHES, epoch, _EPOCHS, costs[:epoch])
+            Moment(batch, _BATCHES, epoch, _EPOCHS, losses[:epoch])
             for epoch in range(_EPOCHS)
             for batch in range(_BATCHES)
         ]
@@ -91,7 +91,7 @@ def check_optimiser(build: Callable[..., MakeOptimiser], **options: Any) -> None
     for _ in range(20):
         _step(net, optimiser)
     end = float(_cost(net).detach())
-    part.need(end < start, "20 steps lower the cost of a straight line", f"{start}, then {end}")
+    part.need(end < start, "20 steps lower the loss of a straight line", f"{start}, then {end}")
     resumed_net = _net()
     resumed = make(resumed_net, 1e-2, 0.0)
     resumed_net.load_state_dict(net.state_dict())
@@ -114,8 +114,8 @@ def _cost(net: nn.Module) -> torch.Tensor:
     draw = torch.Generator().manual_seed(1)
     given = torch.randn(32, 3, generator=draw)
     wanted = given[:, :2] - 0.5
-    cost: torch.Tensor = ((net(given) - wanted) ** 2).mean()
-    return cost
+    loss: torch.Tensor = ((net(given) - wanted) ** 2).mean()
+    return loss
 
 
 def _step(net: nn.Module, optimiser: Optimizer) -> None:

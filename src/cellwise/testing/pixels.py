@@ -194,7 +194,7 @@ class _Shows:
             mean if Asked.EMBEDDING in asked else None,
         )
 
-    def look(self, pixels: Tensor) -> Tensor:
+    def extract_features(self, pixels: Tensor) -> Tensor:
         return pixels
 
     def answer(self, features: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ def test_a_run_with_something_set_aside_ends_with_3_and_says_where(tmp_path):
     assert "exit 3" in done.stdout
 
 
-def test_labels_without_a_picture_are_said_at_the_end(images, tmp_path):
+def test_labels_without_an_image_are_said_at_the_end(images, tmp_path):
     labels = tmp_path / "labels.csv"
     labels.write_text("well,label\nA01,x\nH12,y\n")
     done = call(words(images, tmp_path / "out.run", "--labels", labels))

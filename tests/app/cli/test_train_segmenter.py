@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from tests.masked_pictures import write_pairs
+from tests.masked_images import write_pairs
 
 
 def call(*words):
@@ -17,7 +17,7 @@ def call(*words):
     [
         ("nowhere", "own.safetensors", 4, "no folder"),
         ("data", "own.pth", 2, ".safetensors"),
-        ("one", "own.safetensors", 4, "two pictures"),
+        ("one", "own.safetensors", 4, "two images"),
     ],
 )
 def test_what_cannot_be_trained_is_said_in_one_line(tmp_path, data, out, code, word):

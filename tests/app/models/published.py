@@ -1,4 +1,4 @@
-"""Files such as the hosts published them, made from a small network, and such as nobody should."""
+"""Files as HPA-Cell-Segmentation publishes them, made small, and such as nobody should."""
 
 import io
 import pickle

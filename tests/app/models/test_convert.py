@@ -70,8 +70,8 @@ def test_a_whole_model_becomes_weights_that_fit(net, tmp_path, legacy):
     assert card.facts["planes"] == ["microtubule", "er", "nucleus"]
     assert card.facts["source"]["sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
     twin = load_net(SMALL, tensors)
-    picture = torch.rand(1, 3, 32, 64)
-    torch.testing.assert_close(twin(picture), net.eval()(picture))
+    image = torch.rand(1, 3, 32, 64)
+    torch.testing.assert_close(twin(image), net.eval()(image))
 
 
 def test_a_plain_state_dict_and_safetensors_will_do(net, tmp_path):

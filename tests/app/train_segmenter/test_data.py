@@ -1,4 +1,4 @@
-"""Folders of pictures with masks: what is understood, what is refused, what stays together."""
+"""Folders of images with masks: what is understood, what is refused, what stays together."""
 
 import json
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
-from tests.masked_pictures import discs, lit, write_pairs
+from tests.masked_images import discs, lit, write_pairs
 
 from cellwise.app.train_segmenter.data import prepare, read_annotated
 from cellwise.errors import PreflightError
@@ -17,12 +17,12 @@ def test_pairs_of_images_and_labels(tmp_path):
     assert [one.name for one in found] == ["p0", "p1"]
     np.testing.assert_array_equal(found[1].nuclei, discs(1))
     assert found[0].cells is None
-    picture = prepare(found[0])
-    assert picture.diameter == pytest.approx(18, rel=0.15)
-    assert 0.7 < np.median(picture.nucleus[picture.nuclei > 0]) < 1.3
+    image = prepare(found[0])
+    assert image.diameter == pytest.approx(18, rel=0.15)
+    assert 0.7 < np.median(image.nucleus[image.nuclei > 0]) < 1.3
 
 
-def test_a_picture_without_a_mask_is_left_out(tmp_path):
+def test_an_image_without_a_mask_is_left_out(tmp_path):
     write_pairs(tmp_path, seeds=(0, 1, 2))
     (tmp_path / "labels" / "p1.png").unlink()
     assert [one.name for one in read_annotated([tmp_path])] == ["p0", "p2"]
@@ -36,7 +36,7 @@ def test_numbers_may_have_gaps(tmp_path):
     np.testing.assert_array_equal(read_annotated([tmp_path])[0].nuclei, discs(0))
 
 
-def test_a_picture_twice_is_one_group(tmp_path):
+def test_an_image_twice_is_one_group(tmp_path):
     write_pairs(tmp_path / "a", seeds=(0, 1))
     write_pairs(tmp_path / "b", seeds=(0, 2))
     groups = [one.group for one in read_annotated([tmp_path / "a", tmp_path / "b"])]
@@ -62,7 +62,7 @@ def test_a_table_may_come_from_a_spreadsheet_and_hold_file_names(tmp_path):
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        (b"image,well\nother,A01\n", "names none of the pictures"),
+        (b"image,well\nother,A01\n", "names none of the images"),
         (b"image,well\np0,M\xfcnchen\n", "no table in UTF-8"),
     ],
 )
@@ -82,10 +82,10 @@ def test_a_foreground_is_no_label_image(tmp_path):
             read_annotated([tmp_path])
 
 
-def test_two_masks_of_one_picture_are_refused(tmp_path):
+def test_two_masks_of_one_image_are_refused(tmp_path):
     write_pairs(tmp_path)
     tifffile.imwrite(tmp_path / "labels" / "p0.tif", discs(1))
-    with pytest.raises(PreflightError, match="two masks of one picture"):
+    with pytest.raises(PreflightError, match="two masks of one image"):
         read_annotated([tmp_path])
 
 
@@ -107,9 +107,9 @@ def test_a_world_brings_cells_nuclei_and_groups(tmp_path):
         found = read_annotated([folder])
         assert len(found) == 2
         assert all(one.cells.max() >= one.nuclei.max() > 0 for one in found)
-        picture = prepare(found[0])
-        assert picture.body is not None
-        assert picture.cells.shape == picture.nuclei.shape == picture.body.shape
+        image = prepare(found[0])
+        assert image.body is not None
+        assert image.cells.shape == image.nuclei.shape == image.body.shape
 
 
 def test_a_run_folder_brings_its_masks(tmp_path):
@@ -168,7 +168,7 @@ def spoil_kind(folder):
 
 
 def spoil_bytes(folder):
-    (folder / "labels" / "p0.png").write_bytes(b"no picture")
+    (folder / "labels" / "p0.png").write_bytes(b"no image")
 
 
 def spoil_image(folder):
@@ -190,7 +190,7 @@ def spoil_count(folder):
         (spoil_kind, "label"),
         (spoil_bytes, "cannot be read"),
         (spoil_image, "p0"),
-        (spoil_count, "two pictures"),
+        (spoil_count, "two images"),
     ],
 )
 def test_what_cannot_be_trained_on_is_refused_with_its_name(tmp_path, spoil, word):
@@ -205,7 +205,7 @@ def test_a_folder_that_is_not_there(tmp_path):
         read_annotated([tmp_path / "nowhere"])
 
 
-def test_a_dark_or_unmarked_picture_is_passed_over(tmp_path):
+def test_a_dark_or_unmarked_image_is_passed_over(tmp_path):
     write_pairs(tmp_path, seeds=(0, 1))
     tifffile.imwrite(tmp_path / "images" / "p0.tif", np.zeros((96, 96), np.uint8))
     Image.fromarray(np.zeros((96, 96), np.uint16)).save(tmp_path / "labels" / "p1.png")

@@ -60,7 +60,7 @@ def test_each_region_has_one_hill_of_height_1_whatever_its_size():
     assert maps[1, 2, 5] == 1
 
 
-def test_a_region_that_fills_the_picture_has_no_end():
+def test_a_region_that_fills_the_image_has_no_end():
     labels = np.ones((8, 8), np.int32)
     np.testing.assert_array_equal(target_maps(labels, deepest_points(labels))[2], 1)
     assert not target_maps(labels, deepest_points(labels))[1].any()

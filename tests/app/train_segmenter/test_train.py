@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.masked_pictures import write_pairs
+from tests.masked_images import write_pairs
 
 from cellwise.app.train_segmenter import _fit
 from cellwise.app.train_segmenter.cross_validate import (
@@ -32,7 +32,7 @@ def request_for(folder, out, **options):
     return TrainRequest((folder,), out, **{"epochs": 2, "batch": 2, "width": 4, **options})
 
 
-def test_a_short_training_finds_the_nuclei_of_its_pictures(tmp_path, monkeypatch):
+def test_a_short_training_finds_the_nuclei_of_its_images(tmp_path, monkeypatch):
     monkeypatch.setattr(_fit, "STEPS", 120)
     data = write_pairs(tmp_path / "data", side=128, count=10, radius=9)
     out = tmp_path / "own.safetensors"
@@ -107,7 +107,7 @@ def test_training_goes_on_from_other_weights(tmp_path, short):
     assert 0 < apart < 0.05
 
 
-def test_held_out_pictures_were_not_seen(tmp_path, short, monkeypatch):
+def test_held_out_images_were_not_seen(tmp_path, short, monkeypatch):
     data = write_pairs(tmp_path / "data", seeds=(0, 1, 2, 3))
     annotated = read_annotated([data])
     request = request_for(data, tmp_path / "own.safetensors", folds=2)

@@ -140,15 +140,15 @@ def test_an_unknown_class_is_not_found(client):
     assert client.get("/api/cells", params={"class": "<script>"}).status_code == 404
 
 
-def test_each_cell_has_its_picture(client):
+def test_each_cell_has_its_image(client):
     answer = client.get("/api/cells/plate_A01/1.png")
     assert answer.headers["content-type"] == "image/png"
-    picture = Image.open(io.BytesIO(answer.content))
-    assert (picture.size, picture.mode) == ((48, 48), "RGB")
+    image = Image.open(io.BytesIO(answer.content))
+    assert (image.size, image.mode) == ((48, 48), "RGB")
 
 
 @pytest.mark.parametrize("place", ["plate_A01/999", "nowhere/1", "plate_A01/one"])
-def test_a_cell_that_is_not_there_has_no_picture(client, place):
+def test_a_cell_that_is_not_there_has_no_image(client, place):
     assert client.get(f"/api/cells/{place}.png").status_code in (404, 422)
 
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 from cellwise.domain.steps import SiteRecord
 from cellwise.flow.engines import tell
@@ -39,4 +40,23 @@ def linger_but_for_one(site_ids, job):
 def say(site_ids, job):
     for site in site_ids:
         tell(site)
+    return note(site_ids, job)
+
+
+def count_at_once(folders, job):
+    """How many of these are under way, by the files that they keep while they are."""
+    own = Path(folders[0]) / f"{os.getpid()}-{time.monotonic_ns()}"
+    own.write_text("")
+    time.sleep(0.2)
+    found = len(list(Path(folders[0]).iterdir()))
+    own.unlink()
+    return [SiteRecord("x", {"at_once": found})]
+
+
+def talk_and_die_once(site_ids, job):
+    if "s05" in site_ids and len(site_ids) > 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    for site in site_ids:
+        for number in range(4000 if site == "s05" else 1):
+            tell((site, number, "x" * 20))
     return note(site_ids, job)

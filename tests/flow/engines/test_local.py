@@ -132,3 +132,49 @@ def test_where_no_worker_can_start_nothing_is_set_aside(tmp_path):
     assert done.returncode == 1
     assert "if __name__ == '__main__':" in done.stderr
     assert "worker_died" not in (tmp_path / "out.run" / "quarantine.csv").read_text()
+
+
+def test_batches_are_read_as_they_are_needed(work):
+    """A million batches must not lie in memory before the first is done."""
+    read = []
+
+    def endless():
+        for number in range(1000):
+            read.append(number)
+            yield [f"s{number}"], JOB
+
+    for workers in (1, 2):
+        read.clear()
+        with local.build(workers) as engine:
+            groups = engine.map(work.note, endless(), lost=lost)
+            next(groups)
+            assert len(read) < 10
+
+
+@pytest.mark.long
+def test_no_more_at_a_time_than_asked_for(work, tmp_path):
+    with local.build(4) as engine:
+        batches_ = [([str(tmp_path)], JOB) for _ in range(12)]
+        groups = engine.map(work.count_at_once, batches_, lost=lost, most=2)
+        assert max(record.counts["at_once"] for group in groups for record in group) <= 2
+
+
+@pytest.mark.long
+def test_a_worker_that_dies_while_nobody_waits_costs_the_site_it_held(work):
+    """The pool is found broken by the next batch that is handed over."""
+    with local.build(2) as engine:
+        records = []
+        for group in engine.map(work.die_on_s05, batches(1), lost=lost):
+            records += group
+            time.sleep(0.5)
+    assert [record.site_id for record in records] == SITES
+    assert [record.site_id for record in records if record.error is not None] == ["s05"]
+
+
+@pytest.mark.long
+def test_what_is_said_by_a_batch_that_is_repeated_does_not_fill_a_pipe(work):
+    heard = []
+    with local.build(2) as engine:
+        groups = engine.map(work.talk_and_die_once, batches(3), lost=lost, heard=heard.append)
+        assert len([record for group in groups for record in group]) == 12
+    assert len(heard) >= 4000

@@ -43,3 +43,25 @@ def test_records_that_cannot_be_written_stop_the_run(tmp_path):
     (tmp_path / "done").write_text("a file where a folder should be")
     with pytest.raises(StorageError):
         DoneLog(tmp_path / "done" / "a.jsonl").append([Done("s", "k")])
+
+
+def test_records_that_may_wait_are_written_at_once_and_synced_together(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr("os.fsync", synced.append)
+    path = tmp_path / "a.jsonl"
+    log = DoneLog(path)
+    for number in range(50):
+        log.append([Done(f"s{number}", "k")], soon=True)
+    assert len(DoneLog(path).latest) == 50
+    assert len(synced) < 25
+    before = len(synced)
+    log.append([Done("", "k")])
+    assert len(synced) == before + 1
+
+
+def test_sites_set_aside_are_known_without_going_through_all(tmp_path):
+    error = {"path": "a.png", "code": "truncated", "reason": "torn", "remedy": ""}
+    log = DoneLog(tmp_path / "a.jsonl")
+    log.append([Done("s", "k", error=error), Done("t", "k", error=error), Done("u", "k")])
+    log.append([Done("t", "k2")])
+    assert set(log.aside) == set(DoneLog(tmp_path / "a.jsonl").aside) == {"s"}

@@ -23,7 +23,7 @@ steps:
   - segment: {name: grid, tile: 32}
   - cells: {size: 16}
   - split: {by: auto, folds: 2}
-  - embed: {name: given}
+  - embed: {name: imported}
   - label: {as: inherited, by: inherit}
   - train: {as: head, task: vectors, embeddings: embed, labels: inherited, net: linear, epochs: 2,
             augment: [], threads: 1}
@@ -35,7 +35,7 @@ steps:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """Six fields, their embeddings, and one run of them."""
-    home = tmp_path_factory.mktemp("given")
+    home = tmp_path_factory.mktemp("imported")
     plate(home / "images")
     labels(home / "labels.csv")
     (home / "recipe.yaml").write_text(STEPS)

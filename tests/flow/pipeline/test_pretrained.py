@@ -8,7 +8,8 @@ from tests.worlds import plate
 
 from cellwise.errors import PreflightError
 from cellwise.flow.pipeline.checks import check_request
-from cellwise.flow.pipeline.inputs import base_key, content_path
+from cellwise.flow.pipeline.contents import content_path
+from cellwise.flow.pipeline.inputs import base_key
 from cellwise.flow.pipeline.state import Request
 from cellwise.flow.recipe.load import load_recipe
 from cellwise.flow.recipe.resolve import parse_setting, resolve

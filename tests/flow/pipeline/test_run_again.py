@@ -71,7 +71,7 @@ def test_another_number_of_workers_does_nothing_anew(images, out):
     assert again(images, out, workers=2).reused == STEPS
 
 
-def test_a_touched_picture_costs_its_site(images, out):
+def test_a_touched_image_costs_its_site(images, out):
     os.utime(images / "A02_GFP.png", ns=(1, 1))
     heard = again(images, out)
     assert heard.total == {"read": 0, "segment": 1, "cells": 1}
@@ -156,7 +156,7 @@ def test_a_cell_table_that_is_gone_is_merged_again(images, out):
     assert left_on_disk(out) == before
 
 
-def test_moved_pictures_need_no_work(home, images, out):
+def test_moved_images_need_no_work(home, images, out):
     images.rename(home / "moved")
     assert again(home / "moved", out).reused == STEPS
 

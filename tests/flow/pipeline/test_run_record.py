@@ -109,7 +109,7 @@ def test_the_record_says_how_a_run_ended(images, out, monkeypatch, error, raised
         ("cells.siez=9", BadOption, "Did you mean 'size'"),
         ("cells.policy=keeep", BadOption, "keeep"),
         ("segment.name=watershd", UnknownName, "watershed"),
-        ("segment.masks=elsewhere", BadOption, "given"),
+        ("segment.masks=elsewhere", BadOption, "imported"),
         ("read.stack=median", BadOption, "stack"),
         ("read.roles.DNA=nucleos", BadOption, "nucleos"),
         ("sgment.name=grid", UnknownName, "segment"),

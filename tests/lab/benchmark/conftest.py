@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from tests.lab.benchmark.tiny_world import make_world, write_rows
 
-from cellwise.lab.benchmark.ladder import LadderRequest, run_ladder
+from cellwise.lab.benchmark.run import BenchmarkRequest, run_benchmark
 
 
 @dataclass(frozen=True)
 class Climbed:
     home: Path
-    request: LadderRequest
+    request: BenchmarkRequest
     result: Any
 
     @property
@@ -29,5 +29,5 @@ class Climbed:
 def climbed(tmp_path_factory):
     home = tmp_path_factory.mktemp("ladder")
     make_world(home / "world")
-    request = LadderRequest(home / "out", str(write_rows(home)))
-    return Climbed(home, request, run_ladder(request))
+    request = BenchmarkRequest(home / "out", str(write_rows(home)))
+    return Climbed(home, request, run_benchmark(request))

@@ -31,7 +31,7 @@ def test_what_no_decision_needs_is_left_out(recipe):
 
 
 def test_a_first_round_is_trained_once_for_both_rows(recipe):
-    """`inherit` is the first lap of `soft` under other names."""
+    """`inherit` is the first round of `soft` under other names."""
     (merged,) = merge({"inherit": recipe("inherit"), "soft": recipe("soft")})
     assert kinds(merged).count("train") == 2
     assert kinds(merged).count("decide") == 2

@@ -70,11 +70,11 @@ def test_the_folder_is_that_of_the_challenge(world):
         assert {path.name for path in (world / part).iterdir()} == names
 
 
-def test_pictures_are_grey_and_of_8_bit(world):
+def test_images_are_grey_and_of_8_bit(world):
     for path in sorted((world / "train").iterdir())[:4]:
-        with Image.open(path) as picture:
-            assert (picture.mode, picture.size) == ("L", (128, 128))
-            assert np.asarray(picture).std() > 0
+        with Image.open(path) as image:
+            assert (image.mode, image.size) == ("L", (128, 128))
+            assert np.asarray(image).std() > 0
 
 
 def test_the_reader_understands_it_with_labels_parts_and_samples(world):
@@ -137,9 +137,9 @@ def test_sixteen_bits_are_written_and_read_when_the_severity_says_so(tmp_path, m
     monkeypatch.setattr(hpa, "severity_named", lambda name: deep)
     folder = make(tmp_path / "deep", sites=2).folder
     path = next((folder / "train").glob("*_blue.png"))
-    with Image.open(path) as picture:
-        assert np.asarray(picture).max() > 255
-        assert picture.mode.startswith("I;16")
+    with Image.open(path) as image:
+        assert np.asarray(image).max() > 255
+        assert image.mode.startswith("I;16")
 
 
 def test_the_same_request_again_finds_the_world_there(world):
@@ -242,12 +242,12 @@ def test_a_world_passes_its_own_checks(world):
     assert failed == []
 
 
-@pytest.mark.parametrize("fault", ["picture", "label", "mask", "protein"])
+@pytest.mark.parametrize("fault", ["image", "label", "mask", "protein"])
 def test_the_checks_of_a_world_can_fail(tmp_path, fault):
     folder = make(tmp_path / "world", sites=4).folder
-    if fault == "picture":
+    if fault == "image":
         next((folder / "test").iterdir()).unlink()
-        said = "pictures missing"
+        said = "images missing"
     elif fault == "label":
         table = folder / "train.csv"
         rows = rows_of(table)

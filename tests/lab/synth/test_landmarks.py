@@ -108,7 +108,7 @@ def test_poles_stand_6_to_10_apart_across_the_plate(dividing):
 
 
 def test_red_is_the_spindle_in_a_dividing_cell(dividing):
-    """Fibres run between the poles: most light above the haze lies in their ellipse."""
+    """Fibres run between the poles: most light above the diffuse part lies in their ellipse."""
     for made in dividing:
         plane = made.filaments
         first, second = map(np.array, made.spindle.poles)

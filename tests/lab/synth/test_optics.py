@@ -16,14 +16,14 @@ def flat(value, size=128):
 
 
 def shot(light, optics, pixel_size=0.32, seed=0):
-    picture = expose(light.copy(), optics, pixel_size=pixel_size, rng=np.random.default_rng(seed))
-    return picture.astype(float)
+    image = expose(light.copy(), optics, pixel_size=pixel_size, rng=np.random.default_rng(seed))
+    return image.astype(float)
 
 
-def electrons(picture, optics):
-    """Counts of a 16-bit picture back to electrons."""
+def electrons(image, optics):
+    """Counts of a 16-bit image back to electrons."""
     full = FULL_SCALE * optics.photons / optics.saturation_gain
-    return (picture - optics.offset) * full / (65535 - optics.offset)
+    return (image - optics.offset) * full / (65535 - optics.offset)
 
 
 @pytest.mark.parametrize("read_noise", [0.0, 1.0, 3.0, 5.0])
@@ -86,9 +86,9 @@ def test_blur_has_the_width_of_the_channel():
     light = np.zeros((4, 65, 65), np.float32)
     light[:, 32, 32] = 2.0
     optics = replace(PLAIN, psf_um=(0.2, 0.3, 0.4, 0.5))
-    picture = electrons(shot(light, optics, pixel_size=0.1), optics)
+    image = electrons(shot(light, optics, pixel_size=0.1), optics)
     axis = np.arange(65) - 32.0
-    for plane, sigma in zip(picture, optics.psf_um, strict=True):
+    for plane, sigma in zip(image, optics.psf_um, strict=True):
         profile = plane.sum(axis=0)
         spread = np.sqrt((profile * axis**2).sum() / profile.sum()) * 0.1
         assert spread == pytest.approx(sigma, rel=0.1)
@@ -97,10 +97,10 @@ def test_blur_has_the_width_of_the_channel():
 
 def test_the_corners_lose_the_vignette_s_share():
     optics = replace(PLAIN, vignette=0.2)
-    picture = electrons(shot(flat(1.0, 129), optics), optics) / optics.photons
-    assert picture[0, 64, 64] == pytest.approx(1, abs=0.01)
-    assert picture[0, 0, 0] == pytest.approx(0.8, abs=0.01)
-    assert picture[0, 64, 0] == pytest.approx(0.9, abs=0.01)
+    image = electrons(shot(flat(1.0, 129), optics), optics) / optics.photons
+    assert image[0, 64, 64] == pytest.approx(1, abs=0.01)
+    assert image[0, 0, 0] == pytest.approx(0.8, abs=0.01)
+    assert image[0, 64, 0] == pytest.approx(0.9, abs=0.01)
 
 
 def test_bleeding_by_hand():
@@ -128,10 +128,10 @@ def test_haze_moves_light_and_keeps_its_sum():
 
 def test_dust_takes_light_away_in_all_channels_at_once():
     optics = replace(PLAIN, dust=3)
-    picture = electrons(shot(flat(1.0), optics), optics) / optics.photons
-    assert picture.min() < 0.8
-    assert picture.max() < 1.02
-    assert np.corrcoef(picture[0].ravel(), picture[3].ravel())[0, 1] > 0.95
+    image = electrons(shot(flat(1.0), optics), optics) / optics.photons
+    assert image.min() < 0.8
+    assert image.max() < 1.02
+    assert np.corrcoef(image[0].ravel(), image[3].ravel())[0, 1] > 0.95
 
 
 @settings(max_examples=20, deadline=None)
@@ -143,7 +143,7 @@ def test_dust_takes_light_away_in_all_channels_at_once():
     st.integers(0, 3),
     st.floats(0, 6),
 )
-def test_any_optics_give_a_picture(light, bits, vignette, haze, dust, read_noise):
+def test_any_optics_give_an_image(light, bits, vignette, haze, dust, read_noise):
     optics = replace(
         PLAIN, bits=bits, vignette=vignette, haze=haze, dust=dust, read_noise=read_noise,
         photons=50.0, psf_um=(0.1, 0.12, 0.1, 0.13),

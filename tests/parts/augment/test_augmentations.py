@@ -34,9 +34,9 @@ def test_a_view_is_undone(view):
     torch.testing.assert_close(turn_back(turn(batch, view), view), batch)
 
 
-def test_the_eight_views_of_an_uneven_picture_are_eight_pictures():
-    picture = torch.arange(9.0).view(1, 1, 3, 3)
-    assert len({tuple(turn(picture, view).flatten().tolist()) for view in VIEWS}) == 8
+def test_the_eight_views_of_an_uneven_image_are_eight_images():
+    image = torch.arange(9.0).view(1, 1, 3, 3)
+    assert len({tuple(turn(image, view).flatten().tolist()) for view in VIEWS}) == 8
 
 
 def test_dihedral_only_moves_pixels():

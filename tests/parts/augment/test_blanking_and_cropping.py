@@ -21,7 +21,7 @@ def white(count, side=32):
 @pytest.mark.parametrize(
     "name", ["cutout", "coarse_holes", "random_crop", "brightness", "affine", "gain"]
 )
-def test_chance_is_the_share_of_pictures(name):
+def test_chance_is_the_share_of_images(name):
     batch = torch.rand(600, 1, 12, 12) + 0.1
     changed = augmentations.build({"name": name, "chance": 0.25})(batch, rngs(0, 600))
     share = (changed != batch).flatten(1).any(1).float().mean().item()
@@ -57,7 +57,7 @@ def test_coarse_holes_are_squares_of_a_sixteenth():
     assert set(blank.tolist()) == {2 * 2 * 2}
 
 
-def test_a_crop_of_the_whole_is_the_picture():
+def test_a_crop_of_the_whole_is_the_image():
     batch = torch.rand(3, 2, 15, 15)
     same = augmentations.build({"name": "random_crop", "least": 1.0})(batch, rngs(0, 3))
     torch.testing.assert_close(same, batch, rtol=1e-4, atol=1e-5)
@@ -66,7 +66,7 @@ def test_a_crop_of_the_whole_is_the_picture():
 def test_a_crop_magnifies_a_ramp_by_no_more_than_asked():
     ramp = torch.arange(64.0)[None, None, None, :].expand(40, 1, 64, 64)
     seen = augmentations.build({"name": "random_crop", "least": 0.5})(ramp, rngs(0, 40))
-    # The slope away from the edges is the size of the square over that of the picture.
+    # The slope away from the edges is the size of the square over that of the image.
     slopes = (seen[:, 0, 32, 44] - seen[:, 0, 32, 20]) / 24
     assert slopes.min() >= 0.5 - 0.01
     assert slopes.max() <= 1.01

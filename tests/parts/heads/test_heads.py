@@ -20,7 +20,7 @@ def made(spec, features=6, classes=3):
     return heads.build(spec)(features, classes).eval()
 
 
-def test_the_shelf_holds_these():
+def test_the_folder_holds_these():
     assert set(NAMES) <= set(heads.part_names())
 
 
@@ -88,11 +88,11 @@ def test_attention_can_find_one_place_among_many():
         features = torch.randn(16, 4, 6, 6, generator=rng)
         wanted = (torch.arange(16) % 2).float()[:, None]
         features[wanted[:, 0] > 0, 0, 2, 3] += 8
-        cost = torch.nn.functional.binary_cross_entropy_with_logits(head(features).logits, wanted)
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(head(features).logits, wanted)
         optimiser.zero_grad()
-        cost.backward()
+        loss.backward()
         optimiser.step()
-    assert cost.item() < 0.2
+    assert loss.item() < 0.2
     seen = head(features, Asked.CLASS_MAP).class_map[wanted[:, 0] > 0, 0].flatten(1).argmax(1)
     assert (seen == 2 * 6 + 3).float().mean() > 0.9
 

@@ -20,7 +20,7 @@ def published(z, y, **options):
     return loss(torch.from_numpy(z), torch.from_numpy(y)).sum(1).mean().item()
 
 
-def slowly(z, y, cost):
+def slowly(z, y, pair_loss):
     """Mean over classes of the weighted mean over all pairs."""
     risks = []
     for c in range(z.shape[1]):
@@ -28,7 +28,7 @@ def slowly(z, y, cost):
         for i in range(len(z)):
             for j in range(len(z)):
                 pair = y[i, c] * (1 - y[j, c])
-                total += pair * cost(z[i, c] - z[j, c])
+                total += pair * pair_loss(z[i, c] - z[j, c])
                 weight += pair
         risks.append(total / weight if weight else 0.0)
     return float(np.mean(risks))

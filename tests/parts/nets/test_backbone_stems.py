@@ -29,7 +29,7 @@ def build(channels=4, classes=2, **options):
 
 
 @given(channels=st.integers(1, 8), way=st.sampled_from(["repeat", "mean"]))
-def test_a_grey_picture_gets_the_same_answer_whatever_the_channels(channels, way):
+def test_a_grey_image_gets_the_same_answer_whatever_the_channels(channels, way):
     torch.manual_seed(1)
     kernels = torch.randn(5, 3, 3, 3)
     grey = torch.rand(1, 1, 8, 8)
@@ -84,7 +84,7 @@ def test_the_backbones_of_the_sources_are_built_by_name(model):
 def test_the_map_of_a_transformer_stands_where_its_patches_stand():
     net = build(model="vit_tiny_patch16_224", classes=1)
     pixels = torch.rand(1, 4, 32, 48)
-    tokens, as_map = net.trunk.forward_features(pixels), net.look(pixels)
+    tokens, as_map = net.trunk.forward_features(pixels), net.extract_features(pixels)
     assert as_map.shape[2:] == (2, 3)
     torch.testing.assert_close(as_map[0, :, 1, 2], tokens[0, 1 + 1 * 3 + 2])
 

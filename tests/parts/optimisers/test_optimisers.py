@@ -36,25 +36,25 @@ def batch():
 
 def steps(model, optimiser, count):
     x, y = batch()
-    costs = []
+    losses = []
     for _ in range(count):
-        cost = (model(x) - y).square().mean()
+        loss = (model(x) - y).square().mean()
         optimiser.zero_grad()
-        cost.backward()
+        loss.backward()
         optimiser.step()
-        costs.append(cost.item())
-    return costs
+        losses.append(loss.item())
+    return losses
 
 
-def test_the_shelf_holds_these():
+def test_the_folder_holds_these():
     assert set(NAMES) <= set(optimisers.part_names())
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_all_go_downhill(name):
     model = net()
-    costs = steps(model, optimisers.build(name)(model, 0.01, 0.0), 200)
-    assert costs[-1] < 0.7 * costs[0]
+    losses = steps(model, optimisers.build(name)(model, 0.01, 0.0), 200)
+    assert losses[-1] < 0.7 * losses[0]
 
 
 def test_every_weight_is_in_one_group_with_the_sources_shares():

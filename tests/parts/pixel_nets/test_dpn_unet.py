@@ -1,4 +1,4 @@
-"""The hosts' network: names and shapes as recorded, and an encoder that timm agrees with."""
+"""The HPA-Cell-Segmentation network: names and shapes as recorded, an encoder as in timm."""
 
 from importlib import resources
 
@@ -114,7 +114,7 @@ def test_the_decoder_joins_each_size_with_what_the_encoder_saw(small):
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (64, 160)])
-def test_it_gives_a_map_as_large_as_the_picture(small, shape):
+def test_it_gives_a_map_as_large_as_the_image(small, shape):
     assert small(torch.rand(2, 3, *shape)).shape == (2, 3, *shape)
 
 

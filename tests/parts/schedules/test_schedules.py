@@ -14,16 +14,16 @@ from cellwise.parts.schedules import schedules
 NAMES = ["one_cycle", "warm_cosine", "steps", "decay", "poly", "plateau"]
 
 
-def rates(spec, epochs, batches=1, costs=()):
+def rates(spec, epochs, batches=1, losses=()):
     schedule = schedules.build(spec)
     return [
-        schedule(Moment(batch, batches, epoch, epochs, costs[:epoch]))
+        schedule(Moment(batch, batches, epoch, epochs, losses[:epoch]))
         for epoch in range(epochs)
         for batch in range(batches)
     ]
 
 
-def test_the_shelf_holds_these():
+def test_the_folder_holds_these():
     assert set(NAMES) <= set(schedules.part_names())
 
 
@@ -60,25 +60,25 @@ def test_decay_and_poly_by_hand():
 
 
 def test_plateau_waits_and_lowers_again_and_again():
-    costs = [1.0, 0.5, 0.6, 0.6, 0.6, 0.4, 0.5, 0.5, 0.5]
-    found = rates({"name": "plateau", "factor": 0.1, "patience": 2}, 10, costs=costs)
+    losses = [1.0, 0.5, 0.6, 0.6, 0.6, 0.4, 0.5, 0.5, 0.5]
+    found = rates({"name": "plateau", "factor": 0.1, "patience": 2}, 10, losses=losses)
     assert found == pytest.approx([1, 1, 1, 1, 1, 0.1, 0.1, 0.1, 0.1, 0.01])
 
 
 def test_plateau_knows_a_ranking_that_stands_still():
     spec = {"name": "plateau", "factor": 0.1, "patience": 2}
-    assert rates(spec, 5, costs=[-0.8, -0.8, -0.79, -0.8])[-1] == pytest.approx(0.1)
-    assert rates(spec, 5, costs=[-0.5, -0.6, -0.7, -0.8])[-1] == 1
+    assert rates(spec, 5, losses=[-0.8, -0.8, -0.79, -0.8])[-1] == pytest.approx(0.1)
+    assert rates(spec, 5, losses=[-0.5, -0.6, -0.7, -0.8])[-1] == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
 @given(
     epochs=st.integers(1, 20),
     batches=st.integers(1, 9),
-    costs=st.lists(st.floats(0.01, 10), min_size=20, max_size=20),
+    losses=st.lists(st.floats(0.01, 10), min_size=20, max_size=20),
 )
-def test_every_rate_is_a_share(name, epochs, batches, costs):
-    found = rates(name, epochs, batches, costs)
+def test_every_rate_is_a_share(name, epochs, batches, losses):
+    found = rates(name, epochs, batches, losses)
     assert all(0 <= rate <= 1 for rate in found)
     assert found[0] > 0
 

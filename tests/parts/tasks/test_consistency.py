@@ -1,11 +1,11 @@
-"""The consistency task: what agreement costs, when it counts, and that it follows the seed."""
+"""The consistency task: the loss of agreement, when it counts, and that it follows the seed."""
 
 import pytest
 import torch
 from torch import nn
 
 from cellwise.contracts.network import Asked, Output
-from cellwise.contracts.task import Truth, item_cost
+from cellwise.contracts.task import Truth, item_loss
 from cellwise.errors import BadOption
 from cellwise.parts.losses import losses
 from cellwise.parts.nets import nets
@@ -29,9 +29,9 @@ def truth(count):
     return Truth(targets, torch.ones(count), targets, EVEN)
 
 
-def look(net, pixels, done, **options):
+def objective(net, pixels, done, **options):
     task = tasks.build({"name": "consistency", "harder": ["dihedral"], "sure": 0.5, **options})
-    return task.look(net, pixels, truth(len(pixels)), BCE, done).item()
+    return task.objective(net, pixels, truth(len(pixels)), BCE, done).item()
 
 
 def test_disagreement_by_hand():
@@ -46,15 +46,15 @@ def test_disagreement_by_hand():
 def test_agreement_counts_more_and_more():
     pixels = torch.rand(6, 1, 16, 16)
     net = Corner()
-    own = item_cost(net(pixels).logits, truth(6), BCE).item()
-    costs = []
+    own = item_loss(net(pixels).logits, truth(6), BCE).item()
+    values = []
     for done in (0.0, 0.2, 0.4, 0.9):
         torch.manual_seed(1)
-        costs.append(look(net, pixels, done) - own)
-    assert costs[0] == 0
-    assert 0 < costs[1] < costs[2]
-    assert costs[1] == pytest.approx(costs[2] / 2, rel=1e-4)
-    assert costs[3] == pytest.approx(costs[2])
+        values.append(objective(net, pixels, done) - own)
+    assert values[0] == 0
+    assert 0 < values[1] < values[2]
+    assert values[1] == pytest.approx(values[2] / 2, rel=1e-4)
+    assert values[3] == pytest.approx(values[2])
 
 
 def test_a_net_that_does_not_care_for_views_agrees_with_itself():
@@ -64,7 +64,7 @@ def test_a_net_that_does_not_care_for_views_agrees_with_itself():
             return Output(logits)
 
     pixels = torch.rand(3, 1, 16, 16)
-    assert look(Mean(), pixels, 1.0) == pytest.approx(look(Mean(), pixels, 0.0))
+    assert objective(Mean(), pixels, 1.0) == pytest.approx(objective(Mean(), pixels, 0.0))
 
 
 def test_the_view_follows_the_state_of_torch_alone():
@@ -72,7 +72,7 @@ def test_the_view_follows_the_state_of_torch_alone():
     found = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
-        found.append(look(Corner(), pixels, 1.0))
+        found.append(objective(Corner(), pixels, 1.0))
     assert found[0] == found[1] != found[2]
 
 
@@ -93,14 +93,14 @@ def test_the_tiny_net_learns():
     net = nets.build({"name": "tiny", "width": 8})(1, 1)
     optimiser = torch.optim.Adam(net.parameters(), lr=0.01)
     task = tasks.build("consistency")
-    costs = []
+    values = []
     for step in range(40):
-        cost = task.look(net, pixels, batch, BCE, step / 40)
+        batch_loss = task.objective(net, pixels, batch, BCE, step / 40)
         optimiser.zero_grad()
-        cost.backward()
+        batch_loss.backward()
         optimiser.step()
-        costs.append(cost.item())
-    assert costs[-1] < 0.3 * costs[0]
+        values.append(batch_loss.item())
+    assert values[-1] < 0.3 * values[0]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The puzzle task: cutting and stitching, the cost by a slow computation, and its refusals."""
+"""The puzzle task: cutting and stitching, the loss by a slow computation, and its refusals."""
 
 import pytest
 import torch
@@ -22,7 +22,7 @@ class Local(nn.Module):
 
 
 class Global(Local):
-    """The same, times what the whole picture shows: quarters see it differently."""
+    """The same, times what the whole image shows: quarters see it differently."""
 
     def forward(self, pixels, asked=Asked.LOGITS):
         class_map = nn.functional.avg_pool2d(pixels, 4) * pixels.mean((2, 3), keepdim=True)
@@ -35,10 +35,10 @@ def truth(targets):
     return Truth(targets, torch.ones(len(targets)), targets, even)
 
 
-def cost(net, pixels, done, targets=((1.0, 0.0), (0.0, 1.0), (0.0, 0.0)), **options):
+def total(net, pixels, done, targets=((1.0, 0.0), (0.0, 1.0), (0.0, 0.0)), **options):
     task = tasks.build({"name": "puzzle", "size": 32, **options})
     loss = losses.build({"name": "focal", "gamma": 1.0})
-    return task.look(net, pixels, truth(targets), loss, done).item()
+    return task.objective(net, pixels, truth(targets), loss, done).item()
 
 
 def test_stitching_undoes_cutting():
@@ -50,7 +50,7 @@ def test_stitching_undoes_cutting():
 
 def test_a_network_that_looks_at_each_place_alone_agrees_with_itself():
     pixels = torch.rand(3, 2, 32, 32)
-    assert cost(Local(), pixels, 1.0) == pytest.approx(cost(Local(), pixels, 0.0))
+    assert total(Local(), pixels, 1.0) == pytest.approx(total(Local(), pixels, 0.0))
 
 
 @pytest.mark.parametrize("done", [0.0, 0.1, 0.5, 1.0])
@@ -85,12 +85,12 @@ def test_the_cost_by_a_slow_computation(done):
     alpha = min(4 * done / 0.5, 4) / 2
     expected = focal(whole.logits) + focal(parts.mean((2, 3))) + alpha * apart
     assert apart > 0.01
-    assert cost(net, pixels, done) == pytest.approx(expected.item(), rel=1e-5)
+    assert total(net, pixels, done) == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_the_level_of_a_class_activation_map_is_relative():
     pixels = torch.rand(3, 2, 32, 32)
-    one = cost(Global(), pixels, 1.0, level="cam") - cost(Global(), pixels, 0.0, level="cam")
+    one = total(Global(), pixels, 1.0, level="cam") - total(Global(), pixels, 0.0, level="cam")
     assert 0 < one <= 4
 
 
@@ -102,24 +102,24 @@ def test_the_tiny_net_learns_a_puzzle():
     net = nets.build({"name": "tiny", "width": 8})(1, 1)
     optimiser = torch.optim.Adam(net.parameters(), lr=0.01)
     task, loss = tasks.build({"name": "puzzle", "size": 64}), losses.build("bce")
-    costs = []
+    values = []
     for step in range(40):
-        found = task.look(net, pixels, truth(targets), loss, step / 40)
+        found = task.objective(net, pixels, truth(targets), loss, step / 40)
         optimiser.zero_grad()
         found.backward()
         optimiser.step()
-        costs.append(found.item())
-    assert costs[-1] < 0.3 * costs[0]
+        values.append(found.item())
+    assert values[-1] < 0.3 * values[0]
 
 
 def test_a_size_whose_quarters_do_not_fit_is_refused():
     with pytest.raises(BadOption, match="stride"):
-        cost(Local(), torch.rand(3, 2, 36, 36), 0.0)
+        total(Local(), torch.rand(3, 2, 36, 36), 0.0)
 
 
 def test_a_cost_that_is_no_number_is_not_blamed_on_the_head():
     pixels = torch.full((3, 2, 32, 32), float("nan"))
-    assert cost(Global(), pixels, 1.0) != cost(Global(), pixels, 1.0), "not a number"
+    assert total(Global(), pixels, 1.0) != total(Global(), pixels, 1.0), "not a number"
 
 
 @pytest.mark.parametrize("head", ["embedding", "cosine", {"name": "class_map", "pool": "max"}])
@@ -128,7 +128,7 @@ def test_a_head_whose_map_is_not_its_answer_is_refused(head):
     torch.manual_seed(0)
     net = nets.build(spec)(2, 2)
     with pytest.raises(BadOption, match="class_map with pool avg"):
-        cost(net, torch.rand(3, 2, 64, 64), 0.5, size=64)
+        total(net, torch.rand(3, 2, 64, 64), 0.5, size=64)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Tasks: what a batch costs, by hand and by a published value."""
+"""Tasks: the loss of a batch, by hand and by a published value."""
 
 import pytest
 import torch
@@ -17,7 +17,9 @@ BCE = losses.build("bce")
 def test_the_bag_cost_agrees_with_the_published_form():
     task = tasks.build({"name": "bag", "cells": 2, "cell_weight": 0.0})
     truth = Truth(torch.zeros(4, 2), torch.zeros(4), FIELDS, EVEN)
-    assert task.cost(BAGS.reshape(4, 2), truth, BCE).item() == pytest.approx(0.962597, abs=1e-6)
+    assert task.batch_loss(BAGS.reshape(4, 2), truth, BCE).item() == pytest.approx(
+        0.962597, abs=1e-6
+    )
 
 
 def test_the_bag_cost_is_four_parts_maximum_and_one_part_mean():
@@ -30,7 +32,7 @@ def test_the_bag_cost_is_four_parts_maximum_and_one_part_mean():
             for weight, z in ((4, max(logits)), (1, sum(logits) / 2)):
                 z = torch.tensor(z)
                 total += weight * float(torch.nn.functional.softplus(z) - z * wanted)
-    assert task.cost(BAGS.reshape(4, 2), truth, BCE).item() == pytest.approx(total / 5 / 4)
+    assert task.batch_loss(BAGS.reshape(4, 2), truth, BCE).item() == pytest.approx(total / 5 / 4)
 
 
 def test_the_cell_term_counts_only_where_cells_have_labels():
@@ -38,11 +40,13 @@ def test_the_cell_term_counts_only_where_cells_have_labels():
     plain = tasks.build({"name": "bag", "cell_weight": 0.0})
     logits = BAGS.reshape(4, 2)
     without = Truth(torch.zeros(4, 2), torch.zeros(4), FIELDS, EVEN)
-    torch.testing.assert_close(task.cost(logits, without, BCE), plain.cost(logits, without, BCE))
+    torch.testing.assert_close(
+        task.batch_loss(logits, without, BCE), plain.batch_loss(logits, without, BCE)
+    )
     labelled = Truth(torch.ones(4, 2), torch.tensor([1.0, 0, 0, 0]), FIELDS, EVEN)
     own = BCE(logits[:1], torch.ones(1, 2)).mean()
     torch.testing.assert_close(
-        task.cost(logits, labelled, BCE), plain.cost(logits, labelled, BCE) + 0.5 * own
+        task.batch_loss(logits, labelled, BCE), plain.batch_loss(logits, labelled, BCE) + 0.5 * own
     )
 
 
@@ -52,18 +56,18 @@ def test_a_cell_counts_as_much_as_its_weight():
     truth = Truth(targets, torch.tensor([3.0, 1.0]), targets, torch.ones(2, 1))
     per_item = BCE(logits, targets)[:, 0]
     expected = (3 * per_item[0] + per_item[1]) / 4
-    torch.testing.assert_close(task.cost(logits, truth, BCE), expected)
+    torch.testing.assert_close(task.batch_loss(logits, truth, BCE), expected)
 
 
 def test_a_rare_class_can_be_made_to_count_as_much_as_its_absence():
     task = tasks.build("image")
     logits, targets = torch.zeros(4, 1), torch.tensor([[1.0], [0], [0], [0]])
-    balance = torch.tensor([[0.5 / 0.75], [0.5 / 0.25]])
+    class_weights = torch.tensor([[0.5 / 0.75], [0.5 / 0.25]])
     logits[0] = 2.0
-    truth = Truth(targets, torch.ones(4), targets, balance)
+    truth = Truth(targets, torch.ones(4), targets, class_weights)
     per_item = BCE(logits, targets)
     expected = (per_item[:1].mean() + per_item[1:].mean()) / 2
-    torch.testing.assert_close(task.cost(logits, truth, BCE), expected)
+    torch.testing.assert_close(task.batch_loss(logits, truth, BCE), expected)
 
 
 def test_where_classes_exclude_each_other_an_item_weighs_as_much_as_its_class():
@@ -75,13 +79,13 @@ def test_where_classes_exclude_each_other_an_item_weighs_as_much_as_its_class():
     truth = Truth(targets, torch.ones(4), targets, torch.stack([0.5 / (1 - share), 0.5 / share]))
     per_item = softmax(logits, targets)
     expected = (per_item[:3].mean() + per_item[3]) / 2
-    torch.testing.assert_close(task.cost(logits, truth, softmax), expected)
+    torch.testing.assert_close(task.batch_loss(logits, truth, softmax), expected)
 
 
 def test_an_item_of_several_labels_weighs_their_mean_and_one_of_none_an_average_class():
-    balance = torch.tensor([[1.0, 1.0], [2.0, 4.0]])
+    class_weights = torch.tensor([[1.0, 1.0], [2.0, 4.0]])
     targets = torch.tensor([[1.0, 1.0], [0.5, 0.0], [0.0, 0.0], [0.2, 0.6]])
-    found = label_weights(torch.zeros(4), targets, balance)
+    found = label_weights(torch.zeros(4), targets, class_weights)
     torch.testing.assert_close(found, torch.tensor([3.0, 2.0, 3.0, 3.5]))
 
 
@@ -91,14 +95,14 @@ def test_every_task_takes_a_loss_of_either_kind(name):
     targets = torch.tensor([[1.0, 0], [0, 1], [0, 0], [1, 1]])
     truth = Truth(targets, weights, FIELDS, EVEN)
     for loss in ("bce", "softmax", "partial_label"):
-        cost = tasks.build(name).cost(BAGS.reshape(4, 2), truth, losses.build(loss))
-        assert cost.shape == ()
-        assert cost.item() > 0
+        batch_loss = tasks.build(name).batch_loss(BAGS.reshape(4, 2), truth, losses.build(loss))
+        assert batch_loss.shape == ()
+        assert batch_loss.item() > 0
 
 
-def test_no_labelled_item_costs_nothing_rather_than_nan():
+def test_no_labelled_item_has_no_loss_rather_than_nan():
     truth = Truth(torch.zeros(2, 1), torch.zeros(2), torch.zeros(2, 1), torch.ones(2, 1))
-    assert tasks.build("cell").cost(torch.ones(2, 1), truth, BCE).item() == 0
+    assert tasks.build("cell").batch_loss(torch.ones(2, 1), truth, BCE).item() == 0
 
 
 @pytest.mark.parametrize("spec", [{"name": "image", "size": 3}, {"name": "bag", "cell_weight": -1}])

@@ -1,4 +1,4 @@
-"""A small run folder as the steps before `cells` leave it: pictures, sites, masks."""
+"""A small run folder as the steps before `cells` leave it: images, sites, masks."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from tests.stages.site_steps import do, finished
+from tests.stages.site_steps import do, finished, merged
 
 from cellwise.domain.channels import Channel
 from cellwise.domain.crop_plan import CropPlan
@@ -33,7 +33,8 @@ def run_step(world, batches, **options):
         key = f"key{number}-of-{len(batches)}".replace("-", "")
         shards |= finished(do(step, world.job(key, **options), batch), key)
     counts = step.finish(world.job(**options), shards)
-    return counts, shards
+    step.settle(world.job(**options), set())
+    return counts, merged(shards)
 
 
 def everything(world):

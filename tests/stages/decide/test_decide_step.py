@@ -12,10 +12,10 @@ from tests.stages.decide.decide_world import Field, RunMaker
 from cellwise.domain.steps import Job
 from cellwise.domain.tables import PREDICTIONS, SCORES, WELLS
 from cellwise.errors import BadOption, FormatError
+from cellwise.stages.decide import step
 from cellwise.stages.decide._decision import Decision
 from cellwise.stages.decide._predictions import uncertainty
 from cellwise.stages.decide.spec import Options
-from cellwise.stages.decide.step import check
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.tables import read_table, write_table
 
@@ -366,5 +366,6 @@ def test_without_wells_an_old_table_of_them_does_not_stay(maker):
 
 @pytest.mark.parametrize("name", ["well", "well_control"])
 def test_a_step_that_would_write_over_the_wells_is_refused_before_any_work(tmp_path, name):
+    job = Job(tmp_path, tmp_path, name, {}, "", 0)
     with pytest.raises(BadOption, match="as:"):
-        check({"from": "main"}, Job(tmp_path, tmp_path, name, {}, "", seed=0))
+        step.check({"from": "main"}, job)

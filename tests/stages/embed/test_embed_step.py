@@ -1,5 +1,7 @@
 """The step: vectors on disk whatever the batches and kills, out of fold, refused before work."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -67,7 +69,9 @@ def embed(run, batches=None, **options):
         job = job_of(run, key=f"k{number}", **options)
         for record in step.work([sites[i] for i in ids], job):
             finished[record.site_id] = Finished(f"k{number}", record.counts)
-    return step.finish(job_of(run, **options), finished), finished
+    counts = step.finish(job_of(run, **options), finished)
+    step.settle(job_of(run, **options), set())
+    return counts, {site: replace(record, merged=True) for site, record in finished.items()}
 
 
 def everything(run):
@@ -77,7 +81,7 @@ def everything(run):
 def test_a_file_becomes_the_vectors_of_its_cells(run, tmp_path):
     file = tmp_path / "e.parquet"
     wanted = brought(run, file, skip=[("s01", 2)], extra=[("elsewhere", 1), ("nowhere", 3)])
-    counts, _ = embed(run, name="given", file=str(file), dtype="float32")
+    counts, _ = embed(run, name="imported", file=str(file), dtype="float32")
     assert counts["vectors"] == 31
     assert counts["cells_without"] == 1
     assert counts["names_of_no_field"] == 2
@@ -94,7 +98,7 @@ def test_a_file_becomes_the_vectors_of_its_cells(run, tmp_path):
 def test_batches_and_kills_do_not_show_in_the_files(run, tmp_path):
     file = tmp_path / "e.parquet"
     brought(run, file)
-    options = {"name": "given", "file": str(file)}
+    options = {"name": "imported", "file": str(file)}
     embed(run, **options)
     first = everything(run)
     ids = [site.id for site in read_sites(run.sites)]
@@ -108,7 +112,7 @@ def test_batches_and_kills_do_not_show_in_the_files(run, tmp_path):
 def test_what_is_there_is_known_and_what_is_lost_is_named(run, tmp_path):
     file = tmp_path / "e.parquet"
     brought(run, file, skip=[("s03", n) for n in (1, 2, 3, 4)])
-    options = {"name": "given", "file": str(file)}
+    options = {"name": "imported", "file": str(file)}
     _, finished = embed(run, **options)
     job = job_of(run, **options)
     assert step.present(job, finished) == sorted(finished)
@@ -122,7 +126,7 @@ def test_a_new_field_is_one_batch_more(run, tmp_path):
     """Rows of the others come from the index that is there."""
     file = tmp_path / "e.parquet"
     brought(run, file)
-    options = {"name": "given", "file": str(file)}
+    options = {"name": "imported", "file": str(file)}
     embed(run, **options)
     first = everything(run)
     ids = [site.id for site in read_sites(run.sites)]
@@ -148,23 +152,23 @@ def test_vectors_of_other_cells_are_refused_before_the_first_site(run, tmp_path,
     file = tmp_path / "e.parquet"
     brought(run, file, **options)
     with pytest.raises(PreflightError, match=message):
-        step.work(read_sites(run.sites)[:1], job_of(run, name="given", file=str(file)))
+        step.work(read_sites(run.sites)[:1], job_of(run, name="imported", file=str(file)))
     assert not run.embeddings("embed").exists()
 
 
 def test_broken_files_are_refused_before_any_work(run, tmp_path):
     with pytest.raises(BadOption, match="which file"):
-        step.check({"name": "given", "file": ""}, job_of(run))
+        step.check({"name": "imported", "file": ""}, job_of(run))
     file = tmp_path / "e.parquet"
     with pytest.raises(PreflightError, match="There is no file"):
-        step.check({"name": "given", "file": str(file)}, job_of(run))
+        step.check({"name": "imported", "file": str(file)}, job_of(run))
     pl.DataFrame(
         {"site_id": ["s00", "s01"], "cell_id": [1, 1], "v": [[1.0], [1.0, 2.0]]}
     ).write_parquet(file)
     with pytest.raises(PreflightError, match="two lengths"):
-        step.check({"name": "given", "file": str(file)}, job_of(run))
+        step.check({"name": "imported", "file": str(file)}, job_of(run))
     pl.DataFrame({"site_id": ["x"], "cell_id": [1], "v": [[1.0]]}).write_parquet(file)
-    options = {"name": "given", "file": str(file)}
+    options = {"name": "imported", "file": str(file)}
     step.check(options, job_of(run))
     with pytest.raises(PreflightError, match="No name in"):
         step.check_sites(job_of(run, **options))
@@ -173,7 +177,7 @@ def test_broken_files_are_refused_before_any_work(run, tmp_path):
 def test_a_finished_run_needs_its_file_no_more(run, tmp_path):
     file = tmp_path / "e.parquet"
     brought(run, file)
-    options = {"name": "given", "file": str(file)}
+    options = {"name": "imported", "file": str(file)}
     embed(run, **options)
     file.unlink()
     step.check(options, job_of(run, **options))
@@ -184,15 +188,15 @@ def test_numbers_beyond_float16_are_refused_with_the_remedy(run, tmp_path):
     file = tmp_path / "e.parquet"
     pl.DataFrame({"site_id": ["s00"], "cell_id": [1], "v": [[1e6, 1.0]]}).write_parquet(file)
     with pytest.raises(BadOption, match=r"beyond float16.*embed.dtype=float32"):
-        embed(run, name="given", file=str(file))
-    embed(run, name="given", file=str(file), dtype="float32")
+        embed(run, name="imported", file=str(file))
+    embed(run, name="imported", file=str(file), dtype="float32")
     assert read_embeddings(run, "embed")[1].tolist() == [[1e6, 1.0]]
 
 
 def test_vectors_of_whole_fields_have_no_cell(run, tmp_path):
     file = tmp_path / "e.npz"
     np.savez(file, site=np.array(["s00", "S01"]), vectors=np.ones((2, 3)))
-    counts, _ = embed(run, name="given", file=str(file))
+    counts, _ = embed(run, name="imported", file=str(file))
     index, vectors = read_embeddings(run, "embed")
     assert index["unit"].to_list() == ["site", "site"]
     assert index["cell_id"].to_list() == [None, None]
@@ -247,7 +251,7 @@ def test_published_weights_in_a_file_look_at_crops(run, tmp_path):
     mean = crops.sum((2, 3), keepdims=True) / inside.sum((2, 3), keepdims=True)
     with torch.no_grad():
         relative = torch.from_numpy((crops / mean).clip(max=8) - 1).float()
-        seen = made.look(relative).mean((2, 3)).numpy()
+        seen = made.extract_features(relative).mean((2, 3)).numpy()
     np.testing.assert_allclose(vectors[:3], seen, rtol=1e-3, atol=1e-4)
     assert step.key_parts({"name": "net", "net": net}, "cpu") != []
 

@@ -171,7 +171,7 @@ def test_small_or_constant_groups_do_not_count():
     assert np.isnan(found.within)
 
 
-def test_all_parts_are_on_the_shelf_and_refuse_nonsense():
+def test_all_parts_are_there_and_refuse_nonsense():
     assert {"dose_response", "screen_quality", "positions", "replicates"} <= set(evaluators.names())
     for spec in (
         {"name": "screen_quality", "draws": 0},

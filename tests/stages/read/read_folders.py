@@ -1,4 +1,4 @@
-"""Small folders of pictures for the tests of reading."""
+"""Small folders of images for the tests of reading."""
 
 import csv
 
@@ -12,17 +12,17 @@ from cellwise.stages.read.step import understand
 SIZE = (24, 32)
 
 
-def picture(seed=0, size=SIZE, dtype="uint8"):
+def image(seed=0, size=SIZE, dtype="uint8"):
     top = np.iinfo(dtype).max
     return np.random.default_rng(seed).integers(0, top + 1, size, dtype=dtype)
 
 
 def put(folder, *names, size=SIZE, dtype="uint8", **options):
-    """Save one picture under each name; TIFF by tifffile, everything else by Pillow."""
+    """Save one image under each name; TIFF by tifffile, everything else by Pillow."""
     for seed, name in enumerate(names):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        pixels = picture(seed, size, dtype)
+        pixels = image(seed, size, dtype)
         if path.suffix.lower() in (".tif", ".tiff"):
             tifffile.imwrite(path, pixels, **{"photometric": "minisblack", **options})
         else:
@@ -34,7 +34,7 @@ def put_colours(folder, *names):
     for seed, name in enumerate(names):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture(seed, (*SIZE, 3))).save(path)
+        Image.fromarray(image(seed, (*SIZE, 3))).save(path)
     return folder
 
 
@@ -44,7 +44,7 @@ def put_channels(folder, *names, channels=3, size=SIZE, **options):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         tifffile.imwrite(
-            path, picture(seed, (channels, *size), "uint16"), photometric="minisblack", **options
+            path, image(seed, (channels, *size), "uint16"), photometric="minisblack", **options
         )
     return folder
 

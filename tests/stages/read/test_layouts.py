@@ -10,7 +10,7 @@ from tests.stages.read.read_folders import (
     by_id,
     channels,
     codes,
-    picture,
+    image,
     put,
     put_channels,
     put_colours,
@@ -114,7 +114,7 @@ def test_hpa_labels_without_images_and_images_without_labels_are_counted(tmp_pat
     assert by_id(reading)["bb"].part == "unlabelled"
 
 
-def test_public_hpa_pictures_hold_grey_in_colours(tmp_path):
+def test_public_hpa_images_hold_grey_in_colours(tmp_path):
     put_colours(tmp_path / "30741", *(f"800_A6_1_{c}.jpg" for c in HPA))
     header = ("Image", "Label", "Cellline")
     put_table(
@@ -249,7 +249,7 @@ def test_a_multichannel_stack_keeps_its_middle_when_asked(tmp_path):
     put_channels(tmp_path, "x.tif", channels=4, imagej=True, metadata={"axes": "CYX"})
     path = tmp_path / "z" / "y.tif"
     path.parent.mkdir()
-    stack = picture(1, (5, 2, 24, 32), "uint16")
+    stack = image(1, (5, 2, 24, 32), "uint16")
     tifffile.imwrite(path, stack, imagej=True, metadata={"axes": "ZCYX"})
     (site,) = read(path.parent, stack="mid").usable
     field = read_field(site, path.parent)
@@ -310,7 +310,7 @@ def test_a_stain_at_the_end_of_any_name(tmp_path):
     assert [site.id for site in reading.usable] == ["liver_7", "x"]
 
 
-def test_anything_else_is_one_channel_per_picture(tmp_path):
+def test_anything_else_is_one_channel_per_image(tmp_path):
     put(tmp_path / "images", "1a.png", "1b.png", "P_C03_s2.png")
     put(tmp_path / "masks", "1a.png")
     reading = read(tmp_path)

@@ -81,7 +81,7 @@ def test_sets_of_nuclei_have_one_channel(shared_data, name, count):
 
 @pytest.mark.parametrize("name", ["bbbc021_cells", "mitocheck_cells", "hpa_cell_crops_rgb"])
 def test_single_cells_are_refused(shared_data, name):
-    with pytest.raises(PreflightError, match="pictures of single cells") as caught:
+    with pytest.raises(PreflightError, match="images of single cells") as caught:
         read(shared_data / name)
     assert caught.value.exit_code == 4
     assert "whole fields" in str(caught.value)

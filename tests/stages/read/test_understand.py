@@ -222,12 +222,12 @@ def test_names_that_are_no_text_are_listed(tmp_path):
 def test_single_cells_are_refused(tmp_path):
     stack = np.zeros((40, 64, 64), np.uint8)
     tifffile.imwrite(tmp_path / "cells.tif", stack, metadata={"axes": "TYX"})
-    with pytest.raises(PreflightError, match="stack of 40 pictures of single cells"):
+    with pytest.raises(PreflightError, match="stack of 40 images of single cells"):
         read(tmp_path)
     with pytest.raises(PreflightError, match="stack of 40"):
         read(tmp_path, layout="single_channel")
     put_channels(tmp_path / "crops", *(f"f1_{n}.tif" for n in range(12)), size=(64, 64))
-    with pytest.raises(PreflightError, match="pictures of single cells"):
+    with pytest.raises(PreflightError, match="images of single cells"):
         read(tmp_path / "crops")
     assert len(read(tmp_path / "crops", layout="multichannel").usable) == 12
 
@@ -242,7 +242,7 @@ def test_the_order_of_files_on_disk_changes_nothing(tmp_path):
     assert first.channels == second.channels
 
 
-def test_masks_that_cellpose_wrote_beside_the_pictures_are_no_fields(tmp_path):
+def test_masks_that_cellpose_wrote_beside_the_images_are_no_fields(tmp_path):
     put(tmp_path, "A01_dna.png", "A02_dna.png")
     for site in ("A01", "A02"):
         mask = np.zeros((8, 8), np.uint16)

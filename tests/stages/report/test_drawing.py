@@ -21,7 +21,7 @@ from cellwise.stages.report._charts import (
     spreads,
 )
 from cellwise.stages.report._plate_chart import plate, row_name
-from cellwise.stages.report.drawing.pictures import (
+from cellwise.stages.report.drawing.images import (
     composite,
     edges,
     limits,
@@ -50,8 +50,8 @@ def test_a_lone_channel_is_grey_and_no_two_unknown_stains_share_a_colour():
 
 def test_contrast_is_clipped_at_both_ends_and_nan_is_dark():
     pixels = np.array([[[0.0, 0.2, 0.6, 9.0, np.nan]]], np.float32)
-    picture = composite(pixels, (PROTEIN,), [(0.2, 0.6)])
-    assert picture[0, :, 0].tolist() == [0, 0, 255, 255, 0]
+    image = composite(pixels, (PROTEIN,), [(0.2, 0.6)])
+    assert image[0, :, 0].tolist() == [0, 0, 255, 255, 0]
 
 
 def test_masked_background_does_not_set_the_contrast():
@@ -75,7 +75,7 @@ def test_edges_are_the_rim_of_each_region():
     assert (edges(labels) == expected).all()
 
 
-def test_the_picture_border_is_no_edge():
+def test_the_image_border_is_no_edge():
     assert not edges(np.ones((3, 3), int)).any()
 
 
@@ -96,17 +96,17 @@ def test_outlines_are_transparent_but_for_their_lines():
     cells[1:7, 1:7] = 1
     nuclei = np.zeros_like(cells)
     nuclei[3:5, 3:5] = 1
-    picture = np.asarray(Image.open(io.BytesIO(outlines(cells, nuclei))).convert("RGBA"))
-    assert picture[0, 0, 3] == 0
-    assert picture[1, 1].tolist() == [255, 255, 255, 255]
-    assert picture[3, 3].tolist() == [90, 230, 255, 255]
+    image = np.asarray(Image.open(io.BytesIO(outlines(cells, nuclei))).convert("RGBA"))
+    assert image[0, 0, 3] == 0
+    assert image[1, 1].tolist() == [255, 255, 255, 255]
+    assert image[3, 3].tolist() == [90, 230, 255, 255]
 
 
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 40))
-def test_pictures_and_outlines_shrink_to_the_same_size(tall, wide, side):
-    picture = shrink(np.zeros((tall, wide, 3), np.uint8), side)
+def test_images_and_outlines_shrink_to_the_same_size(tall, wide, side):
+    image = shrink(np.zeros((tall, wide, 3), np.uint8), side)
     labels = shrink_labels(np.ones((tall, wide), np.uint16), side)
-    assert picture.shape[:2] == labels.shape
+    assert image.shape[:2] == labels.shape
     assert max(labels.shape) <= max(side, 1)
     assert (labels == 1).all()
 

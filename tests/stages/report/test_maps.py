@@ -31,18 +31,18 @@ def test_colour_lies_where_the_map_is_positive_and_nowhere_else():
     grey = np.full((80, 40), 0.5, np.float32)
     class_map = np.full((8, 4), -2.0, np.float32)
     class_map[1, 3] = 5.0
-    picture = heat(grey, class_map).astype(int)
-    coloured = (picture.max(2) - picture.min(2)) > 20
+    image = heat(grey, class_map).astype(int)
+    coloured = (image.max(2) - image.min(2)) > 20
     rows, columns = np.nonzero(coloured)
     assert 5 <= rows.min() < rows.max() < 25
     assert columns.min() >= 25
-    assert picture[15, 36].argmin() == 2, "yellow"
-    assert set(np.unique(picture[40:])) == {127}
+    assert image[15, 36].argmin() == 2, "yellow"
+    assert set(np.unique(image[40:])) == {127}
 
 
-def test_a_map_without_anything_positive_leaves_the_picture_grey():
-    picture = heat(np.full((8, 8), 0.25, np.float32), np.full((2, 2), -1.0, np.float32))
-    assert picture.max() == picture.min() == 63
+def test_a_map_without_anything_positive_leaves_the_image_grey():
+    image = heat(np.full((8, 8), 0.25, np.float32), np.full((2, 2), -1.0, np.float32))
+    assert image.max() == image.min() == 63
 
 
 def test_fields_of_each_class_are_shown_with_their_maps(plate_run):
@@ -73,7 +73,7 @@ def test_maps_of_fields_whose_files_are_gone_are_left_out(plate_run):
     assert "No kept field has: inside." in plate_run.html()
 
 
-def test_pictures_are_as_large_as_they_are_shown():
+def test_images_are_as_large_as_they_are_shown():
     assert Image.fromarray(
         heat(np.zeros((30, 20), np.float32), np.ones((3, 2), np.float32))
     ).size == (20, 30)

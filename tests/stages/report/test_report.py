@@ -89,7 +89,7 @@ def test_a_page_without_images_says_so_in_their_place(plate_run):
 
 def test_a_page_without_crops_says_so(plate_run):
     shutil.rmtree(plate_run.run / "crops")
-    assert "The single-cell pictures are no longer in the run folder." in plate_run.html()
+    assert "The single-cell images are no longer in the run folder." in plate_run.html()
 
 
 def test_a_folder_with_nothing_in_it_still_has_a_page(plate_run):
@@ -128,7 +128,7 @@ def test_no_more_sites_and_cells_are_shown_than_asked_for(plate_run):
     assert "2 of 108 cells" in page
 
 
-def test_a_page_too_large_to_send_is_made_with_fewer_pictures(plate_run, monkeypatch):
+def test_a_page_too_large_to_send_is_made_with_fewer_images(plate_run, monkeypatch):
     import cellwise.stages.report.step as step
 
     whole = len(plate_run.html().encode())

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
-from tests.stages.site_steps import all_of, do, finished
+from tests.stages.site_steps import all_of, do, finished, merged
 from tests.stages.train.learn_world import CHANNELS, CLASSES, label_of, make_job, make_run, silent
 
 from cellwise.domain.steps import Finished
@@ -111,24 +111,31 @@ def test_batches_do_not_show_and_rows_of_before_are_taken_over(run):
     ids = sorted(whole["site_id"].unique())
     first = finished(do(step, replace(job, key="one"), ids[3:]), "one")
     step.finish(job, first)
+    step.settle(job, {"one"})
+    assert step.present(job, first) == [], "what no table holds needs its shard"
+    first = merged(first)
     assert len(step.present(job, first)) == len(ids) - 3
     second = finished(do(step, replace(job, key="two"), ids[:3]), "two")
     assert sorted(step.present(job, second)) == ids[:3], "in a shard"
     step.finish(job, {**first, **second})
+    step.settle(job, {"one", "two"})
     assert read_table(run.scores("again"), SCORES).equals(whole)
     assert not list((run.temporary / "scores-again").iterdir())
 
 
-def test_a_field_of_a_run_before_records_that_left_and_came_back_is_scored_anew(run):
-    job = make_job(run, step="score", name="again", key="one")
-    records = do(step, job)
-    ids = sorted(record.site_id for record in records)
-    step.finish(job, {s: f for s, f in finished(records, "one").items() if s != ids[0]})
-    taken_over = dict.fromkeys(ids, Finished(""))
-    assert sorted(step.present(job, taken_over)) == ids[1:]
+def test_a_table_taken_over_lacks_a_site_that_was_away(run):
+    """What was scored before sites had records is there only where the table has its rows."""
+    ids = sorted(score(run, name="old")["site_id"].unique())
+    job = make_job(run, step="score", name="old")
+    old = {site: Finished("", {}, merged=True) for site in ids}
+    assert step.present(job, old) == ids
+    table = read_table(run.scores("old"), SCORES)
+    kept = table.filter(pl.col("site_id") != ids[0])
+    write_table(run.scores("old"), SCORES, kept, classes=CLASSES[:2])
+    assert step.present(job, old) == ids[1:]
     cells = read_table(run.cells, CELLS).filter(pl.col("site_id") != ids[0])
     write_table(run.cells, CELLS, cells)
-    assert sorted(step.present(job, taken_over)) == ids, "one without cells has no rows"
+    assert step.present(job, old) == ids, "without cells there is nothing to score"
 
 
 def test_models_are_loaded_once_in_a_process(run, monkeypatch):

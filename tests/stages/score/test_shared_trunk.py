@@ -1,4 +1,4 @@
-"""The shared trunk: coverage by a slow count, one look for all cells, and closer looks."""
+"""Mask-pooled features: coverage by a slow count, one pass for all cells, closer passes."""
 
 import numpy as np
 import pytest

@@ -56,7 +56,7 @@ def test_nonsense_gives_a_well_formed_result(name, what):
 
 @pytest.mark.parametrize("shape", [(1, 300), (300, 1), (1, 1), (2, 2), (3, 200)])
 @pytest.mark.parametrize("name", ["watershed", "grid", "small_unet"])
-def test_pictures_a_pixel_wide_give_masks_of_their_size(name, shape):
+def test_images_a_pixel_wide_give_masks_of_their_size(name, shape):
     plane = np.random.default_rng(0).random(shape).astype(np.float32)
     masks = build(name)(field(plane, plane))
     assert masks.cells.shape == shape

@@ -1,4 +1,4 @@
-"""Masks that are not found in the picture: tiles, and what the user brings."""
+"""Masks that are not found in the image: tiles, and what the user brings."""
 
 import numpy as np
 import pytest
@@ -50,7 +50,7 @@ def test_a_tile_has_at_least_one_pixel():
         segmenters.build({"name": "grid", "tile": 0})
 
 
-def test_one_picture_counts_as_cells_and_nuclei_and_keeps_its_ids():
+def test_one_image_counts_as_cells_and_nuclei_and_keeps_its_ids():
     labels = np.array([[0, 7], [100_000, 7]], np.int64)
     masks = bring(labels)
     assert masks.cells.tolist() == labels.tolist()

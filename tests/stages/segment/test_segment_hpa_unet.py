@@ -1,4 +1,4 @@
-"""The hosts' networks as a segmenter: what they are shown, in what pieces, and who is set aside."""
+"""HPA-Cell-Segmentation networks as a segmenter: what they are shown, how cut, who is set aside."""
 
 import numpy as np
 import pytest
@@ -84,7 +84,7 @@ def expected_maps(name, planes):
     return to_bytes(predict(net, shown[None].astype(np.float32)))[0]
 
 
-def as_the_hosts_do(plane, factor):
+def as_published(plane, factor):
     """Shrunk, with 32 reflected pixels before and up to 32 behind."""
     small = rescale(plane, factor, anti_aliasing=True)
     behind = [32 - side % 32 for side in small.shape]
@@ -92,13 +92,13 @@ def as_the_hosts_do(plane, factor):
 
 
 @pytest.mark.parametrize("size", [(128, 128), (432, 432), (200, 136), (500, 260)])
-def test_the_networks_are_shown_what_the_hosts_show_them(size, seen):
+def test_the_networks_are_shown_what_the_program_shows_them(size, seen):
     one = field(*size)
     segmenter()(one)
     nucleus, cell, shape, side = seen[0]
     padded = {}
     for number, role in enumerate(STAINS.values()):
-        padded[role], small = as_the_hosts_do(one.pixels[number], 0.25)
+        padded[role], small = as_published(one.pixels[number], 0.25)
     for name, found in (("dpn_unet_nuclei", nucleus), ("dpn_unet_cell", cell)):
         expected = expected_maps(name, np.stack([padded[role] for role in ROLES[name]]))
         inside = expected[:, 32 : 32 + small[0], 32 : 32 + small[1]]

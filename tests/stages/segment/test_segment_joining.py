@@ -10,7 +10,7 @@ from cellwise.stages.segment.watershed.joining import WEIGHTS, join_pieces, meas
 from cellwise.stages.segment.watershed.regions import areas, moments, roundness, smoothed
 from cellwise.stages.segment.watershed.tidying import (
     drop_debris,
-    drop_haze,
+    drop_out_of_focus,
     outline,
     without_holes,
 )
@@ -171,7 +171,7 @@ def test_slivers_are_dropped_on_demand():
     assert sorted(np.unique(labels[kept > 0])) == [1, 2, 3, 4, 7]
 
 
-def test_haze_and_rags_are_dropped():
+def test_out_of_focus_and_rags_are_dropped():
     labels, _ = slivers()
     labels[70:73, :50] = 8
     labels[50:70, 5:8] = 8
@@ -180,11 +180,11 @@ def test_haze_and_rags_are_dropped():
     crescent = (np.hypot(y - 85, x - 85) < 12) & (np.hypot(y - 80, x - 80) >= 10)
     labels[crescent & (labels == 0)] = 9
     light = np.array([0, 1, 1, 1, 1, 1, 0.1, 1, 1, 0.1], np.float32)
-    kept = drop_haze(labels, light[labels])
+    kept = drop_out_of_focus(labels, light[labels])
     assert sorted(np.unique(labels[kept > 0])) == [1, 2, 3, 4, 5, 6, 7]
     assert areas(kept, 8)[1:].min() > 0
     light[9] = 1
-    assert 9 in labels[drop_haze(labels, light[labels]) > 0]
+    assert 9 in labels[drop_out_of_focus(labels, light[labels]) > 0]
 
 
 def test_one_nucleus_of_many_that_outshines_the_others_does_not_drop_them():
@@ -195,7 +195,7 @@ def test_one_nucleus_of_many_that_outshines_the_others_does_not_drop_them():
         labels[np.hypot(y - down, 1.2 * (x - across)) < 9] = number + 1
     for brighter in (1, 12, 50):
         level = np.where(labels == 6, brighter, 1.0).astype(np.float32)
-        assert drop_haze(labels, level).max() == 16
+        assert drop_out_of_focus(labels, level).max() == 16
 
 
 def test_no_nuclei_stay_none():
@@ -205,26 +205,28 @@ def test_no_nuclei_stay_none():
         outline(none, level, 0.1),
         without_holes(none, 5),
         drop_debris(none, level, 0.2, diameter=3, slivers="keep"),
-        drop_haze(none, level),
+        drop_out_of_focus(none, level),
         smoothed(none, 3),
     ):
         assert not result.any()
 
 
-def test_a_veil_around_a_bright_nucleus_is_left_out_and_a_dim_round_neighbour_stays():
+def test_scattered_light_around_a_bright_nucleus_is_left_out_and_a_dim_round_neighbour_stays():
     y, x = np.mgrid[:80, :160]
     level = np.zeros((80, 160), np.float32)
     labels = np.zeros((80, 160), np.int32)
     bright = np.hypot(y - 40, x - 40) < 12
     beside = np.hypot(y - 40, x - 63) < 12
     # A crescent of cytoplasm, brighter than the ground and far from round.
-    veil = (np.hypot(y - 40, x - 36) < 20) & (x < 36) & ~bright
-    for number, (inside, height) in enumerate(((bright, 1.0), (beside, 0.3), (veil, 0.3)), start=1):
+    around = (np.hypot(y - 40, x - 36) < 20) & (x < 36) & ~bright
+    for number, (inside, height) in enumerate(
+        ((bright, 1.0), (beside, 0.3), (around, 0.3)), start=1
+    ):
         labels[inside & (labels == 0)] = number
         level[inside & (level == 0)] = height
     labels[np.hypot(y - 40, x - 120) < 12] = 4
     level[labels == 4] = 1.0
-    kept = drop_haze(labels, level)
+    kept = drop_out_of_focus(labels, level)
     assert kept.max() == 3
     assert kept[40, 40] > 0
     assert kept[40, 63] > 0

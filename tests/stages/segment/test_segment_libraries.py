@@ -140,7 +140,7 @@ def weights(tmp_path):
 
 
 def discs(*radii):
-    """Four discs of each radius around the same centres, dim as a 16-bit picture can be."""
+    """Four discs of each radius around the same centres, dim as a 16-bit image can be."""
     y, x = np.mgrid[:64, :80]
     planes = np.zeros((len(radii), 64, 80), np.float32)
     for plane, radius in zip(planes, radii, strict=True):

@@ -1,4 +1,4 @@
-"""The scoring script on pictures counted by hand."""
+"""The scoring script on images counted by hand."""
 
 import numpy as np
 import pytest
@@ -9,9 +9,9 @@ from cellwise.domain.records import Field, Masks
 from cellwise.errors import InputError
 
 
-def picture(truth):
+def image(truth):
     field = Field("one", np.zeros((1, *truth.shape), np.float32), (Channel("dna", "nucleus"),))
-    return script.Picture("one", field, truth)
+    return script.AnnotatedImage("one", field, truth)
 
 
 def squares(*places, side=10):
@@ -28,9 +28,9 @@ def test_hits_false_and_missed_are_pooled():
     def segment(field):
         return Masks(found, found)
 
-    score = script.score_pictures("made", [picture(truth), picture(0 * truth)], segment)
+    score = script.score_images("made", [image(truth), image(0 * truth)], segment)
     # The second square is shifted by 3 of 10: IoU 70 / 130, a hit at 0.5 only. All three found in
-    # the empty picture are false.
+    # the empty image are false.
     assert (score.true, score.found) == (3, 6)
     assert score.f1_50 == pytest.approx(2 * 2 / (3 + 6))
     assert score.f1_70 == pytest.approx(2 * 1 / (3 + 6))
@@ -42,7 +42,7 @@ def test_debris_counts_on_neither_side():
     truth[50:52, 50:52] = 9
     found = squares((5, 5), (25, 25))
     found[40, 40] = 7
-    score = script.score_pictures("made", [picture(truth)], lambda field: Masks(found, found))
+    score = script.score_images("made", [image(truth)], lambda field: Masks(found, found))
     assert (score.true, score.found, score.f1_50) == (2, 2, 1.0)
 
 
@@ -50,7 +50,7 @@ def test_a_field_that_is_set_aside_finds_nothing():
     def refuse(field):
         raise InputError("no", code="channel_missing")
 
-    tallied = script.tally(picture(squares((5, 5))), refuse)
+    tallied = script.tally(image(squares((5, 5))), refuse)
     assert tallied.counts.tolist() == [[0, 0, 1]] * 9
 
 
@@ -61,9 +61,9 @@ def test_found_cells_tells_what_counts_and_what_the_edge_cuts():
     assert found.tolist() == [[True, True, True], [False, True, False], [False, False, False]]
 
 
-def test_halves_share_no_picture(shared_data):
+def test_halves_share_no_image(shared_data):
     names = [
-        {one.name for one in script.read_pictures("dsb2018", data=shared_data, half=half)}
+        {one.name for one in script.read_images("dsb2018", data=shared_data, half=half)}
         for half in (0, 1)
     ]
     assert not names[0] & names[1]

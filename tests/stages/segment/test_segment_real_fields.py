@@ -1,6 +1,6 @@
 """Nuclei of hand-annotated fields: F1 at IoU 0.5 with one setting for both sets.
 
-The settings were chosen on the even-numbered pictures (in order of name); these are the odd ones.
+The settings were chosen on the even-numbered images (in order of name); these are the odd ones.
 """
 
 import numpy as np

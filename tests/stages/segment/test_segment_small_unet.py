@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from tests.lab.synth.made_cells import plan
-from tests.masked_pictures import discs, lit
+from tests.masked_images import discs, lit
 
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import Field
@@ -163,7 +163,7 @@ def test_the_shipped_file_is_small_and_says_what_it_is():
     assert card.facts["command"] in page
 
 
-def test_one_view_is_one_look_at_each_size(monkeypatch):
+def test_one_view_is_one_pass_at_each_size(monkeypatch):
     """The last look is not taken twice where nothing is turned."""
     from cellwise.parts.pixel_nets import small_unet
 

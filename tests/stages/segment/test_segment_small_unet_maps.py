@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.masked_pictures import discs
+from tests.masked_images import discs
 
 from cellwise.app.train_segmenter.targets import deepest_points, target_maps
 from cellwise.kernels.matching import f1_at

@@ -29,11 +29,11 @@ from cellwise.store.run.tables import read_table, write_table
 def spots(seed):
     """Nine round nuclei on a noisy ground, 8-bit."""
     y, x = np.mgrid[:120, :120]
-    picture = np.random.default_rng(seed).normal(10, 1, (120, 120))
+    image = np.random.default_rng(seed).normal(10, 1, (120, 120))
     for cy in (20, 60, 100):
         for cx in (20, 60, 100):
-            picture += 150 * (np.hypot(y - cy, x - cx) < 9)
-    return picture.clip(0, 255).astype(np.uint8)
+            image += 150 * (np.hypot(y - cy, x - cx) < 9)
+    return image.clip(0, 255).astype(np.uint8)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def other(job, **options):
 
 
 def noted(*site_ids):
-    return {site_id: Finished("k") for site_id in site_ids}
+    return {site_id: Finished("k", merged=True) for site_id in site_ids}
 
 
 def contents(job):
@@ -118,8 +118,8 @@ def test_facts_of_an_earlier_run_are_kept_when_its_notes_are_gone(job):
 
 
 def test_a_broken_file_sets_only_its_own_site_aside(job):
-    picture = job.images / "b_dna.png"
-    picture.write_bytes(picture.read_bytes()[:200])
+    image = job.images / "b_dna.png"
+    image.write_bytes(image.read_bytes()[:200])
     records = {record.site_id: record for record in do(step, job, ["a", "b", "c"])}
     assert records["b"].error is not None
     assert records["b"].error.code == "truncated"
@@ -240,10 +240,10 @@ def facts(plane):
 
 
 def test_flags_say_what_is_wrong_with_a_channel():
-    picture = spots(0) / 255
-    blown = np.minimum(picture * 3, 1)
+    image = spots(0) / 255
+    blown = np.minimum(image * 3, 1)
     noise = np.random.default_rng(0).normal(0.1, 0.02, (200, 200))
-    assert facts(picture)["flags"] == []
+    assert facts(image)["flags"] == []
     assert facts(np.full((9, 9), 0.5))["flags"] == ["constant"]
     assert facts(blown)["flags"] == ["saturated"]
     assert facts(blown)["saturated"] == pytest.approx(np.mean(blown == 1))

@@ -14,13 +14,13 @@ from cellwise.stages.segment import segmenters
 def discs(shape, centres, radius, *, level=0.6, ground=0.05, noise=0.005, seed=0):
     """Discs with slightly soft edges on an even ground."""
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
-    picture = np.full(shape, ground, np.float32)
+    image = np.full(shape, ground, np.float32)
     for cy, cx in centres:
         reach = np.hypot(y - cy, x - cx) - radius
-        picture += (level - ground) * np.clip(0.5 - reach / 2, 0, 1) * (picture < level)
-    picture = np.minimum(picture, level)
+        image += (level - ground) * np.clip(0.5 - reach / 2, 0, 1) * (image < level)
+    image = np.minimum(image, level)
     rng = np.random.default_rng(seed)
-    return np.clip(picture + rng.normal(0, noise, shape), 0, 1).astype(np.float32)
+    return np.clip(image + rng.normal(0, noise, shape), 0, 1).astype(np.float32)
 
 
 def field(*planes, roles=("nucleus", "er", "actin")):
@@ -87,7 +87,7 @@ def test_dim_nuclei_beside_bright_ones_are_found():
     assert well_formed(segmenters.build("watershed")(field(plane))) == 6
 
 
-def test_debris_is_judged_against_the_nuclei_of_the_picture():
+def test_debris_is_judged_against_the_nuclei_of_the_image():
     plane = np.maximum(discs((240, 240), SIX, 12), discs((240, 240), [(200, 200), (220, 30)], 3))
     assert well_formed(segmenters.build("watershed")(field(plane))) == 6
 
@@ -151,7 +151,7 @@ def test_reach_limits_a_cell_on_a_bright_ground():
 
 
 @pytest.mark.parametrize("constant", [0.0, 0.3, 1.0])
-def test_a_constant_picture_has_no_cells(constant):
+def test_a_constant_image_has_no_cells(constant):
     plane = np.full((64, 64), constant, np.float32)
     masks = segmenters.build("watershed")(field(plane, plane))
     assert well_formed(masks) == 0
@@ -166,7 +166,7 @@ def test_noise_alone_has_no_cells(seed):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3), (1, 40), (7, 7), (500, 3)])
-def test_tiny_pictures_give_masks_of_their_size(shape):
+def test_tiny_images_give_masks_of_their_size(shape):
     plane = np.random.default_rng(0).random(shape).astype(np.float32)
     masks = segmenters.build("watershed")(field(plane))
     assert masks.cells.shape == shape

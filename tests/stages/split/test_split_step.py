@@ -171,7 +171,7 @@ def test_auto_keeps_the_column_when_one_of_many_classes_lies_in_one_group():
     assert chosen.column == "Metadata_Antibody"
 
 
-def test_pictures_of_one_sample_stay_together_even_if_every_class_lies_in_one_sample(tmp_path):
+def test_images_of_one_sample_stay_together_even_if_every_class_lies_in_one_sample(tmp_path):
     rows = [
         (f"s{i}", ("a",) if i < 4 else ("b",), "train", {"Sample": "x" if i < 4 else "y"})
         for i in range(8)

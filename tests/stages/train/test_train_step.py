@@ -125,7 +125,7 @@ def test_channels_are_chosen_by_name_or_role_in_the_order_given(run):
         ({"precision": "fp8"}, "precision"),
         ({"normalise": "median"}, "crop_mean"),
         ({"net": {"name": "tiny", "wdth": 8}}, "Did you mean 'width'"),
-        ({"balance": "odd"}, "balance"),
+        ({"balance": "odd"}, "class_weights"),
         ({"validate": 1.0}, "validate"),
         ({"keep": "best"}, "best_ap"),
         ({"accumulate": 0}, "accumulate"),
@@ -217,7 +217,7 @@ def test_batches_of_one_train_where_the_net_allows_it_and_are_refused_where_not(
     work(make_job(run, epochs=1, batch=1), silent)
     assert np.isfinite(card_of(run).training["losses"]).all()
     spec = {"name": "backbone", "model": "resnet10t", "head": "embedding"}
-    with pytest.raises(BadOption, match=r"batch of one picture.*train.batch=3"):
+    with pytest.raises(BadOption, match=r"batch of one image.*train.batch=3"):
         work(make_job(run, key="k2", epochs=1, batch=1, net=spec), silent)
 
 
@@ -296,7 +296,7 @@ def test_epochs_can_be_judged_by_how_well_they_rank(run, task):
 
 
 def test_changed_labels_are_learned(run):
-    """Every cell is made Negative: the cost falls to that of saying nothing."""
+    """Every cell is made Negative: the loss falls to that of saying nothing."""
     change = {"name": "dim_protein", "chance": 1.0, "most": 0.0}
     work(make_job(run, augment=[change], epochs=8, learning_rate=0.02, balance="none"), silent)
     losses = card_of(run).training["losses"]
@@ -347,6 +347,20 @@ def test_fields_are_learned_from_whole(run):
     work(make_job(run, task={"name": "image", "size": 32}, labels="", epochs=2, batch=3), silent)
     card = card_of(run)
     assert (card.unit, card.crop["size"], card.training["items"]) == ("site", 32, 6)
+
+
+def test_fields_are_kept_for_other_steps_only_where_asked(run):
+    image = {"task": {"name": "image", "size": 32}, "labels": "", "epochs": 2, "batch": 3}
+    work(make_job(run, **image), silent)
+    plain = card_of(run).training["losses"]
+    assert not (run.temporary / "fields").exists()
+    work(make_job(run, key="k2", **image, cache="uint16"), silent)
+    np.testing.assert_allclose(card_of(run).training["losses"], plain, rtol=2e-3)
+    kept = sorted((run.temporary / "fields" / "32-uint16").iterdir())
+    assert len(kept) == 12
+    first = {path: path.stat().st_mtime_ns for path in kept}
+    work(make_job(run, name="again", key="k3", **image, cache="uint16"), silent)
+    assert {path: path.stat().st_mtime_ns for path in kept} == first
 
 
 def test_half_precision_trains_too(run):

@@ -1,4 +1,4 @@
-"""Pictures are decoded exactly or refused; a damaged file never gives part of an array."""
+"""Images are decoded exactly or refused; a damaged file never gives part of an array."""
 
 import pickle
 import warnings
@@ -93,7 +93,7 @@ def test_the_largest_16_bit_number_becomes_one(tmp_path):
     width=st.integers(1, 9),
     seed=st.integers(0, 99),
 )
-def test_any_grey_picture_is_read_as_numbers_over_its_types_maximum(
+def test_any_grey_image_is_read_as_numbers_over_its_types_maximum(
     tmp_path, dtype, ending, height, width, seed
 ):
     top = np.iinfo(dtype).max
@@ -160,7 +160,7 @@ def test_a_cut_stack_does_not_lose_its_last_channels(tmp_path, options, cut):
     assert code_of(lambda: read_pixels(entry(path.name, plane=0), tmp_path)) == "truncated"
 
 
-def test_a_setting_of_another_package_does_not_make_half_pictures_whole(tmp_path, monkeypatch):
+def test_a_setting_of_another_package_does_not_make_half_images_whole(tmp_path, monkeypatch):
     path = save(tmp_path / "a.jpg", noise("uint8", (200, 200)))
     content = path.read_bytes()
     # A preview's end mark lies in a comment, so that only the decoder can notice the cut.
@@ -254,7 +254,7 @@ def test_sixteen_bit_colours_are_refused_because_a_byte_would_be_lost(tmp_path):
     assert code_of(lambda: read_pixels(entry("deep.png", colour=True), tmp_path)) == "colour"
 
 
-def test_one_bit_and_palette_pictures_are_read_as_grey(tmp_path):
+def test_one_bit_and_palette_images_are_read_as_grey(tmp_path):
     bits = noise("uint8", (9, 11)) > 127
     Image.fromarray(bits).save(tmp_path / "bits.png")
     np.testing.assert_array_equal(read_pixels(entry("bits.png"), tmp_path), bits * np.uint8(255))
@@ -384,7 +384,7 @@ def test_pages_of_unstated_meaning_are_counted_apart(tmp_path):
     assert (header.pages, header.channels, header.z) == (3, 1, 1)
 
 
-def test_a_picture_that_announces_absurd_sizes_is_refused_without_a_warning(tmp_path):
+def test_an_image_that_announces_absurd_sizes_is_refused_without_a_warning(tmp_path):
     content = bytearray(save(tmp_path / "a.png", noise("uint8")).read_bytes())
     content[16:24] = b"\x7f\xff\xff\xff" * 2
     (tmp_path / "a.png").write_bytes(bytes(content))
@@ -399,7 +399,7 @@ def test_a_large_field_is_no_decompression_bomb(tmp_path, monkeypatch):
     assert read_pixels(entry("a.png"), tmp_path).shape == (60, 80)
 
 
-def test_the_header_of_every_shared_picture_agrees_with_its_pixels(shared_data):
+def test_the_header_of_every_shared_image_agrees_with_its_pixels(shared_data):
     for name in ("bbbc013_translocation", "nf1_cellpainting", "rxrx1_sites", "bbbc039_nuclei"):
         for path in sorted((shared_data / name / "images").rglob("*.*"))[:4]:
             header = read_header(path)
@@ -413,5 +413,5 @@ def test_public_hpa_colours_are_read_by_their_brightest_colour(shared_data):
     for colour in ("red", "green", "blue", "yellow"):
         name = f"89_B5_1_{colour}.jpg"
         read = read_pixels(entry(name, colour=True), folder)
-        with Image.open(folder / name) as picture:
-            np.testing.assert_array_equal(read, np.asarray(picture).max(axis=-1))
+        with Image.open(folder / name) as image:
+            np.testing.assert_array_equal(read, np.asarray(image).max(axis=-1))

@@ -109,7 +109,7 @@ def test_one_coco_file_serves_all_fields(tmp_path, file):
     assert load("b") is None
 
 
-def test_a_coco_file_named_after_its_only_picture_is_taken(tmp_path):
+def test_a_coco_file_named_after_its_only_image_is_taken(tmp_path):
     coco(tmp_path, "a.json", files=("whatever.png",))
     assert len(GivenMasks(tmp_path, [site()])("a").cells.objects) == 1
     coco(tmp_path, "a.json", files=("one.png", "two.png"))
@@ -184,10 +184,10 @@ def test_a_torn_json_file_does_not_hide_the_masks_of_others(tmp_path):
 
 
 @pytest.mark.parametrize("meaning", [None, "ZYX", "CYX", "TYX"])
-def test_a_stack_of_pictures_is_refused_and_never_flattened(tmp_path, meaning):
+def test_a_stack_of_images_is_refused_and_never_flattened(tmp_path, meaning):
     more = {"imagej": True, "metadata": {"axes": meaning}} if meaning else {}
     tifffile.imwrite(tmp_path / "a.tif", np.stack([ONE, TWO]), photometric="minisblack", **more)
-    with pytest.raises(InputError, match="2 pictures") as caught:
+    with pytest.raises(InputError, match="2 images") as caught:
         GivenMasks(tmp_path, [site()])("a")
     assert caught.value.code == "mask_values"
     assert caught.value.remedy

@@ -82,7 +82,7 @@ def test_with_its_folder_a_shared_name_is_one_fields(tmp_path, name):
     assert load("p2_A01_1") is None
 
 
-def test_coco_pictures_with_folders_and_names_of_one_field_only_are_found(tmp_path):
+def test_coco_images_with_folders_and_names_of_one_field_only_are_found(tmp_path):
     coco(tmp_path, files=("p1/A01_1_DAPI.tif", "B02_1_DAPI.tif"))
     load = GivenMasks(tmp_path, TWINS)
     assert len(load("p1_A01_1").cells.objects) == 1

@@ -196,16 +196,16 @@ def test_groups_of_cells_are_left_out_and_counted(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["plate/a.png", "a.png", "plate/a", "a"])
-def test_pictures_are_found_by_name_with_and_without_folder_and_ending(tmp_path, name):
+def test_images_are_found_by_name_with_and_without_folder_and_ending(tmp_path, name):
     assert coco(tmp_path, []).find(["other", name]) == 1
 
 
-def test_a_number_of_zero_is_a_picture_too(tmp_path):
+def test_a_number_of_zero_is_an_image_too(tmp_path):
     assert coco(tmp_path, []).find(["b"]) == 0
     assert coco(tmp_path, []).shapes(0)[0].objects == ()
 
 
-def test_a_name_that_two_pictures_share_finds_neither(tmp_path):
+def test_a_name_that_two_images_share_finds_neither(tmp_path):
     images = [{"id": 1, "file_name": "p/a.png"}, {"id": 2, "file_name": "q/a.png"}] * 2
     table = coco(tmp_path, [], images=images)
     assert table.find(["a.png"]) is None
@@ -264,7 +264,7 @@ def test_a_broken_coco_file_is_named(tmp_path, more):
 
 
 @pytest.mark.parametrize("name", ["", ".", "/", "\\"])
-def test_a_picture_without_a_name_matches_nothing(tmp_path, name):
+def test_an_image_without_a_name_matches_nothing(tmp_path, name):
     images = [{"id": 1, "file_name": name}, {"id": 2, "file_name": "b.png"}]
     table = coco(tmp_path, [annotation([[0, 0, 4, 0, 4, 4]], image=2)], images=images)
     assert table.find([name, "", "."]) is None
@@ -273,7 +273,7 @@ def test_a_picture_without_a_name_matches_nothing(tmp_path, name):
 
 
 @pytest.mark.parametrize("homeless", [{}, {"image_id": None}, {"image_id": [1]}])
-def test_annotations_of_no_picture_are_left_out_and_counted_once(tmp_path, homeless):
+def test_annotations_of_no_image_are_left_out_and_counted_once(tmp_path, homeless):
     square = [[0, 0, 4, 0, 4, 4]]
     known = [annotation(square), annotation(square, image=0)]
     table = coco(tmp_path, [*known, {"category_id": 1, "segmentation": square, **homeless}])
@@ -281,7 +281,7 @@ def test_annotations_of_no_picture_are_left_out_and_counted_once(tmp_path, homel
     assert [table.shapes(image)[0].skipped for image in (1, 0)] == [1, 0]
 
 
-def test_a_category_that_is_no_number_concerns_its_picture_only(tmp_path):
+def test_a_category_that_is_no_number_concerns_its_image_only(tmp_path):
     square = [[0, 0, 4, 0, 4, 4]]
     table = coco(tmp_path, [annotation(square, category={}, id=5), annotation(square, image=0)])
     with pytest.raises(InputError, match="annotation 5") as caught:

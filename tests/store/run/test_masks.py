@@ -5,7 +5,14 @@ from hypothesis import strategies as st
 
 from cellwise.domain.records import Masks
 from cellwise.errors import FormatError
-from cellwise.store.run.masks import mask_path, narrow, read_labels, read_masks, write_masks
+from cellwise.store.run.masks import (
+    mask_path,
+    narrow,
+    read_labels,
+    read_masks,
+    sites_with_masks,
+    write_masks,
+)
 
 
 @pytest.mark.parametrize(
@@ -38,3 +45,13 @@ def test_foreign_bytes_are_refused_by_name(tmp_path):
     path.write_bytes(b"II*\0abc")
     with pytest.raises(FormatError, match="cannot be read as a label image"):
         read_labels(path)
+
+
+def test_sites_with_both_masks_are_found_whatever_they_are_called(tmp_path):
+    blank = np.zeros((2, 2), np.int64)
+    for site in ("a", "a_cells.tif", "b~2"):
+        write_masks(tmp_path, site, Masks(blank, blank))
+    write_masks(tmp_path, "half", Masks(blank, blank))
+    mask_path(tmp_path, "half", "nuclei").unlink()
+    assert sites_with_masks(tmp_path) == {"a", "a_cells.tif", "b~2"}
+    assert sites_with_masks(tmp_path / "none") == set()

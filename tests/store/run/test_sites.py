@@ -56,7 +56,7 @@ def test_images_are_found_beside_the_run_or_in_it(moved, tmp_path, place):
     assert find_images(moved) == images
 
 
-def test_a_folder_of_the_same_name_with_other_pictures_is_not_taken(moved, tmp_path):
+def test_a_folder_of_the_same_name_with_other_images_is_not_taken(moved, tmp_path):
     (tmp_path / "new" / "plate").mkdir()
     assert find_images(moved) == tmp_path / "old" / "plate"
 

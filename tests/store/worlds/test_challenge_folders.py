@@ -1,4 +1,4 @@
-"""The tables and pictures of the challenge's layout."""
+"""The tables and images of the challenge's layout."""
 
 import hashlib
 
@@ -27,7 +27,7 @@ def test_the_tables_are_those_of_the_challenge_sorted_by_id(tmp_path):
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
-def test_pictures_come_back_as_they_were_and_the_same_bytes_each_time(tmp_path, kind):
+def test_images_come_back_as_they_were_and_the_same_bytes_each_time(tmp_path, kind):
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, np.iinfo(kind).max, (4, 20, 30), endpoint=True).astype(kind)
     digests = []
@@ -37,8 +37,8 @@ def test_pictures_come_back_as_they_were_and_the_same_bytes_each_time(tmp_path, 
         digests.append([hashlib.sha256(path.read_bytes()).hexdigest() for path in files])
     assert digests[0] == digests[1]
     for plane, path in zip(pixels, files, strict=True):
-        with Image.open(path) as picture:
-            assert np.array_equal(np.asarray(picture).astype(kind), plane)
+        with Image.open(path) as image:
+            assert np.array_equal(np.asarray(image).astype(kind), plane)
 
 
 def test_a_folder_appears_whole(tmp_path):

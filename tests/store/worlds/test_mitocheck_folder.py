@@ -14,12 +14,12 @@ PHENOTYPES = {
 }
 
 
-def test_there_are_2404_cells_of_15_phenotypes_and_no_picture_twice():
+def test_there_are_2404_cells_of_15_phenotypes_and_no_image_twice():
     cells = read_known_cells()
     assert cells.pixels.shape == (2404, 64, 64)
     assert {len(column) for column in cells.columns.values()} == {len(cells)}
     assert set(cells.columns["phenotype"]) == PHENOTYPES
-    assert len({picture.tobytes() for picture in cells.pixels}) == len(cells)
+    assert len({image.tobytes() for image in cells.pixels}) == len(cells)
 
 
 def test_no_plate_lies_in_two_folds():

@@ -18,9 +18,9 @@ def test_planes_lie_where_the_challenge_put_them(tmp_path):
     write_planes(tmp_path, PLACE, pixels)
     files = sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.png"))
     assert files == [f"train/HUVEC-07/Plate3/C05_s2_w{w}.png" for w in range(1, 7)]
-    with Image.open(tmp_path / files[4]) as picture:
-        assert picture.mode == "L"
-        np.testing.assert_array_equal(np.asarray(picture), pixels[4])
+    with Image.open(tmp_path / files[4]) as image:
+        assert image.mode == "L"
+        np.testing.assert_array_equal(np.asarray(image), pixels[4])
     assert PLACE.site_id == "HUVEC-07_3_C05_2"
 
 

@@ -1,7 +1,9 @@
 """`cellwise check`: a read-only look at a folder, on one screen."""
 
 import json
+import shlex
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,14 +31,21 @@ def check(
     """A read-only look at a folder."""
     from cellwise.app.check import check_path
     from cellwise.flow.recipe.resolve import parse_setting
+    from cellwise.flow.request import settings_of
 
-    options = {f"read.{k}": v for k, v in (("layout", layout), ("pattern", pattern)) if v}
+    options = settings_of(layout=layout, pattern=pattern)
     options |= dict(parse_setting(text) for text in settings or ())
     facts = check_path(folder, labels=labels, settings=options, full=full)
     if as_json:
         print(json.dumps(facts, indent=1, ensure_ascii=False, sort_keys=True))
     else:
-        for name, text in submission_screen(facts) if "kind" in facts else screen(facts):
+        lines = submission_screen(facts) if "kind" in facts else screen(facts)
+        if "kind" not in facts:
+            words = {"--labels": labels, "--layout": layout, "--pattern": pattern}
+            given = [(word, str(value)) for word, value in words.items() if value]
+            given += [("--set", text) for text in settings or ()]
+            lines.append(("Next", run_command(folder, given)))
+        for name, text in lines:
             print(f"{name:<12}{text}")
     raise typer.Exit(facts["exit_code"])
 
@@ -58,11 +67,24 @@ def screen(facts: dict[str, Any]) -> list[tuple[str, str]]:
     lines += _label_lines(facts)
     lines += [("Note", note) for note in facts["notes"]]
     lines += _cost_lines(facts)
-    command = f"cellwise run {facts['folder']} --out {Path(facts['folder']).name}.run"
-    if facts["labels"] and facts["labels"]["file"]:
-        command += f" --labels {facts['labels']['file']}"
-    lines.append(("Next", f"{command}   (recipe {facts['recipe']})"))
+    lines.append(("Recipe", f"{facts['recipe']} ({facts['recipe_because']})"))
     return lines
+
+
+def run_command(folder: Path, given: Sequence[tuple[str, str]]) -> str:
+    """The command that runs what was looked at, ready to be pasted into a shell.
+
+    Args:
+        folder: The folder of images.
+        given: Further options as they were given, each with its value.
+    """
+    home = folder.resolve()
+    out = Path(f"{home.name or 'images'}.run")
+    if home in out.resolve().parents:
+        # A run does not lie inside its images.
+        out = home.with_name(out.name)
+    words = [word for pair in given for word in pair]
+    return shlex.join(["cellwise", "run", str(folder), "--out", str(out), *words])
 
 
 def submission_screen(facts: dict[str, Any]) -> list[tuple[str, str]]:

@@ -19,7 +19,7 @@ def export(
     out: Annotated[Path, typer.Option("--out", help="The file to write.")],
 ) -> None:
     """A run as files that other programs read."""
-    from cellwise.app.window import open_run
+    from cellwise.app.api import open_run
 
     open_run(run).export(to, out)
     print(f"wrote {out}")

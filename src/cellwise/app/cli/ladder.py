@@ -37,11 +37,11 @@ def ladder(
 
     from cellwise.app.cli.terminal.screen import make_listener
     from cellwise.flow.request import pick_device
-    from cellwise.lab.benchmark.ladder import LadderRequest, run_ladder
     from cellwise.lab.benchmark.page.write import closing_lines
+    from cellwise.lab.benchmark.run import BenchmarkRequest, run_benchmark
 
-    result = run_ladder(
-        LadderRequest(
+    result = run_benchmark(
+        BenchmarkRequest(
             out,
             rows or ("quick" if quick else "full"),
             tuple(world or ()),

@@ -78,7 +78,7 @@ def convert(
         ),
     ] = "",
 ) -> None:
-    """Read a pickled model of the hosts without running any of it; write it as safetensors."""
+    """Read a pickled HPA-Cell-Segmentation model without running it; write it as safetensors."""
     from cellwise.app.models.convert import checked_name
     from cellwise.app.models.convert import convert as convert_file
     from cellwise.store.network_weights import user_weights

@@ -1,9 +1,14 @@
 """`cellwise parts`: everything that a recipe can name, with its options."""
 
-from typing import Annotated
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from cellwise.registry import Option
+
+_STEP = "step"
 SHELVES = {
     "layout": "cellwise.stages.read.layouts",
     "splitter": "cellwise.stages.split",
@@ -36,27 +41,47 @@ def parts(
 ) -> None:
     """Everything that a recipe can name, with its options."""
     from cellwise.errors import UnknownName
-    from cellwise.registry import Registry, did_you_mean
+    from cellwise.registry import did_you_mean
 
-    if kind and kind not in SHELVES:
+    known = [_STEP, *SHELVES]
+    if kind and kind not in known:
         raise UnknownName(
-            f"No kind of part is called {kind!r}.{did_you_mean(kind, list(SHELVES))} There is: "
-            f"{', '.join(SHELVES)}."
+            f"No kind of part is called {kind!r}.{did_you_mean(kind, known)} There is: "
+            f"{', '.join(known)}."
         )
     if markdown:
         print("# Parts that a recipe can name\n\nMade by `make docs` from the parts themselves.")
-    for shelf, package in SHELVES.items():
+    for shelf in known:
         if kind and shelf != kind:
             continue
-        registry = Registry(shelf, package)
         print(f"\n## {shelf}\n" if markdown else f"\n{shelf}")
-        for name in registry.part_names():
-            page = registry.page(name)
-            options = ", ".join(
-                option.name if option.required else f"{option.name}={option.default}"
-                for option in page.options
-            )
-            if markdown:
-                print(f"### `{name}({options})`\n\n{page.doc}\n")
-            else:
-                print(f"  {name}({options})\n      {page.summary}")
+        for title, summary, doc in _steps() if shelf == _STEP else _parts(shelf):
+            print(f"### `{title}`\n\n{doc}\n" if markdown else f"  {title}\n      {summary}")
+
+
+def _steps() -> Iterator[tuple[str, str, str]]:
+    """Title, first sentence and page of every kind of step."""
+    from cellwise.flow.recipe.kinds import kinds, option_pages, spec_of
+
+    for kind in kinds():
+        spec = spec_of(kind)
+        pages = option_pages(spec)
+        summary = " ".join((spec.options.__doc__ or "").split("\n\n")[0].split())
+        lines = [f"- `{page.option.name}`: {page.doc}" for page in pages]
+        doc = "\n\n".join(text for text in (summary, "\n".join(lines)) if text)
+        yield _title(kind, (page.option for page in pages)), summary, doc
+
+
+def _parts(shelf: str) -> Iterator[tuple[str, str, str]]:
+    """Title, first sentence and page of every part of one kind."""
+    from cellwise.registry import Registry
+
+    registry = Registry(shelf, SHELVES[shelf])
+    for name in registry.part_names():
+        page = registry.page(name)
+        yield _title(name, page.options), page.summary, page.doc
+
+
+def _title(name: str, options: "Iterable[Option]") -> str:
+    shown = (o.name if o.required else f"{o.name}={o.default}" for o in options)
+    return f"{name}({', '.join(shown)})"

@@ -1,5 +1,6 @@
 """`cellwise recipes`: which there are, and every setting of one with its origin."""
 
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -32,13 +33,17 @@ def show(
     """Every setting of a recipe with its origin."""
     from cellwise.flow.recipe.load import load_recipe
     from cellwise.flow.recipe.resolve import parse_setting, resolve
+    from cellwise.flow.recipe.words import spoken
 
     recipe = resolve(load_recipe(name), dict(parse_setting(text) for text in settings or ()))
+    for line in recipe.notices:
+        print(line, file=sys.stderr)
     print(recipe.comment)
     for step in recipe.steps:
         print(f"\n{step.kind}" + (f" (as {step.name})" if step.name != step.kind else ""))
         for option, value in sorted(step.options.items()):
-            print(f"  {option:<16} {_short(value):<44} {step.origins[option]}")
+            ((word, said),) = spoken(step.spec, {option: value}).items()
+            print(f"  {word:<16} {_short(said):<44} {step.origins[option]}")
 
 
 def _short(value: Any) -> str:

@@ -12,6 +12,6 @@ def register(app: typer.Typer) -> None:
 
 def report(run: RunPath) -> None:
     """Build the static report of a run anew."""
-    from cellwise.app.window import open_run
+    from cellwise.app.api import open_run
 
     print(f"wrote {open_run(run).rebuild_report()}")

@@ -64,7 +64,10 @@ def run(
         engine=engine,
         command=command_words(),
     )
-    outcome = run_pipeline(request, make_listener())
+    listener = make_listener()
+    for line in request.recipe.notices:
+        listener.message(line)
+    outcome = run_pipeline(request, listener)
     print_ending(outcome)
     raise typer.Exit(outcome.exit_code)
 

@@ -1,4 +1,4 @@
-"""`cellwise train-segmenter`: weights for the segmenter `small_unet` from pictures with masks."""
+"""`cellwise train-segmenter`: weights for the segmenter `small_unet` from images with masks."""
 
 import sys
 from pathlib import Path
@@ -11,7 +11,7 @@ from cellwise.app.cli.terminal.options import Device, Seed
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("train-segmenter", help="A segmenter from pictures with masks.")(train_segmenter)
+    app.command("train-segmenter", help="A segmenter from images with masks.")(train_segmenter)
 
 
 def train_segmenter(
@@ -37,7 +37,7 @@ def train_segmenter(
         str, typer.Option("--base", help="Weights to go on from: a file or a name.")
     ] = "",
 ) -> None:
-    """Train on pictures with masks; the same words give the same weights."""
+    """Train on images with masks; the same words give the same weights."""
     from cellwise.app.cli.terminal.screen import Progress
     from cellwise.app.train_segmenter.train import TrainRequest, train_segmenter
     from cellwise.flow.request import pick_device
@@ -60,8 +60,8 @@ def train_segmenter(
         facts = train_segmenter(request, progress)
     for row in facts["held_out"]:
         print(
-            f"{row['set']}, {row['pictures']} pictures: {row['measure']} {row['value']:.3f} "
+            f"{row['set']}, {row['pictures']} images: {row['measure']} {row['value']:.3f} "
             f"({row['low']:.3f} to {row['high']:.3f})"
         )
-    print(f"{out}: {facts['pictures']} pictures · {facts['nuclei']:,} nuclei · use it with")
+    print(f"{out}: {facts['pictures']} images · {facts['nuclei']:,} nuclei · use it with")
     print(f"  cellwise run ... --set segment.name=small_unet --set segment.weights={out}")

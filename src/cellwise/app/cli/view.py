@@ -19,8 +19,8 @@ def view(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
 ) -> None:
     """The report and a gallery of cells on the loopback address."""
+    from cellwise.app.api import open_run
     from cellwise.app.view.server import serve
-    from cellwise.app.window import open_run
     from cellwise.flow.pipeline.stop import Stopped
 
     with suppress(Stopped):

@@ -1,4 +1,4 @@
-"""Published weights of the hosts' networks as safetensors with a card.
+"""Published weights of the networks of HPA-Cell-Segmentation as safetensors with a card.
 
 The published files are pickles of whole models and name classes of a package that nobody can
 install any more. They are read in a process of its own that runs nothing of them (`child`,
@@ -93,8 +93,8 @@ def convert(source: Path, target: Path, name: str = "") -> Converted:
     wrong = disagreements(layers)
     if wrong:
         raise FormatError(
-            f"{source} has the weights of the hosts' network, but other layers: {_some(wrong)}. "
-            "Its maps would be wrong here."
+            f"{source} has the weights of a network of HPA-Cell-Segmentation, but other layers: "
+            f"{_some(wrong)}. Its maps would be wrong here."
         )
     planes = PLANES[name]
     facts: dict[str, Any] = {
@@ -226,7 +226,7 @@ def _fitted(tensors: Mapping[str, npt.NDArray[Any]], source: Path) -> Tensors:
     ]
     if problems:
         raise FormatError(
-            f"{source} is not one of the hosts' published networks. Of the {len(expected)} "
+            f"{source} is no network published by HPA-Cell-Segmentation. Of the {len(expected)} "
             f"tensors: {'; '.join(problems)}."
         )
     fitted: Tensors = {}

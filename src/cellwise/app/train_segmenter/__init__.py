@@ -1,1 +1,1 @@
-"""Training of the small segmenter on pictures with masks: `cellwise train-segmenter`."""
+"""Training of the small segmenter on images with masks: `cellwise train-segmenter`."""

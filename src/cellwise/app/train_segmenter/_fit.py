@@ -1,7 +1,7 @@
-"""What the small network learns: pieces of annotated pictures, drawn anew in every batch.
+"""What the small network learns: pieces of annotated images, drawn anew in every batch.
 
 Which pieces are drawn and how they are changed follows from (seed, epoch, batch) alone. Each folder
-of pictures gives an equal share of the pieces, however many pictures it holds.
+of images gives an equal share of the pieces, however many images it holds.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cellwise.app.train_segmenter.augment import Example, draw_example
-from cellwise.app.train_segmenter.data import Picture
+from cellwise.app.train_segmenter.data import PreparedImage
 from cellwise.contracts.batch import Positions
 from cellwise.learning.lesson import Ask, Lesson, Turn
 from cellwise.learning.plan import Plan
@@ -46,11 +46,11 @@ def make_plan(epochs: int, learning_rate: float, *, seed: int, threads: int, dev
     )
 
 
-def make_lesson(shelves: Sequence[Sequence[Picture]], *, batch: int, seed: int) -> Lesson:
-    """Pieces of annotated pictures, against their maps.
+def make_lesson(by_folder: Sequence[Sequence[PreparedImage]], *, batch: int, seed: int) -> Lesson:
+    """Pieces of annotated images, against their maps.
 
     Args:
-        shelves: Pictures by folder they came from, none empty.
+        by_folder: Images by folder they came from, none empty.
         batch: Pieces in a batch.
         seed: Root of all randomness.
     """
@@ -59,26 +59,26 @@ def make_lesson(shelves: Sequence[Sequence[Picture]], *, batch: int, seed: int) 
         return [np.arange(batch)] * STEPS
 
     def draw(turn: Turn) -> tuple[Tensor, ...]:
-        drawn = draw_batch(shelves, batch, (seed, turn.epoch, turn.number))
+        drawn = draw_batch(by_folder, batch, (seed, turn.epoch, turn.number))
         arrays = (drawn.planes, drawn.targets, drawn.weights)
         return tuple(torch.from_numpy(array) for array in arrays)
 
-    def cost(ask: Ask, drawn: tuple[Tensor, ...], turn: Turn, done: float) -> Tensor:
+    def batch_loss(ask: Ask, drawn: tuple[Tensor, ...], turn: Turn, done: float) -> Tensor:
         planes, targets, weights = drawn
         return cost_of(ask(planes, None).class_map, targets, weights)
 
-    return Lesson(order, draw, cost)
+    return Lesson(order, draw, batch_loss)
 
 
 def draw_batch(
-    shelves: Sequence[Sequence[Picture]], batch: int, when: tuple[int, int, int]
+    by_folder: Sequence[Sequence[PreparedImage]], batch: int, when: tuple[int, int, int]
 ) -> Example:
     """The `batch` examples of batch `when = (seed, epoch, number)`, stacked."""
     drawn = []
     for item in range(batch):
         rng = np.random.default_rng((*when, item))
-        picture, other = (_drawn_from(shelves, rng) for _ in range(2))
-        drawn.append(draw_example(picture, rng, other))
+        image, other = (_drawn_from(by_folder, rng) for _ in range(2))
+        drawn.append(draw_example(image, rng, other))
     return Example(
         np.stack([one.planes for one in drawn]),
         np.stack([one.targets for one in drawn]),
@@ -86,9 +86,11 @@ def draw_batch(
     )
 
 
-def _drawn_from(shelves: Sequence[Sequence[Picture]], rng: np.random.Generator) -> Picture:
-    shelf = shelves[int(rng.integers(len(shelves)))]
-    return shelf[int(rng.integers(len(shelf)))]
+def _drawn_from(
+    by_folder: Sequence[Sequence[PreparedImage]], rng: np.random.Generator
+) -> PreparedImage:
+    drawn_folder = by_folder[int(rng.integers(len(by_folder)))]
+    return drawn_folder[int(rng.integers(len(drawn_folder)))]
 
 
 def cost_of(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""One training example: a piece of a picture, turned, scaled, crowded, relit, blurred and noisy.
+"""One training example: a piece of an image, turned, scaled, crowded, relit, blurred and noisy.
 
 Position, angle and size are drawn for the labels too; light, blur and noise for the pixels alone.
 Everything follows from the generator that is handed in.
@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cellwise.app.train_segmenter.crowd import Regions, draw_laying, lay_over
-from cellwise.app.train_segmenter.data import Picture
+from cellwise.app.train_segmenter.copy_paste import Regions, draw_pasting, paste_over
+from cellwise.app.train_segmenter.data import PreparedImage
 from cellwise.app.train_segmenter.targets import Labels, Plane, contacts, target_maps
 from cellwise.stages.segment.small_unet.planes import WORK_DIAMETER, network_planes
 
@@ -21,7 +21,7 @@ Rng = np.random.Generator
 SIDE = 128
 # Regions that leave the piece are known this much further.
 _AROUND = 16
-# The first look may be off by two.
+# The coarse pass may be off by two.
 _MOST_ZOOM = 2.0
 _STRETCH = 0.15
 _NEAR_REGION = 0.7
@@ -39,24 +39,24 @@ class Example:
     weights: Floats
 
 
-def draw_example(picture: Picture, rng: Rng, other: Picture | None = None) -> Example:
-    """A random piece of `picture` as the network may meet it, sometimes with nuclei of `other`."""
-    placed = _place(picture, rng)
-    with_body = picture.body is not None and rng.random() >= _WITHOUT_BODY
-    level = _warped(picture.nucleus, placed)
-    nuclei, cells = _regions(picture.nuclei, picture.deepest_nuclei, placed), None
-    # The picture goes on mirrored beyond its frame, of which nothing is asked.
-    asked = _warp(np.ones_like(picture.nucleus), placed, cv2.INTER_NEAREST, mirrored=False)
+def draw_example(image: PreparedImage, rng: Rng, other: PreparedImage | None = None) -> Example:
+    """A random piece of `image` as the network may meet it, sometimes with nuclei of `other`."""
+    placed = _place(image, rng)
+    with_body = image.body is not None and rng.random() >= _WITHOUT_BODY
+    level = _warped(image.nucleus, placed)
+    nuclei, cells = _regions(image.nuclei, image.deepest_nuclei, placed), None
+    # The image goes on mirrored beyond its frame, of which nothing is asked.
+    asked = _warp(np.ones_like(image.nucleus), placed, cv2.INTER_NEAREST, mirrored=False)
     body = None
-    if picture.body is not None and with_body:
-        cells = _regions(picture.cells, picture.deepest_cells, placed)
-        body = relight(_warped(picture.body, placed), None if cells is None else cells.labels, rng)
+    if image.body is not None and with_body:
+        cells = _regions(image.cells, image.deepest_cells, placed)
+        body = relight(_warped(image.body, placed), None if cells is None else cells.labels, rng)
     else:
-        # What is laid over or veils has no body.
+        # What is pasted over, or blurs the background, has no body.
         if nuclei is not None and other is not None and rng.random() < _CROWDED:
             level, nuclei, unknown = _crowded(level, nuclei, other, rng)
             asked[unknown] = 0
-        level = veiled(level, None if nuclei is None else nuclei.labels, rng)
+        level = with_background(level, None if nuclei is None else nuclei.labels, rng)
     lit = relight(level, None if nuclei is None else nuclei.labels, rng)
     inner = np.s_[_AROUND:-_AROUND, _AROUND:-_AROUND]
     planes = network_planes(lit[inner], None if body is None else body[inner])
@@ -78,29 +78,29 @@ def _asked_of(
 
 
 def _crowded(
-    level: Plane, nuclei: Regions, other: Picture, rng: Rng
+    level: Plane, nuclei: Regions, other: PreparedImage, rng: Rng
 ) -> tuple[Plane, Regions, npt.NDArray[np.bool_]]:
-    """See `lay_over`; nothing is laid where the nuclei of `other` are not known."""
-    laying = draw_laying(rng)
-    placed = _place(other, rng, laying.smaller)
-    laid = _regions(other.nuclei, other.deepest_nuclei, placed)
-    if laid is None:
+    """See `paste_over`; nothing is pasted where the nuclei of `other` are not known."""
+    pasting = draw_pasting(rng)
+    placed = _place(other, rng, pasting.smaller)
+    pasted = _regions(other.nuclei, other.deepest_nuclei, placed)
+    if pasted is None:
         return level, nuclei, np.zeros(level.shape, np.bool_)
     # Beyond the frame lie mirror images, and what the frame cuts ends where no nucleus does.
     beyond = _warp(np.ones_like(other.nucleus), placed, cv2.INTER_NEAREST, mirrored=False) == 0
     edge = cv2.dilate(beyond.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    whole = ~np.isin(laid.labels, np.unique(laid.labels[edge & ~beyond])) & ~beyond
-    laid = Regions(np.where(whole, laid.labels, 0).astype(np.int32), laid.deepest)
-    return lay_over((level, nuclei), (_warped(other.nucleus, placed), laid), laying, rng)
+    whole = ~np.isin(pasted.labels, np.unique(pasted.labels[edge & ~beyond])) & ~beyond
+    pasted = Regions(np.where(whole, pasted.labels, 0).astype(np.int32), pasted.deepest)
+    return paste_over((level, nuclei), (_warped(other.nucleus, placed), pasted), pasting, rng)
 
 
-def veiled(level: Plane, labels: Labels | None, rng: Rng) -> Plane:
-    """Light of what is out of focus, or a ground that is textured where nuclei are bright on it."""
+def with_background(level: Plane, labels: Labels | None, rng: Rng) -> Plane:
+    """Out-of-focus background, or a ground that is textured where nuclei are bright on it."""
     chance = rng.random()
     if chance < 0.15:
         turned = level[:: rng.choice([-1, 1]), :: rng.choice([-1, 1])]
-        haze = cv2.GaussianBlur(np.ascontiguousarray(turned), (0, 0), rng.uniform(4, 12))
-        return np.asarray(level + np.float32(rng.uniform(0.2, 1.0)) * haze, np.float32)
+        spread = cv2.GaussianBlur(np.ascontiguousarray(turned), (0, 0), rng.uniform(4, 12))
+        return np.asarray(level + np.float32(rng.uniform(0.2, 1.0)) * spread, np.float32)
     if chance < 0.25:
         rough = rng.standard_normal(level.shape, np.float32)
         rough = cv2.GaussianBlur(rough, (0, 0), rng.uniform(1.5, 10))
@@ -121,14 +121,14 @@ def _by_nuclei(level: Plane, labels: Labels | None) -> Plane:
 
 
 def relight(level: Plane, labels: Labels | None, rng: Rng) -> Plane:
-    """Other exposure, contrast, unevenness, haze, focus and camera; one region may be dimmer."""
+    """Other exposure, contrast, unevenness, scatter, focus and camera; one region may be dimmer."""
     if labels is not None and rng.random() < 0.3:
         gains = np.exp(rng.normal(0, 0.6, int(labels.max(initial=0)) + 1)).astype(np.float32)
         gains[0] = 1
         level = level * cv2.GaussianBlur(gains[labels], (0, 0), 1.0)
     if rng.random() < 0.3:
-        haze = cv2.GaussianBlur(level, (0, 0), rng.uniform(2, 8))
-        level = level + np.float32(rng.uniform(0.1, 0.6)) * haze
+        spread = cv2.GaussianBlur(level, (0, 0), rng.uniform(2, 8))
+        level = level + np.float32(rng.uniform(0.1, 0.6)) * spread
     if rng.random() < 0.5:
         power = np.float32(np.exp(rng.normal(0, 0.3)))
         level = np.where(level > 0, np.maximum(level, 1e-6) ** power, level)
@@ -146,15 +146,15 @@ def relight(level: Plane, labels: Labels | None, rng: Rng) -> Plane:
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """Where a piece lies: the matrix from its pixels to the picture's, and its scale."""
+    """Where a piece lies: the matrix from its pixels to the image's, and its scale."""
 
     matrix: npt.NDArray[np.float64]
     zoom: np.float32
     side: int
 
 
-def _place(picture: Picture, rng: Rng, smaller: float = 1.0) -> _Placed:
-    zoom = smaller * WORK_DIAMETER / picture.diameter * _MOST_ZOOM ** rng.triangular(-1, 0, 1)
+def _place(image: PreparedImage, rng: Rng, smaller: float = 1.0) -> _Placed:
+    zoom = smaller * WORK_DIAMETER / image.diameter * _MOST_ZOOM ** rng.triangular(-1, 0, 1)
     stretch = np.exp(rng.uniform(-_STRETCH, _STRETCH))
     turn = rng.uniform(0, 2 * np.pi) if rng.random() < 0.5 else np.pi / 2 * rng.integers(4)
     flip = rng.choice([-1.0, 1.0])
@@ -162,14 +162,14 @@ def _place(picture: Picture, rng: Rng, smaller: float = 1.0) -> _Placed:
     linear = turned @ np.diag([flip * stretch / zoom, 1 / (stretch * zoom)])
     side = SIDE + 2 * _AROUND
     middle = np.array([(side - 1) / 2, (side - 1) / 2])
-    shift = _centre(picture, rng, SIDE / zoom / 2) - linear @ middle
+    shift = _centre(image, rng, SIDE / zoom / 2) - linear @ middle
     return _Placed(np.hstack([linear, shift[:, None]]), np.float32(zoom), side)
 
 
-def _centre(picture: Picture, rng: Rng, reach: float) -> npt.NDArray[np.float64]:
+def _centre(image: PreparedImage, rng: Rng, reach: float) -> npt.NDArray[np.float64]:
     """`(x, y)` of the middle of the piece: mostly one that holds a region, and within the frame."""
-    height, width = picture.nucleus.shape
-    spots = picture.spots
+    height, width = image.nucleus.shape
+    spots = image.spots
     if len(spots) and rng.random() < _NEAR_REGION:
         centre = spots[rng.integers(len(spots))] + rng.uniform(-reach, reach, 2)
     else:

@@ -1,8 +1,9 @@
-"""How good a training of this kind is on pictures it has not seen, whole groups held out.
+"""How good a training of this kind is on images it has not seen, whole groups held out.
 
-The training is repeated once per fold without that fold's groups, and the whole segmenter, first
-look included, is scored on them: F1 of nuclei pooled over the nuclei (Caicedo et al. 2019), and the
-share of true cells found at IoU 0.6, the rule of the HPA challenge. Intervals: groups drawn again.
+The training is repeated once per fold without that fold's groups, and the whole segmenter, its
+coarse pass included, is scored on them: F1 of nuclei pooled over the nuclei (Caicedo et al. 2019),
+and the share of true cells found at IoU 0.6, the rule of the HPA challenge. Intervals: groups
+drawn again.
 """
 
 from collections.abc import Callable, Sequence
@@ -71,7 +72,7 @@ def train_fold(
 
 
 def deal_folds(annotated: Sequence[Annotated], folds: int, *, seed: int) -> npt.NDArray[np.int64]:
-    """A fold for each picture: groups stay whole, and each folder is spread over all folds.
+    """A fold for each image: groups stay whole, and each folder is spread over all folds.
 
     Raises:
         PreflightError: A folder has fewer groups than folds.
@@ -85,7 +86,7 @@ def deal_folds(annotated: Sequence[Annotated], folds: int, *, seed: int) -> npt.
                 sizes[one.group] = sizes.get(one.group, 0) + 1
         if len(sizes) < folds:
             raise PreflightError(
-                f"{source}: {len(sizes)} groups of pictures cannot be dealt to {folds} folds. "
+                f"{source}: {len(sizes)} groups of images cannot be dealt to {folds} folds. "
                 "Ask for fewer --folds."
             )
         names = sorted(sizes)

@@ -1,8 +1,8 @@
-"""Folders of pictures with masks, as training reads them.
+"""Folders of images with masks, as training reads them.
 
 Three layouts: `images/` with `labels/` of equal names (the labels are nuclei); a folder of images
-with `truth/masks`, as `cellwise simulate` makes; a run folder with `masks/`. Pictures with the same
-pixels, and pictures of one group, stay together when some are held out.
+with `truth/masks`, as `cellwise simulate` makes; a run folder with `masks/`. Images with the same
+pixels, and images of one group, stay together when some are held out.
 """
 
 import hashlib
@@ -26,21 +26,21 @@ from cellwise.stages.segment.small_unet.planes import (
     typical_diameter,
 )
 from cellwise.stages.segment.watershed import body_planes, nucleus_index
-from cellwise.stages.segment.watershed.nuclei import first_look
+from cellwise.stages.segment.watershed.nuclei import coarse_diameter
 
-# Pictures are kept at the size where nuclei measure at most this many pixels.
+# Images are kept at the size where nuclei measure at most this many pixels.
 _LARGEST = 2 * WORK_DIAMETER
 _HIGHEST = int(np.iinfo(np.int32).max)
 
 
 @dataclass(frozen=True, slots=True)
 class Annotated:
-    """One picture with its truth, as read.
+    """One image with its truth, as read.
 
     Args:
         name: Which one.
         source: The folder it came from, as the user wrote it.
-        group: Pictures of one group are held out together.
+        group: Images of one group are held out together.
         field: Its pixels.
         nuclei: Label image `[y, x]`; None where only cells are known.
         cells: Label image `[y, x]`; None where only nuclei are known.
@@ -58,8 +58,8 @@ class Annotated:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """One picture ready for drawing examples.
+class PreparedImage:
+    """One image ready for drawing examples.
 
     Args:
         nucleus: Relative level of the nucleus channel `[y, x]`.
@@ -83,19 +83,19 @@ class Picture:
 
 
 def read_annotated(folders: list[Path]) -> list[Annotated]:
-    """All pictures of these folders, duplicates put into one group.
+    """All images of these folders, duplicates put into one group.
 
     Raises:
-        PreflightError: A folder holds no masks, a mask does not fit its picture or holds negative
-            or broken numbers, or there is one picture only.
+        PreflightError: A folder holds no masks, a mask does not fit its image or holds negative
+            or broken numbers, or there is one image only.
     """
     from cellwise.app.train_segmenter.layouts import read_folder
 
     found = [one for folder in folders for one in read_folder(folder)]
     if len(found) < 2:
         raise PreflightError(
-            f"Training needs two pictures with masks or more, and {len(found)} was found. Add "
-            "pictures, or cut one large picture into several."
+            f"Training needs two images with masks or more, and {len(found)} was found. Add "
+            "images, or cut one large image into several."
         )
     return list(_grouped(found))
 
@@ -108,7 +108,7 @@ def checked_labels(labels: npt.NDArray[Any], shape: tuple[int, ...], where: str)
     """
     if labels.shape != shape:
         raise PreflightError(
-            f"{where}: the mask is {' x '.join(map(str, labels.shape))}, its picture "
+            f"{where}: the mask is {' x '.join(map(str, labels.shape))}, its image "
             f"{' x '.join(map(str, shape))}. Save both at one size."
         )
     if labels.min(initial=0) < 0 or labels.max(initial=0) > _HIGHEST:
@@ -125,8 +125,8 @@ def checked_labels(labels: npt.NDArray[Any], shape: tuple[int, ...], where: str)
     return np.asarray(numbers[1:].reshape(shape), np.int32)
 
 
-def prepare(one: Annotated) -> Picture | None:
-    """A picture at working size; None where nothing shines or nothing is annotated.
+def prepare(one: Annotated) -> PreparedImage | None:
+    """An image at working size; None where nothing shines or nothing is annotated.
 
     Raises:
         PreflightError: No channel shows the nucleus.
@@ -136,7 +136,7 @@ def prepare(one: Annotated) -> Picture | None:
     except InputError as error:
         raise PreflightError(f"{one.source}: {error.reason} {error.remedy}") from error
     plane = one.field.pixels[index]
-    diameter = first_look(plane) if one.nuclei is None else typical_diameter(one.nuclei)
+    diameter = coarse_diameter(plane) if one.nuclei is None else typical_diameter(one.nuclei)
     if not diameter > 0:
         return None
     zoom = min(_LARGEST / diameter, 1.0)
@@ -150,7 +150,7 @@ def prepare(one: Annotated) -> Picture | None:
     shown = cells if nuclei is None else nuclei
     if shown is None:
         return None
-    return Picture(
+    return PreparedImage(
         nucleus,
         body,
         nuclei,
@@ -180,7 +180,7 @@ def _spots(labels: Labels) -> npt.NDArray[np.float64]:
 
 
 def _grouped(found: list[Annotated]) -> Iterator[Annotated]:
-    """Groups that share a picture become one."""
+    """Groups that share an image become one."""
     leader: dict[str, str] = {}
 
     def lead(name: str) -> str:

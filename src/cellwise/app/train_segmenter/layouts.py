@@ -1,4 +1,4 @@
-"""Which folders of pictures with masks can be trained on, and how each is read."""
+"""Which folders of images with masks can be trained on, and how each is read."""
 
 import csv
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _GROUP_COLUMNS = ("group", "well")
 
 
 def read_folder(folder: Path) -> Iterator[Annotated]:
-    """The annotated pictures of one folder.
+    """The annotated images of one folder.
 
     Raises:
         PreflightError: It holds no masks that are understood, or a broken one.
@@ -46,20 +46,20 @@ def read_folder(folder: Path) -> Iterator[Annotated]:
 def _pairs(folder: Path) -> Iterator[Annotated]:
     groups = _groups(folder)
     labels: dict[str, Path] = {}
-    for path in _pictures(folder / "labels"):
+    for path in _images(folder / "labels"):
         if path.stem in labels:
             raise PreflightError(
-                f"{folder}: {labels[path.stem].name} and {path.name} are two masks of one picture."
+                f"{folder}: {labels[path.stem].name} and {path.name} are two masks of one image."
             )
         labels[path.stem] = path
-    images = _pictures(folder / "images")
+    images = _images(folder / "images")
     if not any(path.stem in labels for path in images):
         raise PreflightError(f"{folder}: no file in labels/ has the name of one in images/.")
     for path in images:
         if path.stem not in labels:
             continue
         site = Site(
-            "picture",
+            "image",
             path.stem,
             (ChannelFile(Channel("nucleus", "nucleus"), (f"images/{path.name}",)),),
         )
@@ -144,7 +144,7 @@ def _field(site: Site, root: Path, name: str) -> Field:
     try:
         return read_field(site, root)
     except InputError as error:
-        raise PreflightError(f"{root}, picture {name}: {error.reason} {error.remedy}") from error
+        raise PreflightError(f"{root}, image {name}: {error.reason} {error.remedy}") from error
 
 
 def _mask(path: Path) -> npt.NDArray[Any]:
@@ -156,15 +156,15 @@ def _mask(path: Path) -> npt.NDArray[Any]:
         raise PreflightError(f"{path} cannot be read as a mask: {error}") from error
 
 
-def _pictures(folder: Path) -> list[Path]:
+def _images(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in _ENDINGS)
 
 
 def _groups(folder: Path) -> dict[str, str]:
-    """Groups by picture from `fields.csv`, which has `image` and `group` or `well`.
+    """Groups by image from `fields.csv`, which has `image` and `group` or `well`.
 
     Raises:
-        PreflightError: It is no table in UTF-8, or names none of the pictures.
+        PreflightError: It is no table in UTF-8, or names none of the images.
     """
     path = folder / "fields.csv"
     if not path.is_file():
@@ -179,16 +179,16 @@ def _groups(folder: Path) -> dict[str, str]:
     if column is None or "image" not in rows[0]:
         return {}
     groups = {_stem(row["image"]): row[column] for row in rows if row["image"] and row[column]}
-    pictures = {one.stem for one in _pictures(folder / "images")}
-    if not pictures & groups.keys():
+    present = {one.stem for one in _images(folder / "images")}
+    if not present & groups.keys():
         raise PreflightError(
-            f"{path}: its column `image` names none of the pictures in images/, so that their "
+            f"{path}: its column `image` names none of the images in images/, so that their "
             f"`{column}` is not known. Write their file names."
         )
     return groups
 
 
 def _stem(name: str) -> str:
-    """The name of a picture without its ending; names may hold dots."""
+    """The name of an image without its ending; names may hold dots."""
     path = Path(name)
     return path.stem if path.suffix.lower() in _ENDINGS else path.name

@@ -23,7 +23,7 @@ def target_maps(labels: Labels, deepest: Plane) -> npt.NDArray[np.float32]:
 
     Args:
         labels: Regions `[y, x]`, 0 for background.
-        deepest: Per label the depth of its deepest point in the whole picture, in these pixels.
+        deepest: Per label the depth of its deepest point in the whole image, in these pixels.
     """
     inside = labels > 0
     from_end = depth(labels)
@@ -35,7 +35,7 @@ def target_maps(labels: Labels, deepest: Plane) -> npt.NDArray[np.float32]:
 
 
 def depth(labels: Labels) -> Plane:
-    """Distance in pixels to the nearest background or contact; the edge of the picture is no end.
+    """Distance in pixels to the nearest background or contact; the edge of the image is no end.
 
     A contact is a pixel with another region above, below, left or right of it; its depth is 0.
     """

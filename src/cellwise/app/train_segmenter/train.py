@@ -1,4 +1,4 @@
-"""From folders of pictures with masks to one file of weights with its card."""
+"""From folders of images with masks to one file of weights with its card."""
 
 import hashlib
 import shlex
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cellwise.app.train_segmenter.data import Annotated, Picture, prepare, read_annotated
+from cellwise.app.train_segmenter.data import Annotated, PreparedImage, prepare, read_annotated
 from cellwise.domain.steps import Report
 from cellwise.errors import PreflightError, UsageError
 from cellwise.stages.segment.small_unet.planes import PLANES, WORK_DIAMETER
@@ -21,7 +21,7 @@ class TrainRequest:
     """What was asked of `train-segmenter`.
 
     Args:
-        folders: Pictures with masks; an equal share of the examples comes from each.
+        folders: Images with masks; an equal share of the examples comes from each.
         out: File to write, `.safetensors`.
         folds: Trainings with a part held out, before the one on everything; 0 for none.
         epochs: Rounds of 100 batches.
@@ -86,7 +86,7 @@ def train_segmenter(request: TrainRequest, report: Report) -> dict[str, Any]:
 
     Raises:
         UsageError: Figures are asked of a training that goes on from weights.
-        PreflightError: The pictures cannot be trained on.
+        PreflightError: The images cannot be trained on.
         StorageError: The file cannot be written.
     """
     from cellwise.app.train_segmenter.cross_validate import held_out_figures
@@ -94,7 +94,7 @@ def train_segmenter(request: TrainRequest, report: Report) -> dict[str, Any]:
 
     if request.folds and request.start is not None:
         raise UsageError(
-            "--folds with --base would judge each training on pictures from which the base may "
+            "--folds with --base would judge each training on images from which the base may "
             "have learned. Leave out one of the two."
         )
     annotated = read_annotated(list(request.folders))
@@ -114,7 +114,7 @@ def train_one(
     note: str = "",
     held_out: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Train on these pictures and write one file; an interrupted training goes on.
+    """Train on these images and write one file; an interrupted training goes on.
 
     Returns:
         The facts of its card.
@@ -128,7 +128,7 @@ def train_one(
 
     import torch  # isort: skip
 
-    shelves = make_shelves(annotated)
+    by_folder = images_by_folder(annotated)
     plan = make_plan(
         request.epochs,
         request.highest_rate,
@@ -136,7 +136,7 @@ def train_one(
         threads=request.threads,
         device=request.device,
     )
-    lesson = make_lesson(shelves, batch=request.batch, seed=request.seed)
+    lesson = make_lesson(by_folder, batch=request.batch, seed=request.seed)
     with torch.random.fork_rng():
         torch.manual_seed(request.seed)
         net = pixel_nets.build(request.net)
@@ -150,25 +150,25 @@ def train_one(
 
     folder = request.work / training_digest(request, annotated)
     weights = fit(net, lesson, plan, Place(folder, progress)).weights
-    facts = _facts(request, annotated, shelves, held_out)
+    facts = _facts(request, annotated, by_folder, held_out)
     write_network(out, weights, NetworkCard(out.stem, request.net, CHANNELS, facts))
     return facts
 
 
-def make_shelves(annotated: Sequence[Annotated]) -> list[list[Picture]]:
-    """Prepared pictures by the folder they came from.
+def images_by_folder(annotated: Sequence[Annotated]) -> list[list[PreparedImage]]:
+    """Prepared images by the folder they came from.
 
     Raises:
         PreflightError: Nothing is left to train on.
     """
-    shelves: dict[str, list[Picture]] = {}
+    by_folder: dict[str, list[PreparedImage]] = {}
     for one in annotated:
-        picture = prepare(one)
-        if picture is not None:
-            shelves.setdefault(one.source, []).append(picture)
-    if not shelves:
-        raise PreflightError("No picture has both something that shines and something annotated.")
-    return [shelves[source] for source in sorted(shelves)]
+        image = prepare(one)
+        if image is not None:
+            by_folder.setdefault(one.source, []).append(image)
+    if not by_folder:
+        raise PreflightError("No image has both something that shines and something annotated.")
+    return [by_folder[source] for source in sorted(by_folder)]
 
 
 def model_card(name: str, facts: dict[str, Any]) -> str:
@@ -180,8 +180,8 @@ def model_card(name: str, facts: dict[str, Any]) -> str:
         shown = "; ".join(map(str, value)) if isinstance(value, list) else value
         lines.append(f"- {key.replace('_', ' ')}: {shown}")
     if facts.get("held_out"):
-        lines += ["", "Held-out figures, the pictures of a group always held out together:", ""]
-        lines += ["| set | pictures | measure | value | 95 % interval over groups |"]
+        lines += ["", "Held-out figures, the images of a group always held out together:", ""]
+        lines += ["| set | images | measure | value | 95 % interval over groups |"]
         lines += ["| --- | --- | --- | --- | --- |"]
         lines += [
             f"| {row['set']} | {row['pictures']} | {row['measure']} | {row['value']:.3f} | "
@@ -194,18 +194,18 @@ def model_card(name: str, facts: dict[str, Any]) -> str:
 def _facts(
     request: TrainRequest,
     annotated: Sequence[Annotated],
-    shelves: Sequence[Sequence[Picture]],
+    by_folder: Sequence[Sequence[PreparedImage]],
     held_out: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
-    pictures = [picture for shelf in shelves for picture in shelf]
+    images = [image for drawn_folder in by_folder for image in drawn_folder]
     return {
         "command": shlex.join(request.command),
         "licence": request.licence,
         "folders": [Path(source).name for source in sorted({one.source for one in annotated})],
-        "pictures": len(pictures),
-        "nuclei": sum(_count(picture.nuclei) for picture in pictures),
-        "cells_annotated": sum(_count(picture.cells) for picture in pictures),
-        "cells": any(picture.cells is not None for picture in pictures),
+        "pictures": len(images),
+        "nuclei": sum(_count(image.nuclei) for image in images),
+        "cells_annotated": sum(_count(image.cells) for image in images),
+        "cells": any(image.cells is not None for image in images),
         "nuclear_diameter": WORK_DIAMETER,
         "epochs": request.epochs,
         "batch": request.batch,

@@ -1,4 +1,4 @@
-"""The cells of one run, ready to be asked for: their table, their pictures, facts of the run."""
+"""The cells of one run, ready to be asked for: their table, their images, facts of the run."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ import polars as pl
 from cellwise.app.view.question import PLATE, WELL
 from cellwise.domain.steps import Job
 from cellwise.errors import PreflightError
-from cellwise.stages.report.drawing.pictures import composite, encode, limits
+from cellwise.stages.report.drawing.images import composite, encode, limits
 from cellwise.stages.report.material import Choices, Material
 from cellwise.stages.report.sections.provenance import calibration
 from cellwise.stages.report.step import gather
@@ -22,7 +22,7 @@ _SAMPLE = 200
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """A run's cells in memory, and where their pictures lie."""
+    """A run's cells in memory, and where their images lie."""
 
     material: Material
     table: pl.DataFrame
@@ -48,21 +48,21 @@ class Gallery:
             "pictures": self.bounds is not None,
             "channels": [
                 {"name": channel.name, "role": channel.role}
-                for channel in self.material.pictures.crop_channels
+                for channel in self.material.images.crop_channels
             ],
         }
 
-    def picture(self, site_id: str, cell_id: int) -> bytes | None:
-        """The PNG of one cell, None where there is no such cell or picture."""
+    def image(self, site_id: str, cell_id: int) -> bytes | None:
+        """The PNG of one cell, None where there is no such cell or image."""
         if self.bounds is None:
             return None
         found = self.table.filter((pl.col("site_id") == site_id) & (pl.col("cell_id") == cell_id))
         if found.height != 1 or found["position"][0] is None:
             return None
-        pixels = self.material.pictures.crops(found["position"].to_numpy().astype(np.int64))
+        pixels = self.material.images.crops(found["position"].to_numpy().astype(np.int64))
         if pixels is None:
             return None
-        channels = self.material.pictures.crop_channels
+        channels = self.material.images.crop_channels
         return encode(composite(pixels[0], channels, self.bounds), kind="PNG")
 
     def _values(self, column: str) -> list[str]:
@@ -103,5 +103,5 @@ def _contrast(material: Material) -> list[tuple[float, float]] | None:
     if not material.n_cells:
         return None
     step = max(1, material.n_cells // _SAMPLE)
-    sample = material.pictures.crops(np.arange(0, material.n_cells, step, dtype=np.int64))
+    sample = material.images.crops(np.arange(0, material.n_cells, step, dtype=np.int64))
     return None if sample is None else limits(sample, low=2.0, high=99.7)

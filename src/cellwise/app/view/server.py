@@ -87,7 +87,7 @@ def make_app(run: Path, token: str) -> "FastAPI":
     _pages(app, run)
     gallery = open_gallery(run)
     _api(app, gallery)
-    _pictures(app, gallery)
+    _images(app, gallery)
     return app
 
 
@@ -197,13 +197,13 @@ def _api(app: "FastAPI", gallery: "Gallery") -> None:
         }
 
 
-def _pictures(app: "FastAPI", gallery: "Gallery") -> None:
+def _images(app: "FastAPI", gallery: "Gallery") -> None:
     from fastapi import HTTPException
     from fastapi.responses import Response
 
     @app.get("/api/cells/{site_id}/{cell_id}.png")
-    def picture(site_id: str, cell_id: int) -> Response:
-        content = gallery.picture(site_id, cell_id)
+    def image(site_id: str, cell_id: int) -> Response:
+        content = gallery.image(site_id, cell_id)
         if content is None:
-            raise HTTPException(404, "There is no picture of such a cell.")
+            raise HTTPException(404, "There is no image of such a cell.")
         return Response(content, media_type="image/png")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from itertools import chain
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any, Self
@@ -67,17 +68,19 @@ class LocalEngine:
         source = iter(batches)
         first = [batch for batch in (next(source, None), next(source, None)) if batch is not None]
         if workers <= 1 or (len(first) < 2 and self._pool is None):
-            yield from self._here(work, [*first, *source], lost=lost, heard=heard)
+            yield from self._here(work, chain(first, source), lost=lost, heard=heard)
             return
         ready = deque(first)
+        # A short queue keeps memory flat and makes an interrupt quick; none waits where fewer than
+        # all workers may work at a time.
+        queued = 2 * workers if workers == self.workers else workers - 1
         pending: deque[tuple[tuple[list[Unit], Context], Future[list[Result]]]] = deque()
         while True:
-            # A short queue keeps memory flat and makes an interrupt quick.
-            while len(pending) <= 2 * workers:
+            while len(pending) <= queued:
                 batch = ready.popleft() if ready else next(source, None)
                 if batch is None:
                     break
-                pending.append((batch, self._submit(work, batch)))
+                pending.append((batch, self._given(work, batch)))
             if not pending:
                 return
             batch, future = pending.popleft()
@@ -86,9 +89,9 @@ class LocalEngine:
             except (BrokenProcessPool, MemoryError):
                 self.stop()
                 _check_that_workers_start()
-                results = _without_the_killer(work, batch, lost)
+                results = _without_the_killer(work, batch, lost, heard)
                 # What was under way beside it starts again.
-                pending = deque((other, self._submit(work, other)) for other, _ in pending)
+                pending = deque((other, self._given(work, other)) for other, _ in pending)
             yield results
 
     def stop(self) -> None:
@@ -115,7 +118,7 @@ class LocalEngine:
             try:
                 results = work(*batch)
             except MemoryError:
-                results = _without_the_killer(work, batch, lost)
+                results = _without_the_killer(work, batch, lost, heard)
             finally:
                 listen_no_more()
             yield results
@@ -141,10 +144,23 @@ class LocalEngine:
         with _undisturbed():
             return self._pool.submit(work, *batch)
 
+    def _given(
+        self,
+        work: Callable[[list[Unit], Context], list[Result]],
+        batch: tuple[list[Unit], Context],
+    ) -> "Future[list[Result]]":
+        """As `_submit`; where a worker died since, a result that says so when its turn comes."""
+        try:
+            return self._submit(work, batch)
+        except BrokenProcessPool as error:
+            broken: Future[list[Result]] = Future()
+            broken.set_exception(error)
+            return broken
+
     def _result(self, future: "Future[list[Result]]", heard: Heard | None) -> list[Result]:
         while True:
             done, _ = wait([future], timeout=_LISTEN)
-            while not self._voice.empty():
+            while self._voice is not None and not self._voice.empty():
                 (heard or _unheard)(self._voice.get())
             if done:
                 return future.result()
@@ -178,15 +194,17 @@ def _without_the_killer(
     work: Callable[[list[Unit], Context], list[Result]],
     batch: tuple[list[Unit], Context],
     lost: Callable[[Unit], Result],
+    heard: Heard | None,
 ) -> list[Result]:
     """A batch whose worker died: each unit in a process of its own, to find the one that kills."""
     units, context = batch
     try:
         with LocalEngine(1) as single:
-            return single._submit(work, batch).result()
+            return single._result(single._submit(work, batch), heard)
     except (BrokenProcessPool, MemoryError):
         if len(units) > 1:
-            return [r for unit in units for r in _without_the_killer(work, ([unit], context), lost)]
+            alone = [([unit], context) for unit in units]
+            return [r for one in alone for r in _without_the_killer(work, one, lost, heard)]
         return [lost(units[0])]
 
 

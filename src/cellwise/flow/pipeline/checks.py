@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from cellwise.domain.tables import SITES
-from cellwise.errors import FormatError, PreflightError
+from cellwise.errors import BrokenContract, FormatError, PreflightError
+from cellwise.flow.pipeline.contents import content_path, earlier_digest
+from cellwise.flow.pipeline.inputs import check_counts
 from cellwise.flow.pipeline.leftovers import own_folders
 from cellwise.flow.pipeline.state import Request
 from cellwise.flow.recipe.kinds import step_module
@@ -34,6 +36,7 @@ def check_request(request: Request) -> dict[str, Any]:
             f"No permission to look at {error.filename}. Choose another folder, or allow it."
         ) from error
     check_steps(request)
+    _check_contents(request, earlier)
     return earlier
 
 
@@ -44,11 +47,35 @@ def check_steps(request: Request) -> None:
         BadOption: An option cannot take its value; names the step and the option.
         UsageError: Something named is not there.
         PreflightError: A file named is not there, or the models to be applied are not whole.
+        BrokenContract: The step of another package lacks a function.
     """
     for step in request.recipe.steps:
-        check = getattr(step_module(step.kind), "check", None)
+        check_counts(step)
+        module = step_module(step.kind)
+        for name in ("work", "finish") if step.spec.grain == "site" else ("work",):
+            if not callable(getattr(module, name, None)):
+                rule = f"step.py of grain {step.spec.grain!r} has {name}()"
+                raise BrokenContract(f"step {step.kind!r}", rule, f"{module.__name__} has none")
+        check = getattr(module, "check", None)
         if check is not None and not (request.fitted and step.spec.fits):
             check(step.options, request.job(step, ""))
+
+
+def _check_contents(request: Request, earlier: dict[str, Any]) -> None:
+    """Refuse files that options name and that are not there, unless this run has read them already.
+
+    Raises:
+        PreflightError: Names the step, the option and the file.
+    """
+    for step in request.recipe.steps:
+        for content in step.spec.contents:
+            path = content_path(content, step)
+            if path is None or content.what != "file" or (request.fitted and step.spec.fits):
+                continue
+            if not path.exists() and not earlier_digest(earlier, step, content):
+                raise PreflightError(
+                    f"Step {step.title!r}, option {content.option!r}: there is no file {path}."
+                )
 
 
 def earlier_record(run: RunFolder) -> dict[str, Any]:
@@ -95,7 +122,7 @@ def _check_folders(request: Request) -> None:
     if out == folder or folder in out.parents:
         raise PreflightError(
             f"The run folder {request.out} lies inside the image folder {request.folder}, where "
-            "its own pictures would be read as input. Choose an --out beside it."
+            "its own images would be read as input. Choose an --out beside it."
         )
     if request.out.exists() and not request.out.is_dir():
         raise PreflightError(f"{request.out} is a file, not a folder. Choose another --out.")
@@ -120,14 +147,14 @@ def _check_same_inputs(request: Request, earlier: dict[str, Any]) -> None:
     if not sites.is_file():
         return
     try:
-        known = read_table(sites, SITES)["paths"].explode().drop_nulls().to_list()
+        known = read_table(sites, SITES, columns=["paths"])["paths"].explode().drop_nulls()
     except FormatError:
         # Only a failing disk tears it; reading makes it anew.
         return
-    if known and not any((request.folder / path.partition("#")[0]).exists() for path in known):
+    if len(known) and not any((request.folder / path.partition("#")[0]).exists() for path in known):
         raise PreflightError(
             f"{request.out} holds the results of {inputs.get('folder')}, and {request.folder} has "
-            "none of its pictures. Choose another --out."
+            "none of its images. Choose another --out."
         )
 
 

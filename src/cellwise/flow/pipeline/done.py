@@ -6,6 +6,7 @@ so a record means a whole result. A torn last line (a crash while appending) is 
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,8 @@ from cellwise.domain.steps import SiteRecord
 from cellwise.errors import StorageError
 
 TABLE = ""
+_SYNC_EVERY = 1.0
+_JSON = json.JSONEncoder(sort_keys=True)
 _ERROR = ("path", "code", "reason", "remedy")
 
 
@@ -32,13 +35,19 @@ class Done:
 class DoneLog:
     """The records of one step; the latest record of a site counts.
 
+    `latest` are those, `aside` are those among them of sites that are set aside, and `unmerged` are
+    the sites whose result no table holds yet: they came after its last record.
+
     Raises:
         StorageError: The records are there and cannot be read or mended.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._synced = 0.0
         self.latest: dict[str, Done] = {}
+        self.aside: dict[str, Done] = {}
+        self.unmerged: set[str] = set()
         try:
             self._mend_and_load()
         except OSError as error:
@@ -46,26 +55,36 @@ class DoneLog:
                 error.errno, f"Cannot read or mend {path}: {error.strerror}."
             ) from error
 
-    def append(self, records: list[Done]) -> None:
+    def append(self, records: list[Done], *, soon: bool = False) -> None:
         """Add records and sync them to disk.
+
+        Args:
+            records: What was done.
+            soon: Whether the sync may wait for a later call, for a second at most while records
+                come. A killed process loses nothing by that, and a machine without power the work
+                of that second.
 
         Raises:
             StorageError: The disk is full or read-only.
         """
-        lines = "".join(json.dumps(_as_dict(record), sort_keys=True) + "\n" for record in records)
+        lines = "".join(_JSON.encode(_as_dict(record)) + "\n" for record in records)
+        wait = soon and time.monotonic() - self._synced < _SYNC_EVERY
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("a", encoding="utf-8") as handle:
                 handle.write(lines)
                 handle.flush()
-                os.fsync(handle.fileno())
+                if not wait:
+                    os.fsync(handle.fileno())
+                    self._synced = time.monotonic()
         except OSError as error:
             raise StorageError(
                 error.errno,
                 f"Cannot write {self._path}: {error.strerror}. Make room there, or allow writing, "
                 "and give the same command again.",
             ) from error
-        self.latest.update({record.site: record for record in records})
+        for record in records:
+            self._keep(record)
 
     def void(self, keys: Mapping[str, str]) -> None:
         """Withdraw records of other keys before their results are overwritten.
@@ -81,6 +100,17 @@ class DoneLog:
         if stale:
             self.append(stale)
 
+    def _keep(self, record: Done) -> None:
+        self.latest[record.site] = record
+        if record.site == TABLE:
+            self.unmerged = set() if record.key else self.unmerged
+        elif record.key:
+            self.unmerged.add(record.site)
+        if record.error is not None:
+            self.aside[record.site] = record
+        else:
+            self.aside.pop(record.site, None)
+
     def _mend_and_load(self) -> None:
         if not self._path.exists():
             return
@@ -89,7 +119,7 @@ class DoneLog:
         for line in whole.splitlines():
             record = parse_line(line)
             if record is not None:
-                self.latest[record.site] = record
+                self._keep(record)
         if len(whole) < len(content):
             os.truncate(self._path, len(whole))
 

@@ -9,7 +9,7 @@ from cellwise.errors import StorageError
 
 
 class Listener(Protocol):
-    """Told of every event; the shell draws bars from it, the Python window stays silent."""
+    """Told of every event; the shell draws bars from it, the Python API stays silent."""
 
     def step_started(self, name: str, *, total: int, unit: str, why: str) -> None:
         """A step begins: `total` units to do; `why` says what made it necessary."""

@@ -4,21 +4,23 @@ Keys follow from what steps declare. How a noun's content counts is said by the 
 `files` by their bytes, the others by one function each below.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import takewhile
-from pathlib import Path
 from typing import Any
 
-from cellwise.domain.specs import Content, Read
+from cellwise.domain.specs import Read
 from cellwise.errors import BadOption
-from cellwise.flow.pipeline.keys import combine, digest, file_digest, listing_digest
-from cellwise.flow.pipeline.state import State
+from cellwise.flow.pipeline.contents import content_digest, content_path
+from cellwise.flow.pipeline.keys import combine, digest, file_digest
+from cellwise.flow.pipeline.state import State, log_name
 from cellwise.flow.recipe.kinds import step_module
 from cellwise.flow.recipe.references import named_place, named_steps, uses, writer
 from cellwise.flow.recipe.resolve import Step
 
 # Named in the key of no step: the read is checked, and its content counts through another one.
 UNNAMED = "-"
+# Ways of counting that only a step that works site by site can take.
+_OF_SITES = ("files_of_site", "fold_of_site")
 
 
 def base_key(step: Step, *, state: State) -> str:
@@ -27,7 +29,7 @@ def base_key(step: Step, *, state: State) -> str:
     options = dict(step.options)
     for content in spec.contents:
         if not content.apart and options.get(content.option):
-            options[content.option] = content_digest(content, step, state=state)
+            options[content.option] = content_digest(content, step, earlier=state.earlier)
     seed = state.request.seed if spec.draws else None
     named = state.request.keyed_device or state.request.device
     device = named if spec.device else None
@@ -38,22 +40,25 @@ def base_key(step: Step, *, state: State) -> str:
     return digest(step.kind, spec.version, options, seed, device, *beside)
 
 
-def content_path(content: Content, step: Step) -> Path | None:
-    """The file or folder outside the run that an option names; None for none."""
-    value: Any = step.options
-    for word in content.option.split("."):
-        value = value.get(word) if isinstance(value, dict) else None
-    return Path(value) if isinstance(value, str) and value else None
+def check_counts(step: Step) -> None:
+    """Refuse reads that no key can take in.
 
-
-def content_digest(content: Content, step: Step, *, state: State) -> str:
-    """What such an option counts by: the content now, or on record where it is gone since."""
-    path = content_path(content, step)
-    if path is None:
-        return ""
-    if content.what == "folder":
-        return listing_digest(path)
-    return file_digest(path) or state.earlier_digest(content.option)
+    Raises:
+        BadOption: With the step and what it reads.
+    """
+    of_sites = step.spec.grain == "site"
+    for read in (*step.spec.reads, *step.spec.finish_reads):
+        ways = [*_COUNTS, *(_OF_SITES if of_sites and read.noun.per_site else ())]
+        if read.under != UNNAMED and read.noun.counts not in ways:
+            raise BadOption(
+                f"Step {step.title!r} reads {read.noun.name!r}, which counts by "
+                f"{read.noun.counts!r}; there is: {', '.join(ways)}."
+            )
+    own = [read for read in step.spec.reads if read.noun.per_site and not read.optional]
+    if of_sites and not any(read.noun.counts != _OF_SITES[1] for read in own):
+        raise BadOption(
+            f"Step {step.title!r} works site by site and reads nothing that each site has."
+        )
 
 
 def table_key(step: Step, *, state: State) -> str:
@@ -61,12 +66,12 @@ def table_key(step: Step, *, state: State) -> str:
     return _whole_key(step, step.spec.reads, ordered=step.spec.ordered, state=state)
 
 
-def former_key(step: Step, *, state: State) -> str:
-    """The key that a step had before it worked site by site; empty where it always has."""
-    former = step.spec.former
-    if former is None:
-        return ""
-    return _whole_key(step, former.reads, ordered=former.ordered, state=state)
+def former_keys(step: Step, *, state: State) -> list[str]:
+    """The keys that a step had before it worked site by site; none where it always has."""
+    return [
+        _whole_key(step, former.reads, ordered=former.ordered, state=state)
+        for former in step.spec.former
+    ]
 
 
 def finish_key(step: Step, *, state: State) -> str:
@@ -76,8 +81,16 @@ def finish_key(step: Step, *, state: State) -> str:
     return digest(*(_content(step, read, state=state) for read in step.spec.finish_reads))
 
 
-def site_keys(step: Step, *, state: State) -> dict[str, str]:
-    """The key of every site that a site step has to treat."""
+def site_keys(
+    step: Step, *, state: State, assumed: Mapping[str, dict[str, str]] | None = None
+) -> dict[str, str]:
+    """The key of every site that a site step has to treat.
+
+    Args:
+        step: The step.
+        state: The run.
+        assumed: Keys of sites by the name of a step's records, in place of those that are done.
+    """
     base = _with_classes(step, state=state)
     reads = [read for read in _counted(step, step.spec.reads) if uses(step, read)]
     columns: list[tuple[str, dict[str, str] | Any]] = []
@@ -86,7 +99,7 @@ def site_keys(step: Step, *, state: State) -> dict[str, str]:
         if not read.noun.per_site:
             columns.append((read.under or read.noun.name, _content(step, read, state=state)))
             continue
-        keys, required = _keys_of_sites(step, read, state=state)
+        keys, required = _keys_of_sites(step, read, state=state, assumed=assumed or {})
         columns.append((read.under or read.noun.name, keys))
         if required:
             sites = set(keys) if sites is None else sites & set(keys)
@@ -105,17 +118,21 @@ def _of(column: Any, site: str) -> Any:
     return column.get(site, "") if isinstance(column, dict) else column
 
 
-def _keys_of_sites(step: Step, read: Read, *, state: State) -> tuple[dict[str, str], bool]:
+def _keys_of_sites(
+    step: Step, read: Read, *, state: State, assumed: Mapping[str, dict[str, str]]
+) -> tuple[dict[str, str], bool]:
     """A key per site, and whether only these sites can be treated."""
-    if read.noun.counts == "files_of_site":
+    if read.noun.counts == _OF_SITES[0]:
         return state.file_keys(), True
-    if read.noun.counts == "fold_of_site":
+    if read.noun.counts == _OF_SITES[1]:
         return {site: str(fold) for site, fold in state.folds().items()}, False
     keys: dict[str, str] = {}
+    first = True
     for source in _sources(step, read, state=state):
         # Of several the keys are joined: a site needs all of them.
-        found = state.active_keys(source)
-        keys = {s: combine([keys[s], k]) for s, k in found.items() if s in keys} if keys else found
+        found = assumed.get(log_name(source)) or state.active_keys(source)
+        joined = {s: combine([keys[s], k]) for s, k in found.items() if s in keys}
+        keys, first = (found if first else joined), False
     return keys, not read.optional
 
 
@@ -159,7 +176,7 @@ def _listed(value: Any) -> list[Any]:
 
 def _apart(step: Step, *, state: State) -> list[str]:
     named = [c for c in step.spec.contents if c.apart and content_path(c, step) is not None]
-    return [content_digest(content, step, state=state) for content in named]
+    return [content_digest(content, step, earlier=state.earlier) for content in named]
 
 
 def _with_classes(step: Step, *, state: State) -> str:
@@ -169,15 +186,7 @@ def _with_classes(step: Step, *, state: State) -> str:
 
 def _content(step: Step, read: Read, *, state: State) -> Any:
     """What a read counts by: a digest, or a list of them where it may be of several steps."""
-    if not uses(step, read):
-        return ""
-    count = _COUNTS.get(read.noun.counts)
-    if count is None:
-        raise BadOption(
-            f"Step {step.title!r} reads {read.noun.name!r}, which counts by {read.noun.counts!r}; "
-            f"there is: {', '.join(_COUNTS)}."
-        )
-    return count(step, read, state)
+    return _COUNTS[read.noun.counts](step, read, state) if uses(step, read) else ""
 
 
 def _files(step: Step, read: Read, state: State) -> str | list[str]:

@@ -5,7 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
-_OWN = ("masks", "crops", "work", "labels", "scores", "decisions", "models", "done")
+_OWN = ("masks", "crops", "work", "labels", "scores", "decisions", "models", "embeddings", "done")
 _TEMPORARY = re.compile(r"\..*\.partial(\.\w+)?|\..+\.[0-9a-f]{32}\.old")
 
 

@@ -11,8 +11,8 @@ from importlib import metadata
 from typing import Any
 
 from cellwise import __version__
-from cellwise.flow.pipeline.inputs import content_path
-from cellwise.flow.pipeline.keys import file_digest
+from cellwise.domain.nouns import READING
+from cellwise.flow.pipeline.contents import content_path, earlier_digest, files_digest
 from cellwise.flow.pipeline.state import Request, State
 from cellwise.store.atomic import write_text
 from cellwise.store.run.folder import FORMAT_VERSION, RunFolder
@@ -45,7 +45,7 @@ def opening_record(request: Request, listing: str, earlier: Mapping[str, Any]) -
         "inputs": {
             "folder": str(request.folder),
             "listing_sha256": listing,
-            **_input_files(request, earlier.get("inputs") or {}),
+            **_input_files(request, earlier),
             "fitted": str(request.fitted) if request.fitted else None,
         },
         "recipe": {
@@ -75,18 +75,29 @@ def opening_record(request: Request, listing: str, earlier: Mapping[str, Any]) -
 
 
 def _input_files(request: Request, earlier: Mapping[str, Any]) -> dict[str, Any]:
-    """Files and folders outside the run that options name, files with a digest of their bytes."""
-    found: dict[str, Any] = {}
+    """Files and folders outside the run that options name, files with a digest of their bytes.
+
+    `files` has all of them by step and option; those of a step that bears its kind's name stand
+    beside it under their option too, where other programs look for them.
+    """
+    found: dict[str, Any] = {"files": {}}
     for step in request.recipe.steps:
         for content in step.spec.contents:
-            if not content.recorded or found.get(content.option):
+            if not content.recorded:
                 continue
             path = content_path(content, step)
-            found[content.option] = str(path) if path else None
-            if content.what == "file":
-                # A file that is gone since still counts by what it held.
-                known = earlier.get(f"{content.option}_sha256")
-                found[f"{content.option}_sha256"] = (file_digest(path) or known) if path else None
+            known = found.get(content.option)
+            found[content.option] = known or (str(path) if path else None)
+            if path is None or content.what != "file":
+                continue
+            # A file that is gone since still counts by what it held.
+            digest = files_digest(path, content) or earlier_digest(earlier, step, content) or None
+            found["files"][f"{step.title}: {content.option}"] = {
+                "path": str(path),
+                "digest": digest,
+            }
+            if known is None:
+                found[f"{content.option}_sha256"] = digest
     return found
 
 
@@ -116,8 +127,10 @@ def changed_options(before: dict[str, Any] | None, after: dict[str, Any]) -> lis
 
 def quarantine_rows(state: State) -> list[dict[str, str]]:
     """Every input that is set aside: sites that reading refused, and errors of later steps."""
+    steps = state.request.recipe.steps
+    opening = next((step.kind for step in steps if READING in step.spec.writes), "")
     rows = [
-        {"stage": "read", **{key: str(problem.get(key) or "") for key in _problem_keys()}}
+        {"stage": opening, **{key: str(problem.get(key) or "") for key in _problem_keys()}}
         for problem in state.reading().get("problems", [])
         if problem.get("set_aside")
     ]

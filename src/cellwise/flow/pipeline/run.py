@@ -69,7 +69,7 @@ def run_pipeline(request: Request, listener: Listener | None = None) -> Outcome:
         listing = request.listing or listing_digest(request.folder)
         state = State(request, listener or Silent(), run, engine, listing, earlier)
         record = opening_record(request, listing, earlier)
-        for sentence in what_is_redone(earlier, request.recipe, listing):
+        for sentence in what_is_redone(state):
             state.listener.message(sentence)
         write_record(run, record)
         _recorded(state, record)
@@ -166,7 +166,9 @@ def _without(step: Step, passed_over: set[tuple[str, str]]) -> tuple[Step, str]:
                 continue
             if not read.optional:
                 return step, name
-            step = replace(step, options={**step.options, option: ""})
+            value = step.options[option]
+            rest: Any = [n for n in value if n != name] if isinstance(value, list) else ""
+            step = replace(step, options={**step.options, option: rest})
     return step, ""
 
 

@@ -1,21 +1,24 @@
 """Runs a per-site step: only the sites whose key has no record yet, then the merge."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from cellwise.domain.records import Site
 from cellwise.domain.steps import Finished, Job, SiteRecord
 from cellwise.errors import InputError
 from cellwise.flow.pipeline.done import TABLE, Done, from_site
-from cellwise.flow.pipeline.inputs import base_key, finish_key, former_key, site_keys
+from cellwise.flow.pipeline.inputs import base_key, finish_key, former_keys, site_keys
 from cellwise.flow.pipeline.keys import combine
 from cellwise.flow.pipeline.outputs import outputs_there, step_facts
 from cellwise.flow.pipeline.reasons import may_have_passed, why_sites
 from cellwise.flow.pipeline.state import State, log_name
+from cellwise.flow.pipeline.together import Follower, Pair, Records, follower_of, work_both
 from cellwise.flow.recipe.kinds import step_module
 from cellwise.flow.recipe.resolve import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class SiteStep(Protocol):
@@ -44,6 +47,8 @@ def run_site_step(step: Step, *, state: State, options: str) -> dict[str, Any]:
         # The tables no longer tell what lies on disk, and leftovers of other settings go with them.
         log.void({**{site: keys[site] for site in todo}, TABLE: ""})
         _do_sites(todo, keys, step=step, job=job, state=state)
+    else:
+        _say_what_was_done(step, state=state)
     counts, merged = _merge(keys, job=job, step=step, state=state)
     seconds = time.monotonic() - started
     if todo or merged:
@@ -63,9 +68,9 @@ def _take_over(keys: dict[str, str], *, step: Step, state: State) -> None:
     """Records of a step that worked on whole tables when this run was made, as those of sites."""
     log = state.log(log_name(step))
     record = log.latest.get(TABLE)
-    if step.spec.former is None or record is None or not record.key or len(log.latest) > 1:
+    if not step.spec.former or record is None or not record.key or len(log.latest) > 1:
         return
-    if record.key != former_key(step, state=state):
+    if record.key not in former_keys(step, state=state):
         return
     if not outputs_there(step, state=state, counts=record.counts):
         return
@@ -76,32 +81,67 @@ def _take_over(keys: dict[str, str], *, step: Step, state: State) -> None:
 
 def _finished(keys: dict[str, str], *, job: Job, step: Step, state: State) -> set[str]:
     """The sites whose result under the current key lies on disk, or which stay set aside."""
-    latest = state.log(log_name(step)).latest
-    current = {site: r for site, r in latest.items() if keys.get(site) == r.key}
-    good = {s: Finished(r.shard, r.counts) for s, r in current.items() if r.error is None}
+    log = state.log(log_name(step))
+    current = {site: r for site, r in log.latest.items() if keys.get(site) == r.key}
+    good = {
+        site: Finished(r.shard, r.counts, site not in log.unmerged)
+        for site, r in current.items()
+        if r.error is None
+    }
     aside = {site for site, r in current.items() if r.error is not None and not may_have_passed(r)}
     present = getattr(step_module(step.kind), "present", None)
     return aside | set(good if present is None else present(job, good))
 
 
+def _say_what_was_done(step: Step, *, state: State) -> None:
+    """Say what was done of this step together with the one before."""
+    count, why = state.together.get(log_name(step), (0, ""))
+    if count:
+        state.listener.step_started(step.title, total=count, unit="site", why=why)
+
+
 def _do_sites(todo: list[str], keys: dict[str, str], *, step: Step, job: Job, state: State) -> None:
-    module = cast("SiteStep", step_module(step.kind))
     most = _at_once(step, state=state)
     size = max(1, min(step.spec.batch, -(-len(todo) // max(1, 4 * most))))
     groups = [todo[start : start + size] for start in range(0, len(todo), size)]
     shards = [combine(keys[site] for site in group) for group in groups]
-
-    def batches() -> Iterator[tuple[list[Site], Job]]:
-        for sites, shard in zip(state.batches(todo, size), shards, strict=True):
-            yield sites, replace(job, key=shard)
-
+    jobs = [replace(job, key=shard) for shard in shards]
     log = state.log(log_name(step))
+    follower = _follower(todo, keys, step=step, state=state)
+    if follower is None:
+        module = cast("SiteStep", step_module(step.kind))
+        batches = zip(state.batches(todo, size), jobs, strict=True)
+        alone = state.engine.map(module.work, batches, lost=_lost, most=most)
+        results: Iterator[list[Records]] = ([(r, None) for r in records] for records in alone)
+    else:
+        follower.begin()
+        kind = follower.step.kind
+        pairs = [
+            Pair(first, step.kind, follower.job(group), kind, frozenset(follower.wanted(group)))
+            for group, first in zip(groups, jobs, strict=True)
+        ]
+        both = zip(state.batches(todo, size), pairs, strict=True)
+        results = state.engine.map(work_both, both, lost=_lost_in_both, most=most)
     finished = 0
-    results = state.engine.map(module.work, batches(), lost=_lost, most=most)
     for group, shard, records in zip(groups, shards, results, strict=True):
-        log.append([from_site(r, keys[r.site_id], shard) for r in records])
+        log.append([from_site(r, keys[r.site_id], shard) for r, _ in records], soon=True)
+        if follower is not None:
+            follower.append(group, [after for _, after in records if after is not None])
         finished += len(group)
         state.listener.step_advanced(finished, total=len(todo), note=group[-1])
+
+
+def _follower(
+    todo: list[str], keys: dict[str, str], *, step: Step, state: State
+) -> Follower | None:
+    """The step that is done together with this one, where it has something to do."""
+    after = follower_of(step, state.request.recipe.steps)
+    if after is None:
+        return None
+    found = site_keys(after, state=state, assumed={log_name(step): keys})
+    job = state.request.job(after, base_key(after, state=state))
+    left = set(todo) & set(found) - _finished(found, job=job, step=after, state=state)
+    return Follower(after, found, left, state=state) if left else None
 
 
 def _at_once(step: Step, *, state: State) -> int:
@@ -120,6 +160,10 @@ def _lost(site: Site) -> SiteRecord:
         path=site.id,
     )
     return SiteRecord(site.id, error=error)
+
+
+def _lost_in_both(site: Site) -> Records:
+    return _lost(site), None
 
 
 def _merge_key(keys: dict[str, str], good: list[Done], *, step: Step, state: State) -> str:
@@ -145,7 +189,13 @@ def _merge(
         return {**record.counts, "set_aside": aside}, False
     log.void({TABLE: key})
     module = cast("SiteStep", step_module(step.kind))
-    finished = {record.site: Finished(record.shard, record.counts) for record in good}
+    finished = {
+        record.site: Finished(record.shard, record.counts, record.site not in log.unmerged)
+        for record in good
+    }
     counts = {**module.finish(job, finished), "set_aside": aside}
     log.append([Done(TABLE, key, counts)])
+    settle = getattr(module, "settle", None)
+    if settle is not None:
+        settle(job, {r.shard for r in log.latest.values() if r.key})
     return counts, True

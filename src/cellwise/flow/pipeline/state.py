@@ -1,6 +1,6 @@
 """What one running pipeline knows: the request, the folder, the records of each step."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -88,6 +88,8 @@ class State:
     logs: dict[str, DoneLog] = field(default_factory=dict)
     site_keys: dict[str, dict[str, str]] = field(default_factory=dict)
     facts: list[dict[str, Any]] = field(default_factory=list)
+    # Of steps that were done together with the one before: how many sites, and why.
+    together: dict[str, tuple[int, str]] = field(default_factory=dict)
     _kept: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 
     def log(self, name: str) -> DoneLog:
@@ -95,10 +97,6 @@ class State:
         if name not in self.logs:
             self.logs[name] = DoneLog(self.run.done / f"{name}.jsonl")
         return self.logs[name]
-
-    def earlier_digest(self, option: str) -> str:
-        """The digest of an input file as the run before recorded it; empty for none."""
-        return str((self.earlier.get("inputs") or {}).get(f"{option}_sha256") or "")
 
     def sites(self) -> pl.DataFrame:
         """Rows of `sites.parquet` whose files could be read."""
@@ -110,8 +108,8 @@ class State:
         places = self._once("places", self.run.sites, self._places)
         for start in range(0, len(site_ids), size):
             some = site_ids[start : start + size]
-            rows = [row for site in some for row in range(*places[site])]
-            yield sites_of(frame[rows])
+            # Slices: gathering rows by number takes as long as the table is.
+            yield sites_of(pl.concat([frame[place] for place in _joined(places[s] for s in some)]))
 
     def active_keys(self, step: Step) -> dict[str, str]:
         """The key of every site that a site step has finished without an error."""
@@ -181,9 +179,8 @@ class State:
         found = []
         for step in self.request.recipe.steps:
             keys = self.site_keys.get(log_name(step), {})
-            latest = self.log(log_name(step)).latest if keys else {}
-            aside = [(site, record) for site, record in latest.items() if record.error is not None]
-            for site, record in sorted(aside, key=lambda entry: entry[0]):
+            aside = self.log(log_name(step)).aside if keys else {}
+            for site, record in sorted(aside.items(), key=lambda entry: entry[0]):
                 if record.error is not None and keys.get(site) == record.key:
                     found.append((step.kind, record.error))
         return found
@@ -191,12 +188,12 @@ class State:
     def _read_sites(self) -> pl.DataFrame:
         return read_table(self.run.sites, SITES).filter(pl.col("status") == "ok")
 
-    def _places(self) -> dict[str, tuple[int, int]]:
-        """First row and the one after the last of every site; the table is sorted by site."""
+    def _places(self) -> dict[str, slice]:
+        """The rows of every site; the table is sorted by site."""
         counts = self.sites().group_by("site_id", maintain_order=True).len()
         ends = counts["len"].cum_sum().to_list()
-        starts = [0, *ends[:-1]]
-        return dict(zip(counts["site_id"].to_list(), zip(starts, ends, strict=True), strict=True))
+        places = map(slice, [0, *ends[:-1]], ends)
+        return dict(zip(counts["site_id"].to_list(), places, strict=True))
 
     def _once(self, name: str, file: Path, make: Callable[[], Value]) -> Value:
         """What was made from a file, until the file changes."""
@@ -212,6 +209,17 @@ class State:
 def log_name(step: Step) -> str:
     """The name of a step's completion records: two kinds may use one name."""
     return step.kind if step.name == step.kind else f"{step.kind}-{step.name}"
+
+
+def _joined(places: Iterable[slice]) -> list[slice]:
+    """The same rows in as few slices as possible."""
+    found: list[slice] = []
+    for place in places:
+        if found and found[-1].stop == place.start:
+            found[-1] = slice(found[-1].start, place.stop)
+        else:
+            found.append(place)
+    return found
 
 
 def _is_good(record: Done | None, key: str) -> bool:

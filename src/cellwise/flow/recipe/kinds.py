@@ -1,7 +1,6 @@
 """Kinds of steps by name: the stages of cellwise, and those that other packages add."""
 
 import importlib
-import importlib.metadata
 import importlib.util
 from dataclasses import dataclass
 from functools import cache
@@ -9,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from cellwise.domain.specs import StepSpec
-from cellwise.errors import BadOption, UnknownName
-from cellwise.registry import NO_DEFAULT, Option, did_you_mean
+from cellwise.errors import BadOption, BrokenContract, UnknownName
+from cellwise.flow.recipe.words import spoken
+from cellwise.registry import NO_DEFAULT, Option, did_you_mean, offered
 
 GROUP = "cellwise.stages"
 
@@ -26,17 +26,31 @@ def spec_of(kind: str) -> StepSpec:
     Raises:
         UnknownName: No such kind; the message names the nearest.
         BadOption: The package that offers it declares no `SPEC`, or a name that is taken.
+        BrokenContract: A package offers it that cannot be found.
     """
-    package = package_of(kind)
-    spec = getattr(importlib.import_module(f"{package}.spec"), "SPEC", None)
+    module = _module(kind, "spec")
+    spec = getattr(module, "SPEC", None)
     if not isinstance(spec, StepSpec):
-        raise BadOption(f"{package}.spec holds no SPEC of a step (kind {kind!r}).")
+        raise BadOption(f"{module.__name__} holds no SPEC of a step (kind {kind!r}).")
     return spec
 
 
 def step_module(kind: str) -> Any:
-    """The module that does the work of a kind of step; see `domain.steps` for its functions."""
-    return importlib.import_module(f"{package_of(kind)}.step")
+    """The module that does the work of a kind of step; see `domain.steps` for its functions.
+
+    Raises:
+        BrokenContract: A package offers it that has no such module.
+    """
+    return _module(kind, "step")
+
+
+def _module(kind: str, file: str) -> Any:
+    name = f"{package_of(kind)}.{file}"
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        rule = "its entry point names a package with spec.py and step.py"
+        raise BrokenContract(f"step {kind!r}", rule, f"{name!r}: {error}") from error
 
 
 def package_of(kind: str) -> str:
@@ -74,10 +88,11 @@ def option_pages(spec: StepSpec) -> list[OptionPage]:
     """The options of a step in order, with defaults as written in a recipe."""
     found = []
     for name, field in spec.options.model_fields.items():
-        default = NO_DEFAULT if field.is_required() else repr(plain(field.default))
         kind = str(field.annotation).replace("typing.", "")
         shown = field.annotation.__name__ if isinstance(field.annotation, type) else kind
-        option = Option(field.alias or name, shown, default)
+        written = {field.alias or name: None if field.is_required() else plain(field.default)}
+        ((word, value),) = spoken(spec, written).items()
+        option = Option(word, shown, NO_DEFAULT if field.is_required() else repr(value))
         found.append(OptionPage(option, " ".join((field.description or "").split())))
     return found
 
@@ -104,8 +119,12 @@ def _own() -> frozenset[str]:
 
 
 def _foreign() -> dict[str, str]:
-    points = importlib.metadata.entry_points(group=GROUP)
-    taken = [point.name for point in points if point.name in _own()]
-    if taken:
-        raise BadOption(f"A package offers a step of kind {taken[0]!r}, a name already taken.")
-    return {point.name: point.value for point in points}
+    found: dict[str, str] = {}
+    for point in offered(GROUP):
+        # The same package may be found in two places of the path.
+        if point.name in _own() or found.get(point.name, point.value) != point.value:
+            raise BadOption(
+                f"A package offers a step of kind {point.name!r}, a name already taken."
+            )
+        found[point.name] = point.value
+    return found

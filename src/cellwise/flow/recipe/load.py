@@ -29,12 +29,16 @@ class RawStep:
 
 @dataclass(frozen=True, slots=True)
 class RawRecipe:
-    """A recipe as written: its name, head comment, steps and overrides (dotted path to value)."""
+    """A recipe as written: its name, head comment, steps and overrides (dotted path to value).
+
+    `of_run` says that nobody wrote it: it comes from the record of a run.
+    """
 
     name: str
     comment: str
     steps: tuple[RawStep, ...]
     overrides: dict[str, Any]
+    of_run: bool = False
 
 
 def recipe_names() -> list[str]:

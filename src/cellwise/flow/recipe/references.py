@@ -23,9 +23,10 @@ def check_references(steps: "tuple[Step, ...]") -> None:
     """
     before: list[Step] = []
     written: dict[str, Step] = {}
+    nouns: dict[str, tuple[Noun, Step]] = {}
     for step in steps:
         named: dict[str, Any] = {}
-        for read in step.spec.reads:
+        for read in (*step.spec.reads, *step.spec.finish_reads):
             named.update(_check_read(step, read, before))
         try:
             step.checked.check_named(named)
@@ -37,6 +38,13 @@ def check_references(steps: "tuple[Step, ...]") -> None:
                 raise BadOption(
                     f"Steps {written[place].title!r} and {step.title!r} both write {place}; leave "
                     "one out."
+                )
+            other = nouns.setdefault(noun.name, (noun, step))
+            if other[0] != noun:
+                # Whoever reads it would take the keys of one and the files of the other.
+                raise BadOption(
+                    f"Steps {other[1].title!r} and {step.title!r} both write {noun.name!r}, in "
+                    f"{other[0].place} and {noun.place}; give one of them another name."
                 )
             written[place] = step
         before.append(step)
@@ -81,16 +89,16 @@ def uses(step: "Step", read: Read) -> bool:
 
 
 def _check_read(step: "Step", read: Read, before: "list[Step]") -> Mapping[str, Any]:
+    kinds = writers_of(read.noun.root)
+    if not kinds and read.noun.name not in _PROVIDED:
+        raise BadOption(
+            f"Step {step.title!r} reads {read.noun.root!r}, which no step of any kind writes."
+        )
     if read.by:
         return dict(_check_named(step, read, before))
     if read.optional or read.noun.name in _PROVIDED or not uses(step, read):
         return {}
     if writer(read.noun, before) is None:
-        kinds = writers_of(read.noun.root)
-        if not kinds:
-            raise BadOption(
-                f"Step {step.title!r} reads {read.noun.root!r}, which no step of any kind writes."
-            )
         raise BadOption(
             f"Step {step.title!r} reads {read.noun.root!r}, and no step before it writes that. "
             f"Put a {' or '.join(map(repr, kinds))} step before it."

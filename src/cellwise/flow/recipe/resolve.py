@@ -14,12 +14,13 @@ from typing import Any
 import yaml
 
 from cellwise.domain.channels import ROLES
-from cellwise.domain.specs import StepOptions, StepSpec
+from cellwise.domain.specs import WHOLE, StepOptions, StepSpec
 from cellwise.errors import BadOption, UnknownName, UsageError
 from cellwise.flow.recipe.kinds import defaults as own_defaults
 from cellwise.flow.recipe.kinds import spec_of
 from cellwise.flow.recipe.load import RawRecipe, RawStep
 from cellwise.flow.recipe.references import check_references
+from cellwise.flow.recipe.words import notices, recorded
 from cellwise.registry import Registry, check_options, did_you_mean, split_spec
 
 _NAME = re.compile(r"\w(?:[\w .+=-]*[\w])?")
@@ -50,11 +51,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A checked recipe."""
+    """A checked recipe; `notices` are lines for whoever wrote old words into it."""
 
     name: str
     comment: str
     steps: tuple[Step, ...]
+    notices: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -94,17 +96,25 @@ def resolve(raw: RawRecipe, settings: Mapping[str, Any] | None = None) -> Recipe
         BadOption: An unknown option, or one that names a step which does not come before.
         UnknownName: An unknown kind of step, part, or step name in a setting.
     """
-    steps = list(raw.steps)
-    for step in steps:
-        spec_of(step.kind)
+    said: list[str] = []
+    steps = [_as_recorded(step, said) for step in raw.steps]
+    if raw.of_run:
+        said.clear()
     origins: list[dict[str, str]] = [dict.fromkeys(step.options, "recipe") for step in steps]
     for source, entries in ((raw.overrides, "recipe"), (settings or {}, "command line")):
         for path, value in source.items():
-            _override(steps, origins, path, value, entries)
+            _override(steps, origins, path, value, entries, said)
     _check_names(steps)
     resolved = tuple(_complete(step, origin) for step, origin in zip(steps, origins, strict=True))
     check_references(resolved)
-    return Recipe(raw.name, raw.comment, resolved)
+    return Recipe(raw.name, raw.comment, resolved, tuple(dict.fromkeys(said)))
+
+
+def _as_recorded(step: RawStep, said: list[str]) -> RawStep:
+    """The step in the words that runs record; a line on each old one that was written."""
+    spec = spec_of(step.kind)
+    said += notices(spec, step.kind, step.options)
+    return RawStep(step.kind, recorded(spec, step.options))
 
 
 def _check_names(steps: list[RawStep]) -> None:
@@ -129,7 +139,12 @@ def _check_name(step: RawStep) -> None:
 
 
 def _override(
-    steps: list[RawStep], origins: list[dict[str, str]], path: str, value: Any, origin: str
+    steps: list[RawStep],
+    origins: list[dict[str, str]],
+    path: str,
+    value: Any,
+    origin: str,
+    said: list[str],
 ) -> None:
     target, *keys = path.split(".")
     chosen = [i for i, step in enumerate(steps) if target == step.name or target == step.kind]
@@ -143,18 +158,23 @@ def _override(
             f"The setting {path!r} names no step of this recipe.{did_you_mean(target, known)} "
             f"There is: {', '.join(known)}."
         )
+    head, *inner = keys
     for index in chosen:
         options = steps[index].options
+        written = RawStep(steps[index].kind, {head: None if inner else value})
+        ((first, plain_value),) = _as_recorded(written, said).options.items()
+        keys, new = [first, *inner], value if inner else plain_value
         if len(keys) > 1 and keys[0] not in options:
             # `train.net.width=8` speaks of the net that the step takes by itself.
             options = {**options, keys[0]: _default(steps[index].kind, keys[0])}
-        options = _placed(options, keys, value)
+        options = _placed(options, keys, new)
         steps[index] = RawStep(steps[index].kind, options)
         origins[index] = {**origins[index], keys[0]: origin}
 
 
 def _has_option(step: RawStep, option: str) -> bool:
-    return option in _own_names(spec_of(step.kind))
+    spec = spec_of(step.kind)
+    return next(iter(recorded(spec, {option: None}))) in _own_names(spec)
 
 
 def _placed(options: dict[str, Any], keys: list[str], value: Any) -> dict[str, Any]:
@@ -177,7 +197,7 @@ def _complete(step: RawStep, origins: dict[str, str]) -> Step:
     what = f"Step {step.name!r}" if step.name == step.kind else f"Step {step.name!r} ({step.kind})"
     defaults = own_defaults(spec)
     own = _own_names(spec)
-    whole = spec.shelves.get("*")
+    whole = spec.shelves.get(WHOLE)
     rest = given
     if whole is not None:
         # The step is one part of its stage: `name` chooses it, the other options are its own.
@@ -192,7 +212,7 @@ def _complete(step: RawStep, origins: dict[str, str]) -> Step:
     _check_own(what, spec, rest)
     options = {k: v for k, v in {**defaults, **given}.items() if v or k not in spec.late}
     for shelf, package in spec.shelves.items():
-        if shelf != "*":
+        if shelf != WHOLE:
             _check_shelf(what, shelf, package, options.get(shelf))
     said = {key: origins.get(key, "default") for key in options}
     return Step(step.kind, step.name, options, said, spec, _checked(step, spec, options), needs)

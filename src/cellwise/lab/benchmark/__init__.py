@@ -1,1 +1,1 @@
-"""The ladder: recipes and single changes of a recipe, compared on worlds whose truth is known."""
+"""The benchmark: recipes and single changes of a recipe, on worlds whose truth is known."""

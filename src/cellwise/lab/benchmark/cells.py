@@ -71,7 +71,7 @@ def known_cells(folder: Path, task: Task, out: Path) -> dict[str, Known]:
     Args:
         folder: The world.
         task: A finished run of this world.
-        out: The ladder's folder.
+        out: The benchmark's folder.
 
     Raises:
         FormatError: The world holds no truth about cells.
@@ -163,8 +163,8 @@ def _aligned(frame: pl.DataFrame, known: Known) -> Floats:
     absent = [name for name in columns if name not in frame.columns]
     if absent:
         raise FormatError(
-            f"The predictions hold no column {absent[0]!r}: the ladder compares worlds of at most "
-            "64 classes."
+            f"The predictions hold no column {absent[0]!r}: the benchmark "
+            "compares worlds of at most 64 classes."
         )
     joined = known.keys.select(_KEY).join(
         frame.select(*_KEY, *columns), on=_KEY, how="left", maintain_order="left"

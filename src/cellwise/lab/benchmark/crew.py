@@ -1,4 +1,4 @@
-"""Runs the tasks of a ladder, several side by side, each in a process of its own.
+"""Runs the tasks of a benchmark, several side by side, each in a process of its own.
 
 A process that dies, or is killed with its parent, leaves a run folder that the same command takes
 up again: the pipeline's files appear whole or not at all.
@@ -24,7 +24,7 @@ _TRAIN = "train "
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What all tasks share: the ladder's folder, the device, and the words that started it."""
+    """What all tasks share: the benchmark's folder, the device, and the words that started it."""
 
     out: Path
     device: str

@@ -1,4 +1,4 @@
-"""One folder, one ladder: what was asked of it is kept, and another setting is refused."""
+"""One folder, one benchmark: what was asked of it is kept, and another setting is refused."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ _LOCKS = (".lock", ".lock.json")
 
 
 def setting_of(table: Table, *, device: str) -> dict[str, Any]:
-    """What must be the same for runs in one folder to be one ladder.
+    """What must be the same for runs in one folder to be one benchmark.
 
     Worlds and seeds may be taken in parts: each has a run folder of its own.
     """
@@ -57,7 +57,7 @@ def check_folder(out: Path, setting: dict[str, Any]) -> None:
         others = [name for name in found if name not in _LOCKS]
         if others:
             raise PreflightError(
-                f"{out} holds something that is no ladder ({others[0]}). Choose another OUT."
+                f"{out} holds something that is no benchmark ({others[0]}). Choose another OUT."
             )
         return
     before = read_json(out / _MARK)
@@ -70,7 +70,7 @@ def check_folder(out: Path, setting: dict[str, Any]) -> None:
         said = [f"{_difference(before.get('table', {}), setting['table'])} is not as it was"]
     if said:
         raise PreflightError(
-            f"{out} is a ladder of another setting: {'; '.join(said)}. Choose another OUT."
+            f"{out} is a benchmark of another setting: {'; '.join(said)}. Choose another OUT."
         )
 
 

@@ -19,7 +19,7 @@ from cellwise.lab.benchmark.rows import FOLDER, PER_SEED, Row, Table, World
 
 TRUTH = "$truth"
 _MASKS = f"{TRUTH}/masks"
-# Beside the pictures of a world that has no layout of its own for labels.
+# Beside the images of a world that has no layout of its own for labels.
 _LABELS = "labels.csv"
 _THREADS = ("train", "score")
 
@@ -37,13 +37,13 @@ class Draw:
         return f"{self.world.name}-{self.number}"
 
     def folder(self, out: Path) -> Path:
-        """Where its pictures lie."""
+        """Where its images lie."""
         if self.world.world == FOLDER:
             return Path(self.world.make["path"])
         return out / "worlds" / self.name
 
     def images(self, out: Path) -> Path:
-        """The folder to read: where a world keeps its pictures apart, that one."""
+        """The folder to read: where a world keeps its images apart, that one."""
         apart = self.folder(out) / "images"
         return apart if apart.is_dir() else self.folder(out)
 
@@ -79,7 +79,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All of a ladder: the table, the worlds chosen of it, each row's recipe in each world."""
+    """All of a benchmark: the table, the worlds chosen of it, each row's recipe in each world."""
 
     table: Table
     worlds: tuple[World, ...]
@@ -97,7 +97,7 @@ class Plan:
         return [draw.number] if draw.world.per == PER_SEED else list(range(self.seeds))
 
     def tasks(self) -> list[Task]:
-        """Every run, seed by seed, so that an unfinished ladder has seen every world."""
+        """Every run, seed by seed, so that an unfinished benchmark has seen every world."""
         found = [
             Task(draw, seed, merged)
             for world in self.worlds

@@ -1,4 +1,4 @@
-"""The whole result of a ladder: both tables, costs, what each row changes, and how it was made."""
+"""The result of a benchmark: both tables, costs, what each row changes, and how it was made."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -108,7 +108,7 @@ def _changes(plan: Plan) -> tuple[tuple[Row, tuple[str, ...]], ...]:
 
 
 def first_task(plan: Plan, world: World) -> tuple[Draw, list[Task]]:
-    """The first drawn world of a setting and its runs under the first seed, for pictures."""
+    """The first drawn world of a setting and its runs under the first seed, for images."""
     draw = plan.draws(world)[0]
     seed = plan.seeds_of(draw)[0]
     return draw, [task for task in plan.tasks() if task.draw == draw and task.seed == seed]

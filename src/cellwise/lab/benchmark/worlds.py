@@ -1,4 +1,4 @@
-"""The worlds of a ladder on disk: made where they are not there yet."""
+"""The worlds of a benchmark on disk: made where they are not there yet."""
 
 import dataclasses
 import time
@@ -11,7 +11,7 @@ from cellwise.lab.benchmark.rows import FOLDER
 from cellwise.lab.simulate.request import SimulateRequest
 from cellwise.registry import did_you_mean
 
-# What the ladder itself decides.
+# What the benchmark itself decides.
 _OURS = ("out", "world", "seed", "workers")
 
 

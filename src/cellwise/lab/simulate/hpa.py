@@ -192,7 +192,7 @@ def _tasks(
 
 
 def _make_field(task: _Task) -> list[Row]:
-    """Draw a field, write its pictures and masks; the rows of its cells."""
+    """Draw a field, write its images and masks; the rows of its cells."""
     names = class_list("hpa19").names
     field = render_field(task.plan)
     write_hpa_field(task.folder, task.part, task.site_id, field.pixels)

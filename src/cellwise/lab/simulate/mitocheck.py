@@ -41,7 +41,7 @@ VARIANTS = ("bags", "wells")
 SEVERITY = "single"
 BAG = 9
 
-# Classes with less are reported apart: their figures would be those of a few pictures.
+# Classes with less are reported apart: their figures would be those of a few images.
 _LEAST_CELLS, _LEAST_PLATES = 20, 3
 
 

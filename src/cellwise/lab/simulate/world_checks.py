@@ -151,7 +151,7 @@ def _whole(folder: Path, truth: Truth) -> list[Check]:
     )
     n = truth.sites.height
     return [
-        Check("pictures missing", len(missing), 0, 0, n),
+        Check("images missing", len(missing), 0, 0, n),
         Check("proteins in both parts", int((parts["parts"] > 1).sum()), 0, 0, parts.height),
         Check("labels unlike the truth's given ones", wrong, 0, 0, train.height),
         Check("fields whose masks and rows differ", unlike, 0, 0, n),

@@ -67,15 +67,15 @@ def draw_landmarks(window: Window, *, rng: np.random.Generator) -> Landmarks:
 
 
 def red(landmarks: Landmarks, *, rng: np.random.Generator) -> Plane:
-    """Tubulin: the filaments over the haze of those out of focus; 1 at the filaments."""
+    """Tubulin: the filaments over the light of those out of focus; 1 at the filaments."""
     window = landmarks.window
     if landmarks.spindle:
         return _scaled(landmarks.filaments + 0.3 * window.body)
     # Filaments too dense to tell apart: many beside the nucleus, fewer under and over it.
     near = 0.25 + 0.75 * np.exp(-window.away / 5.0)
     fine = 0.5 + 0.9 * window.mesh(0.6, rng=rng)
-    veil = 0.32 * near * np.minimum(window.edge / 1.5, 1.0) * window.cytoplasm
-    return _scaled(landmarks.filaments + veil * fine + 0.10 * window.nucleus)
+    diffuse = 0.32 * near * np.minimum(window.edge / 1.5, 1.0) * window.cytoplasm
+    return _scaled(landmarks.filaments + diffuse * fine + 0.10 * window.nucleus)
 
 
 def blue(landmarks: Landmarks, *, dent: Plane | None, rng: np.random.Generator) -> Plane:
@@ -104,8 +104,8 @@ def blue(landmarks: Landmarks, *, dent: Plane | None, rng: np.random.Generator) 
 def yellow(landmarks: Landmarks, *, rng: np.random.Generator) -> Plane:
     """Reticulum: dense beside the nucleus, fading, faint over the nucleus."""
     window = landmarks.window
-    veil = 0.10 * window.height * (1 + 0.15 * window.grain(0.8, rng=rng))
-    return _scaled(landmarks.reticulum + veil)
+    diffuse = 0.10 * window.height * (1 + 0.15 * window.grain(0.8, rng=rng))
+    return _scaled(landmarks.reticulum + diffuse)
 
 
 def _scaled(plane: Plane) -> Plane:

@@ -1,4 +1,4 @@
-"""Pictures of single cells side by side as one field, with the masks that belong to it.
+"""Images of single cells side by side as one field, with the masks that belong to it.
 
 Source: the 3 x 3 mosaics of the weak bags that come with the MitoCheck cells.
 """
@@ -22,7 +22,7 @@ def columns_for(count: int) -> int:
 
 
 def mosaic(tiles: npt.NDArray[Any], columns: int) -> npt.NDArray[Any]:
-    """Tiles `[tile, side, side]` as one picture, row by row; places left over are 0."""
+    """Tiles `[tile, side, side]` as one image, row by row; places left over are 0."""
     count, side = len(tiles), tiles.shape[-1]
     rows = -(-count // columns)
     full = np.zeros((rows * columns, side, side), tiles.dtype)

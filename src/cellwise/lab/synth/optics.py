@@ -1,4 +1,4 @@
-"""From light at the structures to counts of the camera: blur, haze, bleeding, dust, noise, bits.
+"""From light at the structures to counts of the camera: blur, scatter, bleeding, dust, noise, bits.
 
 Source: figures 7.6 of the specification; staining faults and blur as in SimuCell (Rajaram et al.
 2012); the camera is Poisson light plus Gaussian read-out (Janesick 2007, Photon transfer).
@@ -26,7 +26,7 @@ _NOISY = 2.0
 def expose(
     light: Plane, optics: OpticsPlan, *, pixel_size: float, rng: np.random.Generator
 ) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
-    """The picture `[channel, y, x]` that the camera gives of the light `[channel, y, x]`.
+    """The image `[channel, y, x]` that the camera gives of the light `[channel, y, x]`.
 
     Args:
         light: Brightness at the structures, 1 = typical; changed in place.
@@ -74,11 +74,11 @@ def _detect(
     light: Plane, optics: OpticsPlan, *, rng: np.random.Generator
 ) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
     """Photons, read-out, gain, offset, clipping."""
-    # Counts of a 16-bit camera; an 8-bit picture is the same with 257 counts to a grey level.
+    # Counts of a 16-bit camera; an 8-bit image is the same with 257 counts to a grey level.
     gain = (_MOST_16 - optics.offset) / (FULL_SCALE * optics.photons) * optics.saturation_gain
     depth = 257.0 if optics.bits == 8 else 1.0
     kind = np.uint8 if optics.bits == 8 else np.uint16
-    picture = np.empty(light.shape, kind)
+    image = np.empty(light.shape, kind)
     for channel, plane in enumerate(light):
         photons = np.maximum(plane, 0) * np.float32(optics.photons)
         noise = rng.standard_normal(plane.shape, dtype=np.float32)
@@ -91,5 +91,5 @@ def _detect(
             counts[few] = arrived + noise[few] * np.float32(optics.read_noise)
         counts *= np.float32(gain / depth)
         counts += np.float32(optics.offset / depth + 0.5)
-        picture[channel] = np.clip(counts, 0, np.iinfo(kind).max).astype(kind)
-    return picture
+        image[channel] = np.clip(counts, 0, np.iinfo(kind).max).astype(kind)
+    return image

@@ -1,8 +1,8 @@
 """Turn by any angle, zoom and shift a little: position and size are not the answer.
 
 Source: shift, scale and rotate of the HPA 2021 system AllDataAreExt & Galixir (45 degrees, 0.2,
-0.2, in three quarters of the pictures, zero outside). By itself what comes in from outside is
-mirrored, so that no black corner tells that a picture was turned.
+0.2, in three quarters of the images, zero outside). By itself what comes in from outside is
+mirrored, so that no black corner tells that an image was turned.
 """
 
 from collections.abc import Sequence
@@ -33,8 +33,8 @@ def build(
         rotate: Largest angle in degrees, either way.
         scale: Largest zoom as a natural logarithm, either way: 0.15 is 0.86 to 1.16.
         shift: Largest shift as a fraction of the side, either way.
-        outside: What lies beyond the picture: `mirror` or `zero`.
-        chance: Share of the pictures that are moved.
+        outside: What lies beyond the image: `mirror` or `zero`.
+        chance: Share of the images that are moved.
     """
     check_chance("affine", chance)
     if outside not in _PADDINGS:

@@ -1,4 +1,4 @@
-"""Make the whole picture brighter or darker: one factor for all channels, and one small offset.
+"""Make the whole image brighter or darker: one factor for all channels, and one small offset.
 
 Source: brightness and contrast changes as all five systems used them in one form or another.
 """
@@ -20,7 +20,7 @@ def build(contrast: float = 0.2, offset: float = 0.0, chance: float = 1.0) -> Au
     Args:
         contrast: Largest change of the factor as a natural logarithm, either way.
         offset: Largest level added or taken, in the pixels' own units (0..1), either way.
-        chance: Share of the pictures that are changed.
+        chance: Share of the images that are changed.
     """
     check_chance("brightness", chance)
     if contrast < 0 or offset < 0:

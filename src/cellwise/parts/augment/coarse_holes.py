@@ -18,8 +18,8 @@ def build(holes: int = 16, size: float = 0.0625, chance: float = 0.25) -> Augmen
 
     Args:
         holes: How many, 1 or more; they may overlap.
-        size: Side of each as a share of the picture's, above 0 and up to 1; at least one pixel.
-        chance: Share of the pictures that get them.
+        size: Side of each as a share of the image's, above 0 and up to 1; at least one pixel.
+        chance: Share of the images that get them.
     """
     check_chance("coarse_holes", chance)
     if holes < 1 or not 0 < size <= 1:

@@ -1,7 +1,7 @@
-"""Blank one rectangle, up to most of the picture: the answer must not hang on one place.
+"""Blank one rectangle, up to most of the image: the answer must not hang on one place.
 
 Source: DeVries and Taylor 2017 (arXiv 1708.04552); one hole of up to 70 % of each side, in 70 % of
-the pictures, in the HPA 2021 system AllDataAreExt & Galixir.
+the images, in the HPA 2021 system AllDataAreExt & Galixir.
 """
 
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ def build(largest: float = 0.7, chance: float = 0.7) -> Augment:
 
     Args:
         largest: Greatest height and width of the hole as a share of the side, above 0 and up to 1;
-            each is drawn evenly from 0 to it, and so is the place inside the picture.
-        chance: Share of the pictures that get one.
+            each is drawn evenly from 0 to it, and so is the place inside the image.
+        chance: Share of the images that get one.
     """
     check_chance("cutout", chance)
     if not 0 < largest <= 1:

@@ -14,7 +14,7 @@ from cellwise.parts.views import VIEWS, turn
 
 
 def build() -> Augment:
-    """Make the augmentation; pictures are square, each of the eight views is equally likely."""
+    """Make the augmentation; images are square, each of the eight views is equally likely."""
 
     def dihedral(batch: Tensor, rngs: Sequence[np.random.Generator]) -> Tensor:
         chosen = np.array([rng.integers(len(VIEWS)) for rng in rngs])

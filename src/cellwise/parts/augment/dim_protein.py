@@ -1,6 +1,6 @@
 """Take away nearly all of the protein's stain, and with it every label: that is what Negative is.
 
-Source: the HPA 2021 system AllDataAreExt & Galixir: green times 0 to 0.1 in 5 % of the pictures.
+Source: the HPA 2021 system AllDataAreExt & Galixir: green times 0 to 0.1 in 5 % of the images.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ def build(chance: float = 0.05, most: float = 0.1, channel: str = "protein") -> 
     """Make the augmentation.
 
     Args:
-        chance: Share of the pictures.
+        chance: Share of the images.
         most: What is left of the stain is drawn evenly from 0 to this factor, in 0..1.
         channel: Role or name of the channel.
     """

@@ -1,7 +1,7 @@
 """Blank one channel by chance, so that no channel alone carries the answer.
 
 Source: dropout of whole feature maps (Tompson et al. 2015, arXiv 1411.4280), here of channels of
-the picture; the protein is kept, as the labels of HPA data speak of nothing else.
+the image; the protein is kept, as the labels of HPA data speak of nothing else.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ def build(chance: float = 0.1, keep: Sequence[str] = _PROTEIN) -> ForPanel:
     """Make the augmentation.
 
     Args:
-        chance: Share of the pictures that lose one of their channels.
+        chance: Share of the images that lose one of their channels.
         keep: Roles or names of channels that are never lost.
     """
     check_chance("drop_channel", chance)

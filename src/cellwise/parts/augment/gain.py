@@ -19,7 +19,7 @@ def build(spread: float = 0.3, chance: float = 1.0) -> Augment:
 
     Args:
         spread: Largest change as a natural logarithm, either way: 0.3 is a factor 0.74 to 1.35.
-        chance: Share of the pictures that are changed.
+        chance: Share of the images that are changed.
     """
     check_chance("gain", chance)
     if spread < 0:

@@ -1,4 +1,4 @@
-"""A random square of the picture, brought back to full size: seen from nearer, and not whole.
+"""A random square of the image, brought back to full size: seen from nearer, and not whole.
 
 Source: squares of 512 to 768 of 768 pixels, brought to 512, in the HPA 2021 system AllDataAreExt &
 Galixir ("center_cells").
@@ -21,9 +21,9 @@ def build(least: float = 2 / 3, chance: float = 1.0, side: int = 0) -> Augment:
 
     Args:
         least: Smallest side of the square as a share of the shorter side; drawn evenly up to 1.
-        chance: Share of the pictures that are cropped.
-        side: Side in pixels of what comes out; 0 for that of the picture. Another size than the
-            picture's needs a chance of 1.
+        chance: Share of the images that are cropped.
+        side: Side in pixels of what comes out; 0 for that of the image. Another size than the
+            image's needs a chance of 1.
     """
     check_chance("random_crop", chance)
     if not 0 < least <= 1:

@@ -1,10 +1,10 @@
 """Put a landmark's stain in the protein's place: then the protein is that landmark alone.
 
-Channels are named by what they show, so that the picture of the microtubules can only teach
+Channels are named by what they show, so that the image of the microtubules can only teach
 Microtubules.
 
 Source: the HPA 2021 system AllDataAreExt & Galixir: green := red or yellow, times 1.0 to 0.6, in
-2.5 % of the pictures each. There an order of channels that was mistaken taught the nucleus as
+2.5 % of the images each. There an order of channels that was mistaken taught the nucleus as
 Microtubules; what was meant is what is done here.
 """
 
@@ -30,10 +30,10 @@ def build(
     """Make the augmentation.
 
     Args:
-        chance: Share of the pictures, all landmarks together.
+        chance: Share of the images, all landmarks together.
         least: The landmark's stain is taken times a factor drawn evenly from this to 1.
         landmarks: Role or name of a landmark's channel, and the class it then is; None for the
-            microtubules and the ER of HPA pictures.
+            microtubules and the ER of HPA images.
         channel: Role or name of the protein's channel.
     """
     check_chance(_PART, chance)

@@ -1,6 +1,6 @@
 """Logits from angles alone: scaled cosine between the mean feature and one direction per class.
 
-How strongly a picture shines does not count, only which way its feature points.
+How strongly an image shines does not count, only which way its feature points.
 
 Source: the heads of ArcFace (Deng et al. 2019, arXiv 1801.07698) and NormFace (Wang et al. 2017,
 arXiv 1704.06369) without a margin; a level per class is added, as each class is a question of its

@@ -35,9 +35,9 @@ def build(*, symmetric: bool = True) -> Loss:
     def nu_auc(logits: Tensor, targets: Tensor) -> Tensor:
         ahead = logits[:, None] - logits[None]
         pairs = targets[:, None] * (1 - targets[None])
-        costs = pairs * ((-ahead).sigmoid() if symmetric else softplus(-ahead))
-        shares = costs / pairs.sum((0, 1)).clamp_min(1e-8)
-        # Half of a pair's cost lies with each of the two.
+        losses = pairs * ((-ahead).sigmoid() if symmetric else softplus(-ahead))
+        shares = losses / pairs.sum((0, 1)).clamp_min(1e-8)
+        # Half of a pair's loss lies with each of the two.
         own = (shares.sum(1) + shares.sum(0)) / 2
         return own * (logits.shape[0] / logits.shape[1])
 

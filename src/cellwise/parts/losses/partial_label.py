@@ -21,7 +21,7 @@ def build(*, none: bool = True) -> Loss:
 
     Args:
         none: Whether "none of the classes" is an answer, the right one for items without a label.
-            Without it they cost nothing.
+            Without it they add nothing to the loss.
     """
 
     def partial_label(logits: Tensor, targets: Tensor) -> Tensor:

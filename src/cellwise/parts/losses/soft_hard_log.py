@@ -1,7 +1,7 @@
 """Soft hard log loss: only what is nearly sure, and of that only the hardest fifth.
 
 Of each class over the batch: labels above 0.75 with the smallest logits and labels below 0.25 with
-the largest, a fifth of each side and at least two; `target * softplus(-logit)` is their cost, so
+the largest, a fifth of each side and at least two; `target * softplus(-logit)` is their loss, so
 the absent ones weigh what their small target leaves them.
 
 Source: the late stage of the HPA 2021 system "Raman" (there with soft labels of cells).

@@ -22,7 +22,7 @@ def build(smooth: float = 0.0, *, none: bool = True) -> Loss:
     Args:
         smooth: In 0..1; this share of each target is spread evenly over all answers.
         none: Whether "none of the classes" is an answer. Without it an item without any label
-            costs nothing.
+            has a loss of 0.
     """
     check_smooth(smooth)
 

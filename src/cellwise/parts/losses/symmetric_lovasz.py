@@ -1,6 +1,6 @@
 """Symmetric Lovasz hinge: each class asks for its own overlap (Jaccard index) over the batch.
 
-The samples of a batch stand where the pixels of a picture stand in the original; both the present
+The samples of a batch stand where the pixels of an image stand in the original; both the present
 and the absent side are asked for, and their mean is taken. A label's number is its share of the
 class's loss times items / classes, so that, as for every loss here, the sum over classes and mean
 over items is the published figure.

@@ -25,7 +25,7 @@ def widened(kernels: Tensor, channels: int, way: str) -> Tensor:
         channels: Wanted, 1 or more.
         way: `copy_first` keeps the three and gives every further channel the first one's (what the
             HPA systems did with their fourth); `repeat` goes round the three again, scaled so that
-            a grey picture causes the same response; `mean` gives every channel their mean, scaled
+            a grey image causes the same response; `mean` gives every channel their mean, scaled
             in the same way; `zero` keeps the three and starts further ones at 0.
     """
     place = torch.arange(channels)

@@ -22,9 +22,9 @@ class VectorNet(nn.Module):
                 "A network of vectors (linear, perceptron) cannot see pixels: learn with "
                 "task: vectors, or take another net."
             )
-        return self.answer(self.look(vectors), asked)
+        return self.answer(self.extract_features(vectors), asked)
 
-    def look(self, vectors: Tensor) -> Tensor:
+    def extract_features(self, vectors: Tensor) -> Tensor:
         """Features `[item, feature]`."""
         raise NotImplementedError
 

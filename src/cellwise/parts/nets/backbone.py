@@ -48,7 +48,7 @@ def build(
         sha256: What the file's hash must be; empty for any.
         stem: How pretrained first-layer weights for three colours become those of our channels:
             `copy_first`, `repeat`, `mean` or `zero`.
-        stem_pool: Halve the map once more after the stem, for large pictures.
+        stem_pool: Halve the map once more after the stem, for large images.
         stride: Pixels per place of the map: 8, 16 or 32, by dilation; 0 for the model's own.
         mish: Mish in place of every ReLU and SiLU.
     """
@@ -78,14 +78,14 @@ class _Backbone(nn.Module):
         self.model = model
 
     def forward(self, pixels: Tensor, asked: Asked = Asked.LOGITS) -> Output:
-        return self.answer(self.look(pixels), asked)
+        return self.answer(self.extract_features(pixels), asked)
 
     def answer(self, features: Tensor, asked: Asked = Asked.LOGITS) -> Output:
         """What the features say."""
         found: Output = self.head(features, asked)
         return found
 
-    def look(self, pixels: Tensor) -> Tensor:
+    def extract_features(self, pixels: Tensor) -> Tensor:
         """Features `[item, feature, y, x]`, whatever the family puts where."""
         features: Tensor = self.trunk.forward_features(pixels)
         width = self.trunk.num_features

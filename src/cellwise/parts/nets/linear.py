@@ -31,7 +31,7 @@ class _Linear(VectorNet):
         self.drop = nn.Dropout(drop)
         self.score = nn.Linear(numbers, classes)
 
-    def look(self, vectors: Tensor) -> Tensor:
+    def extract_features(self, vectors: Tensor) -> Tensor:
         """The vectors `[item, number]` themselves."""
         dropped: Tensor = self.drop(vectors)
         return dropped

@@ -41,7 +41,7 @@ class _Perceptron(VectorNet):
         )
         self.score = nn.Linear(hidden, classes)
 
-    def look(self, vectors: Tensor) -> Tensor:
+    def extract_features(self, vectors: Tensor) -> Tensor:
         """The hidden layer, `[item, hidden]`."""
         found: Tensor = self.features(vectors)
         return found

@@ -50,9 +50,9 @@ class _Tiny(nn.Module):
         self.pool = pool
 
     def forward(self, pixels: Tensor, asked: Asked = Asked.LOGITS) -> Output:
-        return self.answer(self.look(pixels), asked)
+        return self.answer(self.extract_features(pixels), asked)
 
-    def look(self, pixels: Tensor) -> Tensor:
+    def extract_features(self, pixels: Tensor) -> Tensor:
         """Features `[item, feature, y, x]`."""
         found: Tensor = self.features(pixels)
         return found

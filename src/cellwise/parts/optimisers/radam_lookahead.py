@@ -46,12 +46,12 @@ class _Lookahead(torch.optim.RAdam):
         weights = [weight for group in self.param_groups for weight in group["params"]]
         # Before its first step a weight has no state, and none may be put there.
         beginnings = {w: w.detach().clone() for w in weights if not self.state.get(w)}
-        cost = super().step(closure)
+        loss = super().step(closure)
         for weight in weights:
             if weight in beginnings and self.state.get(weight):
                 self.state[weight]["slow"] = beginnings[weight]
             self._pull_back(weight)
-        return cost
+        return loss
 
     def _pull_back(self, weight: torch.Tensor) -> None:
         state = self.state.get(weight, {})

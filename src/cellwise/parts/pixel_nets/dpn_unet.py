@@ -1,4 +1,4 @@
-"""The hosts' network of the HPA 2021 challenge: a U-Net on a dual path encoder (DPN-92).
+"""The network of HPA-Cell-Segmentation: a U-Net on a dual path encoder (DPN-92).
 
 Layers carry the names and shapes of the published weights, so that a converted file fits without a
 table of translations. Every 3 x 3 convolution of the encoder is grouped; the dual path keeps a part
@@ -7,7 +7,7 @@ size by repetition, has biases and no normalisation.
 
 Sources: dual path networks (Chen et al. 2017, arXiv 1707.01629); U-Net (Ronneberger et al. 2015,
 arXiv 1505.04597); their union and the names of its layers from the winners of the Data Science Bowl
-2018 (Selim Seferbekov and others), which the hosts' segmenter (CellProfiling/HPA-Cell-Segmentation)
+2018 (Selim Seferbekov and others), which CellProfiling/HPA-Cell-Segmentation
 trained anew. Without the published weights three things could be compared with those sources only
 on paper: see docs/how-to/use-the-hpa-networks.md.
 """

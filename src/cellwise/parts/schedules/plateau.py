@@ -25,10 +25,10 @@ def build(factor: float = 0.1, patience: int = 2, least: float = 1e-3) -> Schedu
 
     def plateau(moment: Moment) -> float:
         share, best, waited = 1.0, float("inf"), 0
-        for cost in moment.costs:
+        for loss in moment.losses:
             # A ranking is judged by a negative number; a gain makes it smaller all the same.
-            if best == float("inf") or cost < best - _LEAST_GAIN * abs(best):
-                best, waited = cost, 0
+            if best == float("inf") or loss < best - _LEAST_GAIN * abs(best):
+                best, waited = loss, 0
                 continue
             waited += 1
             if waited > patience:

@@ -10,7 +10,7 @@ mean pooling 4:1. The cell term is what its description promises and its code le
 from torch import Tensor
 
 from cellwise.contracts.loss import Loss
-from cellwise.contracts.task import Task, Truth, item_cost, label_weights, weighted_mean
+from cellwise.contracts.task import Task, Truth, item_loss, label_weights, weighted_mean
 from cellwise.errors import BadOption
 from cellwise.parts.batches import bags
 
@@ -33,19 +33,19 @@ def build(
     if cell_weight < 0:
         raise BadOption(f"task bag: cell_weight is not negative, as {cell_weight} is.")
 
-    def cost(logits: Tensor, truth: Truth, loss: Loss) -> Tensor:
-        field = bag_cost(logits, truth, loss)
+    def batch_loss(logits: Tensor, truth: Truth, loss: Loss) -> Tensor:
+        field = bag_loss(logits, truth, loss)
         if not cell_weight:
             return field
-        return field + cell_weight * item_cost(logits, truth, loss)
+        return field + cell_weight * item_loss(logits, truth, loss)
 
     sampler = bags.build(cells, per_site, level)
-    return Task("cell", None, "used" if cell_weight else "unused", sampler, cost)
+    return Task("cell", None, "used" if cell_weight else "unused", sampler, batch_loss)
 
 
-def bag_cost(logits: Tensor, truth: Truth, loss: Loss) -> Tensor:
+def bag_loss(logits: Tensor, truth: Truth, loss: Loss) -> Tensor:
     """`(4 loss(max over cells) + loss(mean over cells)) / 5`, the weighted mean over bags."""
     bagged = logits.view(len(truth.fields), -1, logits.shape[-1])
     values = _MAX * loss(bagged.amax(1), truth.fields) + _MEAN * loss(bagged.mean(1), truth.fields)
-    weights = label_weights(values, truth.fields, truth.balance)
+    weights = label_weights(values, truth.fields, truth.class_weights)
     return weighted_mean(values / (_MAX + _MEAN), weights)

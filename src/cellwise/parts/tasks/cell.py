@@ -6,7 +6,7 @@ annotation all enter the same way.
 Source: the cell networks of the HPA 2021 systems "Raman" (soft labels) and AiRLab (hard labels).
 """
 
-from cellwise.contracts.task import Task, item_cost
+from cellwise.contracts.task import Task, item_loss
 from cellwise.parts.batches import crops
 
 NEEDS = ("crops",)
@@ -18,4 +18,4 @@ def build(per_site: int = 0) -> Task:
     Args:
         per_site: At most this many cells of one field in one epoch; 0 for all.
     """
-    return Task("cell", None, "needed", crops.build(per_site), item_cost)
+    return Task("cell", None, "needed", crops.build(per_site), item_loss)

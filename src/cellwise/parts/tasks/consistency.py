@@ -1,7 +1,7 @@
-"""Learn that a picture means the same when it is seen in a harder way.
+"""Learn that an image means the same when it is seen in a harder way.
 
-`loss(picture) + weight * mean over labels of (p(harder) - p(picture))^2`, the second term where the
-network is sure of the picture; its own answer is taken as it is, without a gradient. The weight
+`loss(image) + weight * mean over labels of (p(harder) - p(image))^2`, the second term where the
+network is sure of the image; its own answer is taken as it is, without a gradient. The weight
 rises from 0, for early answers are guesses. The harder view changes what is already augmented.
 
 Source: temporal ensembling's Pi-model (Laine and Aila 2017, arXiv 1610.02242) for the squared
@@ -18,7 +18,7 @@ from torch import Tensor
 from cellwise.contracts.augmentation import ForPanel
 from cellwise.contracts.loss import Loss
 from cellwise.contracts.network import Asked
-from cellwise.contracts.task import See, Task, Truth, item_cost
+from cellwise.contracts.task import Forward, Task, Truth, item_loss
 from cellwise.errors import BadOption
 from cellwise.parts.augment import augmentations
 from cellwise.parts.batches import crops, images
@@ -62,20 +62,22 @@ def build(
                 "pixels as they come; name it under `augment`."
             )
 
-    def look(see: See, pixels: Tensor, truth: Truth, loss: Loss, done: float) -> Tensor:
-        logits = see(pixels, Asked.LOGITS).logits
-        cost = item_cost(logits, truth, loss)
+    def objective(
+        forward: Forward, pixels: Tensor, truth: Truth, loss: Loss, done: float
+    ) -> Tensor:
+        logits = forward(pixels, Asked.LOGITS).logits
+        batch_loss = item_loss(logits, truth, loss)
         share = min(done / rise, 1.0) * weight
         if share == 0:
-            return cost
+            return batch_loss
         rngs = _generators(len(pixels))
         for change in changes:
             pixels = change(pixels, rngs)
-        return cost + share * disagreement(see(pixels, Asked.LOGITS).logits, logits, sure)
+        return batch_loss + share * disagreement(forward(pixels, Asked.LOGITS).logits, logits, sure)
 
     if size:
-        return Task("site", size, "unused", images.build(), item_cost, look)
-    return Task("cell", None, "needed", crops.build(per_site), item_cost, look)
+        return Task("site", size, "unused", images.build(), item_loss, objective)
+    return Task("cell", None, "needed", crops.build(per_site), item_loss, objective)
 
 
 def disagreement(harder: Tensor, plain: Tensor, sure: float) -> Tensor:
@@ -83,7 +85,7 @@ def disagreement(harder: Tensor, plain: Tensor, sure: float) -> Tensor:
 
     Args:
         harder: Logits `[item, class]` of the harder view.
-        plain: Of the picture itself; no gradient goes this way.
+        plain: Of the image itself; no gradient goes this way.
         sure: Probability in 0.5..1 from which, or from whose complement, it is.
     """
     wanted = plain.detach().sigmoid()

@@ -5,7 +5,7 @@ The class map of a network trained this way says where in the field each class w
 Source: the image networks of all four HPA 2021 systems that cellwise unites.
 """
 
-from cellwise.contracts.task import Task, item_cost
+from cellwise.contracts.task import Task, item_loss
 from cellwise.errors import BadOption
 from cellwise.parts.batches import images
 
@@ -20,4 +20,4 @@ def build(size: int = 256) -> Task:
     """
     if not 16 <= size <= 8192:
         raise BadOption(f"task image: size is 16 to 8192 pixels, not {size}.")
-    return Task("site", size, "unused", images.build(), item_cost)
+    return Task("site", size, "unused", images.build(), item_loss)

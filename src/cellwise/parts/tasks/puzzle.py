@@ -16,7 +16,7 @@ from torch import Tensor
 
 from cellwise.contracts.loss import Loss
 from cellwise.contracts.network import Asked, Output
-from cellwise.contracts.task import See, Task, Truth, item_cost
+from cellwise.contracts.task import Forward, Task, Truth, item_loss
 from cellwise.errors import BadOption
 from cellwise.parts.batches import images
 
@@ -45,9 +45,11 @@ def build(size: int = 256, alpha: float = 4.0, rise: float = 0.5, level: str = "
             "task puzzle: alpha is not negative, rise above 0 and up to 1, level feature or cam."
         )
 
-    def look(see: See, pixels: Tensor, truth: Truth, loss: Loss, done: float) -> Tensor:
-        whole = see(pixels, Asked.LOGITS | Asked.CLASS_MAP)
-        parts = stitch(see(quarters(pixels), Asked.CLASS_MAP).class_map)
+    def objective(
+        forward: Forward, pixels: Tensor, truth: Truth, loss: Loss, done: float
+    ) -> Tensor:
+        whole = forward(pixels, Asked.LOGITS | Asked.CLASS_MAP)
+        parts = stitch(forward(quarters(pixels), Asked.CLASS_MAP).class_map)
         if parts.shape != whole.class_map.shape:
             places, put_together = whole.class_map.shape[2], parts.shape[2]
             raise BadOption(
@@ -56,17 +58,17 @@ def build(size: int = 256, alpha: float = 4.0, rise: float = 0.5, level: str = "
                 "the network's stride."
             )
         _check_head(whole)
-        classes = item_cost(whole.logits, truth, loss) + item_cost(parts.mean((2, 3)), truth, loss)
+        classes = item_loss(whole.logits, truth, loss) + item_loss(parts.mean((2, 3)), truth, loss)
         apart = (_level(whole.class_map, level) - _level(parts, level)).abs()
         agreement = (apart * truth.targets[:, :, None, None]).mean() / truth.targets.shape[1]
         return classes + min(done / rise, 1.0) * alpha * agreement
 
-    return Task("site", size, "unused", images.build(), item_cost, look)
+    return Task("site", size, "unused", images.build(), item_loss, objective)
 
 
 def _check_head(whole: Output) -> None:
     """Refuse a head whose map is not what its logits are the mean of."""
-    # Whatever is no number is the business of whoever looks at the cost.
+    # Whatever is no number is the business of whoever looks at the loss.
     mean = whole.class_map.mean((2, 3))
     same = torch.allclose(mean, whole.logits, rtol=1e-2, atol=1e-2, equal_nan=True)
     if not same or (whole.logits.requires_grad and not whole.class_map.requires_grad):

@@ -7,7 +7,7 @@ Source: linear probes, as embeddings are judged (Alain and Bengio 2016, arXiv 16
 are those of `bag`.
 """
 
-from cellwise.contracts.task import Task, item_cost
+from cellwise.contracts.task import Task, item_loss
 from cellwise.errors import BadOption
 from cellwise.parts.batches import crops
 from cellwise.parts.tasks import bag as bags
@@ -28,5 +28,5 @@ def build(bag: int = 0, per_site: int = 0, cell_weight: float = 0.1) -> Task:
         raise BadOption("task vectors: bag and per_site are not negative.")
     if bag:
         task = bags.build(bag, per_site or 1, cell_weight)
-        return Task("cell", None, task.cell_labels, task.sampler, task.cost, items="vectors")
-    return Task("cell", None, "needed", crops.build(per_site), item_cost, items="vectors")
+        return Task("cell", None, task.cell_labels, task.sampler, task.batch_loss, items="vectors")
+    return Task("cell", None, "needed", crops.build(per_site), item_loss, items="vectors")

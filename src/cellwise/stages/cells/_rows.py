@@ -56,7 +56,7 @@ def align(field: Field, channels: tuple[Channel, ...]) -> Field:
     missing = [channel.name for channel in channels if channel.key not in places]
     if missing:
         raise InputError(
-            f"no picture of channel {missing[0]!r} (found: {', '.join(places)})",
+            f"no image of channel {missing[0]!r} (found: {', '.join(places)})",
             code="channel_missing",
             remedy="Add its file; all sites of a run need the same channels.",
             path=field.site_id,

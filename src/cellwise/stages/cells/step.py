@@ -5,7 +5,7 @@ table does not depend on how sites were grouped into batches, nor on how often t
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -71,10 +71,11 @@ def present(job: Job, finished: Mapping[str, Finished]) -> list[str]:
     kept = []
     read = lru_cache(maxsize=8)(lambda key: _crops_in(shards.rows(key)))
     for site, record in finished.items():
-        if not record.counts.get("cells", 1) and (record.shard in there or run.cells.is_file()):
+        table = merged if record.merged else {}
+        if not record.counts.get("cells", 1) and (record.shard in there or record.merged):
             kept.append(site)
             continue
-        place = read(record.shard).get(site) if record.shard in there else merged.get(site)
+        place = read(record.shard).get(site) if record.shard in there else table.get(site)
         if place is not None and (not crops or shard_path(run.crops, place).name in files):
             kept.append(site)
     return kept
@@ -108,13 +109,17 @@ def finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
     if options.crops:
         write_channels(run.crops, channels)
     remove_other_shards(run.crops, kept)
-    shards.remove()
     return {
         "sites": len(finished),
         "cells": cells,
         "sites_without_cells": len(finished) - len(filled),
         "cells_flagged": flagged,
     }
+
+
+def settle(job: Job, batches: Collection[str]) -> None:
+    """Delete all shards: the merge is on record."""
+    _shards(job).remove()
 
 
 def run_channels(run: RunFolder) -> tuple[Channel, ...]:
@@ -204,7 +209,9 @@ def _blocks(
 
 def _shards(job: Job) -> Shards:
     run = RunFolder(job.run)
-    return Shards(run.temporary / job.name, CELLS, run.cells)
+    # Another step may bear the name that this one was given.
+    name = job.name if job.name == "cells" else f"cells-{job.name}"
+    return Shards(run.temporary / name, CELLS, run.cells)
 
 
 def _crops_of(table: Path) -> dict[str, str]:

@@ -37,10 +37,10 @@ _KEY = ["site_id", "cell_id"]
 
 
 def check(options: dict[str, Any], job: Job) -> None:
-    """Refuse, before any work, a step named as the table of wells is.
+    """Refuse a name whose table would be that of another.
 
     Raises:
-        BadOption: Names the step.
+        BadOption: The step is named as the table of wells is.
     """
     if job.name == WELL or job.name.startswith(f"{WELL}_"):
         raise BadOption(

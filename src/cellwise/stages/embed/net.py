@@ -35,7 +35,7 @@ from cellwise.parts.panel import Model, Panel, load_panel, steady
 from cellwise.parts.places import coverage, places_of
 from cellwise.parts.precision import resolve
 from cellwise.parts.predictor import LoadedModel
-from cellwise.parts.site_pixels import look_at_crops, look_at_fields
+from cellwise.parts.site_pixels import crop_loader, field_loader
 from cellwise.registry import split_spec
 from cellwise.store.run.crops import read_channels
 from cellwise.store.run.folder import RunFolder
@@ -123,9 +123,7 @@ class _Net:
         panel = self._panel(job)
         card = panel.card
         at_crops = card.unit == "cell"
-        look = (
-            look_at_crops(run, cells, card) if at_crops else look_at_fields(job, sites, cells, card)
-        )
+        load = crop_loader(run, cells, card) if at_crops else field_loader(job, sites, cells, card)
         see = self._crops if at_crops else self._map
         folds = _folds(run) if job.fitted is None else {}
         spans = _spans(cells)
@@ -137,7 +135,7 @@ class _Net:
                 return Embedded(numbers, np.empty((0, 0), np.float32))
             chosen = panel.choose(folds.get(site_id))
             with steady(self.threads):
-                pixels_for = look(site_id, rows)
+                pixels_for = load(site_id, rows)
                 seen = [see(model.predictor, pixels_for(model)) for model in chosen.models]
                 vectors = torch.stack(seen).mean(0).numpy()
             whole = self.unit == "site"
@@ -150,7 +148,7 @@ class _Net:
         return torch.cat([predictor(crops, Asked.EMBEDDING).embedding for crops in some])
 
     def _map(self, predictor: LoadedModel, pixels: SitePixels) -> Tensor:
-        features = predictor.look(pixels.field[None])
+        features = predictor.extract_features(pixels.field[None])
         if self.unit == "site":
             return predictor.embed(features)
         _, length, height, width = features.shape

@@ -13,7 +13,7 @@ class Options(StepOptions):
 
     model_config = ConfigDict(extra="allow")
 
-    name: str = "given"
+    name: str = "imported"
     """The embedder, a part of this stage; its own options stand beside it."""
     dtype: Literal["float16", "float32"] = "float16"
     """How numbers are kept: float16 holds three digits, up to 65,504."""
@@ -33,6 +33,6 @@ SPEC = StepSpec(
     classes=False,
     batch=64,
     shelves={"*": "cellwise.stages.embed"},
-    contents=(Content("file"),),
+    contents=(Content("file", beside=(".csv", ".npy")),),
     threads="threads",
 )

@@ -7,7 +7,7 @@ that a killed step leaves the same files behind as an undisturbed one.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -56,12 +56,10 @@ def check_sites(job: Job) -> None:
 
 
 def key_parts(options: dict[str, Any], device: str) -> list[str]:
-    """What vectors depend on beside the options: published weights, and the table of an array."""
-    net, file = options.get("net"), Path(str(options.get("file") or ""))
+    """What vectors depend on beside the options: published weights, by their bytes."""
+    net = options.get("net")
     weights = net.get("pretrained") if isinstance(net, dict) else None
     named = [Path(weights)] if isinstance(weights, str) else []
-    if file.suffix.lower() in (".npy", ".csv"):
-        named += [file.with_suffix(".npy"), file.with_suffix(".csv")]
     return [_digest(path) for path in named if path.is_file()]
 
 
@@ -103,8 +101,9 @@ def present(job: Job, finished: Mapping[str, Finished]) -> list[str]:
     read = lru_cache(maxsize=8)(lambda key: _shard_of(shards.rows(key)))
     kept = []
     for site, record in finished.items():
-        place = read(record.shard).get(site) if record.shard in there else merged.get(site)
-        known = record.shard in there or index.is_file()
+        table = merged if record.merged else {}
+        place = read(record.shard).get(site) if record.shard in there else table.get(site)
+        known = record.shard in there or (record.merged and index.is_file())
         if place in files or (known and not record.counts.get("units", 1)):
             kept.append(site)
     return kept
@@ -127,13 +126,17 @@ def finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
     empty = empty_frame(EMBEDDINGS)
     index = pl.concat([empty, *shards.merge(batches, empty)])
     seal(folder, index, options.dtype, {"embedder": options.name, **facts.card})
-    shards.remove()
     return {
         "vectors": index.height,
         "sites": index["site_id"].n_unique(),
         "cells_without": int(sum(r.counts.get("without", 0) for r in finished.values())),
         **facts.counts,
     }
+
+
+def settle(job: Job, batches: Collection[str]) -> None:
+    """Delete all shards: the merge is on record."""
+    _shards(job).remove()
 
 
 def _kept(site_id: str, found: Embedded, job: Job) -> pl.DataFrame:

@@ -1,6 +1,6 @@
 """Each cell takes the labels of its field.
 
-Source: the plainest weak labelling, first lap of the HPA 2021 systems (AiRLab, Galixir, "Raman").
+Source: the plainest weak labelling, first round of the HPA 2021 systems (AiRLab, Galixir, "Raman").
 """
 
 from cellwise.contracts.labeller import INHERITED, Bags, CellLabels, Labeller
@@ -12,7 +12,7 @@ def build(border: float = 1.0, tiny: float = 1.0) -> Labeller:
     """Make the labeller.
 
     Args:
-        border: Weight of a cell that touches the edge of the picture; 0 leaves it out of training.
+        border: Weight of a cell that touches the edge of the image; 0 leaves it out of training.
         tiny: Weight of a cell flagged as tiny; both factors multiply.
     """
     if border < 0 or tiny < 0:

@@ -1,4 +1,4 @@
-"""Pictures stored as colours: used where the three colours are equal, set aside where not.
+"""Images stored as colours: used where the three colours are equal, set aside where not.
 
 Only decoding tells the two apart, so a handful of files is decoded while the folder is read; the
 others meet the same rule when they are processed.
@@ -15,7 +15,7 @@ _SAMPLE = 24
 
 
 def refuse_colours(assembly: Assembly, listing: Listing) -> Assembly:
-    """Set aside the sampled sites whose pictures hold colours where grey is expected."""
+    """Set aside the sampled sites whose images hold colours where grey is expected."""
     suspects = [
         (site, entry)
         for site in assembly.sites

@@ -1,7 +1,7 @@
-"""Pictures of single cells are recognised and refused: this program starts from fields.
+"""Images of single cells are recognised and refused: this program starts from fields.
 
 The signs: a stack of many small pages in one file (MitoCheck, BBBC021 crops), or a folder full of
-square multi-channel pictures of one small size (HPA crops of 128 pixels).
+square multi-channel images of one small size (HPA crops of 128 pixels).
 """
 
 from pathlib import PurePosixPath
@@ -26,13 +26,13 @@ def refuse_stacks_of_crops(listing: Listing) -> None:
         pages = header.z * header.t * header.pages
         if max(header.height, header.width) <= _SMALL and pages >= _MANY_PAGES:
             raise PreflightError(
-                f"{path} is a stack of {pages} pictures of single cells "
+                f"{path} is a stack of {pages} images of single cells "
                 f"({header.height} x {header.width} pixels each), not a field of view. {_ADVICE}"
             )
 
 
 def refuse_crops(listing: Listing) -> None:
-    """Raise where all files are small square multi-channel pictures; a named layout allows them.
+    """Raise where all files are small square multi-channel images; a named layout allows them.
 
     Raises:
         PreflightError: With a file that showed it, and what to do.
@@ -45,8 +45,8 @@ def refuse_crops(listing: Listing) -> None:
         if height == width <= _SMALL_FILE:
             name = PurePosixPath(next(iter(known))).name
             raise PreflightError(
-                f"All {len(known)} files are multi-channel pictures of {height} x {width} pixels "
-                f"(such as {name}): pictures of single cells, not fields of view. {_ADVICE} "
+                f"All {len(known)} files are multi-channel images of {height} x {width} pixels "
+                f"(such as {name}): images of single cells, not fields of view. {_ADVICE} "
                 "If they are fields, say so with --layout multichannel."
             )
 

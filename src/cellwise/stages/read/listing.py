@@ -15,12 +15,12 @@ from cellwise.store.images.fields import read_header
 
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 TABLE_ENDINGS = (".csv", ".tsv", ".txt")
-# Label pictures lie in folders of these names; they are no fields.
+# Label images lie in folders of these names; they are no fields.
 _PASSED_OVER = {
     *("mask", "masks", "label", "labels", "truth", "segmentation", "segmentations", "outlines"),
     *("groundtruth", "ground_truth", "annotations", "__macosx", "thumbnails"),
 }
-# What Cellpose writes beside the pictures it was shown.
+# What Cellpose writes beside the images it was shown.
 _MASKS_BESIDE = ("_cp_masks", "_cp_outlines")
 # A finished run inside the image folder holds masks and crops, not fields.
 _RUN_FILES = {"sites.parquet", "run.json"}

@@ -1,4 +1,4 @@
-"""The report's charts: each takes plain numbers and gives an SVG picture that needs no more."""
+"""The report's charts: each takes plain numbers and gives an SVG image that needs no more."""
 
 import math
 from collections.abc import Sequence

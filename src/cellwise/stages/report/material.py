@@ -15,7 +15,7 @@ PLATE, WELL = "Metadata_Plate", "Metadata_Well"
 PREFIX = "Prob_"
 
 
-class Pictures(Protocol):
+class Images(Protocol):
     """Where pixels come from; each answer is None where the files are gone."""
 
     def field(self, site_id: str) -> Field | None:
@@ -25,14 +25,14 @@ class Pictures(Protocol):
         """The label images of a site."""
 
     def crops(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.float32] | None:
-        """Single-cell pictures `[cell, channel, y, x]` for rows of the cells table."""
+        """Single-cell images `[cell, channel, y, x]` for rows of the cells table."""
 
     def known(self, site_id: str, kind: str) -> npt.NDArray[Any] | None:
         """The known label image of `cells` or `nuclei` that the run was compared with."""
 
     @property
     def crop_channels(self) -> tuple[Channel, ...]:
-        """The channels of the single-cell pictures."""
+        """The channels of the single-cell images."""
 
 
 def place_of(row: dict[str, Any]) -> str:
@@ -56,7 +56,7 @@ class Material:
     """The contents of one run folder.
 
     Args:
-        pictures: Source of pixels.
+        images: Source of pixels.
         choices: The report's own options.
         sites: One row per site: `site_id`, `part`, `labels`, `Metadata_*`; None where unread.
         channels: The channels of the first site.
@@ -73,7 +73,7 @@ class Material:
         quarantine: Rows of `quarantine.csv`.
     """
 
-    pictures: Pictures
+    images: Images
     choices: Choices
     sites: pl.DataFrame | None = None
     channels: tuple[Channel, ...] = ()

@@ -45,7 +45,7 @@ LARGEST = 15_000_000
 def work(job: Job, report: Report) -> dict[str, Any]:
     """Write `report.html`; returns its size in bytes.
 
-    A page above 15 MB is made again with fewer and fewer pictures, until it can be sent on.
+    A page above 15 MB is made again with fewer and fewer images, until it can be sent on.
     """
     options = Options.of(job.options)
     wanted = Choices(options.sites, options.gallery, options.negative_control, job.seed)
@@ -74,12 +74,12 @@ def gather(job: Job, choices: Choices) -> Material:
     predictions = _predictions(run.predictions, cells, frame)
     known = _json(run.path / "evaluation_truth.json")
     truth = (known.get("truth") or {}).get("folder")
-    pictures = RunPictures(
+    shown = RunImages(
         run, job.images, {site.id: site for site in sites}, cells, Path(truth) if truth else None
     )
     control = run.path / f"predictions_{choices.negative_control}.parquet"
     return Material(
-        pictures=pictures,
+        images=shown,
         choices=choices,
         sites=frame,
         channels=sites[0].channels if sites else (),
@@ -104,7 +104,7 @@ def gather(job: Job, choices: Choices) -> Material:
 
 
 @dataclass(frozen=True, slots=True)
-class RunPictures:
+class RunImages:
     """Pixels of a run: fields from the image folder, masks and crops from the run folder."""
 
     run: RunFolder
@@ -139,7 +139,7 @@ class RunPictures:
             return None
 
     def crops(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.float32] | None:
-        """Single-cell pictures for rows of the cells table, or None where they were deleted."""
+        """Single-cell images for rows of the cells table, or None where they were deleted."""
         if self.cells is None or not self.run.crops.is_dir() or not self.crop_channels:
             return None
         try:
@@ -149,7 +149,7 @@ class RunPictures:
 
     @property
     def crop_channels(self) -> tuple[Channel, ...]:
-        """The channels of the single-cell pictures; empty where there are no pictures."""
+        """The channels of the single-cell images; empty where there are no images."""
         try:
             return tuple(read_channels(self.run.crops))
         except FormatError:

@@ -11,7 +11,7 @@ from cellwise.contracts.scorer import Scorer
 from cellwise.domain.steps import Job
 from cellwise.domain.tables import CELLS, SITES
 from cellwise.parts.panel import Panel
-from cellwise.parts.site_pixels import look_at_fields
+from cellwise.parts.site_pixels import field_loader
 from cellwise.store.run.class_maps import ClassMaps, write_class_maps
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.sites import read_sites
@@ -36,8 +36,8 @@ def keep_maps(
     maps = []
     for site in read_sites(run.sites, only=chosen):
         own = filled.filter(pl.col("site_id") == site.id)
-        look = look_at_fields(job, [site], own, panel.card)
-        pixels_for = look(site.id, slice(0, len(own)))
+        load = field_loader(job, [site], own, panel.card)
+        pixels_for = load(site.id, slice(0, len(own)))
         models = panel.choose(folds.get(site.id)).models
         seen = [scorer.class_map(model.predictor, pixels_for(model)) for model in models]
         maps.append((site.id, torch.stack(seen).mean(0).numpy().astype(np.float16)))

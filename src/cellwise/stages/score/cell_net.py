@@ -19,7 +19,7 @@ def build(views: str = "none", batch: int = 256) -> Scorer:
     Args:
         views: `none` scores each crop as it is, `flips` also mirrored (4 in all), `dihedral` also
             turned (8).
-        batch: Pictures at a time; of no influence on the result beyond rounding.
+        batch: Images at a time; of no influence on the result beyond rounding.
     """
     chosen = views_of(views, batch)
 

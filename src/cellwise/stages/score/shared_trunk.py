@@ -1,11 +1,11 @@
-"""One look at the field for all its cells, and a closer one at those that stay in doubt.
+"""One pass over the field for all its cells (mask-pooled features), then those in doubt alone.
 
 The backbone sees the field once; the head then answers for each cell from the places of the map
-that lie under its mask, as if these were a picture of their own. Cells whose least sure class is
+that lie under its mask, as if these were an image of their own. Cells whose least sure class is
 nearest to one half may then be shown alone (`masked_view`), as many as allowed.
 
 Source: pooling of one map under many regions as in Fast R-CNN (Girshick 2015, arXiv 1504.08083);
-first the cheap look and then the costly one as in cascades (Viola and Jones 2001).
+first the cheap pass and then the costly one as in cascades (Viola and Jones 2001).
 """
 
 import torch
@@ -25,7 +25,7 @@ def build(zoom: float = 1.0, doubtful: float = 0.0, place: str = "own", batch: i
     Args:
         zoom: Size at which the field is seen, as a multiple of the size the network was trained
             at: a finer map tells neighbours apart better and costs its square.
-        doubtful: Share of a field's cells, in 0..1, that get a closer look.
+        doubtful: Share of a field's cells, in 0..1, that get a closer pass.
         place: Where such a cell is shown; see `masked_view`.
         batch: Such cells at a time.
     """
@@ -35,7 +35,7 @@ def build(zoom: float = 1.0, doubtful: float = 0.0, place: str = "own", batch: i
 
     def shared_trunk(predictor: Predictor, pixels: SitePixels) -> Views:
         height, width = (max(round(side * zoom), 1) for side in pixels.field.shape[1:])
-        features = predictor.look(resize(pixels.field[None], height, width))[0]
+        features = predictor.extract_features(resize(pixels.field[None], height, width))[0]
         covered = coverage(pixels.masks, pixels.numbers, features.shape[1], features.shape[2])
         flat = features.flatten(1)
         logits = torch.cat(

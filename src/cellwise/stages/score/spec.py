@@ -73,6 +73,7 @@ class Options(StepOptions):
             )
 
 
+_FORMER = (Read(CELLS), Read(MODELS, by=("model",)), Read(FOLDS, optional=True))
 SPEC = StepSpec(
     version=1,
     grain="site",
@@ -91,12 +92,6 @@ SPEC = StepSpec(
     batch=64,
     shelves=_SHELVES,
     threads="threads",
-    former=Former(
-        (
-            Read(CELLS),
-            Read(MODELS, by=("model",)),
-            Read(FOLDS, optional=True),
-            Read(FIELD_LABELS, when="maps"),
-        )
-    ),
+    # The labels came with the class maps.
+    former=(Former((*_FORMER, Read(FIELD_LABELS, when="maps"))), Former(_FORMER)),
 )

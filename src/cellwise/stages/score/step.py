@@ -9,7 +9,7 @@ were scored together. Threads are an option, not taken from the machine: sums in
 differ in the last digits.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,12 +28,12 @@ from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.models import CARD_FILE, check_classes, verify_model
 from cellwise.store.run.scores import as_stored
 from cellwise.store.run.shards import Shards
-from cellwise.store.run.tables import empty_frame, rows_of_sites
+from cellwise.store.run.tables import empty_frame, read_table, rows_of_sites
 
 if TYPE_CHECKING:
     from cellwise.contracts.scorer import Scorer
     from cellwise.parts.panel import Panel
-    from cellwise.parts.site_pixels import ForModel, Look
+    from cellwise.parts.site_pixels import ForModel, PixelLoader
     from cellwise.stages.score._memory import FieldScores
 
 _KEY = ["site_id", "cell_id"]
@@ -47,14 +47,18 @@ class _Opened(NamedTuple):
 
 
 def check(options: dict[str, Any], job: Job) -> None:
-    """Refuse torn models of a finished run before anything is segmented for them.
+    """Refuse maps of a scorer without any, and torn models of a finished run, before any work.
 
     Raises:
+        BadOption: Maps are asked for, and the scorer has none.
         FormatError: A model is damaged.
     """
+    chosen = Options.of(options)
+    if chosen.maps and scorers.build(chosen.by).class_map is None:
+        raise BadOption("score: maps are kept by the scorer cam only; leave maps at 0.")
     if job.fitted is None:
         return
-    home = RunFolder(job.fitted).model(Options.of(options).model, None).parent
+    home = RunFolder(job.fitted).model(chosen.model, None).parent
     for card in sorted(home.glob(f"*/{CARD_FILE}")):
         verify_model(card.parent)
 
@@ -76,7 +80,7 @@ def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
     places = _places(cells)
     records, frames = [], [_empty(opened.panel)]
     with steady(Options.of(job.options).threads):
-        look = _look(job, sites, cells, opened)
+        load = _loader(job, sites, cells, opened)
         for site in sites:
             rows = places.get(site.id)
             if rows is None:
@@ -86,7 +90,7 @@ def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
             try:
                 frames.append(
                     score_site(site.id, numbers, fold=folds.get(site.id), panel=opened.panel,
-                               scorer=opened.scorer, pixels_for=look(site.id, rows))
+                               scorer=opened.scorer, pixels_for=load(site.id, rows))
                 )  # fmt: skip
             except InputError as error:
                 records.append(SiteRecord(site.id, error=error))
@@ -99,16 +103,19 @@ def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
 
 def present(job: Job, finished: Mapping[str, Finished]) -> list[str]:
     """Those of the sites whose scores are there."""
-    run, merged, keys = RunFolder(job.run), _shards(job).merged_sites(), _shards(job).keys()
-    there = {site for site, r in finished.items() if site in merged or r.shard in keys}
-    if run.scores(job.name).is_file():
-        # A site without cells has no rows. Of one scored before sites had records only the table of
-        # cells tells; it may also have left the folder since, and come back.
-        bare = [site for site, r in finished.items() if site not in there and not r.shard]
-        rows = rows_of_sites(run.cells, CELLS, bare, columns=["site_id"]) if bare else None
-        there |= set(bare) - (set() if rows is None else set(rows["site_id"]))
-        there |= {s for s, r in finished.items() if r.shard and not r.counts.get("cells", 1)}
-    return [site for site in finished if site in there]
+    run, shards = RunFolder(job.run), _shards(job)
+    keys, scored = shards.keys(), shards.merged_sites()
+    taken_over = any(not record.shard for record in finished.values())
+    # What was scored before sites had records says no number of cells.
+    with_cells = _sites_with_cells(run) if taken_over else set()
+    there = run.scores(job.name).is_file()
+    kept = []
+    for site, record in finished.items():
+        empty = site not in with_cells if not record.shard else not record.counts.get("cells", 1)
+        in_table = record.merged and there and (empty or site in scored)
+        if record.shard in keys or in_table:
+            kept.append(site)
+    return kept
 
 
 def finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
@@ -134,9 +141,13 @@ def finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
                 scorer=opened.scorer,
                 count=options.maps,
             )
-    shards.remove()
     what = "cells" if opened.scorer.gives == "cell" else "fields"
     return {what: rows, "sites": sites, "models": len(panel.models)}
+
+
+def settle(job: Job, batches: Collection[str]) -> None:
+    """Delete all shards: the merge is on record."""
+    _shards(job).remove()
 
 
 def _opened(job: Job) -> _Opened:
@@ -200,20 +211,24 @@ def _scored(job: Job, opened: _Opened, cells: pl.DataFrame) -> pl.DataFrame:
     return cells.filter(pl.Series(kept.places(cells) >= 0, dtype=pl.Boolean))
 
 
-def _look(job: Job, sites: Sequence[Site], cells: pl.DataFrame, opened: _Opened) -> "Look":
-    from cellwise.parts.site_pixels import look_at_crops, look_at_fields, look_at_vectors
+def _loader(job: Job, sites: Sequence[Site], cells: pl.DataFrame, opened: _Opened) -> "PixelLoader":
+    from cellwise.parts.site_pixels import crop_loader, field_loader, vector_loader
 
     card = opened.panel.card
     if opened.scorer.items == "vectors":
-        return look_at_vectors(_embeddings(job), cells, card)
+        return vector_loader(_embeddings(job), cells, card)
     if opened.scorer.unit == "cell":
-        return look_at_crops(RunFolder(job.run), cells, card)
-    return look_at_fields(job, sites, cells, card)
+        return crop_loader(RunFolder(job.run), cells, card)
+    return field_loader(job, sites, cells, card)
 
 
 def _shards(job: Job) -> Shards:
     run = RunFolder(job.run)
     return Shards(run.temporary / f"scores-{job.name}", SCORES, run.scores(job.name))
+
+
+def _sites_with_cells(run: RunFolder) -> set[str]:
+    return set(read_table(run.cells, CELLS, columns=["site_id"])["site_id"].unique().to_list())
 
 
 def _empty(panel: "Panel") -> pl.DataFrame:

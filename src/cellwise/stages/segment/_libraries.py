@@ -22,7 +22,7 @@ from cellwise.stages.segment.watershed.foreground import Plane
 from cellwise.store.run.masks import narrow
 
 # These libraries take a channel for empty whose range is below a thousandth, as that of a dim
-# 16-bit picture in 0..1 is.
+# 16-bit image in 0..1 is.
 _SCALE = 65535.0
 
 

@@ -1,8 +1,8 @@
 """Cellpose 4 (extra `cellpose`): a large network for cells and nuclei of any kind and stain.
 
-Cells are found in the body stain together with the nucleus stain; a second look at the nucleus
+Cells are found in the body stain together with the nucleus stain; a second pass over the nucleus
 stain alone finds nuclei, and each belongs to the cell that covers more than half of it. A field
-without a body stain is looked at once, and what is found counts as cells and nuclei alike. On a
+without a body stain is segmented once, and what is found counts as cells and nuclei alike. On a
 processor a field of 2048 x 2048 takes minutes. Nothing is fetched: see `weights`.
 
 Source: Pachitariu, Rariden and Stringer, bioRxiv 2025.04.28.651001 (Cellpose-SAM); Stringer et al.,
@@ -56,7 +56,7 @@ def build(
         flow_threshold: Cells whose flows fit worse than this are dropped; 0 keeps all.
         cellprob_threshold: Pixels above this belong to cells: lower finds more and larger ones.
         min_size: Smaller cells, in pixels, are dropped.
-        nuclei: `none` spares the second look; cells then have no nucleus.
+        nuclei: `none` spares the second pass; cells then have no nucleus.
         body: Roles or names of the channels that show the cell body; None as for `watershed`.
         batch: Tiles that go through the network together.
         device: `cpu` or `cuda`; None takes that of the run (`--device`).
@@ -78,7 +78,7 @@ def build(
     def cellpose(field: Field) -> Masks:
         model = _model(path, path.stat().st_mtime_ns, device or "cpu")
 
-        def look(first: Plane, second: Plane | None = None) -> npt.NDArray[Any]:
+        def segment(first: Plane, second: Plane | None = None) -> npt.NDArray[Any]:
             # The network reads three planes whose order does not matter.
             empty = np.zeros_like(first)
             other = empty if second is None or second is first else second
@@ -87,12 +87,12 @@ def build(
             return whole_numbers(field, answer[0], by="cellpose")
 
         first, nucleus = body_and_nucleus(field, body)
-        cells = look(first, nucleus)
+        cells = segment(first, nucleus)
         if first is nucleus:
             return Masks(cells, cells)
         if nucleus is None or nuclei == "none":
             return Masks(cells, np.zeros_like(cells))
-        return paired(cells, look(nucleus))
+        return paired(cells, segment(nucleus))
 
     return cellpose
 

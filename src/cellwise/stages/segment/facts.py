@@ -24,7 +24,7 @@ def pixel_facts(
     """One row of the table `pixels` per channel; `changed` holds flags of the reader by channel.
 
     `saturated` is the share of pixels at the top level of an 8, 10, 12, 14 or 16-bit camera.
-    `focus` is the variance of the Laplacian over that of the picture, both after slight smoothing:
+    `focus` is the variance of the Laplacian over that of the image, both after slight smoothing:
     higher is sharper, whatever gain and offset. Flags: those of the reader, then `constant`,
     `dark` (nothing stands out from the noise), `saturated` (over 0.5 % of the pixels).
     """
@@ -40,7 +40,7 @@ def pixel_facts(
 
 
 def _digest(plane: Plane) -> str:
-    # The shape too: a picture and its transpose may hold the same bytes.
+    # The shape too: an image and its transpose may hold the same bytes.
     head = f"{plane.dtype.str}{plane.shape}".encode()
     return hashlib.sha256(head + np.ascontiguousarray(plane).tobytes()).hexdigest()
 

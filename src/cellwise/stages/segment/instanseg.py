@@ -1,6 +1,6 @@
 """InstanSeg (extra `instanseg`): cells and nuclei from any number of stains, aware of pixel size.
 
-The network is given all stains and finds nuclei and cells in one look; each nucleus belongs to the
+The network is given all stains and finds nuclei and cells in one pass; each nucleus belongs to the
 cell that covers more than half of it. Weights that know one kind only give it as cells and nuclei
 alike. Nothing is fetched: see `weights`.
 

@@ -3,7 +3,7 @@
 from pydantic import ConfigDict, model_validator
 
 from cellwise.domain.nouns import FILES, MASKS, PIXELS
-from cellwise.domain.specs import Content, Read, StepOptions, StepSpec
+from cellwise.domain.specs import Content, Read, Renamed, StepOptions, StepSpec
 from cellwise.errors import BadOption
 
 
@@ -15,12 +15,14 @@ class Options(StepOptions):
     name: str = "watershed"
     """The segmenter, a part of this stage; its own options stand beside it."""
     masks: str = ""
-    """The folder of your own masks; only the segmenter `given` takes it."""
+    """The folder of your own masks; only the segmenter `imported` takes it."""
 
     @model_validator(mode="after")
     def _check(self) -> "Options":
         if self.masks and self.name != "given":
-            raise BadOption(f"Segmenter {self.name!r} takes no masks; --masks goes with 'given'.")
+            raise BadOption(
+                f"Segmenter {self.name!r} takes no masks; --masks goes with 'imported'."
+            )
         return self
 
 
@@ -35,5 +37,6 @@ SPEC = StepSpec(
     batch=16,
     shelves={"*": "cellwise.stages.segment"},
     contents=(Content("masks", "folder"),),
-    command_words={"masks": {"name": "given"}},
+    command_words={"masks": {"name": "imported"}},
+    renamed=(Renamed("name", "imported", "given"),),
 )

@@ -4,7 +4,7 @@ A result depends on the site and the options alone and files appear whole, so a 
 gives the same files when it runs again.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from cellwise.store.images.fields import read_field_with_flags
 from cellwise.store.masks.imported import GivenMasks
 from cellwise.store.network_weights import network_digest
 from cellwise.store.run.folder import RunFolder
-from cellwise.store.run.masks import mask_path, write_masks
+from cellwise.store.run.masks import sites_with_masks, write_masks
 from cellwise.store.run.segmentation import write_notes
 from cellwise.store.run.shards import Shards
 from cellwise.store.run.tables import empty_frame, read_table
@@ -124,12 +124,16 @@ def key_parts(options: dict[str, Any], device: str) -> list[str]:
 def present(job: Job, finished: Mapping[str, Finished]) -> list[str]:
     """Those of the sites whose masks and notes are still there."""
     run, shards = RunFolder(job.run), _shards(job)
-    noted, keys = shards.merged_sites(), shards.keys()
+    noted, keys, masks = shards.merged_sites(), shards.keys(), sites_with_masks(run.masks)
     return [
         site_id
         for site_id, record in finished.items()
-        if all(mask_path(run.masks, site_id, what).exists() for what in ("cells", "nuclei"))
-        and (site_id in noted or record.shard in keys or _note_path(job, site_id).exists())
+        if site_id in masks
+        and (
+            (record.merged and site_id in noted)
+            or record.shard in keys
+            or _note_path(job, site_id).exists()
+        )
     ]
 
 
@@ -155,12 +159,16 @@ def finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
     }
 
 
+def settle(job: Job, batches: Collection[str]) -> None:
+    """Delete shards that no record names; those of sites taken away stay, as their masks do."""
+    _shards(job).remove(keep=batches)
+
+
 def _take_old_notes(job: Job, finished: Mapping[str, Finished]) -> None:
     """Notes of single sites, as they were written before batches had shards, become shards."""
     keys = _shards(job).keys()
     for site_id, record in finished.items():
-        path = _note_path(job, site_id)
-        if record.shard not in keys and path.exists():
+        if record.shard not in keys and (path := _note_path(job, site_id)).exists():
             _shards(job).write(record.shard, [site_id], read_table(path, PIXELS))
 
 

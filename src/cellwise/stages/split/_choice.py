@@ -17,7 +17,7 @@ CANDIDATES = (
     "Metadata_Experiment",
     "Metadata_Well",
 )
-# Pictures of one sample are no evidence for each other, whatever it costs.
+# Images of one sample are no evidence for each other, whatever it costs.
 _BINDING = ("Metadata_Sample",)
 # One class that occurs in a single group must not undo the grouping for all the others.
 _MOST_LONELY = 0.2

@@ -14,16 +14,24 @@ from cellwise.parts.resize import resize
 from cellwise.store.images.fields import read_field
 from cellwise.store.run.crops import CropStore, shard_path, write_channels, write_shard
 from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.kept_fields import KeptFields
 
 
 class FieldStore:
     """Fields of these sites, resized to squares; each is decoded when it is first asked for.
 
+    Args:
+        job: The job of the step.
+        sites: The sites, in order.
+        size: Side in pixels.
+        cache: Empty keeps them as float16 for this step alone; `uint8` or `uint16` keeps them for
+            all steps that want this size.
+
     Raises:
         PreflightError: A site lacks a channel that the first one has.
     """
 
-    def __init__(self, job: Job, sites: Sequence[Site], *, size: int) -> None:
+    def __init__(self, job: Job, sites: Sequence[Site], *, size: int, cache: str = "") -> None:
         self.channels = sites[0].channels
         self._job = job
         self._sites = sites
@@ -34,6 +42,18 @@ class FieldStore:
             missing = keys - {channel.key for channel in site.channels}
             if missing:
                 raise PreflightError(f"train: {site.id} has no channel {sorted(missing)[0]!r}.")
+        self._shared = None
+        if cache:
+            run = RunFolder(job.run)
+            self._shared = KeptFields(
+                run,
+                job.images,
+                size=size,
+                kind=cache,
+                channels=[channel.key for channel in self.channels],
+                decode=self._decode,
+            )
+            return
         write_channels(self._folder, self.channels)
         names = [site.id for site in sites]
         self._kept = CropStore(
@@ -47,6 +67,8 @@ class FieldStore:
         Raises:
             InputError: A file cannot be decoded any more.
         """
+        if self._shared is not None:
+            return self._shared.read([self._sites[int(position)] for position in positions])
         for position in np.unique(positions):
             site = self._sites[int(position)]
             if not shard_path(self._folder, site.id).is_file():

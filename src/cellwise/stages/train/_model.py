@@ -15,7 +15,7 @@ from cellwise.learning.ranks import Ranks
 from cellwise.parts.nets import nets
 from cellwise.parts.tasks import tasks
 from cellwise.stages.train._bundle import begin, make_card
-from cellwise.stages.train._plan import make_plan, total_batches, watched_sites
+from cellwise.stages.train._plan import make_plan, total_batches, validation_sites
 from cellwise.stages.train._sources import Choice, Collection, collect
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.models import write_model
@@ -32,6 +32,7 @@ def collected(job: Job, options: Any) -> Collection:
         labels=options.labels,
         choice=choice,
         embeddings=options.embeddings,
+        cache=options.cache,
     )
 
 
@@ -49,13 +50,13 @@ def train_model(
 
     Raises:
         PreflightError: Without the fold there is nothing to learn from.
-        BadOption: A setting does not fit the data, or the cost diverged.
+        BadOption: A setting does not fit the data, or the loss diverged.
     """
     run = RunFolder(job.run)
     site = found.material.pool.site
     inside = np.ones(len(site), bool) if fold is None else found.fold[site] != fold
-    watched = watched_sites(found, fold, options.validate_, job.seed)
-    learned = found.material.part(inside & ~watched[site])
+    validation = validation_sites(found, fold, options.validate_, job.seed)
+    learned = found.material.part(inside & ~validation[site])
     if not len(learned.pool):
         raise PreflightError(f"train: without fold {fold} there is nothing to learn from.")
     panel = Panel(tuple(found.channels), tuple(found.classes.positive))
@@ -69,7 +70,7 @@ def train_model(
         learned,
         method,
         plan,
-        watched=found.material.part(inside & watched[site]) if watched.any() else None,
+        validation=found.material.part(inside & validation[site]) if validation.any() else None,
     )
     total = total_batches(plan, lesson)
     name = "all" if fold is None else f"fold{fold}"

@@ -12,7 +12,7 @@ from cellwise.contracts.task import Task
 from cellwise.domain.steps import Job
 from cellwise.errors import BadOption
 from cellwise.learning.lesson import Lesson
-from cellwise.learning.material import Material, Method, balance_of
+from cellwise.learning.material import Material, Method, class_weights_of
 from cellwise.learning.plan import Plan
 from cellwise.learning.seeds import derived_seed
 from cellwise.parts.augment import augmentations
@@ -49,7 +49,7 @@ def make_plan(
         loss=losses.build(options.loss),
         augment=_changes(options.augment, panel, task),
         normalisation=normalisation,
-        balance=balance_of(material, options.balance),
+        class_weights=class_weights_of(material, options.balance),
         batch=options.batch,
     )
     plan = Plan(
@@ -102,7 +102,7 @@ def total_batches(plan: Plan, lesson: Lesson) -> int:
     return plan.epochs * len(lesson.order(0))
 
 
-def watched_sites(
+def validation_sites(
     found: "Collection", fold: int | None, share: float, seed: int
 ) -> npt.NDArray[np.bool_]:
     """Which sites of the training part are set aside to judge epochs: whole groups, by chance.

@@ -89,7 +89,7 @@ class Collection:
 
 
 def collect(
-    job: Job, task: Task, *, labels: str, choice: Choice, embeddings: str = ""
+    job: Job, task: Task, *, labels: str, choice: Choice, embeddings: str = "", cache: str = ""
 ) -> Collection:
     """Gather the labelled sites of a run and their items.
 
@@ -115,7 +115,7 @@ def collect(
         cells = _cells(run, sites, task=task, labels=labels, classes=classes.positive)
         material = collect_vectors(run, embeddings, cells, fields)
     elif task.unit == "site":
-        store = FieldStore(job, read_sites(run.sites, only=ids), size=task.size or 0)
+        store = FieldStore(job, read_sites(run.sites, only=ids), size=task.size or 0, cache=cache)
         taken, available = choice.of(store.channels), store.channels
         material = _whole(store, fields, taken)
     else:

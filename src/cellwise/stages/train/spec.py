@@ -13,7 +13,7 @@ from cellwise.domain.nouns import (
     MODELS,
 )
 from cellwise.domain.precisions import check_precision
-from cellwise.domain.specs import Content, Read, StepOptions, StepSpec
+from cellwise.domain.specs import Content, Read, Renamed, StepOptions, StepSpec
 from cellwise.errors import BadOption
 from cellwise.registry import Registry, split_spec
 
@@ -71,7 +71,7 @@ class Options(StepOptions):
     """In 0..1; above 0 a running average of the weights, this much of it kept at each step, is
     judged and kept in place of the weights themselves."""
     keep: str = "best_cost"
-    """Which epoch's weights are kept where groups are set aside to judge: `best_cost`, `best_ap`
+    """Which epoch's weights are kept where groups are set aside to judge: `best_loss`, `best_ap`
     (macro average precision against their labels) or `last`."""
     not_finite: Literal["stop", "skip"] = "stop"
     """`stop` at a loss that is no number, or `skip` the batch; more than a tenth of an epoch's
@@ -94,6 +94,9 @@ class Options(StepOptions):
     """Name of an earlier train step whose weights (of the same fold) are the beginning."""
     embeddings: str = ""
     """Name of the embed step whose vectors the task `vectors` learns from."""
+    cache: Literal["", "uint8", "uint16"] = ""
+    """Tasks that learn whole fields decode each once. Empty keeps them for this step alone; `uint8`
+    or `uint16` keeps them, so coarsely, for all steps of this size, until `cellwise clean`."""
 
     @model_validator(mode="after")
     def _check(self) -> "Options":
@@ -128,8 +131,8 @@ class Options(StepOptions):
                 self.normalise in NORMALISATIONS,
                 f"normalise is one of {', '.join(NORMALISATIONS)}, not {self.normalise!r}",
             ),
-            (self.balance in ("even", "none"), "balance is 'even' or 'none'"),
-            (self.keep in KEEPS, f"keep is one of {', '.join(KEEPS)}"),
+            (self.balance in ("even", "none"), "class_weights is 'even' or 'none'"),
+            (self.keep in KEEPS, "keep is one of best_loss, best_ap, last"),
             (self.accumulate >= 1, "accumulate is at least 1"),
             (0 <= self.average < 1, "average lies in 0..1, 1 excluded"),
             (self.epochs >= 1, "epochs is at least 1"),
@@ -159,7 +162,7 @@ SPEC = StepSpec(
         Read(MODELS, by=("start",)),
         Read(LABELLED_EMBEDDINGS, by=("embeddings",)),
     ),
-    late=("embeddings",),
+    late=("embeddings", "cache"),
     writes=(MODELS,),
     draws=True,
     device=True,
@@ -167,4 +170,5 @@ SPEC = StepSpec(
     ordered=True,
     shelves=SHELVES,
     contents=(Content("net.pretrained", recorded=False, apart=True),),
+    renamed=(Renamed("balance", "class_weights"), Renamed("keep", "best_loss", "best_cost")),
 )

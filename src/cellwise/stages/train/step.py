@@ -47,7 +47,8 @@ def check_sites(job: Job) -> None:
         PreflightError: No usable field has a label.
     """
     run = RunFolder(job.run)
-    sites = read_table(run.sites, SITES).filter(pl.col("status") == "ok")
+    columns = ["site_id", "labels", "status"]
+    sites = read_table(run.sites, SITES, columns=columns).filter(pl.col("status") == "ok")
     if sites.filter(pl.col("labels").is_not_null()).is_empty():
         said = read_json(run.reading).get("labels_file") or "no labels were given"
         raise PreflightError(
@@ -68,7 +69,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     """Train the models that are not there yet; returns counts.
 
     Raises:
-        BadOption: A setting does not fit the data, or the cost diverged.
+        BadOption: A setting does not fit the data, or the loss diverged.
         PreflightError: Nothing to learn from.
     """
     from cellwise.learning.ranks import in_ranks

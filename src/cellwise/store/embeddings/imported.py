@@ -104,7 +104,10 @@ def check_cells(brought: Brought, matched: Matched, run: RunFolder, cells: pl.Da
         PreflightError: A cell is not there, has another area, its field another number of cells
             or other masks than when the vectors were made.
     """
+    # A field without any cell was set aside, or is empty: its vectors are not taken.
+    held = cells.select("site_id").unique()
     rows = matched.rows.filter(pl.col("cell_id").is_not_null())
+    rows = rows.join(held, on="site_id", how="semi", maintain_order="left")
     strange = rows.join(cells, on=_KEY, how="anti")
     if strange.height:
         raise _changed(brought, strange, f"cell {strange['cell_id'][0]} is not there")

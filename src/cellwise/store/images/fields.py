@@ -23,10 +23,17 @@ from cellwise.domain.records import ChannelFile, Field, Site
 from cellwise.errors import InputError
 from cellwise.store.images.headers import open_plain, open_tiff, read_header, reading
 from cellwise.store.images.headers import tiff_header as _tiff_header
+from cellwise.store.images.kept import kept_or
 from cellwise.store.images.scale import to_unit
 from cellwise.store.images.structure import check_whole, kind_of
 
-__all__ = ["Header", "read_field", "read_field_with_flags", "read_header", "read_pixels"]
+__all__ = [
+    "Header",
+    "read_field",
+    "read_field_with_flags",
+    "read_header",
+    "read_pixels",
+]
 
 Pixels = npt.NDArray[Any]
 Stack = Literal["max", "mid", "refuse"]
@@ -34,7 +41,7 @@ Stack = Literal["max", "mid", "refuse"]
 _PLANE_MARK = re.compile(r"(?P<path>.+)#z=(?P<z>\d+)")
 # TIFF photometric interpretation 0: the largest number is black.
 _WHITE_IS_ZERO = 0
-_COLOUR_REMEDY = "Save one grey picture per channel; colour pictures of public HPA have a layout."
+_COLOUR_REMEDY = "Save one grey image per channel; colour images of public HPA have a layout."
 
 
 def read_field(site: Site, root: Path) -> Field:
@@ -62,6 +69,10 @@ def read_field_with_flags(site: Site, root: Path) -> tuple[Field, dict[str, list
     Returns:
         The field, and per channel name the flags among `nan`, `negative`, `float_scaled`.
     """
+    return kept_or(_decoded, site, root)
+
+
+def _decoded(site: Site, root: Path) -> tuple[Field, dict[str, list[str]]]:
     if not site.files:
         raise InputError(
             "The site has no channel.",
@@ -135,21 +146,21 @@ def _plain_pixels(stream: BinaryIO, kind: str) -> tuple[Pixels, bool]:
     """Decode a PNG, JPEG, WebP or BMP; transparency is dropped; says whether colours come last."""
     # Another package may have asked Pillow to fill what is missing with grey.
     PillowSettings.LOAD_TRUNCATED_IMAGES = False
-    picture = open_plain(stream, kind)
+    image = open_plain(stream, kind)
     if kind == "png":
         _refuse_deep_colour(stream)
-    mode = picture.mode
-    picture.load()
+    mode = image.mode
+    image.load()
     if mode == "1":
-        return np.asarray(picture).astype(np.uint8) * np.uint8(255), False
+        return np.asarray(image).astype(np.uint8) * np.uint8(255), False
     if mode in ("L", "I;16", "I;16B", "I", "F"):
-        return np.array(picture), False
+        return np.array(image), False
     if mode in ("LA", "La"):
-        return np.array(picture)[..., 0], False
+        return np.array(image)[..., 0], False
     if mode in ("P", "PA", "RGB", "RGBA", "RGBX"):
-        return np.array(picture.convert("RGB")), True
+        return np.array(image.convert("RGB")), True
     raise InputError(
-        f"The picture is stored in colour mode {mode}.", code="colour", remedy=_COLOUR_REMEDY
+        f"The image is stored in colour mode {mode}.", code="colour", remedy=_COLOUR_REMEDY
     )
 
 
@@ -161,9 +172,9 @@ def _refuse_deep_colour(stream: BinaryIO) -> None:
     stream.seek(position)
     if depth == 16 and colour != 0:
         raise InputError(
-            "The picture holds 16-bit colours, of which only 8 bits could be read.",
+            "The image holds 16-bit colours, of which only 8 bits could be read.",
             code="colour",
-            remedy="Save one 16-bit grey picture per channel.",
+            remedy="Save one 16-bit grey image per channel.",
         )
 
 
@@ -196,7 +207,7 @@ def _tiff_plane(tiff: tifffile.TiffFile, entry: ChannelFile, z: Stack | int) -> 
         raise InputError(
             f"The pixels are of type {stack.dtype}.",
             code="unreadable",
-            remedy="Save the picture as 8-bit, 16-bit or float.",
+            remedy="Save the image as 8-bit, 16-bit or float.",
         )
     if tiff.pages[0].photometric == _WHITE_IS_ZERO and stack.dtype.kind == "u":
         stack = np.iinfo(stack.dtype).max - stack
@@ -258,7 +269,7 @@ def _grey(colours: Pixels, entry: ChannelFile, path: str) -> Pixels:
     if (rest == first[..., None]).all():
         return np.array(first)
     raise InputError(
-        "The picture has colours where grey is expected.",
+        "The image has colours where grey is expected.",
         code="colour",
         remedy=_COLOUR_REMEDY,
         path=path,

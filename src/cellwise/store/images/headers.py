@@ -89,16 +89,16 @@ def open_plain(stream: BinaryIO, kind: str) -> ImageFile:
         InputError: `too_large` above 2**31 pixels.
     """
     stream.seek(0)
-    picture = _READERS[kind](stream)
-    check_size(picture.height, picture.width)
-    return picture
+    image = _READERS[kind](stream)
+    check_size(image.height, image.width)
+    return image
 
 
 def check_size(height: int, width: int) -> None:
-    """Refuse a picture that announces more pixels than any field has (a decompression bomb)."""
+    """Refuse an image that announces more pixels than any field has (a decompression bomb)."""
     if height * width > _MOST_PIXELS or height < 1 or width < 1:
         raise InputError(
-            f"The picture announces {height} x {width} pixels.",
+            f"The image announces {height} x {width} pixels.",
             code="too_large" if height * width > 0 else "unreadable",
             remedy="Cut it into fields of at most 46,000 x 46,000 pixels.",
         )
@@ -118,7 +118,7 @@ def tiff_header(tiff: tifffile.TiffFile) -> Header:
     lengths = dict(zip(series.axes, series.shape, strict=True))
     if "Y" not in lengths or "X" not in lengths:
         raise InputError(
-            f"The picture has axes {series.axes}.", code="unreadable", remedy="Save it as YX."
+            f"The image has axes {series.axes}.", code="unreadable", remedy="Save it as YX."
         )
     check_size(lengths["Y"], lengths["X"])
     ome = _ome(tiff)
@@ -156,15 +156,15 @@ def _png_header(stream: BinaryIO) -> Header:
     )
 
 
-def _plain_header(picture: ImageFile) -> Header:
-    grey = picture.mode in ("L", "1")
-    shape = (picture.height, picture.width)
+def _plain_header(image: ImageFile) -> Header:
+    grey = image.mode in ("L", "1")
+    shape = (image.height, image.width)
     return Header(
-        height=picture.height,
-        width=picture.width,
+        height=image.height,
+        width=image.width,
         dtype="uint8",
         axes="YX" if grey else "YXS",
-        shape=shape if grey else (*shape, len(picture.getbands())),
+        shape=shape if grey else (*shape, len(image.getbands())),
         colour=not grey,
     )
 
@@ -172,7 +172,7 @@ def _plain_header(picture: ImageFile) -> Header:
 def _unreadable(error: BaseException) -> InputError:
     detail = str(error) or type(error).__name__
     return InputError(
-        f"The file cannot be read as a picture: {detail}.",
+        f"The file cannot be read as an image: {detail}.",
         code="unreadable",
         remedy="Open it in ImageJ; if that fails too, copy it again from its source.",
     )

@@ -1,4 +1,4 @@
-"""Stored numbers become values in 0..1, by number type and never by the picture's own range.
+"""Stored numbers become values in 0..1, by number type and never by the image's own range.
 
 A field is not stretched to its own maximum: brightness carries the biology. Only where the type
 does not tell the range (floats above 1, signed and 32-bit numbers) is a range that covers it taken.

@@ -48,9 +48,9 @@ def kind_of(stream: BinaryIO) -> str:
     if head.startswith(b"BM"):
         return "bmp"
     raise InputError(
-        "The file is no PNG, JPEG, TIFF, WebP or BMP picture.",
+        "The file is no PNG, JPEG, TIFF, WebP or BMP image.",
         code="unreadable",
-        remedy="Save it as TIFF or PNG, one grey picture per channel.",
+        remedy="Save it as TIFF or PNG, one grey image per channel.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Masks as COCO JSON: one file for many pictures, matched by `file_name`.
+"""Masks as COCO JSON: one file for many images, matched by `file_name`.
 
 `segmentation` is a list of polygons `[x, y, x, y, ...]`, uncompressed run lengths (`counts` a list)
 or compressed ones (`counts` a text), the latter two in column-major order with `size = [height,
@@ -18,17 +18,17 @@ from cellwise.store.masks.shapes import Outline, Runs, Shapes, broken, outline, 
 
 @dataclass(frozen=True, slots=True)
 class CocoFile:
-    """One file: annotations and size of each picture, by its number in the file.
+    """One file: annotations and size of each image, by its number in the file.
 
     Args:
         path: The file.
-        images: Number of the picture by `file_name`, by its last part, and by both without ending;
-            None where two pictures share such a name.
-        files: The `file_name` of each picture.
-        sizes: Height and width of each picture, None where not said.
-        annotations: Per picture, in the order of the file.
+        images: Number of the image by `file_name`, by its last part, and by both without ending;
+            None where two images share such a name.
+        files: The `file_name` of each image.
+        sizes: Height and width of each image, None where not said.
+        annotations: Per image, in the order of the file.
         nuclei: Ids of the categories that hold nuclei, as texts.
-        homeless: Annotations that name no picture; counted once, with the first picture.
+        homeless: Annotations that name no image; counted once, with the first image.
     """
 
     path: Path
@@ -40,12 +40,12 @@ class CocoFile:
     homeless: int = 0
 
     def find(self, names: list[str]) -> Any:
-        """The number of the picture that has one of these names, None where there is none."""
+        """The number of the image that has one of these names, None where there is none."""
         found = (self.images.get(name) for name in names)
         return next((number for number in found if number is not None), None)
 
     def shapes(self, image: Any) -> tuple[Shapes, Shapes | None]:
-        """Cells and nuclei of one picture; nuclei are None where the file tells of one kind only.
+        """Cells and nuclei of one image; nuclei are None where the file tells of one kind only.
 
         Raises:
             InputError: `mask_file`.
@@ -94,7 +94,7 @@ def _read(path: Path, size: int, changed: int) -> CocoFile | None:
     for entry in parts["images"]:
         number, name = entry.get("id"), entry.get("file_name")
         if not _is_key(number) or not isinstance(name, str):
-            raise broken(path, "a picture has no id or no file_name")
+            raise broken(path, "an image has no id or no file_name")
         files[number] = name
         sizes[number] = _size(entry.get("height"), entry.get("width"))
         for key in _names(name):
@@ -118,7 +118,7 @@ def _is_key(value: Any) -> bool:
 def _names(file_name: str) -> list[str]:
     path = PurePosixPath(file_name.replace("\\", "/"))
     if not path.name:
-        return []  # A picture that matches nothing.
+        return []  # An image that matches nothing.
     return list(dict.fromkeys([str(path), path.name, str(path.with_suffix("")), path.stem]))
 
 

@@ -36,8 +36,8 @@ from cellwise.store.masks.shapes import Shapes, broken
 
 Part = npt.NDArray[Any] | Shapes
 
-PICTURES = (".tif", ".tiff", ".png")
-ENDINGS = (*PICTURES, ".npz", ".npy", ".geojson", ".json")
+IMAGES = (".tif", ".tiff", ".png")
+ENDINGS = (*IMAGES, ".npz", ".npy", ".geojson", ".json")
 _CELLS = ("{}_cells", "cells/{}", "hpa_cell_mask/{}")
 _NUCLEI = ("{}_nuclei", "nuclei/{}", "hpa_nuclei_mask/{}")
 # The plain name last: a folder may hold copies of the images too.
@@ -88,7 +88,7 @@ class GivenMasks:
         """The masks of a field, None where the folder has none.
 
         Raises:
-            InputError: A file is broken (`mask_file`, or as `read_pixels`), a stack of pictures
+            InputError: A file is broken (`mask_file`, or as `read_pixels`), a stack of images
                 (`mask_values`), a pickle that was not allowed (`mask_pickle`), without a known
                 array (`mask_key`), or there are several files for the field, or a file that fits
                 another field as well (`mask_ambiguous`).
@@ -172,7 +172,7 @@ class GivenMasks:
         names = self._coco_names(site_id)
         for name in [name for name in names if not self._run.belongs(name, site_id)]:
             found = self._coco_places([name])
-            # A picture with the whole path of an image is that of its field.
+            # A mask with the whole path of an image is that of its field.
             described = any(t.files[number] not in self._run.images for t, number in found)
             if described or self._paths([name]):
                 raise InputError(
@@ -225,8 +225,8 @@ class GivenMasks:
     def _read(self, place: str) -> Brought:
         path = self.folder / place
         ending = path.suffix.lower()
-        if ending in PICTURES:
-            return Brought(_read_picture(self.folder, place))
+        if ending in IMAGES:
+            return Brought(_read_image(self.folder, place))
         if ending == ".npy":
             return Brought(read_npy(path))
         if ending == ".npz":
@@ -236,7 +236,7 @@ class GivenMasks:
             return Brought(*read_geojson(path))
         image = table.find([path.stem])
         if image is None and len(table.sizes) != 1:
-            raise broken(path, f"it describes {len(table.sizes)} pictures, none of this name")
+            raise broken(path, f"it describes {len(table.sizes)} images, none of this name")
         return Brought(*table.shapes(next(iter(table.sizes)) if image is None else image))
 
     def _coco(self, site_id: str) -> Brought | None:
@@ -258,7 +258,7 @@ class GivenMasks:
         return [*paths, *last, *(name for group in self._names(site_id) for name in group)]
 
     def _coco_places(self, names: list[str]) -> list[tuple[CocoFile, Any]]:
-        """The COCO files that have a picture of one of these names, each with its number there."""
+        """The COCO files that have an image of one of these names, each with its number there."""
         found = ((table, table.find(names)) for table in self._coco_tables())
         return [(table, number) for table, number in found if number is not None]
 
@@ -275,13 +275,13 @@ def _small_ending(name: str) -> str:
     return f"{path.stem}{path.suffix.lower()}"
 
 
-def _read_picture(folder: Path, place: str) -> npt.NDArray[Any]:
+def _read_image(folder: Path, place: str) -> npt.NDArray[Any]:
     """A label image as it is stored; a stack would be flattened, which mixes numbers of cells."""
     header = read_header(folder / place)
     planes = header.channels * header.z * header.t * header.pages
     if planes > 1:
         raise InputError(
-            f"{place} holds {planes} pictures where one label image [y, x] is expected.",
+            f"{place} holds {planes} images where one label image [y, x] is expected.",
             code="mask_values",
             remedy="Save the label image alone, or cells and nuclei as two files.",
             path=str(folder / place),

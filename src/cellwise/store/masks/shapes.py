@@ -71,7 +71,7 @@ def ring(path: Path, what: str, points: Any) -> npt.NDArray[np.float64]:
     if found.ndim != 2 or found.shape[1] not in (2, 3) or len(found) < 3:
         raise broken(path, f"{what} is no ring of at least three points (x, y)")
     if not (np.abs(found[:, :2]) < _FARTHEST).all():
-        raise broken(path, f"{what} holds coordinates that no picture has")
+        raise broken(path, f"{what} holds coordinates that no image has")
     return np.ascontiguousarray(found[:, :2])
 
 

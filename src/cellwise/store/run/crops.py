@@ -1,4 +1,4 @@
-"""Single-cell pictures on disk: memory-mapped float16 arrays, and the channels they hold.
+"""Single-cell images on disk: memory-mapped float16 arrays, and the channels they hold.
 
 A shard is `crops/<shard>.npy`, `[cell, channel, size, size]` in 0..1; rows of the cell table say
 which `shard` and `row` a cell lies in. `crops/channels.json` names the channels, in order.

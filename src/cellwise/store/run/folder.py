@@ -53,7 +53,7 @@ class RunFolder:
 
     @property
     def crops(self) -> Path:
-        """Folder of single-cell pictures; ask `store.crops` for what is in it."""
+        """Folder of single-cell images; ask `store.crops` for what is in it."""
         return self.path / "crops"
 
     def embeddings(self, name: str) -> Path:

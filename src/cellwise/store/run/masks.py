@@ -1,6 +1,7 @@
 """Label images of cells and nuclei, one pair of zlib TIFF files per site."""
 
 import hashlib
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -20,7 +21,23 @@ _TORN = (ValueError, OSError, RuntimeError, struct.error, zlib.error, LookupErro
 
 def mask_path(folder: Path, site_id: str, what: str) -> Path:
     """The file of a site's `cells` or `nuclei`; the only way to a mask's path."""
-    return folder / f"{site_id}_{what}.tif"
+    return folder / _file_name(site_id, what)
+
+
+def _file_name(site_id: str, what: str) -> str:
+    return f"{site_id}_{what}.tif"
+
+
+def sites_with_masks(folder: Path) -> set[str]:
+    """The sites both of whose label images are there; the folder is listed once."""
+    try:
+        with os.scandir(folder) as entries:
+            names = {entry.name for entry in entries}
+    except FileNotFoundError:
+        return set()
+    ending = _file_name("", "cells")
+    sites = (name.removesuffix(ending) for name in names if name.endswith(ending))
+    return {site for site in sites if _file_name(site, "nuclei") in names}
 
 
 def write_masks(folder: Path, site_id: str, masks: Masks) -> None:
@@ -47,7 +64,7 @@ def read_labels(path: Path) -> npt.NDArray[Any]:
     """Read one label image.
 
     Raises:
-        FormatError: The file is torn or no two-dimensional picture of whole numbers.
+        FormatError: The file is torn or no two-dimensional image of whole numbers.
     """
     try:
         labels = tifffile.imread(path)

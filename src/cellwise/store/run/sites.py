@@ -1,12 +1,14 @@
 """Sites to and from `sites.parquet`: one row per site and channel."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import ChannelFile, Site
@@ -15,6 +17,20 @@ from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.tables import read_table
 
 PREFIX = "Metadata_"
+# What a site and its channels say themselves.
+_OWN: dict[str, Callable[[Site, ChannelFile], Any]] = {
+    "site_id": lambda site, entry: site.id,
+    "raw_id": lambda site, entry: site.raw_id,
+    "part": lambda site, entry: site.part,
+    "channel": lambda site, entry: entry.channel.name,
+    "role": lambda site, entry: entry.channel.role,
+    "paths": lambda site, entry: list(entry.paths),
+    "plane": lambda site, entry: entry.plane,
+    "colour": lambda site, entry: entry.colour,
+    "pixel_size": lambda site, entry: site.pixel_size,
+    "labels": lambda site, entry: None if site.labels is None else list(site.labels),
+    "status": lambda site, entry: "ok",
+}
 
 
 def sites_to_frame(
@@ -24,48 +40,43 @@ def sites_to_frame(
 
     `headers[(site_id, channel)]` gives `size`, `mtime_ns`, `height`, `width` and `dtype`.
     """
-    rows = []
-    names: dict[str, None] = {}
-    for site in sites:
-        names.update(dict.fromkeys(site.metadata))
-        rows.extend(_rows(site, headers))
-    schema: dict[str, Any] = {
-        "paths": pl.List(pl.String),
-        "labels": pl.List(pl.String),
-        **{f"{PREFIX}{name}": pl.String for name in names},
-    }
-    columns = [*SITES.columns, *(f"{PREFIX}{name}" for name in names)]
-    filled = [{column: row.get(column) for column in columns} for row in rows]
-    plain = dict.fromkeys(columns, pl.Null) | schema
-    return (
-        pl.DataFrame(filled, schema=columns, infer_schema_length=None, schema_overrides=schema)
-        if (filled)
-        else pl.DataFrame(schema=plain)
-    )
-
-
-def _rows(site: Site, headers: dict[tuple[str, str], dict[str, Any]]) -> list[dict[str, Any]]:
-    shared = {
-        "site_id": site.id,
-        "raw_id": site.raw_id,
-        "part": site.part,
-        "pixel_size": site.pixel_size,
-        "labels": None if site.labels is None else list(site.labels),
-        "status": "ok",
-        **{f"{PREFIX}{name}": value for name, value in site.metadata.items()},
-    }
-    return [
-        {
-            **shared,
-            "channel": entry.channel.name,
-            "role": entry.channel.role,
-            "paths": list(entry.paths),
-            "plane": entry.plane,
-            "colour": entry.colour,
-            **headers.get((site.id, entry.channel.name), {}),
-        }
+    sites = list(sites)
+    names = dict.fromkeys(name for site in sites for name in site.metadata)
+    rows = [
+        (site, entry, headers.get((site.id, entry.channel.name), {}))
+        for site in sites
         for entry in site.files
     ]
+    # By columns: as rows, those of 100,000 sites take gigabytes.
+    columns = {
+        name: _series(
+            name,
+            [head[name] if name in head else value(site, entry) for site, entry, head in rows],
+        )
+        for name, value in _values(names).items()
+    }
+    return pl.DataFrame(columns)
+
+
+def _series(name: str, values: list[Any]) -> pl.Series:
+    if name in ("paths", "labels"):
+        # Through Arrow: polars makes an object of its own of each list.
+        return pl.Series(name, pa.array(values, pa.list_(pa.string())))
+    return pl.Series(name, values, pl.String if name.startswith(PREFIX) else None)
+
+
+def _values(metadata: Iterable[str]) -> dict[str, Callable[[Site, ChannelFile], Any]]:
+    """Where the value of each column comes from, unless the headers tell it."""
+    found = {name: _OWN.get(name, _unknown) for name in SITES.columns}
+    return found | {f"{PREFIX}{name}": partial(_metadata, name) for name in metadata}
+
+
+def _metadata(name: str, site: Site, entry: ChannelFile) -> str | None:
+    return site.metadata.get(name)
+
+
+def _unknown(site: Site, entry: ChannelFile) -> None:
+    """Only a header tells it."""
 
 
 def read_sites(path: Path, *, only: Iterable[str] | None = None) -> list[Site]:
@@ -79,14 +90,17 @@ def read_sites(path: Path, *, only: Iterable[str] | None = None) -> list[Site]:
 def sites_of(frame: pl.DataFrame) -> list[Site]:
     """The sites of rows of a site table, in their order; the rows of a site stand together."""
     metadata = [column for column in frame.columns if column.startswith(PREFIX)]
-    rows = frame.iter_rows(named=True)
+    # Lists of whole columns: polars makes an object of its own of each list in a row.
+    used = [*_OWN, *metadata]
+    columns = [frame[name].to_list() for name in used]
+    rows = (dict(zip(used, row, strict=True)) for row in zip(*columns, strict=True))
     return [_site(list(group), metadata) for _, group in groupby(rows, lambda row: row["site_id"])]
 
 
 def find_images(run: RunFolder) -> Path:
     """The image folder of a run: where it was, else of the same name beside the run or in it.
 
-    A run may have been moved, with its images or alone. The first place that holds a picture of
+    A run may have been moved, with its images or alone. The first place that holds an image of
     the run is taken; where none does, the recorded one.
 
     Raises:
@@ -101,12 +115,12 @@ def find_images(run: RunFolder) -> Path:
     names = dict.fromkeys(re.split(r"[\\/]", text.rstrip("\\/"))[-1] for text in recorded)
     home = run.path.absolute()
     beside = [folder / name for name in names for folder in (home.parent, home)]
-    some = _some_picture(run)
+    some = _some_image(run)
     places = [*map(Path, recorded), *beside]
     return next((place for place in places if some and (place / some).is_file()), places[0])
 
 
-def _some_picture(run: RunFolder) -> str:
+def _some_image(run: RunFolder) -> str:
     """A file of the first usable site, relative to the image folder; empty where there is none."""
     if not run.sites.is_file():
         return ""

@@ -2,7 +2,7 @@
 
 `train.csv` (`ID,Label,Sample`; labels are indices joined by `|`), `train/` and `test/` with
 `{ID}_{red|green|blue|yellow}.png`, and `sample_submission.csv` with the placeholder of the
-challenge: class 0 with the mask of an empty picture.
+challenge: class 0 with the mask of an empty image.
 """
 
 import csv
@@ -23,7 +23,7 @@ _LEVEL = 1
 
 
 def write_hpa_field(folder: Path, part: str, site_id: str, pixels: npt.NDArray[Any]) -> None:
-    """Write the four pictures of a field.
+    """Write the four images of a field.
 
     Args:
         folder: The world folder.
@@ -34,9 +34,9 @@ def write_hpa_field(folder: Path, part: str, site_id: str, pixels: npt.NDArray[A
     from PIL import Image
 
     for colour, plane in zip(COLOURS, pixels, strict=True):
-        picture = io.BytesIO()
-        Image.fromarray(np.ascontiguousarray(plane)).save(picture, "PNG", compress_level=_LEVEL)
-        write_bytes(folder / part / f"{site_id}_{colour}.png", picture.getvalue())
+        image = io.BytesIO()
+        Image.fromarray(np.ascontiguousarray(plane)).save(image, "PNG", compress_level=_LEVEL)
+        write_bytes(folder / part / f"{site_id}_{colour}.png", image.getvalue())
 
 
 def write_hpa_train(folder: Path, fields: Iterable[tuple[str, tuple[int, ...], str]]) -> None:

@@ -48,25 +48,25 @@ def read_known_cells() -> KnownCells:
     source = importlib.resources.files("cellwise") / "demo" / "mitocheck"
     try:
         table = (source / "cells.csv").read_text(encoding="utf-8")
-        picture = (source / "cells.tif").read_bytes()
+        image = (source / "cells.tif").read_bytes()
     except FileNotFoundError as error:
         raise FormatError(
             f"The embedded cells are not there ({error.filename}). Install the package again."
         ) from error
     rows = list(csv.DictReader(io.StringIO(table)))
-    mosaic = tifffile.imread(io.BytesIO(picture))
+    mosaic = tifffile.imread(io.BytesIO(image))
     tiles = mosaic.reshape(-1, SIDE, mosaic.shape[1] // SIDE, SIDE).swapaxes(1, 2)
     pixels = np.ascontiguousarray(tiles.reshape(-1, SIDE, SIDE)[: len(rows)])
     return KnownCells(pixels, {name: tuple(row[name] for row in rows) for name in rows[0]})
 
 
 def write_known_field(folder: Path, site_id: str, pixels: npt.NDArray[np.uint8]) -> None:
-    """Write the picture of a field below the world folder `folder`."""
+    """Write the image of a field below the world folder `folder`."""
     from PIL import Image
 
-    picture = io.BytesIO()
-    Image.fromarray(pixels).save(picture, "PNG")
-    write_bytes(folder / "images" / f"{site_id}.png", picture.getvalue())
+    image = io.BytesIO()
+    Image.fromarray(pixels).save(image, "PNG")
+    write_bytes(folder / "images" / f"{site_id}.png", image.getvalue())
 
 
 def write_known_labels(folder: Path, fields: pl.DataFrame) -> None:

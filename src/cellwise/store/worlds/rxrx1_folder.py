@@ -59,7 +59,7 @@ def write_planes(root: Path, place: SitePlace, pixels: npt.NDArray[np.uint8]) ->
 
 
 def statistics(plane: npt.NDArray[np.uint8]) -> tuple[float, float, float, float, float]:
-    """Mean, standard deviation, median, smallest and largest grey value of a picture."""
+    """Mean, standard deviation, median, smallest and largest grey value of an image."""
     counts = np.bincount(plane.ravel(), minlength=256)
     grey = np.arange(256)
     mean = float(counts @ grey / plane.size)

@@ -57,7 +57,7 @@ def brightest(plane):
 
 
 def shares(index, cells, place):
-    """Median over cells of the share of light, less the even haze, that lies in a place."""
+    """Median over cells of the share of light, less the diffuse part, that lies in a place."""
     found = []
     for plane, made in drawn(index, cells):
         here = places(made)

@@ -1,4 +1,4 @@
-"""Pictures of RxRx1 sites: cells and nuclei that belong together, stains that answer to effects."""
+"""Images of RxRx1 sites: cells and nuclei that belong together, stains that answer to effects."""
 
 from dataclasses import replace
 

@@ -14,4 +14,4 @@ export const run = () => ask("/api/run");
 
 export const cells = (state) => ask(`/api/cells?${new URLSearchParams(state)}`);
 
-export const picture = (cell) => `/api/cells/${encodeURIComponent(cell.site)}/${cell.cell}.png`;
+export const image = (cell) => `/api/cells/${encodeURIComponent(cell.site)}/${cell.cell}.png`;

@@ -1,6 +1,6 @@
-// The card of one cell: its picture, its place, and all its probabilities.
+// The card of one cell: its image, its place, and all its probabilities.
 
-import { picture } from "./api.js";
+import { image as address } from "./api.js";
 import { setOpenCell } from "./state.js";
 
 const dialog = document.getElementById("card");
@@ -29,7 +29,7 @@ export function show(cell, calibration) {
   const parts = [title];
   if (cell.picture) {
     const image = element("img");
-    image.src = picture(cell);
+    image.src = address(cell);
     image.alt = title.textContent;
     parts.push(image);
   }

@@ -79,11 +79,11 @@ function tile(cell) {
   button.type = "button";
   if (cell.picture && run.pictures) {
     const image = element("img");
-    image.src = api.picture(cell);
+    image.src = api.image(cell);
     image.loading = "lazy";
     image.alt = "";
     button.append(image);
-  } else button.append(element("span", "no picture", "none"));
+  } else button.append(element("span", "no image", "none"));
   const line = element("span", "", "line");
   if (cell.probability !== null) line.append(element("b", number(cell.probability)));
   line.append(element("span", `${cell.site} #${cell.cell}`, "id"));

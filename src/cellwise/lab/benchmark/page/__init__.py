@@ -1,1 +1,1 @@
-"""The benchmark's page: tables, forest plots and pictures."""
+"""The benchmark's page: tables, forest plots and images."""

@@ -1,4 +1,4 @@
-"""The page `ladder.html`: one file, no network, with the forest plots, tables and pictures."""
+"""The page `ladder.html`: one file, no network, with the forest plots, tables and images."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from cellwise.lab.benchmark.cells import TABLES
 from cellwise.lab.benchmark.compare import Line
 from cellwise.lab.benchmark.page.forest import forest
-from cellwise.lab.benchmark.page.pictures import Examples, examples
+from cellwise.lab.benchmark.page.images import Examples, examples
 from cellwise.lab.benchmark.page.write import LEADS, TITLES, ends, outcome, p_said, said
 from cellwise.lab.benchmark.results import Result, first_task
 from cellwise.lab.benchmark.rows import World

@@ -123,7 +123,7 @@ def as_json(result: Result) -> str:
 
 def as_markdown(result: Result) -> str:
     """Both tables for a document."""
-    parts = [f"# Ladder: {result.plan.table.name}", *_intro(result)]
+    parts = [f"# Benchmark: {result.plan.table.name}", *_intro(result)]
     for name in TABLES:
         lines = result.table(name)
         if lines:

@@ -44,7 +44,7 @@ class Protein:
         photons: Photons at a structure of intensity 1: dim proteins are exposed longer.
         read_noise: Electrons.
         unspecific: Classes of a staining too weak to be annotated; only without labels. Without
-            these, a protein without labels is drawn as the haze of class Negative.
+            these, a protein without labels is drawn as the diffuse light of class Negative.
     """
 
     labels: LabelSet

@@ -76,7 +76,7 @@ def draw_pattern(
 ) -> Plane:
     """Light of one class in one cell `[y, x]`, brightness 1 at the structure (`texture.level`).
 
-    Negative is the exception: its haze has the brightness of autofluorescence, .02 to .1.
+    Negative is the exception: its diffuse light has the brightness of autofluorescence, .02 to .1.
 
     Args:
         index: 0..18, the order of the class list `hpa19`.

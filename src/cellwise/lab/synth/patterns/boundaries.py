@@ -16,8 +16,8 @@ def nuclear_membrane(
     signed = window.depth - window.away
     rim = np.exp(-0.5 * np.square(signed / sigma))
     uneven = 1 + 0.2 * window.grain(2.5, rng=rng)
-    veil = look.uniform(0.0, 0.08) * window.height * window.cytoplasm
-    return Drawn(rim * uneven * window.body, filling * window.nucleus + veil)
+    diffuse = look.uniform(0.0, 0.08) * window.height * window.cytoplasm
+    return Drawn(rim * uneven * window.body, filling * window.nucleus + diffuse)
 
 
 def plasma_membrane(

@@ -24,9 +24,9 @@ def intermediate_filaments(
     bundles = window.strokes(
         lines, width=0.45, weights=rng.uniform(0.3, 1.0, (count, 1)) + 0 * time
     )
-    haze = (0.25 * np.exp(-window.away / 3.0) + 0.06) * window.height * window.cytoplasm
+    diffuse = (0.25 * np.exp(-window.away / 3.0) + 0.06) * window.height * window.cytoplasm
     net = 0.75 + 0.5 * window.mesh(0.9, rng=rng)
-    return Drawn(1.6 * np.tanh(bundles / 1.6) * net, haze)
+    return Drawn(1.6 * np.tanh(bundles / 1.6) * net, diffuse)
 
 
 def actin(landmarks: Landmarks, look: np.random.Generator, rng: np.random.Generator) -> Drawn:
@@ -54,11 +54,11 @@ def actin(landmarks: Landmarks, look: np.random.Generator, rng: np.random.Genera
 def microtubules(
     landmarks: Landmarks, look: np.random.Generator, rng: np.random.Generator
 ) -> Drawn:
-    """The red filaments, decorated unevenly, some that red missed, and a haze of its own."""
+    """The red filaments, decorated unevenly, some that red missed, and diffuse light of its own."""
     window = landmarks.window
     free, patchy, own = look.uniform(0.05, 0.2), look.uniform(0.2, 0.5), look.integers(12, 29)
     decorated = np.maximum(1 + patchy * window.grain(1.5, rng=rng), 0.1)
     missed = draw_filaments(window, int(own), rng=rng)
-    haze = window.height * (window.cytoplasm + 0.4 * window.nucleus)
+    diffuse = window.height * (window.cytoplasm + 0.4 * window.nucleus)
     mottle = 1 + 0.15 * window.grain(0.8, rng=rng)
-    return Drawn(landmarks.filaments * decorated + missed, free * haze * mottle)
+    return Drawn(landmarks.filaments * decorated + missed, free * diffuse * mottle)

@@ -16,9 +16,9 @@ def cytosol(landmarks: Landmarks, look: np.random.Generator, rng: np.random.Gene
 
 
 def negative(landmarks: Landmarks, look: np.random.Generator, rng: np.random.Generator) -> Drawn:
-    """Autofluorescence at .02-.1 of a stain, with haze that follows no structure."""
+    """Autofluorescence at .02-.1 of a stain, with diffuse light that follows no structure."""
     window = landmarks.window
     brightness = look.uniform(0.02, 0.1)
     cloud = np.maximum(1 + 0.35 * window.grain(8.0, rng=rng), 0.1)
-    haze = brightness * cloud * (0.3 + 0.7 * window.height) * window.body
-    return Drawn(np.zeros_like(haze), haze)
+    light = brightness * cloud * (0.3 + 0.7 * window.height) * window.body
+    return Drawn(np.zeros_like(light), light)

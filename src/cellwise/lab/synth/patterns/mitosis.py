@@ -20,7 +20,7 @@ def spindle(landmarks: Landmarks, look: np.random.Generator, rng: np.random.Gene
 
 
 def fibres(landmarks: Landmarks, look: np.random.Generator, rng: np.random.Generator) -> Drawn:
-    """Microtubules are the spindle now: the red stain again, over a haze."""
+    """Microtubules are the spindle now: the red stain again, over diffuse light."""
     window = landmarks.window
     free, patchy = look.uniform(0.08, 0.25), look.uniform(0.15, 0.45)
     decorated = np.maximum(1 + patchy * window.grain(1.5, rng=rng), 0.1)

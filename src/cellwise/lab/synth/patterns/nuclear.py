@@ -23,7 +23,7 @@ def nucleoli(landmarks: Landmarks, look: np.random.Generator, rng: np.random.Gen
     window = landmarks.window
     around = look.uniform(0.02, 0.15)
     grain = 1 + 0.12 * window.grain(0.6, rng=rng)
-    elsewhere = around * window.nucleus * (1 - landmarks.nucleolar) + _veil(landmarks, look)
+    elsewhere = around * window.nucleus * (1 - landmarks.nucleolar) + _diffuse(landmarks, look)
     return Drawn(landmarks.nucleolar * grain, elsewhere)
 
 
@@ -42,7 +42,7 @@ def fibrillar_centre(
         heights=rng.uniform(1.5, 3.0, len(y)),
         pixel_size=window.pixel_size,
     )
-    elsewhere = filling * landmarks.nucleolar + around * window.nucleus + _veil(landmarks, look)
+    elsewhere = filling * landmarks.nucleolar + around * window.nucleus + _diffuse(landmarks, look)
     return Drawn(points, elsewhere, brilliance=1.6)
 
 
@@ -66,7 +66,7 @@ def speckles(landmarks: Landmarks, look: np.random.Generator, rng: np.random.Gen
         pixel_size=window.pixel_size,
     )
     blobs = np.tanh(blobs) * (1 - 0.9 * landmarks.nucleolar)
-    elsewhere = _around(landmarks, around) + _veil(landmarks, look)
+    elsewhere = _around(landmarks, around) + _diffuse(landmarks, look)
     return Drawn(blobs * window.nucleus, elsewhere)
 
 
@@ -85,7 +85,7 @@ def bodies(landmarks: Landmarks, look: np.random.Generator, rng: np.random.Gener
         heights=rng.uniform(0.9, 1.8, len(y)),
         pixel_size=window.pixel_size,
     )
-    elsewhere = _around(landmarks, around) + _veil(landmarks, look)
+    elsewhere = _around(landmarks, around) + _diffuse(landmarks, look)
     return Drawn(points * window.nucleus, elsewhere)
 
 
@@ -95,7 +95,7 @@ def _around(landmarks: Landmarks, brightness: float) -> Plane:
     return np.asarray(brightness * base, np.float32)
 
 
-def _veil(landmarks: Landmarks, look: np.random.Generator) -> Plane:
+def _diffuse(landmarks: Landmarks, look: np.random.Generator) -> Plane:
     """The little that a nuclear antibody leaves in the cytosol."""
     window = landmarks.window
     return np.asarray(look.uniform(0.0, 0.06) * window.height * window.cytoplasm, np.float32)

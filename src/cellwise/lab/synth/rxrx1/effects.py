@@ -3,7 +3,7 @@
 Source: own design after the published properties of RxRx1 (Sypetkowski et al. 2023, RxRx1: a
 dataset for evaluating experimental batch correction methods) and of siRNA screens in general: many
 treatments do nothing, a treatment moves few things at once, cell types answer alike only in part,
-and what an experiment does to the picture is larger than what most treatments do.
+and what an experiment does to the image is larger than what most treatments do.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Camera:
     Args:
         gain: Factor on the light.
         offset: Grey values (of 255) added to all pixels.
-        gamma: Exponent of the picture in 0..1.
+        gamma: Exponent of the image in 0..1.
         blur: Standard deviation of extra blur, micrometres.
     """
 
@@ -60,7 +60,7 @@ _CULTURE = (
 
 @dataclass(frozen=True, slots=True)
 class WellState:
-    """Everything that tells one well's pictures: its looks in steps, and its camera."""
+    """Everything that tells one well's images: its looks in steps, and its camera."""
 
     steps: tuple[float, ...]
     camera: Camera
@@ -104,7 +104,7 @@ class Effects:
         return np.asarray(strength * (np.sqrt(share) * common + np.sqrt(1 - share) * own))
 
     def of_experiment(self, experiment: Experiment) -> tuple[Steps, Camera]:
-        """What the batch does to the cells and to the picture."""
+        """What the batch does to the cells and to the image."""
         size = self.severity.batch * (self.severity.aberrant if experiment.aberrant else 1.0)
         rng = generator(self.design.seed, "experiment", experiment.name)
         shifts = rng.standard_normal(len(_CULTURE)) * BATCH_SPREAD.culture * size

@@ -1,4 +1,4 @@
-"""One site of an RxRx1 world as pictures: scene, stains, light, camera.
+"""One site of an RxRx1 world as images: scene, stains, light, camera.
 
 Source: own design; optics and camera as SIMCEP (Lehmussola et al. 2007, IEEE Trans. Med. Imaging
 26:1010) makes them: blur, uneven light, Poisson and read noise, a camera of 8 bits.
@@ -19,7 +19,7 @@ from cellwise.lab.synth.rxrx1.stains import stain
 # RxRx1's own: nuclei of about 15 micrometres are 22 pixels wide.
 PIXEL_SIZE = 0.65
 _PSF_UM = (0.45, 0.50, 0.50, 0.55, 0.50, 0.55)
-_HAZE_SHARE, _HAZE_UM = 0.12, 8.0
+_SCATTERED_SHARE, _SCATTERED_UM = 0.12, 8.0
 _FOCUS_SPREAD_UM = 0.25
 _VIGNETTE = 0.10
 _BACKGROUND = 0.03
@@ -63,7 +63,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class RenderedSite:
-    """Pictures and truth of one site.
+    """Images and truth of one site.
 
     Args:
         pixels: uint8 `[channel, y, x]`, channels as in `CHANNELS`.
@@ -131,13 +131,13 @@ def _debris(scene: Scene) -> Plane:
 def _photograph(
     scene: Scene, light: Plane, *, channel: int, camera: Camera, brightness: float
 ) -> npt.NDArray[np.uint8]:
-    """Blur, haze, uneven light, gain, gamma, noise, 8 bits."""
+    """Blur, scattered light, uneven light, gain, gamma, noise, 8 bits."""
     rng = scene.rng(f"camera {CHANNELS[channel]}")
     defocus = _FOCUS_SPREAD_UM * scene.rng("focus").standard_normal()
     sigma = float(np.linalg.norm([_PSF_UM[channel], camera.blur[channel], defocus]))
     sharp = cv2.GaussianBlur(light, (0, 0), max(sigma / scene.pixel_size, 0.3))
-    haze = _wide_blur(sharp, _HAZE_UM / scene.pixel_size)
-    seen = (1 - _HAZE_SHARE) * sharp + _HAZE_SHARE * haze + np.float32(_BACKGROUND)
+    scattered = _wide_blur(sharp, _SCATTERED_UM / scene.pixel_size)
+    seen = (1 - _SCATTERED_SHARE) * sharp + _SCATTERED_SHARE * scattered + np.float32(_BACKGROUND)
     seen *= _illumination(scene) * np.float32(brightness * camera.gain[channel] / 255)
     # Gamma bends about the stain's own brightness, so that it is no second gain.
     pivot = np.float32(brightness / 255)
@@ -149,7 +149,7 @@ def _photograph(
 
 
 def _wide_blur(plane: Plane, sigma: float) -> Plane:
-    """A wide blur, made on a quarter of the size: the haze has no detail to lose."""
+    """A wide blur, made on a quarter of the size: scattered light has no detail to lose."""
     side = len(plane)
     small = cv2.resize(plane, (max(side // 4, 1),) * 2, interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), max(sigma / 4, 0.5), borderType=cv2.BORDER_REFLECT)

@@ -112,8 +112,8 @@ def _mitochondria(scene: Scene) -> Plane:
         rng=rng,
     )
     outside = (scene.cells > 0) & (scene.nuclei == 0)
-    haze = (0.06 + 0.35 * near) * outside
-    return _positive(scene.over_cells("mitochondria_brightness") * (1.2 * threads * outside + haze))
+    even = (0.06 + 0.35 * near) * outside
+    return _positive(scene.over_cells("mitochondria_brightness") * (1.2 * threads * outside + even))
 
 
 def _golgi(scene: Scene, thick: Plane) -> Plane:

@@ -1,4 +1,4 @@
-"""Small cells, and cells cut by the edge of the picture, are claimed with less confidence.
+"""Small cells, and cells cut by the edge of the image, are claimed with less confidence.
 
 `p = p_cell * min(1, area / (bound * median area))`, with one bound for cells at the edge and one
 for the others: little of such a cell can be seen, and its outline is less often the right one.

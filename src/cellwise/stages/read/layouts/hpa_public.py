@@ -1,4 +1,4 @@
-"""Public Human Protein Atlas pictures: `{plate}_{well}_{field}_{colour}.jpg`.
+"""Public Human Protein Atlas images: `{plate}_{well}_{field}_{colour}.jpg`.
 
 Source: images.proteinatlas.org, as the HPA challenges' public lists name them. Each JPEG holds one
 stain in its own colour, so the brightest of the three colours is the signal (yellow lies in red and

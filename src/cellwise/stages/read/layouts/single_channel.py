@@ -1,7 +1,7 @@
-"""Each picture is a field of its own with one channel; taken when no other layout fits.
+"""Each image is a field of its own with one channel; taken when no other layout fits.
 
 Source: instance segmentation sets such as BBBC039 (Caicedo et al. 2019) and DSB 2018, which hold
-one grey picture of nuclei per field. Well and site are read from the name where it holds them.
+one grey image of nuclei per field. Well and site are read from the name where it holds them.
 """
 
 import re
@@ -26,7 +26,7 @@ def build() -> Layout:
 def _arrange(listing: Listing) -> Arrangement:
     planes = tuple(_plane(path) for path in listing.images)
     notes = (
-        f"Each picture is taken as a field with one channel, called {SINGLE!r}. If several files "
+        f"Each image is taken as a field with one channel, called {SINGLE!r}. If several files "
         "make one field, say how they are named: --pattern '{well}_{channel}'.",
     )
     return Arrangement(planes, roles=_role(listing), notes=notes)

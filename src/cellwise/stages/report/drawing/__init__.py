@@ -1,1 +1,1 @@
-"""Lines and dots as SVG, and fields and cells as pictures."""
+"""Lines and dots as SVG, and fields and cells as images."""

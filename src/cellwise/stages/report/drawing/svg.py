@@ -129,7 +129,7 @@ def dot(x: float, y: float, r: float, *, colour: str, css: str = "dot", tip: str
 
 
 def drawing(wide: float, high: float, marks: Iterable[Markup], *, says: str) -> Markup:
-    """The whole picture; `says` is read aloud to people who cannot see it."""
+    """The whole image; `says` is read aloud to people who cannot see it."""
     return Markup('<svg viewBox="0 0 {} {}" width="{}" role="img" aria-label="{}">{}</svg>').format(
         f"{wide:g}", f"{high:g}", f"{wide:g}", says, Markup("").join(marks)
     )

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from cellwise.stages.report.drawing.pictures import composite, data_link, encode, limits, shrink
+from cellwise.stages.report.drawing.images import composite, data_link, encode, limits, shrink
 from cellwise.stages.report.material import WELL, Material
 
 _MOST_CLASSES = 24
@@ -20,10 +20,10 @@ def context(material: Material) -> dict[str, Any]:
     if material.units != "cell" or "position" not in material.predictions.columns:
         return {"empty": "The predictions of this run are not about single cells."}
     if not material.predictions.height:
-        return {"empty": "No cell was found, so there is no picture to show."}
+        return {"empty": "No cell was found, so there is no image to show."}
     bounds = _contrast(material)
     if bounds is None:
-        return {"empty": "The single-cell pictures are no longer in the run folder."}
+        return {"empty": "The single-cell images are no longer in the run folder."}
     names = _most_frequent(material)
     return {
         "classes": [
@@ -31,7 +31,7 @@ def context(material: Material) -> dict[str, Any]:
             for name in names
         ],
         "hidden": len(material.classes) - len(names),
-        "channels": material.pictures.crop_channels,
+        "channels": material.images.crop_channels,
         "side": _SIDE,
     }
 
@@ -93,7 +93,7 @@ def _contrast(material: Material) -> list[tuple[float, float]] | None:
     if not positions.size:
         return None
     step = max(1, positions.size // 200)
-    sample = material.pictures.crops(positions[::step].astype(np.int64))
+    sample = material.images.crops(positions[::step].astype(np.int64))
     return None if sample is None else limits(sample, low=2.0, high=99.7)
 
 
@@ -101,13 +101,13 @@ def _row(
     material: Material, row: dict[str, Any], bounds: list[tuple[float, float]]
 ) -> dict[str, Any]:
     cells = row["cells"].filter(pl.col("position").is_not_null())
-    pixels = material.pictures.crops(cells["position"].to_numpy().astype(np.int64))
+    pixels = material.images.crops(cells["position"].to_numpy().astype(np.int64))
     shown = []
     for i, cell in enumerate(cells.to_dicts()):
-        picture = None
+        image = None
         if pixels is not None:
-            colour = composite(pixels[i], material.pictures.crop_channels, bounds)
-            picture = data_link(encode(shrink(colour, _SIDE), quality=78))
+            colour = composite(pixels[i], material.images.crop_channels, bounds)
+            image = data_link(encode(shrink(colour, _SIDE), quality=78))
         shown.append(
             {
                 "site": cell["site_id"],
@@ -115,7 +115,7 @@ def _row(
                 "well": cell.get(WELL) or "",
                 "probability": cell["shown"],
                 "labels": " + ".join(cell.get("field_labels") or []),
-                "picture": picture,
+                "image": image,
             }
         )
     return {"title": row["title"], "words": row["words"], "n": row["n"], "cells": shown}

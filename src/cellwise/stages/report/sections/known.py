@@ -11,7 +11,7 @@ import polars as pl
 
 from cellwise.kernels.matching import find_overlaps, match
 from cellwise.stages.report._charts import Row, bar, intervals
-from cellwise.stages.report.drawing.pictures import (
+from cellwise.stages.report.drawing.images import (
     composite,
     data_link,
     edges,
@@ -25,14 +25,14 @@ from cellwise.stages.report.drawing.svg import BLUE, GREY, VERMILION, short
 from cellwise.stages.report.material import Material, place_of
 
 _SIDE, _DRAWN, _LISTED = 640, 6, 15
-# Outlines over a picture: found cell, cell that is none, known cell, known cell that was missed.
+# Outlines over an image: found cell, cell that is none, known cell, known cell that was missed.
 COLOURS = ("#ffffff", "#ff5a36", "#35c8ff", "#ffd400")
 _GOOD = 0.9
 _DIM = 0.6
 
 
 def context(material: Material) -> dict[str, Any]:
-    """The scores of each set of fields, the worst fields as a list and as pictures."""
+    """The scores of each set of fields, the worst fields as a list and as images."""
     tables, kind = _tables(material)
     if not tables:
         return {
@@ -56,10 +56,8 @@ def context(material: Material) -> dict[str, Any]:
         "stale": stale(material),
         "worst": [_line(row, places) for row in rows[:_LISTED]],
         "n_fields": len(rows),
-        "pictures": [
-            picture
-            for row in rows[:_DRAWN]
-            if (picture := _picture(material, row, kind)) is not None
+        "images": [
+            image for row in rows[:_DRAWN] if (image := _image(material, row, kind)) is not None
         ],
         "colours": COLOURS,
         "folder": (material.known.get("truth") or {}).get("folder", ""),
@@ -206,17 +204,17 @@ def _line(row: dict[str, Any], places: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _picture(material: Material, row: dict[str, Any], kind: str) -> dict[str, Any] | None:
+def _image(material: Material, row: dict[str, Any], kind: str) -> dict[str, Any] | None:
     """A field with the outlines of both; None where nothing is wrong or the masks are gone."""
     if not row["false"] and not row["missed"]:
         return None
     site = row["site_id"]
-    known, masks = material.pictures.known(site, kind), material.pictures.masks(site)
+    known, masks = material.images.known(site, kind), material.images.masks(site)
     if known is None or masks is None or known.shape != masks.cells.shape:
         return None
     own = masks.cells if kind == "cells" else masks.nuclei
     links = {"lines": data_link(_outlines(own, known), "png")}
-    field = material.pictures.field(site)
+    field = material.images.field(site)
     if field is not None:
         shown = shrink(composite(field.pixels, field.channels, limits(field.pixels)), _SIDE)
         # Dimmed, so that lines of any colour are seen on bright nuclei.
@@ -225,7 +223,7 @@ def _picture(material: Material, row: dict[str, Any], kind: str) -> dict[str, An
 
 
 def _outlines(cells: npt.NDArray[Any], known: npt.NDArray[Any]) -> bytes:
-    """Both as one transparent picture, the outlines of the run on top."""
+    """Both as one transparent image, the outlines of the run on top."""
     overlaps = find_overlaps(cells, known)
     pairs = match(overlaps, 0.5)
     drawn = np.zeros(shrink_labels(cells, _SIDE).shape, np.uint8)

@@ -1,4 +1,4 @@
-"""Class maps over the pictures: does the network look at the structure that the class is named for?
+"""Class maps over the images: does the network look at the structure that the class is named for?
 
 Source: class activation maps of Zhou et al. 2016 (arXiv 1512.04150): what is positive, as a share
 of the field's greatest value.
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from cellwise.domain.channels import Channel
-from cellwise.stages.report.drawing.pictures import (
+from cellwise.stages.report.drawing.images import (
     composite,
     data_link,
     edges,
@@ -46,8 +46,8 @@ def _step(material: Material, name: str, kept: ClassMaps) -> dict[str, Any]:
     rows = []
     for place, word in enumerate(kept.classes):
         shown = [n for n in by_name if word in (labels.get(kept.sites[n]) or [])][:_EACH]
-        pictures = [_pictures(material, kept, n, place, labels[kept.sites[n]]) for n in shown]
-        rows.append({"name": word, "fields": [picture for picture in pictures if picture]})
+        images = [_images(material, kept, n, place, labels[kept.sites[n]]) for n in shown]
+        rows.append({"name": word, "fields": [image for image in images if image]})
     return {
         "name": name,
         "rows": [row for row in rows if row["fields"]],
@@ -59,7 +59,7 @@ def _step(material: Material, name: str, kept: ClassMaps) -> dict[str, Any]:
 def heat(
     grey: npt.NDArray[np.float32], class_map: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.uint8]:
-    """A grey picture `[y, x]` in 0..1 with what is positive in a coarser map over it, as colour."""
+    """A grey image `[y, x]` in 0..1 with what is positive in a coarser map over it, as colour."""
     positive = np.maximum(class_map.astype(np.float32), 0)
     if positive.max() > 0:
         positive = positive / positive.max()
@@ -70,11 +70,11 @@ def heat(
     return np.asarray(np.clip(grey[..., None] * (1 - cover) + tint * cover, 0, 1) * 255, np.uint8)
 
 
-def _pictures(
+def _images(
     material: Material, kept: ClassMaps, number: int, place: int, labels: list[str]
 ) -> dict[str, Any]:
     site = kept.sites[number]
-    field, masks = material.pictures.field(site), material.pictures.masks(site)
+    field, masks = material.images.field(site), material.images.masks(site)
     if field is None:
         return {}
     bounds = limits(field.pixels)
@@ -105,8 +105,8 @@ def _grey(field: Any, bounds: Any) -> npt.NDArray[np.float32]:
         )
         for n in chosen
     ]
-    picture = (np.mean(planes, axis=0) * 255).astype(np.uint8)
-    return np.asarray(shrink(picture, _SIDE) / np.float32(255), np.float32)
+    image = (np.mean(planes, axis=0) * 255).astype(np.uint8)
+    return np.asarray(shrink(image, _SIDE) / np.float32(255), np.float32)
 
 
 def _protein(channels: tuple[Channel, ...]) -> int | None:

@@ -9,7 +9,7 @@ import polars as pl
 
 from cellwise.domain.records import Field, Masks
 from cellwise.stages.report._charts import histogram
-from cellwise.stages.report.drawing.pictures import (
+from cellwise.stages.report.drawing.images import (
     composite,
     data_link,
     encode,
@@ -38,13 +38,13 @@ _FLAG_WORDS = {
 
 
 def context(material: Material) -> dict[str, Any]:
-    """Up to `sites` pictures with outlines, cells per site, and how many cells are flagged."""
+    """Up to `sites` images with outlines, cells per site, and how many cells are flagged."""
     if material.sites is None or material.cells is None:
         return {"empty": "No cells were looked for in this run, so there are no outlines to show."}
     counts = _cells_per_site(material.sites, material.cells)
     rows = _site_rows(material, counts)
     return {
-        "pictures": _pictures(material, counts),
+        "images": _images(material, counts),
         "chart": _counts_chart(list(counts.values())) if len(counts) >= _CHARTED else "",
         "flags": _flags(material.cells),
         "n_cells": material.n_cells,
@@ -126,7 +126,7 @@ def _overlaps(material: Material) -> dict[str, Any]:
     return {"pixels": int(sum(found.values())), "fields": len(sites), "sites": sites[:8]}
 
 
-def _pictures(material: Material, counts: dict[str, int]) -> list[dict[str, Any]]:
+def _images(material: Material, counts: dict[str, int]) -> list[dict[str, Any]]:
     assert material.sites is not None
     names = choose(
         material.sites["site_id"].to_list(), material.choices.sites, material.choices.seed
@@ -141,12 +141,12 @@ def _pictures(material: Material, counts: dict[str, int]) -> list[dict[str, Any]
             "place": place_of(row),
             "labels": " + ".join(row["labels"] or []),
         }
-        sheet.append({**shown, **_picture(material.pictures.field(name), material, name)})
+        sheet.append({**shown, **_image(material.images.field(name), material, name)})
     return sheet
 
 
-def _picture(field: Field | None, material: Material, name: str) -> dict[str, str]:
-    masks = material.pictures.masks(name)
+def _image(field: Field | None, material: Material, name: str) -> dict[str, str]:
+    masks = material.images.masks(name)
     links = {}
     if field is not None:
         shown = shrink(composite(field.pixels, field.channels, limits(field.pixels)), _SIDE)

@@ -1,11 +1,11 @@
-"""Masks that the user brings, checked and paired.
+"""Imported masks, which the user brings: checked and paired. Recipes say `imported`, or `given`.
 
 The part opens no file: the segment step, told by `--masks DIR`, passes a function that fetches the
 masks of a site. Ids are kept as they are: gaps are fine and so are ids above 65,535; outlines
 (COCO, GeoJSON) are numbered as listed. Where cells and nuclei come apart, each nucleus takes the
 number of the cell that covers more than half of it, and what lies outside that cell is cut off; a
 nucleus that no cell covers is set aside. A cell may have no nucleus, or several pieces of one. One
-picture counts as cells and nuclei alike.
+image counts as cells and nuclei alike.
 
 Source: label images as Cellpose and the run folders of ours write them; COCO (Lin et al. 2014);
 QuPath (Bankhead et al. 2017).
@@ -34,8 +34,8 @@ _MOST_PIECES = 2
 # Drawing takes five bytes for each; 16,384 x 16,384.
 _MOST_PIXELS = 1 << 28
 _REMEDIES = {
-    "size": "Bring masks of the same height and width as the pictures.",
-    "values": "Bring one grey picture of whole numbers: 0 = background, 1, 2, 3... = cells.",
+    "size": "Bring masks of the same height and width as the images.",
+    "values": "Bring one grey image of whole numbers: 0 = background, 1, 2, 3... = cells.",
 }
 
 Load = Callable[[str], Brought | None]
@@ -69,10 +69,10 @@ def build(
 
     Returns:
         A function from a field to its masks. It raises `InputError` with code `mask_missing`,
-        `mask_size`, `mask_values`, or one of those of `store.given_masks`.
+        `mask_size`, `mask_values`, or one of those of `store.masks.imported`.
     """
     if load is None:
-        raise BadOption("Segmenter 'given' needs the folder of your masks: --masks DIR.")
+        raise BadOption("Segmenter 'imported' needs the folder of your masks: --masks DIR.")
 
     def given(field: Field) -> Masks:
         brought = load(field.site_id)
@@ -205,7 +205,7 @@ def _checked(field: Field, labels: Labels, what: str) -> Labels:
 
 
 def is_foreground(labels: Labels, highest: Any) -> bool:
-    """Whether this is a black and white picture of several pieces rather than numbered cells."""
+    """Whether this is a black and white image of several pieces rather than numbered cells."""
     if highest not in (1, 255) or ((labels != 0) & (labels != highest)).any():
         return False
     pieces, _ = cv2.connectedComponents((labels != 0).astype(np.uint8), connectivity=8)

@@ -46,7 +46,7 @@ def draw(shapes: Shapes, height: int, width: int) -> Drawn:
         raise InputError(
             f"none of the {len(sizes)} outlines has a pixel in the frame of {height} x {width}",
             code="mask_size",
-            remedy="Bring outlines in pixels of these pictures, from the upper left corner.",
+            remedy="Bring outlines in pixels of these images, from the upper left corner.",
         )
     labels = np.zeros(height * width, np.int32)
     twice = np.zeros(height * width, bool)
@@ -100,5 +100,5 @@ def _size(what: str, height: int, width: int) -> InputError:
     return InputError(
         f"{what}, the frame is {height} x {width}",
         code="mask_size",
-        remedy="Bring masks of the same height and width as the pictures.",
+        remedy="Bring masks of the same height and width as the images.",
     )

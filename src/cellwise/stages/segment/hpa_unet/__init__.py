@@ -1,4 +1,4 @@
-"""The hosts' two networks of the HPA 2021 challenge, with their rules from maps to cells.
+"""The two networks of HPA-Cell-Segmentation, with its rules from maps to cells.
 
 One network sees the nucleus channel, the other microtubules, ER and nucleus; both know background,
 border and interior. The weights are not shipped: convert the published files once with `cellwise
@@ -63,7 +63,7 @@ def build(
         er_from: Channel (role or name) that is taken where none shows the endoplasmic reticulum;
             `none` takes an empty one; empty sets such fields aside.
         margin: Reflected pixels around the field, at the networks' size.
-        views: 8 also looks at the field turned and mirrored and averages what it sees.
+        views: 8 also segments the field turned and mirrored and averages the maps.
         stretch: Bring each channel's darkest and brightest thousandth to 0 and 1 first, for fields
             that use a small part of their range.
         batch: Fields that go through a GPU together.
@@ -83,8 +83,8 @@ def build(
         check_card(card, name, option)
         return _load(card, tensors, name, device=device or "cpu", views=views, threads=threads)
 
-    look = _Look(scale, pixel_size, er_from, margin, stretch)
-    return _HpaUnet(network(nuclei, "nuclei"), network(cells, "cells"), look, batch)
+    settings = _Settings(scale, pixel_size, er_from, margin, stretch)
+    return _HpaUnet(network(nuclei, "nuclei"), network(cells, "cells"), settings, batch)
 
 
 def check_card(card: NetworkCard, name: str, option: str) -> None:
@@ -108,7 +108,7 @@ def check_card(card: NetworkCard, name: str, option: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _Settings:
     """How a field is brought before the networks; see the options of `build`."""
 
     scale: float
@@ -145,7 +145,7 @@ class _Look:
         return factor
 
     def standard_side(self, field: Field) -> float | None:
-        """Side of one of the hosts' fields at the networks' size; None where sizes are unknown."""
+        """Side of a field of the challenge at the networks' size; None where sizes are unknown."""
         known = self.pixel_size or field.pixel_size
         return _SIDE * self.scale if known else None
 
@@ -159,23 +159,23 @@ class _Network:
     deviation: npt.NDArray[np.float32]
     predict: Predict
 
-    def windows(self, field: Field, look: _Look) -> list[Window]:
+    def windows(self, field: Field, settings: _Settings) -> list[Window]:
         """The field as this network reads it."""
-        places = choose(field, self.planes, look.er_from)
-        factor, small = look.factor(field), {}
+        places = choose(field, self.planes, settings.er_from)
+        factor, small = settings.factor(field), {}
         for place in set(places) - {None}:
             plane = field.pixels[place]
-            small[place] = shrunk(stretched(plane) if look.stretch else plane, factor)
+            small[place] = shrunk(stretched(plane) if settings.stretch else plane, factor)
         empty = np.zeros_like(next(iter(small.values())))
         planes = np.stack([empty if place is None else small[place] for place in places])
-        return windows((planes - self.mean) / self.deviation, look.margin)
+        return windows((planes - self.mean) / self.deviation, settings.margin)
 
 
 @dataclass(frozen=True, slots=True)
 class _HpaUnet:
     nuclei: _Network
     cells: _Network
-    look: _Look
+    settings: _Settings
     batch: int
 
     def __call__(self, field: Field) -> Masks:
@@ -191,8 +191,8 @@ class _HpaUnet:
         for number, field in enumerate(fields):
             try:
                 shown[number] = (
-                    self.nuclei.windows(field, self.look),
-                    self.cells.windows(field, self.look),
+                    self.nuclei.windows(field, self.settings),
+                    self.cells.windows(field, self.settings),
                 )
             except InputError as error:
                 found[number] = error
@@ -204,7 +204,7 @@ class _HpaUnet:
                 nuclei.pop(number),
                 cells.pop(number),
                 (height, width),
-                side=self.look.standard_side(fields[number]),
+                side=self.settings.standard_side(fields[number]),
             )
             found[number] = labelled.masks
         return [found[number] for number in range(len(fields))]

@@ -1,10 +1,10 @@
-"""From a network's probability maps to cells and nuclei, by the rules of the HPA challenge's hosts.
+"""From a network's probability maps to cells and nuclei, by the HPA-Cell-Segmentation rules.
 
 The nucleus network and the cell network each give background, border and interior. Seeds are
 interiors without border; nuclei are grown from seeds, cells from nuclei, first outside and then
 inside the border zone. All of this is done at the resolution of the maps; only the ribbon of
 pixels along an edge is looked at again at full size. Every area and length is a share of the
-picture's side.
+image's side.
 
 Source: the post-processing of HPA-Cell-Segmentation (Human Protein Atlas, 2021). Not taken over are
 its 8-bit steps: the two border maps are added in whole numbers that cannot wrap, and cells above
@@ -20,21 +20,21 @@ import numpy as np
 import numpy.typing as npt
 
 from cellwise.domain.records import Masks
-from cellwise.kernels.enlarge import enlarge
-from cellwise.kernels.flood import flood_into
-from cellwise.kernels.pieces import (
-    claim_pieces,
+from cellwise.kernels.components import (
+    claim_components,
     drop_small,
     fill_enclosed,
     fill_small_holes,
-    label_pieces,
+    label_components,
 )
+from cellwise.kernels.enlarge import enlarge
+from cellwise.kernels.flood import flood_into
 
 Maps = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int32]
 
 _BORDER, _INTERIOR = 1, 2
-# Areas and lengths below are in pixels of a picture of this side.
+# Areas and lengths below are in pixels of an image of this side.
 _SIDE = 2048
 _SEED_AREA = 500
 _NUCLEAR_HOLE = 1000
@@ -76,8 +76,8 @@ def label_maps(
         cell: The same of cells, the same size.
         shape: Height and width of the field in pixels; maps and field cover the same frame.
         side: Pixels of the maps to a side of a standard field, which areas are shares of; by
-            default the side of the square with as many pixels as the maps have. Give it where a
-            picture shows more or less than a standard field.
+            default the side of the square with as many pixels as the maps have. Give it where an
+            image shows more or less than a standard field.
 
     Returns:
         Cells of no pixel never occur; without cells the masks are 0 and the tables empty.
@@ -108,26 +108,26 @@ def label_maps(
 def _nuclei(inner: Maps, border: Maps, cell_border: Maps, scale: float) -> Labels:
     """Seeds where no border is, then nuclei grown from them over level ground."""
     free = cv2.add(border, cell_border, dtype=cv2.CV_16U) < _SEED_BORDER * 255
-    seeds = label_pieces(_mask(free & (inner > _SEED_LEVEL * 255)), _SEED_AREA * scale**2)
+    seeds = label_components(_mask(free & (inner > _SEED_LEVEL * 255)), _SEED_AREA * scale**2)
     ground = _mask(inner > _NUCLEAR_LEVEL * 255)
     # Specks need no rule of their own: a nucleus in one is smaller than a nucleus may be.
     fill_small_holes(ground, _NUCLEAR_HOLE * scale**2, out=ground)
-    nuclei = claim_pieces(np.zeros_like(ground), seeds, ground, out=seeds)
+    nuclei = claim_components(np.zeros_like(ground), seeds, ground, out=seeds)
     drop_small(nuclei, _NUCLEAR_AREA * scale**2, out=nuclei)
     # A seed may join what the higher level of a nucleus keeps apart, hence the pieces.
-    return label_pieces(nuclei, out=nuclei)
+    return label_components(nuclei, out=nuclei)
 
 
 def _cells(nuclei: Labels, inner: Maps, border: Maps, level: float, scale: float) -> Labels:
     """Cells grown from nuclei, outside the border zone first."""
     zone = border > _CELL_BORDER * 255
     height = 255 - np.maximum(inner, np.uint8(level))
-    cells = claim_pieces(height, nuclei, _mask((inner > level) & ~zone))
+    cells = claim_components(height, nuclei, _mask((inner > level) & ~zone))
     cells = _closed(drop_small(cells, _CELL_AREA * scale**2, out=cells), scale)
     fill_enclosed(cells, out=cells)
     flood_into(height, cells, (cells > 0) | zone)
     fill_enclosed(cells, out=cells)
-    return label_pieces(cells, _CELL_AREA * scale**2, out=cells)
+    return label_components(cells, _CELL_AREA * scale**2, out=cells)
 
 
 def _closed(labels: Labels, scale: float) -> Labels:

@@ -1,4 +1,4 @@
-"""What the hosts' networks are shown: chosen channels, shrunk, reflected at the edges, in windows.
+"""What the networks are shown: chosen channels, shrunk, reflected at the edges, in windows.
 
 Sources: scale, reflection and the order of channels from CellProfiling/HPA-Cell-Segmentation;
 shrinking equals `skimage.transform.rescale`, which that program calls.

@@ -1,6 +1,6 @@
 """A small network that ships with cellwise: nuclei, and cells where a channel shows the body.
 
-The picture is brought to a fixed nuclear size by the same first look as `watershed`, the
+The image is brought to a fixed nuclear size by the same coarse pass as `watershed`, the
 network's own measure corrects that size, and its maps of inside, border and distance become nuclei
 and cells. Weights of your own come from `cellwise train-segmenter`. Sources: those named in
 `parts/pixel_nets/small_unet`.
@@ -37,7 +37,7 @@ from cellwise.stages.segment.small_unet.planes import (
 from cellwise.stages.segment.watershed import body_planes, nucleus_index
 from cellwise.stages.segment.watershed.cells import grow_cells
 from cellwise.stages.segment.watershed.foreground import Labels, Plane
-from cellwise.stages.segment.watershed.nuclei import first_look
+from cellwise.stages.segment.watershed.nuclei import coarse_diameter
 from cellwise.store.run.masks import narrow
 
 Read = Callable[[str], tuple[Any, dict[str, npt.NDArray[Any]]]]
@@ -45,7 +45,7 @@ Predict = Callable[[npt.NDArray[np.float32]], Maps]
 
 _OWN = "small_unet"
 _NUCLEUS_MAPS, _CELL_MAPS = slice(0, 3), slice(3, 6)
-# The first look tells of the circle that fits into a nucleus, this share of one of equal area.
+# The coarse pass tells of the circle that fits into a nucleus, this share of one of equal area.
 _INSCRIBED = 0.85
 # It may be off by two; each pass of the network measures again, at most this often.
 _LOOKS = 4
@@ -76,13 +76,13 @@ def build(
             that ship with cellwise.
         split: Two peaks are two nuclei where the pass between them lies below this share of the
             lower peak: higher splits more.
-        debris: What is smaller than this share of the picture's median nuclear area is dropped.
+        debris: What is smaller than this share of the image's median nuclear area is dropped.
         ring: How far a cell extends from its nucleus where no channel shows the body, in nuclear
             diameters.
         reach: The same where one does, for weights that know nuclei only.
         body: Roles or names of the channels that show the cell body; None as for `watershed`.
-        views: How many of the eight ways to turn and mirror the picture are averaged: 1, 2, 4, 8.
-            Its size is looked for in one; fewer are faster and a little worse in crowds.
+        views: How many of the eight ways to turn and mirror the image are averaged: 1, 2, 4, 8.
+            Its size is measured in one; fewer are faster and a little worse in crowds.
         device: `cpu` or `cuda`; None takes that of the run (`--device`).
         threads: For the processor; None shares the cores between the run's workers.
         read: Fetches weights by name; the step passes it.
@@ -144,8 +144,8 @@ class _Shown:
 def _shown(
     plane: Plane, stains: list[Plane], glance: Predict, *, split: float, debris: float
 ) -> _Shown | None:
-    """The field at the size of the first look, then at those that the network measures itself."""
-    first = diameter = first_look(plane) / _INSCRIBED
+    """The field at the size of the coarse pass, then at those that the network measures itself."""
+    first = diameter = coarse_diameter(plane) / _INSCRIBED
     shown = None
     for _ in range(_LOOKS if first > 0 else 0):
         zoom = min(WORK_DIAMETER / diameter, _MOST_ZOOM)

@@ -29,7 +29,7 @@ from cellwise.stages.segment.watershed.regions import (
 
 Maps = npt.NDArray[np.float32]
 
-# Chosen on pictures that a training had not seen (benchmarks/small_unet_cross_validation.py): what
+# Chosen on images that a training had not seen (benchmarks/small_unet_cross_validation.py): what
 # counts as inside, how far the hills are smoothed, in pixels, and how high the lowest hill is.
 _INSIDE = 0.45
 _SMOOTH = 1.3

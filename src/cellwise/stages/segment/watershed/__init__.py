@@ -1,7 +1,7 @@
 """Nuclei from the nucleus channel, cells grown around them; no weights, no size to set.
 
-Every length is measured in the picture's own nuclear diameters, so 10 to 120 px nuclei and 8-bit,
-16-bit or float pictures need no setting. Sources: see `_nuclei` and `_cells` (Otsu 1979;
+Every length is measured in the image's own nuclear diameters, so 10 to 120 px nuclei and 8-bit,
+16-bit or float images need no setting. Sources: see `_nuclei` and `_cells` (Otsu 1979;
 Vincent and Soille 1991; Malpica et al. 1997; Jones, Carpenter and Golland 2005).
 """
 
@@ -37,7 +37,7 @@ def build(
     Args:
         split: How readily what touches is taken apart: 0 never, 1 always, 0.5 where two nuclei are
             more likely than one.
-        debris: What is smaller than this share of the picture's median nuclear area is dropped.
+        debris: What is smaller than this share of the image's median nuclear area is dropped.
         reach: How far a cell may extend from its nucleus, in nuclear diameters.
         ring: The same where no channel shows the cell body.
         body: Roles or names of the channels that show the cell body; None takes what is there: the

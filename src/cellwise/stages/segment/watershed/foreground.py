@@ -1,4 +1,4 @@
-"""Where nuclei are and how large: both from the picture itself, without a size or threshold given.
+"""Where nuclei are and how large: both from the image itself, without a size or threshold given.
 
 Levels are measured above a slowly varying background, and the first cut is Otsu's threshold of
 their logarithm, so that dim nuclei beside bright ones are found. Sources: Otsu 1979; noise as in
@@ -18,11 +18,11 @@ Mask = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int32]
 Background = Literal["local", "even"]
 
-# Below this share of the range a level counts as dark whatever the noise: 8-bit pictures with an
+# Below this share of the range a level counts as dark whatever the noise: 8-bit images with an
 # empty background have no measurable noise at all.
 _DARKEST = 0.02
 _NOISE_LEVELS = 6.0
-# A background that varies by more than this share of the picture is an object.
+# A background that varies by more than this share of the image is an object.
 _NO_GROUND = 0.6
 # Cores are brighter than this share of the mean around them, taken over this width in diameters.
 _LOCAL = 0.87
@@ -31,7 +31,7 @@ _REGION = 0.4
 
 @dataclass(frozen=True, slots=True)
 class Foreground:
-    """What the first look at one channel showed, at the resolution it was given in.
+    """What the coarse pass over one channel showed, at the resolution it was given in.
 
     Args:
         level: Smoothed signal above the local background.
@@ -90,7 +90,7 @@ def inscribed_circles(mask: Mask) -> tuple[Plane, npt.NDArray[np.int32]]:
 
 
 def depth_inside(mask: Mask) -> Plane:
-    """Distance to the background; where there is none at all, the longer side of the picture."""
+    """Distance to the background; where there is none at all, the longer side of the image."""
     depth: Plane = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
     return np.minimum(depth, np.float32(max(mask.shape)))
 
@@ -99,7 +99,7 @@ def locally_bright(level: Plane, mask: Mask, diameter: float) -> Mask:
     """The part of a mask that is not much darker than the mask around it.
 
     Gaps between crowded nuclei are lit by their neighbours and pass any threshold of the whole
-    picture; they are dark beside those neighbours.
+    image; they are dark beside those neighbours.
     """
     width = _REGION * diameter
     inside = (mask > 0).astype(np.float32)

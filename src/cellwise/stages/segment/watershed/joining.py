@@ -1,7 +1,7 @@
 """Which pieces of a clump belong to one nucleus: pairs that touch are joined, the surest first.
 
 For every pair the odds of being two nuclei are weighed from five measures. Their weights come from
-a logistic regression over touching pieces of BBBC039 and DSB 2018 (every second picture, nuclei
+a logistic regression over touching pieces of BBBC039 and DSB 2018 (every second image, nuclei
 drawn by hand as truth) and, with a quarter of their weight, of simulated nuclei of strong texture;
 `benchmarks/segmentation_joining.py` makes them again. Source: the idea of trees of merges with
 learned odds is that of Liu, Seyedhosseini and Tasdizen 2016; here with six numbers and greedily.

@@ -40,12 +40,12 @@ from cellwise.stages.segment.watershed.regions import (
 from cellwise.stages.segment.watershed.tidying import (
     Slivers,
     drop_debris,
-    drop_haze,
+    drop_out_of_focus,
     outline,
     without_holes,
 )
 
-# A first look needs no more pixels than this along the longer side.
+# The coarse pass needs no more pixels than this along the longer side.
 _PILOT_SIDE = 1100
 # Nuclei are found at the resolution where they measure about this many pixels.
 _WORK_DIAMETER = 24.0
@@ -65,7 +65,7 @@ _SHALLOW = 0.95
 _SURE = 0.7
 # Widths in nuclear diameters: smoothing for the scale, for the foreground, of depth, of brightness
 # and of the gradient, how far apart two peaks are at least, and how wide a tail of a nucleus is
-# at most. These and the shares here were chosen on every second picture of BBBC039 and DSB 2018,
+# at most. These and the shares here were chosen on every second image of BBBC039 and DSB 2018,
 # see docs/explain/segmentation.md.
 _SMOOTH = 0.05
 _FINE = 0.03
@@ -88,11 +88,11 @@ class Nuclei:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """At which resolution a picture is worked on.
+    """At which resolution an image is worked on.
 
     Args:
-        diameter: Typical nuclear diameter in pixels of the picture.
-        shrink: The picture is reduced to 1/shrink.
+        diameter: Typical nuclear diameter in pixels of the image.
+        shrink: The image is reduced to 1/shrink.
         inside: Typical diameter there.
         smooth: Width (sigma) of the smoothing there.
     """
@@ -104,8 +104,8 @@ class Scale:
 
 
 def first_scale(plane: Plane) -> Scale | None:
-    """The scale of a picture; None where nothing stands out."""
-    diameter = first_look(plane)
+    """The scale of an image; None where nothing stands out."""
+    diameter = coarse_diameter(plane)
     if diameter == 0:
         return None
     shrink = max(int(diameter / _WORK_DIAMETER), 1)
@@ -120,7 +120,7 @@ def find_nuclei(plane: Plane, *, split: float, debris: float, slivers: Slivers =
         plane: `[y, x]`, float32, any range.
         split: How readily what touches is taken apart: 0 never, 1 always, 0.5 where two nuclei are
             more likely than one.
-        debris: What is smaller than this share of the picture's median nuclear area is dropped.
+        debris: What is smaller than this share of the image's median nuclear area is dropped.
         slivers: `keep` spares nuclei that the edge of the field cuts from `debris`; `drop` asks of
             them half of the median area.
     """
@@ -138,7 +138,7 @@ def find_nuclei(plane: Plane, *, split: float, debris: float, slivers: Slivers =
     labels = whole_pieces(smoothed(labels, round(_TAIL * inside)))
     labels = without_holes(labels, _HOLE * inside**2)
     labels = drop_debris(labels, found.level, debris, diameter=inside, slivers=slivers)
-    labels = drop_haze(labels, found.level)
+    labels = drop_out_of_focus(labels, found.level)
     if labels.max(initial=0) == 0:
         return none
     full = enlarged(labels, plane.shape)
@@ -169,7 +169,7 @@ def enlarged(labels: Labels, shape: tuple[int, ...]) -> Labels:
     return np.where(solid > 0.5, near, 0).astype(np.int32)
 
 
-def first_look(plane: Plane) -> float:
+def coarse_diameter(plane: Plane) -> float:
     """Typical nuclear diameter: from above, by measuring again at the scale just measured.
 
     The first measure is of clumps. At each scale the texture inside a nucleus is smoothed away and

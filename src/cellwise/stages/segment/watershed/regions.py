@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cellwise.kernels.pieces import label_pieces
+from cellwise.kernels.components import label_components
 from cellwise.stages.segment.watershed.foreground import Labels, Mask, Plane
 
 
@@ -127,7 +127,7 @@ def areas(labels: npt.NDArray[Any], count: int) -> npt.NDArray[np.int64]:
 
 def whole_pieces(labels: Labels) -> Labels:
     """Each label reduced to its largest connected piece (4 neighbours)."""
-    pieces = label_pieces(labels)
+    pieces = label_components(labels)
     size = np.bincount(pieces.ravel())
     owner = np.zeros(len(size), np.int32)
     owner[pieces.ravel()] = labels.ravel()

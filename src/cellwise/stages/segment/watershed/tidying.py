@@ -1,4 +1,4 @@
-"""What becomes of nuclei once they are told apart: outline, holes, debris, slivers, haze."""
+"""What becomes of nuclei once they are told apart: outline, holes, debris, slivers, faint light."""
 
 from typing import Literal
 
@@ -29,11 +29,11 @@ _PIXELS = 40
 _HALF = 0.5
 # So may be chromosomes packed for division: small, but brighter than any nucleus at rest.
 _GLARES = 1.3
-# Fainter than this beside the bright nuclei is haze, and less round than this is no nucleus.
+# Fainter than this beside the bright nuclei is out of focus; less round than this is no nucleus.
 _FAINT = 0.15
 _RAGGED = 0.55
-# What touches something this much brighter is a veil around it, unless it is as round as this.
-_VEIL = 0.4
+# What touches something this much brighter is its scattered light, unless it is as round as this.
+_RIM = 0.4
 _ROUND = 0.9
 # What could be a nucleus at all, in squared diameters.
 _LIKELY = 0.05
@@ -42,7 +42,7 @@ _LIKELY = 0.05
 def outline(labels: Labels, level: Plane, floor: float) -> Labels:
     """Each nucleus cut at half of its own level, so that bright ones do not swell by their blur.
 
-    Its level is the mean of its brighter part: a piece may reach far into the haze around it.
+    Its level is the mean of its brighter part: a piece may reach far into the blur around it.
     """
     inside = labels > 0
     brighter = inside & (level >= _mean_level(labels, level)[labels])
@@ -94,8 +94,8 @@ def drop_debris(
     return renumber(labels, keep)
 
 
-def drop_haze(labels: Labels, level: Plane) -> Labels:
-    """What is too ragged is left out, and what is not round and faint or a veil.
+def drop_out_of_focus(labels: Labels, level: Plane) -> Labels:
+    """What is too ragged is left out, and what is not round and faint or scattered light.
 
     A round one stays however faint: beside a speck of dust every nucleus is.
     """
@@ -103,10 +103,10 @@ def drop_haze(labels: Labels, level: Plane) -> Labels:
     shape = roundness(moments(labels, len(light)))
     weight = light * areas(labels, len(light))
     weight[0] = 0
-    # Weighted by its own brightness, so that much haze does not outvote a few nuclei.
+    # Weighted by its own brightness, so that a large background does not outvote a few nuclei.
     usual = float((weight * light).sum() / max(weight.sum(), 1e-9))
-    haze = (light < _FAINT * usual) | _beside_brighter(labels, level, light)
-    return renumber(labels, (shape >= _RAGGED) & ~(haze & (shape < _ROUND)))
+    faint = (light < _FAINT * usual) | _beside_brighter(labels, level, light)
+    return renumber(labels, (shape >= _RAGGED) & ~(faint & (shape < _ROUND)))
 
 
 def _beside_brighter(
@@ -116,7 +116,7 @@ def _beside_brighter(
     result = np.zeros(len(light), np.bool_)
     pairs, _ = saddles(labels, level)
     for dim, bright in ((pairs[:, 0], pairs[:, 1]), (pairs[:, 1], pairs[:, 0])):
-        result[dim[light[dim] < _VEIL * light[bright]]] = True
+        result[dim[light[dim] < _RIM * light[bright]]] = True
     return result
 
 

@@ -1,4 +1,4 @@
-"""A ladder from its rows file to its table: check, make worlds, run, compare, write."""
+"""A benchmark from its rows file to its table: check, make worlds, run, compare, write."""
 
 import platform
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ from cellwise.store.atomic import write_text
 
 
 @dataclass(frozen=True, slots=True)
-class LadderRequest:
+class BenchmarkRequest:
     """What was asked for.
 
     Args:
-        out: The ladder's folder.
+        out: The benchmark's folder.
         rows: Name of a rows file that comes with cellwise, or a file.
         worlds: Names of worlds of that file; empty for all.
         seeds: In place of the file's; 0 for the file's.
@@ -43,12 +43,12 @@ class LadderRequest:
     command: Sequence[str] = ()
 
 
-def run_ladder(request: LadderRequest, listener: Listener | None = None) -> Result:
-    """Do what is left of a ladder and write its table; the same call resumes.
+def run_benchmark(request: BenchmarkRequest, listener: Listener | None = None) -> Result:
+    """Do what is left of a benchmark and write its table; the same call resumes.
 
     Raises:
         UsageError: A rows file, row, recipe or setting that is wrong; nothing was started.
-        PreflightError: The folder belongs to another ladder.
+        PreflightError: The folder belongs to another benchmark.
         Interrupted: Stopped by the user; the same call goes on.
     """
     out, told = request.out, listener or Silent()
@@ -76,7 +76,7 @@ def _write(result: Result, out: Path) -> None:
     write_text(out / "ladder.html", as_page(result, out))
 
 
-def _made(plan: Plan, request: LadderRequest) -> dict[str, Any]:
+def _made(plan: Plan, request: BenchmarkRequest) -> dict[str, Any]:
     return {
         "cellwise": __version__,
         "rows_file": plan.table.name,

@@ -1,4 +1,4 @@
-"""Connected pieces, beside scipy's, one label after the other."""
+"""Connected components, beside scipy's, one label after the other."""
 
 import numpy as np
 import pytest
@@ -7,25 +7,25 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from cellwise.kernels.flood import flood
-from cellwise.kernels.pieces import (
-    claim_pieces,
+from cellwise.kernels.components import (
+    claim_components,
     drop_small,
     fill_enclosed,
     fill_small_holes,
-    label_pieces,
+    label_components,
 )
+from cellwise.kernels.flood import flood
 
 labels_of_few = hnp.arrays(np.int32, (9, 11), elements=st.integers(0, 3))
 masks = hnp.arrays(np.uint8, (9, 11), elements=st.integers(0, 1))
 MANY = settings(max_examples=60, deadline=None)
 
 
-def slow_pieces(labels, least):
+def slow_components(labels, least):
     found = []
     for value in np.unique(labels[labels > 0]):
-        pieces, count = ndimage.label(labels == value)
-        found += [pieces == k for k in range(1, count + 1) if (pieces == k).sum() >= least]
+        components, count = ndimage.label(labels == value)
+        found += [components == k for k in range(1, count + 1) if (components == k).sum() >= least]
     found.sort(key=lambda piece: int(np.flatnonzero(piece)[0]))
     result = np.zeros(labels.shape, int)
     for number, piece in enumerate(found, start=1):
@@ -35,14 +35,14 @@ def slow_pieces(labels, least):
 
 @given(labels_of_few, st.sampled_from([0, 1, 2, 4.5]))
 @MANY
-def test_pieces_of_equal_label_are_numbered_in_order(labels, least):
-    assert np.array_equal(label_pieces(labels, least), slow_pieces(labels, least))
+def test_components_of_equal_label_are_numbered_in_order(labels, least):
+    assert np.array_equal(label_components(labels, least), slow_components(labels, least))
     mask = (labels > 1).astype(np.uint8)
-    assert np.array_equal(label_pieces(mask, least), slow_pieces(mask, least))
+    assert np.array_equal(label_components(mask, least), slow_components(mask, least))
 
 
 def test_a_spiral_is_one_piece():
-    picture = np.array(
+    image = np.array(
         [
             [1, 1, 1, 1, 1],
             [0, 0, 0, 0, 1],
@@ -52,7 +52,7 @@ def test_a_spiral_is_one_piece():
         ],
         np.uint8,
     )
-    assert np.array_equal(label_pieces(picture), picture)
+    assert np.array_equal(label_components(image), image)
 
 
 @given(labels_of_few, st.integers(0, 20))
@@ -100,27 +100,27 @@ def test_claiming_equals_flooding(seed):
         np.int32
     )
     expected = flood(height, markers, mask)
-    assert np.array_equal(claim_pieces(height, markers, mask), expected)
-    assert np.array_equal(claim_pieces(height, markers, mask, out=markers), expected)
+    assert np.array_equal(claim_components(height, markers, mask), expected)
+    assert np.array_equal(claim_components(height, markers, mask, out=markers), expected)
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int32])
-def test_results_may_go_where_the_picture_was(kind):
+def test_results_may_go_where_the_image_was(kind):
     rng = np.random.default_rng(0)
-    picture = np.kron(rng.integers(0, 4, (8, 8)), np.ones((3, 3))).astype(kind)
-    expected = label_pieces(picture, 10)
+    image = np.kron(rng.integers(0, 4, (8, 8)), np.ones((3, 3))).astype(kind)
+    expected = label_components(image, 10)
     if kind is np.int32:
-        assert np.array_equal(label_pieces(picture, 10, out=picture), expected)
+        assert np.array_equal(label_components(image, 10, out=image), expected)
     filled = fill_enclosed(expected)
     assert np.array_equal(fill_enclosed(expected, out=expected), filled)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1)])
 @pytest.mark.parametrize("value", [0, 1])
-def test_thin_and_even_pictures(shape, value):
-    picture = np.full(shape, value, np.int32)
-    assert np.array_equal(label_pieces(picture), picture)
-    assert np.array_equal(fill_enclosed(picture), picture)
-    assert np.array_equal(drop_small(picture, 1), picture)
-    filled = fill_small_holes(picture.astype(np.uint8), 100)
+def test_thin_and_even_images(shape, value):
+    image = np.full(shape, value, np.int32)
+    assert np.array_equal(label_components(image), image)
+    assert np.array_equal(fill_enclosed(image), image)
+    assert np.array_equal(drop_small(image, 1), image)
+    filled = fill_small_holes(image.astype(np.uint8), 100)
     assert (filled == 1).all()

@@ -1,8 +1,8 @@
-"""Crowds: nuclei of one piece laid over those of another, as they lie in thick samples.
+"""Overlapping nuclei by copy-paste augmentation: those of one piece over those of another.
 
 Light adds up where nuclei lie over each other, and whoever draws outlines follows what stands out.
-So a laid nucleus takes the pixels that it shares with another where its light stands out from the
-other's, hides behind it elsewhere, and is passed over where too little of it can be seen. Sources:
+So a pasted nucleus takes the pixels that it shares with another where its light stands out from the
+other's, hides behind it elsewhere, and is passed over where too little of it can be seen. Source:
 cut, paste and learn (Dwibedi et al., ICCV 2017), here with light that adds up.
 """
 
@@ -20,14 +20,14 @@ Rng = np.random.Generator
 _STANDS_OUT = 0.6
 # Of a nucleus of which less than this share is left in view, nothing is asked.
 _LEFT = 0.3
-# Beyond this blur, in pixels of a nucleus of 20, it is haze and no nucleus.
-_HAZY = 4.0
-# Haze is dim beside nuclei.
+# Beyond this blur, in pixels of a nucleus of 20, it is out-of-focus background and no nucleus.
+_OUT_OF_FOCUS = 4.0
+# Out-of-focus background is dim beside nuclei.
 _DIM = 0.4
 _BLURRED = 0.35
-# Laid nuclei end as softly as others do.
+# Pasted nuclei end as softly as others do.
 _SOFT = 0.8
-# Share of pieces whose laid nuclei are small bright fragments, as of dying cells.
+# Share of pieces whose pasted nuclei are small bright fragments, as of dying cells.
 _FRAGMENTS = 0.3
 
 
@@ -49,12 +49,12 @@ Lit = tuple[Plane, Regions]
 
 
 @dataclass(frozen=True, slots=True)
-class Laying:
-    """How nuclei are laid over others.
+class Pasting:
+    """How nuclei are pasted over others.
 
     Args:
         smaller: Zoom beside the size of those below.
-        share: Chance of each nucleus to be laid.
+        share: Chance of each nucleus to be pasted.
         gain: Its light beside what it was.
         blur: Width (sigma) of the blur in pixels, 0 for none.
     """
@@ -65,39 +65,39 @@ class Laying:
     blur: float
 
 
-def draw_laying(rng: Rng) -> Laying:
+def draw_pasting(rng: Rng) -> Pasting:
     """Mostly as they are; sometimes few, small and bright, as fragments of dying cells."""
     gain = float(np.exp(rng.normal(0.1, 0.6)))
     if rng.random() < _FRAGMENTS:
-        return Laying(rng.uniform(0.25, 0.6), rng.uniform(0.05, 0.25), 2 * gain, 0)
+        return Pasting(rng.uniform(0.25, 0.6), rng.uniform(0.05, 0.25), 2 * gain, 0)
     blur = rng.uniform(1, 8) if rng.random() < _BLURRED else 0.0
-    return Laying(1.0, rng.uniform(0.2, 1.0), _DIM * gain if blur > _HAZY else gain, blur)
+    return Pasting(1.0, rng.uniform(0.2, 1.0), _DIM * gain if blur > _OUT_OF_FOCUS else gain, blur)
 
 
-def lay_over(
-    below: Lit, above: Lit, laying: Laying, rng: Rng
+def paste_over(
+    below: Lit, above: Lit, pasting: Pasting, rng: Rng
 ) -> tuple[Plane, Regions, npt.NDArray[np.bool_]]:
-    """Some nuclei of `above` laid over `below`.
+    """Some nuclei of `above` pasted over `below`.
 
     Returns:
         Level and nuclei of the crowd, in which labels of `above` follow those of `below`, and the
         pixels of which nothing is asked: what was left of hidden nuclei.
     """
     (ground, old), (level, new) = below, above
-    chosen = rng.random(len(new.deepest)) < laying.share
+    chosen = rng.random(len(new.deepest)) < pasting.share
     chosen[0] = False
     shown = chosen[new.labels]
     soft = cv2.GaussianBlur(shown.astype(np.float32), (0, 0), _SOFT)
-    light = np.float32(laying.gain) * np.clip(level, 0, None) * soft
-    if laying.blur:
-        light = cv2.GaussianBlur(light, (0, 0), laying.blur)
+    light = np.float32(pasting.gain) * np.clip(level, 0, None) * soft
+    if pasting.blur:
+        light = cv2.GaussianBlur(light, (0, 0), pasting.blur)
     lit = np.asarray(ground + light, np.float32)
-    if laying.blur > _HAZY:
+    if pasting.blur > _OUT_OF_FOCUS:
         return lit, old, np.zeros(shown.shape, np.bool_)
-    laid = np.where(shown, new.labels + len(old.deepest) - 1, 0).astype(np.int32)
-    labels = _merged(old.labels, laid, light, np.clip(ground, 0, None))
+    pasted = np.where(shown, new.labels + len(old.deepest) - 1, 0).astype(np.int32)
+    labels = _merged(old.labels, pasted, light, np.clip(ground, 0, None))
     crowd = Regions(labels, np.concatenate([old.deepest, new.deepest[1:]]))
-    return lit, *_in_view(crowd, (old.labels, laid))
+    return lit, *_in_view(crowd, (old.labels, pasted))
 
 
 def _merged(old: Labels, new: Labels, light: Plane, ground: Plane) -> Labels:

@@ -1,4 +1,4 @@
-"""Small folders of pictures with masks."""
+"""Small folders of images with masks."""
 
 import numpy as np
 import tifffile
@@ -27,7 +27,7 @@ def lit(labels, seed=0, *, full=200):
 
 
 def write_pairs(folder, seeds=(0, 1), **options):
-    """`images/` and `labels/` with one picture per seed."""
+    """`images/` and `labels/` with one image per seed."""
     for name in ("images", "labels"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for seed in seeds:

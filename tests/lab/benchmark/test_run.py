@@ -11,8 +11,8 @@ from sklearn.metrics import average_precision_score
 import cellwise
 from cellwise.errors import Interrupted, PreflightError
 from cellwise.flow.pipeline.events import Silent
-from cellwise.lab.benchmark.ladder import run_ladder
 from cellwise.lab.benchmark.page.write import COLUMNS
+from cellwise.lab.benchmark.run import run_benchmark
 from cellwise.store.worlds.truth import read_truth
 
 pytestmark = pytest.mark.long
@@ -95,7 +95,7 @@ def test_the_other_outputs_say_the_same(climbed):
     assert str(climbed.home) not in text + json.dumps(content["lines"])
 
 
-def test_the_page_is_one_file_with_pictures_and_asks_no_network(climbed):
+def test_the_page_is_one_file_with_images_and_asks_no_network(climbed):
     page = (climbed.out / "ladder.html").read_text(encoding="utf-8")
     assert "http:" not in page.replace("http://www.w3.org", "")
     assert "https:" not in page
@@ -114,7 +114,7 @@ def test_the_same_call_again_trains_nothing_and_says_the_same(climbed):
     before = (climbed.out / "ladder.csv").read_bytes()
     costs = {p: p.read_bytes() for p in (climbed.out / "runs").glob("*.jsonl")}
     watching = Watching()
-    run_ladder(climbed.request, watching)
+    run_benchmark(climbed.request, watching)
     assert (climbed.out / "ladder.csv").read_bytes() == before
     assert {p: p.read_bytes() for p in (climbed.out / "runs").glob("*.jsonl")} == costs
     assert [name for name, _ in watching.started] == ["trainings"]
@@ -128,15 +128,15 @@ def test_an_interrupted_ladder_goes_on_to_the_same_table(climbed, tmp_path):
 
     request = climbed.into(tmp_path / "out")
     with pytest.raises(Interrupted):
-        run_ladder(request, Impatient())
+        run_benchmark(request, Impatient())
     assert not (request.out / "ladder.csv").exists()
-    run_ladder(request)
+    run_benchmark(request)
     assert numbers_of(request.out) == numbers_of(climbed.out)
 
 
 def test_two_processes_give_the_same_table(climbed, tmp_path):
     request = climbed.into(tmp_path / "out", workers=2)
-    run_ladder(request)
+    run_benchmark(request)
     assert numbers_of(request.out) == numbers_of(climbed.out)
 
 
@@ -152,22 +152,22 @@ def test_another_setting_is_refused_with_words(climbed):
         (rows.parent / name).write_bytes((climbed.home / name).read_bytes())
     rows.write_text(text.replace("path: world", f"path: {climbed.home / 'world'}"))
     with pytest.raises(PreflightError, match=r"another setting.*row 'soft'"):
-        run_ladder(climbed.into(climbed.out, rows=str(rows)))
+        run_benchmark(climbed.into(climbed.out, rows=str(rows)))
     with pytest.raises(PreflightError, match="device cpu, now cuda"):
-        run_ladder(climbed.into(climbed.out, device="cuda"))
+        run_benchmark(climbed.into(climbed.out, device="cuda"))
 
 
 def test_fewer_seeds_are_taken_from_what_is_there(climbed):
     before = {p.name for p in (climbed.out / "runs").iterdir()}
-    result = run_ladder(climbed.into(climbed.out, seeds=1))
+    result = run_benchmark(climbed.into(climbed.out, seeds=1))
     assert {p.name for p in (climbed.out / "runs").iterdir()} == before
     assert result.plan.seeds == 1
-    run_ladder(climbed.request)
+    run_benchmark(climbed.request)
 
 
 def test_a_folder_of_something_else_is_refused(climbed, tmp_path):
     (tmp_path / "thesis.docx").write_bytes(b"")
-    with pytest.raises(PreflightError, match="no ladder"):
-        run_ladder(climbed.into(tmp_path))
+    with pytest.raises(PreflightError, match="no benchmark"):
+        run_benchmark(climbed.into(tmp_path))
     with pytest.raises(PreflightError, match="is a file"):
-        run_ladder(climbed.into(tmp_path / "thesis.docx"))
+        run_benchmark(climbed.into(tmp_path / "thesis.docx"))

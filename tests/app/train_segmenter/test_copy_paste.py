@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.masked_pictures import discs
+from tests.masked_images import discs
 
-from cellwise.app.train_segmenter.crowd import Laying, Regions, draw_laying, lay_over
+from cellwise.app.train_segmenter.copy_paste import Pasting, Regions, draw_pasting, paste_over
 from cellwise.app.train_segmenter.targets import deepest_points, depth
 
-ALL = Laying(1.0, 1.0, 1.0, 0.0)
+ALL = Pasting(1.0, 1.0, 1.0, 0.0)
 
 
 def square(y, x, half, bright, side=64):
@@ -23,12 +23,12 @@ def layer_of(labels, bright=1.0):
     return level, Regions(labels, deepest_points(labels))
 
 
-def laid(below, above, laying=ALL, seed=0):
-    return lay_over(below, above, laying, np.random.default_rng(seed))
+def pasted(below, above, pasting=ALL, seed=0):
+    return paste_over(below, above, pasting, np.random.default_rng(seed))
 
 
 def test_a_brighter_nucleus_takes_the_pixels_and_the_other_keeps_what_is_left():
-    level, crowd, unknown = laid(square(30, 26, 10, 1.0), square(30, 38, 10, 2.0))
+    level, crowd, unknown = pasted(square(30, 26, 10, 1.0), square(30, 38, 10, 2.0))
     assert crowd.labels[30, 32] == 2
     assert crowd.labels[30, 20] == 1
     assert not unknown.any()
@@ -40,7 +40,7 @@ def test_a_brighter_nucleus_takes_the_pixels_and_the_other_keeps_what_is_left():
 
 
 def test_a_dimmer_nucleus_hides_behind_the_other():
-    _level, crowd, unknown = laid(square(30, 26, 10, 2.0), square(30, 38, 10, 1.0))
+    _level, crowd, unknown = pasted(square(30, 26, 10, 2.0), square(30, 38, 10, 1.0))
     assert crowd.labels[30, 32] == 1
     assert crowd.labels[30, 44] == 2
     assert not unknown.any()
@@ -50,13 +50,13 @@ def test_between_a_bright_and_a_dim_neighbour_each_is_judged_by_itself():
     old = square(30, 20, 8, 3.0)[1].labels + 2 * square(30, 44, 8, 0.5)[1].labels
     level = np.array([0, 3.0, 0.5], np.float32)[old]
     below = level, Regions(old, deepest_points(old))
-    _, crowd, _ = laid(below, square(30, 32, 8, 1.0))
+    _, crowd, _ = pasted(below, square(30, 32, 8, 1.0))
     assert crowd.labels[30, 26] == 1
     assert crowd.labels[30, 38] == 3
 
 
 def test_nothing_is_asked_of_what_little_is_left():
-    _level, crowd, unknown = laid(square(30, 30, 10, 1.0), square(30, 32, 10, 3.0))
+    _level, crowd, unknown = pasted(square(30, 30, 10, 1.0), square(30, 32, 10, 3.0))
     assert (crowd.labels == 1).sum() == 0
     np.testing.assert_array_equal(unknown[20:40, 20:22], True)
     assert unknown.sum() == 40
@@ -64,7 +64,7 @@ def test_nothing_is_asked_of_what_little_is_left():
 
 def test_a_blurred_crowd_is_light_and_no_nuclei():
     below = square(30, 26, 10, 1.0)
-    level, crowd, unknown = laid(below, square(30, 50, 8, 2.0), Laying(1.0, 1.0, 1.0, 6.0))
+    level, crowd, unknown = pasted(below, square(30, 50, 8, 2.0), Pasting(1.0, 1.0, 1.0, 6.0))
     np.testing.assert_array_equal(crowd.labels, below[1].labels)
     assert level.sum() > below[0].sum() + 100
     assert not unknown.any()
@@ -77,7 +77,7 @@ def test_light_only_grows_and_every_label_is_known(seed):
         layer_of(discs(int(rng.integers(99)), side=96, count=6).astype(np.int32), rng.uniform(0, 3))
         for _ in range(2)
     )
-    level, crowd, unknown = lay_over(below, above, draw_laying(rng), rng)
+    level, crowd, unknown = paste_over(below, above, draw_pasting(rng), rng)
     assert (level >= below[0]).all()
     assert crowd.labels.max() < len(crowd.deepest)
     assert (crowd.deepest[np.unique(crowd.labels[crowd.labels > 0])] > 0).all()

@@ -48,7 +48,7 @@ class _Given:
 
     def check(self) -> None:
         if self.file == Path():
-            raise BadOption("embed given: which file? Give --set embed.file=FILE.")
+            raise BadOption("embed imported: which file? Give --set embed.file=FILE.")
         _opened(self.file, self.named, _changed(self.file))
 
     def check_sites(self, job: Job) -> None:

@@ -1,4 +1,4 @@
-"""Pictures for the page: cells whose field says what they do not show, and one whole field.
+"""Images for the page: cells whose field says what they do not show, and one whole field.
 
 Cells are drawn by chance among those of labelled fields whose true classes are not their field's
 labels, at most two of a field; nobody picks them.
@@ -15,7 +15,7 @@ from cellwise.domain.classes import NEGATIVE
 from cellwise.domain.tables import CELLS, PREDICTIONS
 from cellwise.lab.benchmark.cells import LABELLED, known_cells
 from cellwise.lab.benchmark.plan import Task
-from cellwise.stages.report.drawing.pictures import (
+from cellwise.stages.report.drawing.images import (
     composite,
     data_link,
     encode,
@@ -24,7 +24,7 @@ from cellwise.stages.report.drawing.pictures import (
     shrink,
     shrink_labels,
 )
-from cellwise.stages.report.step import RunPictures
+from cellwise.stages.report.step import RunImages
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.sites import read_sites
 from cellwise.store.run.tables import read_table
@@ -42,14 +42,14 @@ _AS_GIVEN = (
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One cell: where it is, its picture, what is true, what its field says, what rows say.
+    """One cell: where it is, its image, what is true, what its field says, what rows say.
 
     A row says as many classes as are true (at least one): those it gives the highest probability.
     """
 
     site: str
     cell: int
-    picture: str
+    image: str
     true: tuple[str, ...]
     given: tuple[str, ...]
     said: tuple[tuple[str, ...], ...]
@@ -57,7 +57,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """The pictures of one world; `rows` are those that speak; `outlines` lies over `field`."""
+    """The images of one world; `rows` are those that speak; `outlines` lies over `field`."""
 
     rows: tuple[str, ...]
     cells: tuple[Shown, ...]
@@ -67,12 +67,12 @@ class Examples:
 
 
 def examples(folder: Path, task: Task, out: Path, rows: Sequence[str]) -> Examples | None:
-    """Pictures from one run; None where the world has no labelled field or no pictures.
+    """Images from one run; None where the world has no labelled field or no images.
 
     Args:
         folder: The world.
         task: The run.
-        out: The ladder's folder.
+        out: The benchmark's folder.
         rows: The rows whose labels are shown beside the truth.
     """
     known = known_cells(folder, task, out).get(LABELLED)
@@ -81,13 +81,13 @@ def examples(folder: Path, task: Task, out: Path, rows: Sequence[str]) -> Exampl
     run = RunFolder(task.run(out))
     table = read_table(run.cells, CELLS).with_row_index("position")
     sites = {site.id: site for site in read_sites(run.sites)}
-    pictures = RunPictures(run, task.draw.images(out), sites, table)
+    sources = RunImages(run, task.draw.images(out), sites, table)
     chosen = _choose(known.keys).join(table.select(*_KEY, "position"), on=_KEY, how="inner")
     if not chosen.height:
         return None
     said = _probabilities(task, run, rows, known.classes)
-    cells = _cells(chosen, pictures, said, known.classes)
-    field, lines, caption = _field(str(chosen["site_id"][0]), known.keys, pictures)
+    cells = _cells(chosen, sources, said, known.classes)
+    field, lines, caption = _field(str(chosen["site_id"][0]), known.keys, sources)
     return Examples(tuple(row for row, _ in said), cells, field, lines, caption)
 
 
@@ -119,11 +119,11 @@ def _probabilities(
 
 def _cells(
     chosen: pl.DataFrame,
-    pictures: RunPictures,
+    sources: RunImages,
     said: Sequence[tuple[str, pl.DataFrame]],
     classes: Sequence[str],
 ) -> tuple[Shown, ...]:
-    pixels = pictures.crops(chosen["position"].to_numpy().astype(np.int64))
+    pixels = sources.crops(chosen["position"].to_numpy().astype(np.int64))
     if pixels is None:
         return ()
     bounds = limits(pixels, low=2.0, high=99.7)
@@ -134,7 +134,7 @@ def _cells(
     ]
     shown = []
     for i, cell in enumerate(chosen.to_dicts()):
-        colour = composite(pixels[i], pictures.crop_channels, bounds)
+        colour = composite(pixels[i], sources.crop_channels, bounds)
         true = _words(cell["classes"], classes)
         most = max(1, len(true))
         shown.append(
@@ -153,9 +153,9 @@ def _cells(
     return tuple(shown)
 
 
-def _field(site: str, keys: pl.DataFrame, pictures: RunPictures) -> tuple[str, str, str]:
-    """The field's picture, its outlines, and words; empty texts where it cannot be drawn."""
-    field, masks = pictures.field(site), pictures.masks(site)
+def _field(site: str, keys: pl.DataFrame, sources: RunImages) -> tuple[str, str, str]:
+    """The field's image, its outlines, and words; empty texts where it cannot be drawn."""
+    field, masks = sources.field(site), sources.masks(site)
     if field is None or masks is None:
         return "", "", ""
     colour = composite(field.pixels, field.channels, limits(field.pixels))

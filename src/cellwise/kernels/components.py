@@ -1,6 +1,6 @@
-"""Connected pieces of a mask or of a label image: number, measure, drop, fill, claim.
+"""Connected components of a mask or of a label image: number, measure, drop, fill, claim.
 
-Pictures are read once as runs of equal value along rows, and all that follows is done with the few
+Images are read once as runs of equal value along rows, and all that follows is done with the few
 thousand runs. Neighbours are the 4 beside a pixel. Source: run-based two-pass labelling
 (He, Chao and Suzuki 2008) with union-find.
 """
@@ -17,18 +17,18 @@ Labels = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.uint8]
 
 
-def label_pieces(
-    picture: npt.NDArray[Any], least: float = 0.0, out: Labels | None = None
+def label_components(
+    image: npt.NDArray[Any], least: float = 0.0, out: Labels | None = None
 ) -> Labels:
-    """Number the pieces of equal positive value 1..n, in the order of their first pixels.
+    """Number the components of equal positive value 1..n, in the order of their first pixels.
 
     Args:
-        picture: Mask or label image `[y, x]` of whole numbers; touching labels stay apart.
-        least: Pieces of fewer pixels are dropped.
-        out: Where to put the result; may be the picture itself, as below.
+        image: Mask or label image `[y, x]` of whole numbers; touching labels stay apart.
+        least: Components of fewer pixels are dropped.
+        out: Where to put the result; may be the image itself, as below.
     """
-    result = np.empty(picture.shape, np.int32) if out is None else out
-    _label(np.ascontiguousarray(picture), least, result)
+    result = np.empty(image.shape, np.int32) if out is None else out
+    _label(np.ascontiguousarray(image), least, result)
     return result
 
 
@@ -40,7 +40,7 @@ def drop_small(labels: Labels, least: float, out: Labels | None = None) -> Label
 
 
 def fill_small_holes(mask: Mask, area: float, out: Mask | None = None) -> Mask:
-    """The mask (0, 1) with every piece of background of fewer than `area` pixels closed."""
+    """The mask (0, 1) with every component of background of fewer than `area` pixels closed."""
     result = np.empty(mask.shape, np.uint8) if out is None else out
     _close(np.ascontiguousarray(mask), area, result)
     return result
@@ -49,17 +49,17 @@ def fill_small_holes(mask: Mask, area: float, out: Mask | None = None) -> Mask:
 def fill_enclosed(labels: Labels, out: Labels | None = None) -> Labels:
     """The labels with every hole filled that one label alone encloses.
 
-    A hole between several labels, or one at the edge of the picture, may be open ground.
+    A hole between several labels, or one at the edge of the image, may be open ground.
     """
     result = np.empty(labels.shape, np.int32) if out is None else out
     _enclose(np.ascontiguousarray(labels), result)
     return result
 
 
-def claim_pieces(
+def claim_components(
     height: npt.NDArray[np.uint8], markers: Labels, mask: Mask, out: Labels | None = None
 ) -> Labels:
-    """As `flood`, but pieces of the mask that hold one marker are painted instead of flooded."""
+    """As `flood`, but components that hold one marker are painted instead of flooded."""
     result = markers.copy() if out is None else out
     contested = np.empty(mask.shape, np.uint8)
     if _claim(np.ascontiguousarray(mask), markers, result, contested):
@@ -68,24 +68,24 @@ def claim_pieces(
 
 
 @numba.njit(cache=True, nogil=True)
-def _trace(picture):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Runs `(row offsets, starts, stops, values)` and pieces `(piece of each run, areas)`."""
-    height, width = picture.shape
+def _trace(image):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Runs `(row offsets, starts, stops, values)` and components `(that of each run, areas)`."""
+    height, width = image.shape
     total = height
     for y in range(height):
         for x in range(1, width):
-            total += picture[y, x] != picture[y, x - 1]
+            total += image[y, x] != image[y, x - 1]
     offsets = np.empty(height + 1, np.int64)
     starts, stops = np.empty(total, np.int32), np.empty(total, np.int32)
-    values, parent = np.empty(total, picture.dtype), np.empty(total, np.int32)
+    values, parent = np.empty(total, image.dtype), np.empty(total, np.int32)
     run = 0
     for y in range(height):
         offsets[y] = run
         x = 0
         while x < width:
-            starts[run], values[run], parent[run] = x, picture[y, x], run
+            starts[run], values[run], parent[run] = x, image[y, x], run
             x += 1
-            while x < width and picture[y, x] == values[run]:
+            while x < width and image[y, x] == values[run]:
                 x += 1
             stops[run] = x
             run += 1
@@ -96,8 +96,8 @@ def _trace(picture):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
                 _unite(parent, above, here)
             above, here = _next_pair(stops, above, here)
     offsets[height] = run
-    pieces, areas = _number(starts, stops, parent)
-    return offsets, starts, stops, values, pieces, areas
+    components, areas = _number(starts, stops, parent)
+    return offsets, starts, stops, values, components, areas
 
 
 @numba.njit(cache=True, nogil=True)
@@ -124,17 +124,17 @@ def _unite(parent, one, two):  # type: ignore[no-untyped-def]  # noqa: ANN001, A
 @numba.njit(cache=True, nogil=True)
 def _number(starts, stops, parent):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Pieces 0..n-1 by their first run, and their areas; a parent always comes first."""
-    pieces = np.empty(len(parent), np.int32)
+    components = np.empty(len(parent), np.int32)
     areas = np.zeros(len(parent), np.int64)
     count = 0
     for run in range(len(parent)):
         if parent[run] == run:
-            pieces[run] = count
+            components[run] = count
             count += 1
         else:
-            pieces[run] = pieces[parent[run]]
-        areas[pieces[run]] += stops[run] - starts[run]
-    return pieces, areas[:count]
+            components[run] = components[parent[run]]
+        areas[components[run]] += stops[run] - starts[run]
+    return components, areas[:count]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -145,17 +145,17 @@ def _paint(offsets, starts, stops, colours, result):  # type: ignore[no-untyped-
 
 
 @numba.njit(cache=True, nogil=True)
-def _label(picture, least, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    offsets, starts, stops, values, pieces, areas = _trace(picture)
+def _label(image, least, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    offsets, starts, stops, values, components, areas = _trace(image)
     names = np.zeros(len(areas), np.int32)
     colours = np.zeros(len(starts), np.int32)
     count = 0
     for run in range(len(starts)):
-        if values[run] > 0 and areas[pieces[run]] >= least:
-            if names[pieces[run]] == 0:
+        if values[run] > 0 and areas[components[run]] >= least:
+            if names[components[run]] == 0:
                 count += 1
-                names[pieces[run]] = count
-            colours[run] = names[pieces[run]]
+                names[components[run]] = count
+            colours[run] = names[components[run]]
     _paint(offsets, starts, stops, colours, result)
 
 
@@ -175,50 +175,50 @@ def _drop(labels, top, least, result):  # type: ignore[no-untyped-def]  # noqa: 
 
 @numba.njit(cache=True, nogil=True)
 def _close(mask, area, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    offsets, starts, stops, values, pieces, areas = _trace(mask)
+    offsets, starts, stops, values, components, areas = _trace(mask)
     for run in range(len(starts)):
-        if areas[pieces[run]] < area:
+        if areas[components[run]] < area:
             values[run] = max(values[run], 1)
     _paint(offsets, starts, stops, values, result)
 
 
 @numba.njit(cache=True, nogil=True)
 def _enclose(labels, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    offsets, starts, stops, values, pieces, areas = _trace(labels)
+    offsets, starts, stops, values, components, areas = _trace(labels)
     height = labels.shape[0]
-    # The label around each piece of background: 0 while none was met, -1 for several or the edge.
+    # The label around each hole: 0 while none was met, -1 for several or the edge of the image.
     around = np.zeros(len(areas), np.int32)
     for y in range(height):
         first, last = offsets[y], offsets[y + 1]
         for run in range(first, last):
             edge = y == 0 or y == height - 1 or run == first or run == last - 1
             if values[run] == 0 and edge:
-                around[pieces[run]] = -1
+                around[components[run]] = -1
             if run > first:
-                _meet(values, pieces, around, run - 1, run)
+                _meet(values, components, around, run - 1, run)
         above, here = offsets[max(y - 1, 0)], first
         while above < first:
-            _meet(values, pieces, around, above, here)
+            _meet(values, components, around, above, here)
             above, here = _next_pair(stops, above, here)
     for run in range(len(starts)):
         if values[run] == 0:
-            values[run] = max(around[pieces[run]], 0)
+            values[run] = max(around[components[run]], 0)
     _paint(offsets, starts, stops, values, result)
 
 
 @numba.njit(cache=True, nogil=True)
-def _meet(values, pieces, around, one, two):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _meet(values, components, around, one, two):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     if values[one] != 0:
         one, two = two, one
     if values[one] == 0 and values[two] != 0:
-        known = around[pieces[one]]
-        around[pieces[one]] = values[two] if known == 0 or known == values[two] else -1
+        known = around[components[one]]
+        around[components[one]] = values[two] if known == 0 or known == values[two] else -1
 
 
 @numba.njit(cache=True, nogil=True)
 def _claim(mask, markers, result, contested):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Paint pieces with one marker; whether there are pieces with several, and where."""
-    offsets, starts, stops, values, pieces, areas = _trace(mask)
+    """Paint components with one marker; whether there are some with several, and where."""
+    offsets, starts, stops, values, components, areas = _trace(mask)
     owner = np.zeros(len(areas), np.int32)
     for y in range(mask.shape[0]):
         for run in range(offsets[y], offsets[y + 1]):
@@ -226,12 +226,12 @@ def _claim(mask, markers, result, contested):  # type: ignore[no-untyped-def]  #
                 continue
             for x in range(starts[run], stops[run]):
                 marker = markers[y, x]
-                if marker > 0 and owner[pieces[run]] != marker:
-                    owner[pieces[run]] = marker if owner[pieces[run]] == 0 else -1
+                if marker > 0 and owner[components[run]] != marker:
+                    owner[components[run]] = marker if owner[components[run]] == 0 else -1
     several = owner.min() < 0
     for y in range(mask.shape[0]):
         for run in range(offsets[y], offsets[y + 1]):
-            start, stop, own = starts[run], stops[run], owner[pieces[run]]
+            start, stop, own = starts[run], stops[run], owner[components[run]]
             contested[y, start:stop] = own < 0
             for x in range(start, stop):
                 result[y, x] = own if own >= 0 else markers[y, x]

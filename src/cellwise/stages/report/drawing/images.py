@@ -1,4 +1,4 @@
-"""Pixels to pictures: colour composites, outlines, and their bytes for a page.
+"""Pixels to images: colour composites, outlines, and their bytes for a page.
 
 Colours by role: nucleus blue, protein green, microtubule red, endoplasmic reticulum yellow, other
 stains magenta, cyan, orange. Contrast is stretched between percentiles, as viewers of the field do.
@@ -63,7 +63,7 @@ def limits(pixels: Pixels, *, low: float = 1.0, high: float = 99.7) -> list[tupl
 
 
 def composite(pixels: Pixels, channels: Sequence[Channel], bounds: Limits) -> npt.NDArray[np.uint8]:
-    """`pixels[channel, y, x]` as a colour picture `[y, x, rgb]`: tinted channels, added up."""
+    """`pixels[channel, y, x]` as a colour image `[y, x, rgb]`: tinted channels, added up."""
     colour = np.zeros((*pixels.shape[1:], 3), np.float32)
     for plane, tint, (dark, bright) in zip(pixels, tints(channels), bounds, strict=True):
         shown = np.clip((np.nan_to_num(plane) - dark) / (bright - dark), 0, 1)
@@ -81,14 +81,14 @@ def edges(labels: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     return differs & (centre > 0)
 
 
-def shrink(picture: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
-    """The picture reduced so that its longer side is at most `side` pixels."""
-    tall, wide = picture.shape[:2]
+def shrink(image: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
+    """The image reduced so that its longer side is at most `side` pixels."""
+    tall, wide = image.shape[:2]
     if max(tall, wide) <= side:
-        return picture
+        return image
     factor = side / max(tall, wide)
     size = (max(1, round(wide * factor)), max(1, round(tall * factor)))
-    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
 
 
 def shrink_labels(labels: npt.NDArray[Any], side: int) -> npt.NDArray[Any]:
@@ -105,7 +105,7 @@ def shrink_labels(labels: npt.NDArray[Any], side: int) -> npt.NDArray[Any]:
 
 
 def outlines(cells: npt.NDArray[Any], nuclei: npt.NDArray[Any]) -> bytes:
-    """A transparent PNG with cells in white and nuclei in cyan, to lie over a picture."""
+    """A transparent PNG with cells in white and nuclei in cyan, to lie over an image."""
     drawn = np.zeros(cells.shape, np.uint8)
     drawn[edges(cells)] = 1
     drawn[edges(nuclei)] = 2
@@ -114,17 +114,17 @@ def outlines(cells: npt.NDArray[Any], nuclei: npt.NDArray[Any]) -> bytes:
 
 def palette_png(numbers: npt.NDArray[np.uint8], colours: Sequence[str]) -> bytes:
     """A PNG of few colours: number 1 is the first of `colours` (`#rrggbb`), 0 is transparent."""
-    picture = Image.fromarray(numbers, mode=None).convert("P")
-    picture.putpalette([0, 0, 0, *(b for colour in colours for b in bytes.fromhex(colour[1:]))])
+    image = Image.fromarray(numbers, mode=None).convert("P")
+    image.putpalette([0, 0, 0, *(b for colour in colours for b in bytes.fromhex(colour[1:]))])
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", transparency=0, optimize=True)
+    image.save(buffer, "PNG", transparency=0, optimize=True)
     return buffer.getvalue()
 
 
-def encode(picture: npt.NDArray[np.uint8], *, kind: str = "WEBP", quality: int = 80) -> bytes:
-    """The bytes of a picture file; `kind` is WEBP, JPEG or PNG."""
+def encode(image: npt.NDArray[np.uint8], *, kind: str = "WEBP", quality: int = 80) -> bytes:
+    """The bytes of an image file; `kind` is WEBP, JPEG or PNG."""
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, kind, quality=quality)
+    Image.fromarray(image).save(buffer, kind, quality=quality)
     return buffer.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""The hosts' rules: beside the same rules written plainly, and each rule by hand."""
+"""The HPA-Cell-Segmentation rules: beside the same rules written plainly, and each rule by hand."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any

@@ -1,4 +1,4 @@
-"""Recipes of several laps: bags, class maps, soft relabelling, mixed as a user would mix them."""
+"""Recipes of several rounds: bags, class maps, soft relabelling, mixed as a user would mix them."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from cellwise.store.run.tables import read_table
 
 pytestmark = pytest.mark.long
 
-TWO_LAPS = """
+TWO_ROUNDS = """
 format: 1
 steps:
   - read:
@@ -34,26 +34,26 @@ steps:
 
 
 @pytest.fixture(scope="module")
-def laps(plate, tmp_path_factory):
-    home = tmp_path_factory.mktemp("laps")
-    (home / "laps.yaml").write_text(TWO_LAPS)
+def rounds(plate, tmp_path_factory):
+    home = tmp_path_factory.mktemp("rounds")
+    (home / "rounds.yaml").write_text(TWO_ROUNDS)
     return cellwise.run(
         plate / "images",
         labels=plate / "labels.csv",
         out=home / "run",
-        recipe=str(home / "laps.yaml"),
+        recipe=str(home / "rounds.yaml"),
     )
 
 
-def test_every_lap_scores_every_cell(laps):
+def test_every_round_scores_every_cell(rounds):
     for name in ("first", "second", "maps"):
-        scores = read_table(RunFolder(laps.path).scores(name), SCORES)
-        assert scores.height == laps.cells.height, name
+        scores = read_table(RunFolder(rounds.path).scores(name), SCORES)
+        assert scores.height == rounds.cells.height, name
         assert np.isfinite(np.stack(scores["score"].to_list())).all(), name
 
 
-def test_soft_labels_stay_within_the_labels_of_the_field(laps):
-    labels = read_table(RunFolder(laps.path).labels("soft"), LABELS)
+def test_soft_labels_stay_within_the_labels_of_the_field(rounds):
+    labels = read_table(RunFolder(rounds.path).labels("soft"), LABELS)
     value = np.stack(labels["label"].to_list())[:, 0]
     positive = [int(site[1:3]) % 2 == 0 for site in labels["site_id"]]
     assert (value[~np.array(positive)] == 0).all()
@@ -61,5 +61,5 @@ def test_soft_labels_stay_within_the_labels_of_the_field(laps):
     assert 0 < value[positive].min() < 1
 
 
-def test_the_mixture_tells_treated_wells_from_others(laps):
-    assert laps.metrics["well_macro_ap"]["value"] == 1.0
+def test_the_mixture_tells_treated_wells_from_others(rounds):
+    assert rounds.metrics["well_macro_ap"]["value"] == 1.0

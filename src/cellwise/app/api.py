@@ -1,4 +1,4 @@
-"""The window for Python users: run, predict, check, and a finished run as an object."""
+"""The Python API: run, predict, check, and a finished run as an object."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from cellwise.domain.tables import CELLS, PREDICTIONS, WELLS
 from cellwise.errors import PreflightError, UnknownName, UsageError
 from cellwise.flow.pipeline.run import run_pipeline
 from cellwise.flow.request import make_request
-from cellwise.lab.simulate.window import simulate as simulate
+from cellwise.lab.simulate.api import simulate as simulate
 from cellwise.registry import did_you_mean
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.sites import find_images
