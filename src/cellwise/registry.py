@@ -6,7 +6,6 @@ file itself is imported only when the part is built. Other packages add parts th
 of the group named after the folder; a name that is taken is refused.
 """
 
-# longer than 300 lines because nothing that it may import stands before it
 import ast
 import difflib
 import importlib
