@@ -11,7 +11,6 @@ import difflib
 import importlib
 import importlib.metadata
 import importlib.util
-import math
 import sys
 from dataclasses import dataclass
 from functools import cache, lru_cache, reduce
@@ -194,8 +193,7 @@ def check_options(what: str, page: PartPage, options: "dict[str, Any]") -> None:
     for option, value in options.items():
         if option not in types:
             raise BadOption(f"{what} has no option {option!r}.{did_you_mean(option, list(types))}")
-        fault = _type_fault(types[option], value)
-        if fault:
+        if fault := _type_fault(types[option], value):
             raise BadOption(f"{what}, option {option!r}: {fault}.")
     missing = [o.name for o in page.options if o.required and o.name not in options]
     if missing:
@@ -203,21 +201,15 @@ def check_options(what: str, page: PartPage, options: "dict[str, Any]") -> None:
 
 
 def _type_fault(text: str, value: Any) -> str:
-    """What is wrong with a value for a type of plain numbers and words; empty for nothing.
-
-    Other types are checked when the part is built.
-    """
+    """What is wrong with a value for a plain type; others are checked when the part is built."""
     from pydantic import TypeAdapter, ValidationError
 
     types = _plain_types(ast.parse(text, mode="eval").body)
-    if not types or (value is None and type(None) in types):
-        return ""
-    if isinstance(value, bool) and not {bool, str} & set(types):
+    if types and isinstance(value, bool) and not {bool, str} & set(types):
         return f"{value} is no number"
-    if isinstance(value, float) and not math.isfinite(value):
-        return "Input should be a finite number"
+    wanted = reduce(or_, types) if types else Any
     try:
-        TypeAdapter(reduce(or_, types)).validate_python(value)
+        TypeAdapter(wanted, config={"allow_inf_nan": False}).validate_python(value)
     except ValidationError as error:
         return str(error.errors()[0]["msg"])
     return ""
@@ -225,25 +217,21 @@ def _type_fault(text: str, value: Any) -> str:
 
 def _plain_types(node: ast.expr) -> list[Any]:
     """The types that an annotation allows; none where it says more than plain ones."""
-    if isinstance(node, ast.Name) and node.id in _PLAIN:
-        return [_PLAIN[node.id]]
-    if isinstance(node, ast.Constant) and node.value is None:
-        return [type(None)]
-    if isinstance(node, ast.BinOp):
-        left, right = _plain_types(node.left), _plain_types(node.right)
-        return [*left, *right] if left and right else []
-    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple):
-        annotated = isinstance(node.value, ast.Name) and node.value.id == "Annotated"
-        return _plain_types(node.slice.elts[0]) if annotated else []
+    match node:
+        case ast.Name(id=word) if word in _PLAIN:
+            return [_PLAIN[word]]
+        case ast.Constant(value=None):
+            return [type(None)]
+        case ast.BinOp(left=one, right=other):
+            sides = [_plain_types(one), _plain_types(other)]
+            return [*sides[0], *sides[1]] if all(sides) else []
+        case ast.Subscript(value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[first, *_])):
+            return _plain_types(first)
     return []
 
 
 def split_spec(spec: "str | dict[str, Any]") -> tuple[str, dict[str, Any]]:
-    """Name and options of a spec written as a name or as a mapping with `name`.
-
-    Raises:
-        BadOption: It is neither.
-    """
+    """Name and options of a spec written as a name or as a mapping with `name`."""
     if isinstance(spec, str):
         return spec, {}
     if not isinstance(spec, dict) or not isinstance(spec.get("name"), str):

@@ -138,3 +138,11 @@ def test_an_empty_place_in_a_wide_table_is_no_number(tmp_path):
     )
     frame.write_parquet(path)
     assert np.isnan(open_file(path, Named()).read(np.arange(4))[3, 2])
+
+
+@pytest.mark.parametrize("column", [["a", "b"], [0, 1]])
+def test_a_column_among_the_numbers_that_holds_none_is_refused_by_name(tmp_path, column):
+    frame = {"site_id": ["A", "B"], "feat0": [1.0, 2.0], "feat1": column, "feat2": [1.0, 2.0]}
+    pl.DataFrame(frame).write_parquet(tmp_path / "e.parquet")
+    with pytest.raises(PreflightError, match="'feat1'"):
+        open_file(tmp_path / "e.parquet", Named())

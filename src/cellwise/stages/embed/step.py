@@ -96,22 +96,18 @@ def present(job: Job, finished: Mapping[str, Finished]) -> list[str]:
     run, shards = RunFolder(job.run), _shards(job)
     folder, there = run.embeddings(job.name), shards.keys()
     files = {path.stem for path in folder.glob("*.npy")}
-    index = index_path(folder)
-    merged = _shard_of(read_table(index, EMBEDDINGS)) if index.is_file() else {}
+    # Without its card nobody opens the vectors.
+    sealed = is_sealed(folder)
+    merged = _shard_of(read_table(index_path(folder), EMBEDDINGS)) if sealed else {}
     read = lru_cache(maxsize=8)(lambda key: _shard_of(shards.rows(key)))
     kept = []
     for site, record in finished.items():
         table = merged if record.merged else {}
         place = read(record.shard).get(site) if record.shard in there else table.get(site)
-        known = record.shard in there or (record.merged and index.is_file())
+        known = record.shard in there or (record.merged and sealed)
         if place in files or (known and not record.counts.get("units", 1)):
             kept.append(site)
     return kept
-
-
-def whole(job: Job, counts: dict[str, Any]) -> bool:
-    """Whether index and card are there, without which nobody opens the vectors."""
-    return is_sealed(RunFolder(job.run).embeddings(job.name))
 
 
 def finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:

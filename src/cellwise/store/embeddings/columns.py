@@ -111,3 +111,18 @@ def vector_columns(path: Path, lists: list[str], numbers: list[str], said: str) 
             f"feat1... (found: {', '.join(known) or 'none'}). Give --set embed.vector=NAME."
         )
     return lists or [name for _, name in families[known[0]]]
+
+
+def refuse_strays(path: Path, columns: Sequence[str], others: Sequence[str]) -> None:
+    """Refuse numbered columns of one name of which some are no floating point numbers.
+
+    Raises:
+        PreflightError: Names one; without it vectors would be shorter than meant.
+    """
+    words = {name.rstrip("0123456789") for name in columns} if len(columns) > 1 else set()
+    for name in others:
+        if name not in columns and name.rstrip("0123456789") in words and name[-1:].isdigit():
+            raise PreflightError(
+                f"{path}: column {name!r} stands among the numbers of the vectors and holds no "
+                "floating point numbers. Write it as they are, or give it another name."
+            )

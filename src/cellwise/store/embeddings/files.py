@@ -20,7 +20,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cellwise.errors import PreflightError
-from cellwise.store.embeddings.columns import BOTH, SITE, Named, keys_of, vector_columns
+from cellwise.store.embeddings.columns import (
+    BOTH,
+    SITE,
+    Named,
+    keys_of,
+    refuse_strays,
+    vector_columns,
+)
 
 Floats = npt.NDArray[np.floating[Any]]
 Read = Callable[[npt.NDArray[np.int64]], Floats]
@@ -89,6 +96,7 @@ def _parquet(path: Path, named: Named) -> tuple[pl.DataFrame, int, Read]:
     lists = [f.name for f in schema if _is_list(f.type)]
     numbers = [f.name for f in schema if pa.types.is_floating(f.type)]
     columns = vector_columns(path, lists, numbers, named.vector)
+    refuse_strays(path, columns, [f.name for f in schema if f.name not in numbers])
     rest = [f.name for f in schema if f.name not in columns and not _is_list(f.type)]
     table = pl.from_arrow(file.read(columns=rest))
     assert isinstance(table, pl.DataFrame)
