@@ -10,11 +10,11 @@ A step of grain `site` has
 
 A step of grain `fold` or `table` has
 
-* `work(job, report) -> dict`: does it all and returns counts for `run.json`;
-* `whole(job, counts) -> bool`, where its outputs being there does not suffice.
+* `work(job, report) -> dict`: does it all and returns counts for `run.json`.
 
 Any step may have
 
+* `whole(job, counts) -> bool`, where its outputs being there does not suffice;
 * `prepare(job, report)`: looks at the input without writing anything, for whoever plans a run; what
   it gives is handed to `work` as a third argument;
 * `check(options, job)`: refuses before any work what its options name and is not there;
