@@ -163,10 +163,24 @@ def what_is_redone(state: State) -> list[str]:
     if (earlier.get("inputs") or {}).get("listing_sha256") not in (None, state.listing):
         sentences.append("The image folder changed: new and changed fields are worked on")
         begun += [step for step in recipe.steps if SITES in step.spec.writes]
+    left = _left_as_they_are(earlier, recipe)
     follows = [step.title for step in _following(begun, recipe)]
     if sentences and follows:
         sentences[-1] += f"; what follows is looked at again: {', '.join(follows)}"
+    if left:
+        sentences.append(
+            "Not in this recipe, so that their results stay as they were, of earlier settings: "
+            + ", ".join(left)
+        )
     return [f"{sentence}." for sentence in sentences]
+
+
+def _left_as_they_are(earlier: Mapping[str, Any], recipe: Recipe) -> list[str]:
+    """Steps that the run before did and this recipe has not."""
+    now = {(step.kind, step.name) for step in recipe.steps}
+    done = [(facts["kind"], facts["name"]) for facts in earlier.get("steps", [])]
+    gone = [pair for pair in done if pair not in now]
+    return [kind if kind == name else f"{kind} {name}" for kind, name in gone]
 
 
 def _changes(step: Step, earlier: Mapping[str, Any], request: Request) -> list[str]:

@@ -122,6 +122,24 @@ def test_what_is_there_is_known_and_what_is_lost_is_named(run, tmp_path):
     assert step.present(job, finished) == []
 
 
+def test_a_file_that_was_taken_for_other_cells_is_refused(run, tmp_path):
+    """The run was segmented anew since, into cells of the same numbers."""
+    file = tmp_path / "e.parquet"
+    brought(run, file)
+    options = {"name": "imported", "file": str(file)}
+    _, finished = embed(run, **options)
+    cells = read_table(run.cells, CELLS)
+    step.present(job_of(run, **options), finished)
+    other = pl.when(pl.col("site_id") == "s03").then(pl.col("area") + 1).otherwise(pl.col("area"))
+    write_table(run.cells, CELLS, cells.with_columns(other.alias("area")))
+    with pytest.raises(PreflightError, match=r"'embed': .* other cells: s03"):
+        step.present(job_of(run, **options), {})
+    # Another file, or other options, may be of the new cells.
+    step.present(job_of(run, key="other", **options), {})
+    write_table(run.cells, CELLS, cells.filter(pl.col("site_id") != "s03"))
+    step.present(job_of(run, **options), {})
+
+
 def test_a_new_field_is_one_batch_more(run, tmp_path):
     """Rows of the others come from the index that is there."""
     file = tmp_path / "e.parquet"

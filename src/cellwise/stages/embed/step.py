@@ -21,6 +21,7 @@ from cellwise.domain.steps import Finished, Job, SiteRecord
 from cellwise.domain.tables import CELLS, EMBEDDINGS
 from cellwise.errors import BadOption, InputError
 from cellwise.stages.embed import embedders
+from cellwise.stages.embed._cells_then import UNDER, note_cells, refuse_other_cells
 from cellwise.stages.embed.spec import Options
 from cellwise.store.run.embeddings import index_path, is_sealed, seal, write_vectors
 from cellwise.store.run.folder import RunFolder
@@ -92,7 +93,12 @@ def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
 
 
 def present(job: Job, finished: Mapping[str, Finished]) -> list[str]:
-    """Those of the sites whose vectors are there."""
+    """Those of the sites whose vectors are there.
+
+    Raises:
+        PreflightError: A brought file was taken for other cells than there are now.
+    """
+    refuse_other_cells(job)
     run, shards = RunFolder(job.run), _shards(job)
     folder, there = run.embeddings(job.name), shards.keys()
     files = {path.stem for path in folder.glob("*.npy")}
@@ -121,7 +127,11 @@ def finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
     batches = {site: record.shard for site, record in finished.items()}
     empty = empty_frame(EMBEDDINGS)
     index = pl.concat([empty, *shards.merge(batches, empty)])
-    seal(folder, index, options.dtype, {"embedder": options.name, **facts.card})
+    # A network's vectors are made anew with the cells; a file stays what it is.
+    brought = {UNDER: job.key} if "file" in facts.card else {}
+    if brought:
+        note_cells(job)
+    seal(folder, index, options.dtype, {"embedder": options.name, **facts.card, **brought})
     return {
         "vectors": index.height,
         "sites": index["site_id"].n_unique(),
