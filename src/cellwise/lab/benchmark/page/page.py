@@ -22,7 +22,7 @@ def as_page(result: Result, out: Path) -> str:
     environment = Environment(
         loader=ChoiceLoader(
             [
-                PackageLoader("cellwise.lab.benchmark", "template"),
+                PackageLoader("cellwise.lab.benchmark.page", "template"),
                 PackageLoader("cellwise.stages.report", "template"),
             ]
         ),
