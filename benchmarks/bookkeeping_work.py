@@ -5,7 +5,7 @@ as those do: `finish` and `present` are those of cellwise wherever they need no 
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -127,7 +127,7 @@ def segment_present(job: Job, finished: Mapping[str, Finished]) -> list[str]:
         return segment_step.present(job, finished)
     shards = _shards(job, PIXELS, RunFolder(job.run).pixels)
     noted, keys = shards.merged_sites(), shards.keys()
-    return [site for site, record in finished.items() if site in noted or record.shard in keys]
+    return [s for s, r in finished.items() if (r.merged and s in noted) or r.shard in keys]
 
 
 def cells(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
@@ -163,7 +163,7 @@ def score_present(job: Job, finished: Mapping[str, Finished]) -> list[str]:
     """Those of the sites whose scores are there."""
     shards = _shards(job, SCORES, RunFolder(job.run).scores(job.name))
     merged, keys = shards.merged_sites(), shards.keys()
-    return [site for site, record in finished.items() if site in merged or record.shard in keys]
+    return [s for s, r in finished.items() if (r.merged and s in merged) or r.shard in keys]
 
 
 def score_finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
@@ -172,8 +172,12 @@ def score_finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
     batches = {site: record.shard for site, record in finished.items()}
     empty = empty_frame(SCORES, n_classes=len(CLASSES))
     rows = sum(frame.height for frame in shards.merge(batches, empty, classes=CLASSES))
-    shards.remove()
     return {"cells": rows, "sites": len(finished)}
+
+
+def score_settle(job: Job, batches: Collection[str]) -> None:
+    """Delete the shards."""
+    _shards(job, SCORES, RunFolder(job.run).scores(job.name)).remove()
 
 
 def decide(job: Job, report: Report) -> dict[str, Any]:
@@ -222,11 +226,11 @@ STEPS: dict[str, tuple[StepSpec, dict[str, Callable[..., Any]]]] = {
     ),
     "no_segment": (
         replace(SEGMENT_SPEC, **_PLAIN),
-        {"work": segment, "present": segment_present, "finish": segment_step.finish},
+        {"work": segment, "present": segment_present, "finish": segment_step.finish, "settle": segment_step.settle},
     ),
     "no_cells": (
         CELLS_SPEC,
-        {"work": cells, "present": cells_step.present, "finish": cells_step.finish},
+        {"work": cells, "present": cells_step.present, "finish": cells_step.finish, "settle": cells_step.settle},
     ),
     "no_split": (
         StepSpec(version=1, grain="table", options=Options, reads=(Read(nouns.SITES),),
@@ -237,7 +241,7 @@ STEPS: dict[str, tuple[StepSpec, dict[str, Callable[..., Any]]]] = {
         StepSpec(version=1, grain="site", options=Options, batch=64, draws=True, device=True,
                  reads=(Read(nouns.CELLS), Read(nouns.FOLD_OF_SITE, optional=True)),
                  writes=(nouns.SCORES,)),
-        {"work": score, "present": score_present, "finish": score_finish},
+        {"work": score, "present": score_present, "finish": score_finish, "settle": score_settle},
     ),
     "no_decide": (
         StepSpec(version=1, grain="table", options=Options, reads=tuple(map(Read, _WHOLE)),

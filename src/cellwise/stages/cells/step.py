@@ -209,9 +209,7 @@ def _blocks(
 
 def _shards(job: Job) -> Shards:
     run = RunFolder(job.run)
-    # Another step may bear the name that this one was given.
-    name = job.name if job.name == "cells" else f"cells-{job.name}"
-    return Shards(run.temporary / name, CELLS, run.cells)
+    return Shards(run.temporary / job.name, CELLS, run.cells)
 
 
 def _crops_of(table: Path) -> dict[str, str]:
