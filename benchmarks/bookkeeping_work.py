@@ -226,11 +226,21 @@ STEPS: dict[str, tuple[StepSpec, dict[str, Callable[..., Any]]]] = {
     ),
     "no_segment": (
         replace(SEGMENT_SPEC, **_PLAIN),
-        {"work": segment, "present": segment_present, "finish": segment_step.finish, "settle": segment_step.settle},
+        {
+            "work": segment,
+            "present": segment_present,
+            "finish": segment_step.finish,
+            "settle": segment_step.settle,
+        },
     ),
     "no_cells": (
         CELLS_SPEC,
-        {"work": cells, "present": cells_step.present, "finish": cells_step.finish, "settle": cells_step.settle},
+        {
+            "work": cells,
+            "present": cells_step.present,
+            "finish": cells_step.finish,
+            "settle": cells_step.settle,
+        },
     ),
     "no_split": (
         StepSpec(version=1, grain="table", options=Options, reads=(Read(nouns.SITES),),
