@@ -2,7 +2,7 @@ import pytest
 
 from cellwise.domain.steps import SiteRecord
 from cellwise.errors import InputError, StorageError
-from cellwise.flow.pipeline.done import Done, DoneLog, from_site
+from cellwise.flow.pipeline.done import TABLE, Done, DoneLog, from_site
 
 
 def test_the_latest_record_of_a_site_counts(tmp_path):
@@ -65,3 +65,17 @@ def test_sites_set_aside_are_known_without_going_through_all(tmp_path):
     log.append([Done("s", "k", error=error), Done("t", "k", error=error), Done("u", "k")])
     log.append([Done("t", "k2")])
     assert set(log.aside) == set(DoneLog(tmp_path / "a.jsonl").aside) == {"s"}
+
+
+def test_what_came_after_the_last_table_is_in_no_table(tmp_path):
+    path = tmp_path / "x.jsonl"
+    log = DoneLog(path)
+    log.append([Done("a", "k"), Done("b", "k"), Done(TABLE, "t")])
+    assert log.unmerged == set()
+    log.void({TABLE: ""})
+    log.void({TABLE: "other", "a": "new"})
+    log.append([Done("a", "new")])
+    assert log.unmerged == {"a"}
+    assert DoneLog(path).unmerged == {"a"}, "also for the next call"
+    log.append([Done(TABLE, "u")])
+    assert log.unmerged == DoneLog(path).unmerged == set()

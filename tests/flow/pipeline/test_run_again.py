@@ -7,6 +7,8 @@ import pytest
 from tests.faults.fault_runs import Heard, cells, left_on_disk, record, run, states
 from tests.worlds import field, labels, plate, save, wells
 
+from cellwise.errors import Interrupted
+
 STEPS = ["read", "segment", "cells"]
 
 
@@ -187,3 +189,26 @@ def _plane(number):
     from tests.worlds import draw
 
     return draw(number)[0] // 8
+
+
+def test_rows_of_earlier_settings_do_not_pass_for_those_of_a_killed_run(
+    home, images, out, tmp_path
+):
+    """Killed after sites were recorded and before the merge, and its temporary files deleted."""
+    # Without crops only the rows tell what the settings were.
+    settings = ("cells.crops=false", "segment.name=grid")
+    shutil.copytree(home, tmp_path / "twin")
+    twin = tmp_path / "twin"
+    run(twin / "images", twin / "out.run", *settings)
+
+    def killed(job, finished):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cellwise.stages.cells.step.finish", killed)
+        with pytest.raises(Interrupted):
+            again(images, out, *settings)
+    shutil.rmtree(out / "work")
+    again(images, out, *settings)
+    assert cells(out).equals(cells(twin / "out.run"))
+    assert "shard" not in cells(out).columns
