@@ -191,9 +191,7 @@ def _plane(number):
     return draw(number)[0] // 8
 
 
-def test_rows_of_earlier_settings_do_not_pass_for_those_of_a_killed_run(
-    home, images, out, tmp_path
-):
+def test_rows_of_earlier_settings_are_not_new_ones(home, images, out, tmp_path, monkeypatch):
     """Killed after sites were recorded and before the merge, and its temporary files deleted."""
     # Without crops only the rows tell what the settings were.
     settings = ("cells.crops=false", "segment.name=grid")
