@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from cellwise.domain.units import (
     ABOVE_SITES,
     LEVELS,
+    bag_numbers,
     cell_unit_ids,
     cells_of_ids,
     group_numbers,
@@ -174,3 +175,17 @@ def test_what_cannot_be_a_table_of_units_is_refused():
         members(units_table(sites[:1]), "site", "s", of="tile")
     with pytest.raises(ValueError, match="no cell"):
         cells_of_ids(pl.Series(["s/1", "s"]))
+
+
+def test_bags_of_a_level_have_one_label_and_one_fold():
+    sites = pl.DataFrame(
+        {
+            "site_id": ["s1", "s2", "s3", "s4", "s5"],
+            "labels": [["a"], ["a"], ["a"], ["b"], ["a"]],
+            "fold": [0, 0, 1, 0, 0],
+            "Metadata_Well": ["A01", "A01", "A01", "A01", None],
+        }
+    )
+    assert bag_numbers(sites, "site").tolist() == [0, 1, 2, 3, 4]
+    assert bag_numbers(sites, "well").tolist() == [0, 0, 1, 2, 3]
+    assert bag_numbers(sites.drop("Metadata_Well"), "well").tolist() == [0, 1, 2, 3, 4]

@@ -184,3 +184,20 @@ def group_numbers(groups: Sequence[pl.Series], alone: pl.Series) -> npt.NDArray[
     names = frame.unique(maintain_order=True).with_row_index("number")
     found = frame.join(names, on=frame.columns, how="left", nulls_equal=True, maintain_order="left")
     return found["number"].to_numpy().astype(np.int64)
+
+
+def bag_numbers(sites: pl.DataFrame, level: str) -> npt.NDArray[np.int64]:
+    """Which sites are one bag at a level: `[site]`, the number of each, from 0 as they first come.
+
+    Sites of one group whose folds or labels differ are kept apart: a bag has one label and is seen
+    by the models of one fold.
+
+    Args:
+        sites: Columns `site_id` (sorted), `labels` and `fold`, and `Metadata_*` for levels above.
+        level: `site`, `well`, `plate` or `experiment`.
+    """
+    if level == SITE:
+        return np.arange(len(sites))
+    units = units_table(sites).filter(pl.col("unit") == SITE)
+    apart = [sites["fold"], sites["labels"].list.sort().list.join("|")]
+    return group_numbers([group_of(units, level), *apart], sites["site_id"])

@@ -369,3 +369,28 @@ def test_a_step_that_would_write_over_the_wells_is_refused_before_any_work(tmp_p
     job = Job(tmp_path, tmp_path, name, {}, "", 0)
     with pytest.raises(BadOption, match="as:"):
         step.check({"from": "main"}, job)
+
+
+@pytest.mark.parametrize(("level", "bags"), [("", 3), ("well", 2)])
+def test_probabilities_are_fitted_to_bags_of_the_level_asked_for(maker, monkeypatch, level, bags):
+    well = {"Plate": "P1", "Well": "A01"}
+    maker.write(
+        [
+            Field("s1", ("a",), [[2.0], [1.0]], meta=well),
+            Field("s2", ("a",), [[1.5]], meta=well),
+            Field("s3", ("neg",), [[-2.0]], meta={"Plate": "P1", "Well": "A02"}),
+        ]
+    )
+    seen = []
+    build = step.deciders.build
+
+    class Watched:
+        def build(self, spec):
+            decide = build(spec)
+            return lambda evidence: (seen.append(evidence), decide(evidence))[1]
+
+    monkeypatch.setattr(step, "deciders", Watched())
+    maker.decide(by="none", **({"level": level} if level else {}))
+    (evidence,) = seen
+    assert len(evidence.labels) == len(np.unique(evidence.field)) == bags
+    assert evidence.labels[:, 0].tolist() == [True] * (bags - 1) + [False]

@@ -116,3 +116,31 @@ def test_soft_without_scores_and_inherit_with_scores_are_refused():
         Options.of({"by": "soft"})
     with pytest.raises(BadOption, match="reads no scores"):
         Options.of({"from": "first"})
+
+
+def test_cells_of_a_well_share_out_its_label(tmp_path):
+    """Two fields of one well, of which only one shows the class: it takes the label of both."""
+    run = RunFolder(tmp_path)
+    file = (ChannelFile(Channel("dna"), ("x.png",)),)
+    sites = [Site(i, i, file, "train", ("a",), {"Well": "A01"}) for i in ("p", "q")]
+    write_table(run.sites, SITES, sites_to_frame(sites, {}))
+    run.reading.write_text(json.dumps({"classes": {"names": ["a", "b"], "negative": None}}))
+    plain = {name: [0] * 4 for name in ("y0", "x0", "y1", "x1", "x", "y", "area")}
+    rows = {"site_id": ["p", "p", "q", "q"], "cell_id": [1, 2, 1, 2], **plain}
+    cells = pl.DataFrame({**rows, "border": [False] * 4, "flags": [[]] * 4})
+    write_table(run.cells, CELLS, cells.cast({"flags": pl.List(pl.String)}))
+    folds = pl.DataFrame({"site_id": ["p", "q"], "fold": [0, 0], "group": ["g", "g"]})
+    write_table(run.folds, FOLDS, folds.cast({"fold": pl.Int32}))
+    scores = [("p", c, 0, [-6.0, -9.0]) for c in (1, 2)] + [
+        ("q", c, 0, [6.0, -9.0]) for c in (1, 2)
+    ]
+    _scores(run, scores)
+    _, alone = _work(run, by="soft", from_="first")
+    _, shared = _work(run, by="soft", from_="first", level="well")
+    of_p = [
+        frame.filter(pl.col("site_id") == "p")["label"].to_numpy()[:, 0]
+        for frame in (alone, shared)
+    ]
+    assert of_p[0].max() > 0.5, "by itself a field keeps its label"
+    assert of_p[1].max() < 0.1
+    assert shared.filter(pl.col("site_id") == "q")["label"].to_numpy()[:, 0].min() > 0.9

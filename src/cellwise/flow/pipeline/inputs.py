@@ -145,15 +145,16 @@ def _sources(step: Step, read: Read, *, state: State) -> list[Step]:
 
 
 def _counted(step: Step, reads: Iterable[Read]) -> list[Read]:
-    """The reads that keys take in: a late one only where its option names a step."""
-    return [
-        read
-        for read in reads
-        if read.under != UNNAMED
-        and not (
-            read.by and set(read.by) <= set(step.spec.late) and not any(named_steps(step, read))
-        )
-    ]
+    """The reads that keys take in: a late one only where its option is set."""
+    return [read for read in reads if read.under != UNNAMED and not _late(step, read)]
+
+
+def _late(step: Step, read: Read) -> bool:
+    """Whether a read came with an option that is not set: finished runs know nothing of it."""
+    late = set(step.spec.late)
+    if read.when in late and not uses(step, read):
+        return True
+    return bool(read.by) and set(read.by) <= late and not any(named_steps(step, read))
 
 
 def _whole_key(step: Step, reads: Iterable[Read], *, ordered: bool, state: State) -> str:

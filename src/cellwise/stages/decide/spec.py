@@ -1,6 +1,6 @@
 """What the step `decide` declares."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -35,6 +35,9 @@ class Options(StepOptions):
     largest logit among each field's cells; the mean of them is taken."""
     adjust: list[str | dict[str, Any]] = []
     """What is done to the scores before the calibration, in order."""
+    level: Literal["", "site", "well", "plate", "experiment"] = ""
+    """What probabilities are fitted to: bags of the cells of a site where not said, or of a well, a
+    plate, an experiment. Sites of one bag have the same labels and the same fold."""
 
     @field_validator("threshold", mode="before")
     @classmethod
@@ -87,5 +90,6 @@ SPEC = StepSpec(
     ),
     writes=(DECISION, PREDICTIONS),
     draws=True,
+    late=("level",),
     shelves=_SHELVES,
 )

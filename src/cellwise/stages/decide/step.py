@@ -18,7 +18,7 @@ from cellwise.contracts.decider import Evidence, Fitted
 from cellwise.domain.classes import ClassList
 from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import CELLS, PREDICTIONS, WELL_PREDICTIONS, WELLS, TableKind
-from cellwise.domain.units import WELL
+from cellwise.domain.units import SITE, WELL, bag_numbers
 from cellwise.errors import BadOption, FormatError
 from cellwise.registry import did_you_mean, split_spec
 from cellwise.stages.decide import deciders
@@ -173,9 +173,11 @@ def _fit(
     known = sites.filter((pl.col("labels").list.len() > 0) & pl.col("fold").is_not_null())
     held = cells.filter(pl.Series(clean)).select("site_id")
     known = known.join(held, on="site_id", how="semi", maintain_order="left")
-    index = {site: row for row, site in enumerate(known["site_id"])}
+    numbers = bag_numbers(known, options.level or SITE)
+    index = dict(zip(known["site_id"].to_list(), numbers.tolist(), strict=True))
     field = np.array([index.get(site, -1) for site in cells["site_id"]], np.int64)
-    labels = labels_matrix(known["labels"], classes.positive)
+    _, firsts = np.unique(numbers, return_index=True)
+    labels = labels_matrix(known["labels"][firsts.tolist()], classes.positive)
     used = (field >= 0) & clean
     none = (0.0,) * len(classes.positive)
     fitted = Fitted((1.0,) * len(none), none, "none", "noisy_or")

@@ -1,10 +1,17 @@
 """What the step `label` declares."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from cellwise.domain.nouns import FIELD_LABELS, LABELLED_CELLS, LABELS, SCORES
+from cellwise.domain.nouns import (
+    FIELD_LABELS,
+    FOLDS,
+    LABELLED_CELLS,
+    LABELS,
+    SCORES,
+    SITES,
+)
 from cellwise.domain.specs import Content, Read, StepOptions, StepSpec
 from cellwise.errors import BadOption
 from cellwise.registry import Registry, split_spec
@@ -22,6 +29,9 @@ class Options(StepOptions):
     truth: str = ""
     """Folder that says what each cell shows, for the labeller `known` only, which measures what
     perfect labels would be worth."""
+    level: Literal["", "site", "well", "plate", "experiment"] = ""
+    """Whose cells share out a label among them: those of a site where not said, or of a well, a
+    plate, an experiment. Sites of one bag have the same labels and the same fold."""
 
     @model_validator(mode="after")
     def _check(self) -> "Options":
@@ -46,11 +56,18 @@ SPEC = StepSpec(
     version=1,
     grain="table",
     options=Options,
-    reads=(Read(FIELD_LABELS), Read(LABELLED_CELLS), Read(SCORES, by=("from",), many=True)),
+    reads=(
+        Read(FIELD_LABELS),
+        Read(LABELLED_CELLS),
+        Read(SCORES, by=("from",), many=True),
+        Read(SITES, when="level"),
+        Read(FOLDS, optional=True, when="level"),
+    ),
     writes=(LABELS,),
     draws=True,
     fits=True,
     ordered=True,
+    late=("level",),
     shelves=_SHELVES,
     contents=(Content("truth", "folder", recorded=False),),
 )

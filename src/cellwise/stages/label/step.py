@@ -17,7 +17,7 @@ from cellwise.contracts.labeller import Bags, CellLabels
 from cellwise.domain.classes import ClassList
 from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import CELLS, LABELS
-from cellwise.domain.units import CELL
+from cellwise.domain.units import CELL, SITE, bag_numbers
 from cellwise.errors import FormatError, PreflightError
 from cellwise.stages.label import labellers
 from cellwise.stages.label._truth import true_labels
@@ -41,11 +41,13 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     run = RunFolder(job.run)
     listed = read_json(run.reading)["classes"]
     classes = ClassList(tuple(listed["names"]), listed["negative"]).positive
-    sites = RunReader(run).labelled_sites()
+    tables = RunReader(run)
+    folds = tables.folds().select("site_id", "fold")
+    sites = tables.labelled_sites().join(folds, on="site_id", how="left", maintain_order="left")
     cells = read_table(run.cells, CELLS, columns=[*_KEY, "border", "flags"])
     cells = cells.join(sites.select("site_id"), on="site_id", how="semi").sort(_KEY)
     report(0, 1, f"{len(cells)} cells of {len(sites)} labelled fields")
-    bags = _bags(sites, cells, classes)
+    bags = _bags(sites, cells, classes, options.level or SITE)
     if options.from_ is not None:
         scores, model = _scores(run, options.from_, cells, classes)
         bags = replace(bags, scores=scores, model=model)
@@ -63,15 +65,17 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     }
 
 
-def _bags(sites: pl.DataFrame, cells: pl.DataFrame, classes: tuple[str, ...]) -> Bags:
-    index = {site: row for row, site in enumerate(sites["site_id"])}
+def _bags(sites: pl.DataFrame, cells: pl.DataFrame, classes: tuple[str, ...], level: str) -> Bags:
+    numbers = bag_numbers(sites, level)
+    index = dict(zip(sites["site_id"].to_list(), numbers.tolist(), strict=True))
+    _, firsts = np.unique(numbers, return_index=True)
     flags = cells["flags"].list
     at_border = cells["border"].fill_null(value=False) | flags.contains("border").fill_null(
         value=False
     )
     return Bags(
         np.array([index[site] for site in cells["site_id"]], np.int64),
-        labels_matrix(sites["labels"], classes),
+        labels_matrix(sites["labels"][firsts.tolist()], classes),
         None,
         at_border.to_numpy().astype(bool),
         flags.contains("tiny").fill_null(value=False).to_numpy().astype(bool),

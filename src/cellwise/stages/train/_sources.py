@@ -13,7 +13,7 @@ from cellwise.domain.channels import Channel
 from cellwise.domain.classes import ClassList
 from cellwise.domain.steps import Job
 from cellwise.domain.tables import CELLS, LABELS
-from cellwise.domain.units import ABOVE_SITES, SITE, group_numbers, group_of, units_table
+from cellwise.domain.units import ABOVE_SITES, bag_numbers
 from cellwise.errors import BadOption, FormatError, PreflightError
 from cellwise.learning.material import Floats, Material, of_cells
 from cellwise.registry import did_you_mean
@@ -187,16 +187,7 @@ def _cells(
 
 def _groups(sites: pl.DataFrame) -> Pool:
     """The sites in their wells, plates and experiments; see `Pool` for what keeps sites apart."""
-    units = units_table(sites)
-    units = units.filter(pl.col("unit") == SITE)
-    apart = [sites["fold"], sites["labels"].list.sort().list.join("|")]
-    return Pool(
-        np.arange(len(sites)),
-        {
-            level: group_numbers([group_of(units, level), *apart], sites["site_id"])
-            for level in ABOVE_SITES
-        },
-    )
+    return Pool(np.arange(len(sites)), {level: bag_numbers(sites, level) for level in ABOVE_SITES})
 
 
 def _whole(store: FieldStore, fields: Floats, taken: list[int]) -> Material:
