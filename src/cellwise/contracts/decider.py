@@ -13,7 +13,7 @@ POOLINGS = ("noisy_or", "mean", "max")
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Out-of-fold scores of the cells of labelled bags (fields, wells); classes are the positive ones.
+    """Out-of-fold scores of the cells of labelled bags (fields or wells), by positive class.
 
     Args:
         logits: `[cell, class]`.

@@ -12,7 +12,7 @@ from tests.stages.decide.decide_world import Field, RunMaker
 from cellwise.domain.steps import Job
 from cellwise.domain.tables import PREDICTIONS, SCORES, WELLS
 from cellwise.errors import BadOption, FormatError
-from cellwise.stages.decide import step
+from cellwise.stages.decide import deciders, step
 from cellwise.stages.decide._decision import Decision
 from cellwise.stages.decide._predictions import uncertainty
 from cellwise.stages.decide.spec import Options
@@ -382,12 +382,17 @@ def test_probabilities_are_fitted_to_bags_of_the_level_asked_for(maker, monkeypa
         ]
     )
     seen = []
-    build = step.deciders.build
+    build = deciders.build
 
     class Watched:
         def build(self, spec):
             decide = build(spec)
-            return lambda evidence: (seen.append(evidence), decide(evidence))[1]
+
+            def watched(evidence):
+                seen.append(evidence)
+                return decide(evidence)
+
+            return watched
 
     monkeypatch.setattr(step, "deciders", Watched())
     maker.decide(by="none", **({"level": level} if level else {}))
