@@ -82,7 +82,7 @@ def records(out, step):
 
 def left_on_disk(out):
     """Digest of every result file; records, logs and notes of work under way do not count."""
-    own = ("masks", "crops", "labels", "scores", "decisions", "models")
+    own = ("masks", "crops", "embeddings", "labels", "scores", "decisions", "models")
     paths = [p for name in own for p in sorted((out / name).rglob("*")) if p.is_file()]
     paths += [*sorted(out.glob("*.parquet")), out / "quarantine.csv"]
     paths += [out / name for name in ("metrics.json", "split.json") if (out / name).is_file()]
