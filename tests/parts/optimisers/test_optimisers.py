@@ -114,3 +114,25 @@ def test_lookahead_goes_on_from_its_state_as_if_undisturbed():
 def test_settings_that_cannot_be_are_refused(spec):
     with pytest.raises(BadOption):
         optimisers.build(spec)
+
+
+def test_the_lookahead_of_timm_is_another_from_its_first_pull_on():
+    """Its slow weights begin with the first pull, ours with the first weights."""
+    from timm.optim import Lookahead
+
+    torch.manual_seed(0)
+    own = Net()
+    other = copy.deepcopy(own)
+    x, y = torch.randn(16, 3), torch.randn(16, 1)
+    theirs = Lookahead(torch.optim.RAdam(other.parameters(), lr=0.05), alpha=0.5, k=6)
+    ours = optimisers.build("radam_lookahead")(own, 0.05, 0.0)
+    apart = []
+    for _ in range(12):
+        for net, optimiser in ((own, ours), (other, theirs)):
+            optimiser.zero_grad()
+            (net(x) - y).square().mean().backward()
+            optimiser.step()
+        pairs = zip(own.parameters(), other.parameters(), strict=True)
+        apart.append(max(float((a - b).detach().abs().max()) for a, b in pairs))
+    assert max(apart[:5]) == 0
+    assert min(apart[5:]) > 0.01
