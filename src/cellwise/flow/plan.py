@@ -18,9 +18,9 @@ from cellwise.flow.pipeline.inputs import site_keys
 from cellwise.flow.pipeline.keys import combine, listing_digest
 from cellwise.flow.pipeline.record import changed_options
 from cellwise.flow.pipeline.state import Request, State, log_name
-from cellwise.flow.recipe.kinds import defaults, spec_of, step_module
+from cellwise.flow.recipe.kinds import defaults, kinds, spec_of, step_module
 from cellwise.flow.recipe.load import RawRecipe, RawStep, load_recipe, recipe_names
-from cellwise.flow.recipe.references import named_steps, uses, writer
+from cellwise.flow.recipe.references import named_place, named_steps, uses, writer
 from cellwise.flow.recipe.resolve import Recipe, Step, resolve
 from cellwise.store.run.folder import RunFolder
 
@@ -173,6 +173,43 @@ def what_is_redone(state: State) -> list[str]:
             + ", ".join(left)
         )
     return [f"{sentence}." for sentence in sentences]
+
+
+def refuse_stale_results(state: State) -> None:
+    """Refuse to change what results rest on that this recipe would leave as they are.
+
+    Args:
+        state: Of a run that has done nothing yet.
+
+    Raises:
+        PreflightError: Names the files, the steps that made them and the ways out.
+    """
+    earlier, recipe = state.earlier, state.request.recipe
+    now = {(step.kind, step.name) for step in recipe.steps}
+    done = [(facts["kind"], facts["name"]) for facts in earlier.get("steps", [])]
+    left = [(kind, name) for kind, name in done if (kind, name) not in now and kind in kinds()]
+    places = [
+        named_place(noun, name, kind=kind) for kind, name in left for noun in spec_of(kind).writes
+    ]
+    # What lies in a folder is named by its step; these files speak for the whole run.
+    stale = [p for p in places if "/" not in p and (state.run.path / p).is_file()]
+    if not stale:
+        return
+    changed = [step for step in recipe.steps if _changes(step, earlier, state.request)]
+    if (earlier.get("inputs") or {}).get("listing_sha256") not in (None, state.listing):
+        changed += [step for step in recipe.steps if SITES in step.spec.writes]
+    rest_on = {read.noun.root for kind, _ in left for read in spec_of(kind).reads}
+    touched = [
+        step.title
+        for step in (*changed, *_following(changed, recipe))
+        if rest_on & {noun.name for noun in step.spec.writes}
+    ]
+    if touched:
+        raise PreflightError(
+            f"{state.run.path} holds {', '.join(stale)} of steps that the recipe {recipe.name} has "
+            f"not, and {', '.join(touched)} would be done again beneath them. Choose another "
+            "--out, or delete these files first."
+        )
 
 
 def _left_as_they_are(earlier: Mapping[str, Any], recipe: Recipe) -> list[str]:

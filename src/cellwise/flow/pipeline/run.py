@@ -27,7 +27,7 @@ from cellwise.flow.pipeline.site_step import run_site_step
 from cellwise.flow.pipeline.state import Request, State
 from cellwise.flow.pipeline.stop import Stopped, stop_was_asked
 from cellwise.flow.pipeline.table_step import run_table_step
-from cellwise.flow.plan import what_is_redone
+from cellwise.flow.plan import refuse_stale_results, what_is_redone
 from cellwise.flow.recipe.kinds import step_module
 from cellwise.flow.recipe.references import named_steps
 from cellwise.flow.recipe.resolve import Step
@@ -69,6 +69,7 @@ def run_pipeline(request: Request, listener: Listener | None = None) -> Outcome:
         listing = request.listing or listing_digest(request.folder)
         state = State(request, listener or Silent(), run, engine, listing, earlier)
         record = opening_record(request, listing, earlier)
+        refuse_stale_results(state)
         for sentence in what_is_redone(state):
             state.listener.message(sentence)
         write_record(run, record)
