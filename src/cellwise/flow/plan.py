@@ -188,9 +188,9 @@ def refuse_stale_results(state: State) -> None:
     now = {(step.kind, step.name) for step in recipe.steps}
     done = [(facts["kind"], facts["name"]) for facts in earlier.get("steps", [])]
     left = [(kind, name) for kind, name in done if (kind, name) not in now and kind in kinds()]
-    places = [
-        named_place(noun, name, kind=kind) for kind, name in left for noun in spec_of(kind).writes
-    ]
+    # What is fitted serves later steps; what they make of it is what people read.
+    read = [(kind, name) for kind, name in left if not spec_of(kind).fits]
+    places = [named_place(noun, n, kind=kind) for kind, n in read for noun in spec_of(kind).writes]
     # What lies in a folder is named by its step; these files speak for the whole run.
     stale = [p for p in places if "/" not in p and (state.run.path / p).is_file()]
     if not stale:
@@ -198,7 +198,7 @@ def refuse_stale_results(state: State) -> None:
     changed = [step for step in recipe.steps if _changes(step, earlier, state.request)]
     if (earlier.get("inputs") or {}).get("listing_sha256") not in (None, state.listing):
         changed += [step for step in recipe.steps if SITES in step.spec.writes]
-    rest_on = {read.noun.root for kind, _ in left for read in spec_of(kind).reads}
+    rest_on = {one.noun.root for kind, _ in read for one in spec_of(kind).reads}
     touched = [
         step.title
         for step in (*changed, *_following(changed, recipe))
