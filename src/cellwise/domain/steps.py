@@ -19,6 +19,8 @@ Any step may have
   it gives is handed to `work` as a third argument;
 * `check(options, job)`: refuses before any work what its options name and is not there;
 * `check_sites(job)`: refuses as soon as the sites are known;
+* `refusals(job, folder) -> list[Refusal]`: all that it refuses of a folder that was read, a
+  `domain.refusals.FolderFacts`; nothing but the folder is there, so that `check` asks it too;
 * `key_options(options) -> dict` and `key_parts(options, device) -> list[str]`: what its key takes
   of the options in place of all of them, and beside them.
 """

@@ -3,6 +3,7 @@
 Headers of all files are read, pixels of a few; nothing is written.
 """
 
+import dataclasses
 import shutil
 import time
 from collections import Counter
@@ -13,7 +14,11 @@ from typing import Any
 from cellwise.domain.nouns import CELLS
 from cellwise.domain.records import Site
 from cellwise.errors import InputError, PreflightError
+from cellwise.flow.pipeline.state import Request
 from cellwise.flow.plan import recommended_recipe, understand_folder
+from cellwise.flow.preflight import facts_of_reading, find_refusals
+from cellwise.flow.recipe.load import load_recipe
+from cellwise.flow.recipe.resolve import resolve
 from cellwise.flow.request import settings_of
 from cellwise.stages.read.step import Reading
 
@@ -47,12 +52,16 @@ def check_folder(
     given = {**settings_of(labels=labels), **(settings or {})}
     reading = understand_folder(folder, given).reading
     recipe, why = recommended_recipe(reading)
+    resolved = resolve(load_recipe(recipe), given)
+    found = find_refusals(
+        Request(folder, Path(), resolved), facts_of_reading(reading), resolved.steps
+    )
     usable = list(reading.usable)
     sample = usable if full else _spread(usable, _SAMPLE)
     decoded = [_decode(site, folder) for site in sample]
     faults = [fault for found in decoded for fault in found if fault["set_aside"]]
     flags = [fault for found in decoded for fault in found if not fault["set_aside"]]
-    cost = _cost(reading, folder) if usable and not faults else None
+    cost = _cost(reading, folder) if usable and not faults and not found else None
     return {
         "folder": str(folder),
         "layout": reading.layout,
@@ -65,14 +74,15 @@ def check_folder(
         "problems": [*(_problem(problem) for problem in reading.problems), *flags],
         "notes": list(reading.notes),
         "decoded": {"sites": len(sample), "all": full, "faults": faults},
+        "refused": [dataclasses.asdict(refusal) for refusal in found],
         "cost": cost,
-        "exit_code": _exit_code(reading, faults, cost),
+        "exit_code": 4 if found else _exit_code(reading, faults),
     }
 
 
-def _exit_code(reading: Reading, faults: list[dict[str, str]], cost: dict[str, Any] | None) -> int:
+def _exit_code(reading: Reading, faults: list[dict[str, str]]) -> int:
     """4 where a run would come to nothing, 3 where inputs would be set aside, else 0."""
-    if not reading.usable or (cost is not None and "refused" in cost):
+    if not reading.usable:
         return 4
     return 3 if faults or _set_aside(reading) else 0
 
@@ -163,13 +173,13 @@ def _cost(reading: Reading, folder: Path) -> dict[str, Any] | None:
 
     usable = list(reading.usable)
     site = usable[len(usable) // 2]
+    segment = segmenters.build("watershed")
     try:
-        segment = segmenters.build("watershed")
         segment(read_field(site, folder))
         started = time.process_time()
         masks = segment(read_field(site, folder))
-    except InputError as error:
-        return {"refused": error.reason, "remedy": error.remedy}
+    except InputError:
+        return None
     seconds = time.process_time() - started
     cells = int(masks.cells.max(initial=0)) * len(usable)
     per_cell = _BYTES_PER_CELL + _BYTES_PER_CELL_AND_CHANNEL * len(reading.channels)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from cellwise.app.cli.terminal.options import AsJson, Labels, Layout, Pattern, Settings
+from cellwise.errors import PreflightError
 
 _SHOWN = 8
 
@@ -40,7 +41,7 @@ def check(
         print(json.dumps(facts, indent=1, ensure_ascii=False, sort_keys=True))
     else:
         lines = submission_screen(facts) if "kind" in facts else screen(facts)
-        if "kind" not in facts:
+        if "kind" not in facts and facts["exit_code"] != PreflightError.exit_code:
             words = {"--labels": labels, "--layout": layout, "--pattern": pattern}
             given = [(word, str(value)) for word, value in words.items() if value]
             given += [("--set", text) for text in settings or ()]
@@ -66,6 +67,7 @@ def screen(facts: dict[str, Any]) -> list[tuple[str, str]]:
     lines += _problem_lines(facts)
     lines += _label_lines(facts)
     lines += [("Note", note) for note in facts["notes"]]
+    lines += [("Refused", f"{one['reason']} {one['remedy']}") for one in facts["refused"]]
     lines += _cost_lines(facts)
     lines.append(("Recipe", f"{facts['recipe']} ({facts['recipe_because']})"))
     return lines
@@ -155,8 +157,6 @@ def _cost_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     cost = facts["cost"]
     if cost is None:
         return []
-    if "refused" in cost:
-        return [("Refused", f"{cost['refused']} {cost['remedy']}")]
     seconds, disk = cost["segmentation_cpu_seconds"], cost["disk_bytes"] / 1e9
     return [
         (

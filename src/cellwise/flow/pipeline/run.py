@@ -28,6 +28,7 @@ from cellwise.flow.pipeline.state import Request, State
 from cellwise.flow.pipeline.stop import Stopped, stop_was_asked
 from cellwise.flow.pipeline.table_step import run_table_step
 from cellwise.flow.plan import refuse_stale_results, what_is_redone
+from cellwise.flow.preflight import check_before_work
 from cellwise.flow.recipe.kinds import step_module
 from cellwise.flow.recipe.references import named_steps
 from cellwise.flow.recipe.resolve import Step
@@ -128,6 +129,7 @@ def _steps(state: State, record: dict[str, Any], log: EventLog) -> None:
         write_record(state.run, {**record, "counts": _counts(state)})
         if not known and state.run.sites.is_file():
             known = True
+            check_before_work(state)
             _check_sites(state)
 
 

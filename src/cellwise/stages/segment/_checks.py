@@ -1,13 +1,15 @@
 """What the step `segment` refuses before any work, and once the sites are known."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from cellwise.domain.refusals import FolderFacts, Refusal
 from cellwise.domain.steps import Job
 from cellwise.errors import BadOption, InputError, PreflightError, UsageError
 from cellwise.parts.devices import has_gpu
 from cellwise.stages.segment import segmenters
-from cellwise.stages.segment._network import check_network, is_network
+from cellwise.stages.segment._network import check_channels, check_network, is_network
 from cellwise.stages.segment.spec import Options
 from cellwise.store.masks.imported import GivenMasks
 from cellwise.store.run.folder import RunFolder
@@ -64,6 +66,19 @@ def check_sites(job: Job) -> None:
             f"{', '.join(there) or 'nothing'}. Name masks as the fields, with _cells and "
             "_nuclei where there are both."
         )
+
+
+def refusals(job: Job, folder: FolderFacts) -> list[Refusal]:
+    """Refuse a folder in which no field has the channels that the segmenter needs."""
+    faults = []
+    for channels, _ in Counter(site.channels for site in folder.sites).most_common():
+        try:
+            check_channels(job.options, channels)
+        except InputError as error:
+            faults.append(error)
+        else:
+            return []
+    return [Refusal(error.reason, error.remedy, error.code) for error in faults[:1]]
 
 
 def check_part(options: dict[str, Any]) -> None:

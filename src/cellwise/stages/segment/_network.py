@@ -6,7 +6,8 @@ the run says. Which they have is seen from their source, so that torch is import
 network is used.
 
 Beside `build` the file of a part may have `weights_file(weights) -> Path`, the file that it reads
-itself, and `check_card(card, name, option)`, which refuses weights of another kind.
+itself, `check_card(card, name, option)`, which refuses weights of another kind, and
+`check_channels(field, options)`, which refuses channels among which it cannot work.
 """
 
 import ast
@@ -19,7 +20,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
+
 from cellwise.contracts.segmenter import Segmenter
+from cellwise.domain.channels import Channel
+from cellwise.domain.records import Field
 from cellwise.domain.steps import Job
 from cellwise.stages.segment import segmenters
 from cellwise.store.network_weights import (
@@ -141,6 +146,17 @@ def _beside_build(options: dict[str, Any], what: str) -> Callable[..., Any] | No
         return None
     found: Callable[..., Any] | None = getattr(importlib.import_module(module), what, None)
     return found
+
+
+def check_channels(options: dict[str, Any], channels: tuple[Channel, ...]) -> None:
+    """Ask the part whether it can work among these channels, where its file says that.
+
+    Raises:
+        InputError: It cannot; what a field is called stands for all.
+    """
+    ask = _beside_build(options, "check_channels")
+    if ask is not None:
+        ask(Field("Every field", np.zeros((len(channels), 1, 1), np.float32), channels), options)
 
 
 def _part(options: dict[str, Any]) -> str:

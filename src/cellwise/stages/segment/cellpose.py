@@ -10,7 +10,7 @@ Nat Methods 18, 100 (2021).
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -95,6 +95,15 @@ def build(
         return paired(cells, segment(nucleus))
 
     return cellpose
+
+
+def check_channels(field: Field, options: Mapping[str, Any]) -> None:
+    """Refuse channels that show neither body nor nucleus; the field's pixels do not matter.
+
+    Raises:
+        InputError: As the segmenter itself would.
+    """
+    body_and_nucleus(field, options.get("body"))
 
 
 def weights_file(weights: str = "") -> Path:

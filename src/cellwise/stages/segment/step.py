@@ -20,7 +20,7 @@ from cellwise.domain.steps import Finished, Job, SiteRecord
 from cellwise.domain.tables import PIXELS
 from cellwise.errors import InputError
 from cellwise.stages.segment import segmenters
-from cellwise.stages.segment._checks import check, check_part, check_sites
+from cellwise.stages.segment._checks import check, check_part, check_sites, refusals
 from cellwise.stages.segment._network import (
     handed,
     is_network,
@@ -49,6 +49,7 @@ __all__ = [
     "key_parts",
     "open_segmenter",
     "present",
+    "refusals",
     "work",
 ]
 

@@ -7,7 +7,7 @@ of the challenge's participants.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -105,6 +105,15 @@ def check_card(card: NetworkCard, name: str, option: str) -> None:
             f"not {role!r}: segment.{option} names the wrong network."
         )
     _shown(card, name)
+
+
+def check_channels(field: Field, options: Mapping[str, Any]) -> None:
+    """Refuse channels that lack one which both networks read; the field's pixels do not matter.
+
+    Raises:
+        InputError: As the segmenter itself would.
+    """
+    choose(field, list(_FIRST_ROLE.values()), str(options.get("er_from") or ""))
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,11 +34,13 @@ from cellwise.stages.segment.small_unet.planes import (
     resized,
     typical_diameter,
 )
-from cellwise.stages.segment.watershed import body_planes, nucleus_index
+from cellwise.stages.segment.watershed import body_planes, check_channels, nucleus_index
 from cellwise.stages.segment.watershed.cells import grow_cells
 from cellwise.stages.segment.watershed.foreground import Labels, Plane
 from cellwise.stages.segment.watershed.nuclei import coarse_diameter
 from cellwise.store.run.masks import narrow
+
+__all__ = ["build", "check_channels"]
 
 Read = Callable[[str], tuple[Any, dict[str, npt.NDArray[Any]]]]
 Predict = Callable[[npt.NDArray[np.float32]], Maps]

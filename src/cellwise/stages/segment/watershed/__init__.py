@@ -5,8 +5,9 @@ Every length is measured in the image's own nuclear diameters, so 10 to 120 px n
 Vincent and Soille 1991; Malpica et al. 1997; Jones, Carpenter and Golland 2005).
 """
 
-from collections.abc import Sequence
-from typing import Annotated, Literal
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 from pydantic import Field as Limits
 
@@ -75,9 +76,29 @@ def nucleus_index(field: Field) -> int:
     raise InputError(
         f"{field.site_id}: no channel shows the nucleus (found: {', '.join(names)}).",
         code="channel_missing",
-        remedy="Say which one does: --set read.roles.<name>=nucleus",
+        remedy=f"Say which one does: {_words(field)}, or bring masks with --masks.",
         path=field.site_id,
     )
+
+
+def check_channels(field: Field, options: Mapping[str, Any]) -> None:
+    """Refuse channels among which this segmenter cannot work.
+
+    Args:
+        field: Its pixels do not matter.
+        options: Those of the part.
+
+    Raises:
+        InputError: As the segmenter itself would.
+    """
+    body_planes(field, nucleus_index(field), options.get("body"))
+
+
+def _words(field: Field) -> str:
+    """What names the nucleus, for each channel that may show it, ready to be pasted."""
+    unknown = [channel.name for channel in field.channels if channel.role is None]
+    names = unknown or [channel.name for channel in field.channels]
+    return " or ".join(f"--set {shlex.quote(f'read.roles.{name}=nucleus')}" for name in names)
 
 
 def body_planes(field: Field, nucleus: int, body: Sequence[str] | None) -> list[Plane]:

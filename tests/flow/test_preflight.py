@@ -1,0 +1,124 @@
+"""`check`, `run` and the steps refuse the same folders, before any work and with words to paste."""
+
+import re
+import shlex
+import string
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.faults.fault_runs import PLAIN
+from tests.worlds import CHANNELS, plate
+
+from cellwise.domain.channels import Channel
+from cellwise.domain.records import ChannelFile, Field, Site
+from cellwise.domain.refusals import FolderFacts, Refusal
+from cellwise.domain.steps import Job
+from cellwise.errors import InputError, PreflightError
+from cellwise.flow.check import check_folder
+from cellwise.flow.pipeline.run import run_pipeline
+from cellwise.flow.preflight import refuse
+from cellwise.flow.recipe.resolve import parse_setting
+from cellwise.flow.request import make_request, settings_of
+from cellwise.stages.segment.step import refusals
+from cellwise.stages.segment.watershed import build
+
+NAMES = st.text(string.ascii_letters + string.digits + " -_", min_size=1, max_size=8)
+ROLES = st.sampled_from([None, "nucleus", "protein", "er", "brightfield"])
+
+
+@pytest.fixture(scope="module")
+def renamed(tmp_path_factory):
+    """A plate whose channels are called by what says nothing."""
+    home = tmp_path_factory.mktemp("renamed")
+    plate(home / "images", 2)
+    for path in (home / "images").iterdir():
+        for old, new in zip(CHANNELS, ("plane1", "plane2"), strict=True):
+            if old in path.name:
+                path.rename(path.with_name(path.name.replace(old, new)))
+    return home
+
+
+def test_no_nucleus_is_refused_by_check_and_run_alike(renamed, tmp_path):
+    facts = check_folder(renamed / "images")
+    (said,) = facts["refused"]
+    assert facts["exit_code"] == 4
+    request = make_request(renamed / "images", tmp_path / "new.run", workers=1, device="cpu")
+    with pytest.raises(PreflightError) as caught:
+        run_pipeline(request)
+    assert str(caught.value) == f"{said['reason']} {said['remedy']}"
+    assert not (tmp_path / "new.run" / "masks").exists()
+
+
+def test_the_remedy_can_be_pasted(renamed):
+    (said,) = check_folder(renamed / "images")["refused"]
+    found = re.findall(r"--set (\S+=nucleus)", said["remedy"])
+    assert len(found) == 2
+    for text in found:
+        path, value = parse_setting(text)
+        assert check_folder(renamed / "images", settings={path: value})["exit_code"] == 0
+
+
+def test_masks_of_ones_own_need_no_nucleus(renamed, tmp_path):
+    (tmp_path / "masks").mkdir()
+    given_masks = settings_of(masks=tmp_path / "masks")
+    assert check_folder(renamed / "images", settings=given_masks)["refused"] == []
+
+
+def test_a_run_that_is_there_is_not_judged_anew(tmp_path, monkeypatch):
+    plate(tmp_path / "images", 2)
+    request = make_request(
+        tmp_path / "images", tmp_path / "new.run", recipe=str(PLAIN), workers=1, device="cpu"
+    )
+    run_pipeline(request)
+    asked = []
+    monkeypatch.setattr(
+        "cellwise.stages.segment.step.refusals",
+        lambda job, folder: asked.append(folder) or [Refusal("No.")],
+    )
+    assert run_pipeline(request).exit_code == 0
+    assert asked == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(NAMES, ROLES), min_size=1, max_size=5, unique_by=(lambda c: c[0], lambda c: c)
+    )
+)
+def test_the_segmenter_refuses_a_folder_exactly_where_it_would_refuse_its_fields(pairs):
+    channels = tuple(Channel(name, role) for name, role in pairs)
+    files = tuple(ChannelFile(channel, ("x.png",)) for channel in channels)
+    facts = FolderFacts((Site("a", "a", files),), channels)
+    job = Job(None, None, "segment", {"name": "watershed", "masks": ""}, key="", seed=0)
+    said = refusals(job, facts)
+    field = Field("a", np.zeros((len(channels), 8, 8), np.float32), channels)
+    if not said:
+        build()(field)
+        return
+    with pytest.raises(InputError) as caught:
+        build()(field)
+    assert [one.code for one in said] == [caught.value.code]
+    offered = [word for word in shlex.split(said[0].remedy) if word.startswith("read.roles.")]
+    names = {word.removeprefix("read.roles.").partition("=")[0] for word in offered}
+    assert offered
+    assert names <= {channel.name for channel in channels}
+
+
+def test_one_field_that_can_be_used_is_enough():
+    def site(name, role):
+        return Site(name, name, (ChannelFile(Channel("x", role), ("x.png",)),
+                                 ChannelFile(Channel("y", "er"), ("y.png",))))  # fmt: skip
+
+    job = Job(None, None, "segment", {"name": "small_unet", "masks": ""}, key="", seed=0)
+    good, bad = site("a", "nucleus"), site("b", None)
+    assert refusals(job, FolderFacts((good, bad), good.channels)) == []
+    assert len(refusals(job, FolderFacts((bad,), bad.channels))) == 1
+
+
+def test_all_refusals_are_said_at_once():
+    refuse([])
+    with pytest.raises(PreflightError) as caught:
+        refuse([Refusal("One is missing.", "Bring it."), Refusal("Two is torn.")])
+    assert str(caught.value).splitlines() == ["One is missing. Bring it.", "Two is torn."]
