@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import string
 
 import numpy as np
@@ -72,13 +73,13 @@ def test_a_run_that_is_there_is_not_judged_anew(tmp_path, monkeypatch):
         tmp_path / "images", tmp_path / "new.run", recipe=str(PLAIN), workers=1, device="cpu"
     )
     run_pipeline(request)
-    asked = []
     monkeypatch.setattr(
-        "cellwise.stages.segment.step.refusals",
-        lambda job, folder: asked.append(folder) or [Refusal("No.")],
+        "cellwise.stages.segment.step.refusals", lambda job, folder: [Refusal("No.")]
     )
     assert run_pipeline(request).exit_code == 0
-    assert asked == []
+    shutil.rmtree(tmp_path / "new.run")
+    with pytest.raises(PreflightError, match="No"):
+        run_pipeline(request)
 
 
 @settings(max_examples=60, deadline=None)
