@@ -17,6 +17,7 @@ HEAVY = ("torch", "numpy", "polars", "numba", "scipy", "skimage", "cv2", "lightn
 FUNCTIONS = {
     "check": ["options", "job"],
     "check_sites": ["job"],
+    "refusals": ["job", "folder"],
     "prepare": ["job", "report"],
     "whole": ["job", "counts"],
     "present": ["job", "finished"],
