@@ -56,7 +56,7 @@ def test_labels_that_match_nothing_are_no_reason_to_segment_only(images, tmp_pat
 
 def test_a_recipe_that_learns_refuses_unlabelled_fields_before_segmenting(images, tmp_path):
     request = make_request(images, tmp_path / "run", recipe="plate-quick", workers=1)
-    with pytest.raises(PreflightError, match="learns from labels"):
+    with pytest.raises(PreflightError, match="needs labels"):
         run_pipeline(request)
     assert not (tmp_path / "run" / "masks").exists()
 

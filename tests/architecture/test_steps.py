@@ -17,7 +17,8 @@ HEAVY = ("torch", "numpy", "polars", "numba", "scipy", "skimage", "cv2", "lightn
 FUNCTIONS = {
     "check": ["options", "job"],
     "check_sites": ["job"],
-    "refusals": ["job", "folder"],
+    "foresee": ["job", "folder"],
+    "forecast": ["job", "trial"],
     "prepare": ["job", "report"],
     "whole": ["job", "counts"],
     "present": ["job", "finished"],

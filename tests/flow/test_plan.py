@@ -131,7 +131,8 @@ def test_check_and_run_choose_the_same_recipe(first, tmp_path, labelled):
     facts = check_folder(first / "images", **given)
     request = make_request(first / "images", tmp_path / "new.run", **given)
     assert facts["recipe"] == request.recipe.name
-    assert facts["recipe_because"] == ("fields with labels" if labelled else "no labels")
+    why = "one label for each field, Negative is one of them" if labelled else "no labels"
+    assert facts["recipe_because"] == why
 
 
 def test_a_run_goes_on_as_it_began(first, home):

@@ -10,19 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.faults.fault_runs import PLAIN
-from tests.worlds import CHANNELS, plate
+from tests.worlds import CHANNELS, SIZE, plate, save
 
 from cellwise.domain.channels import Channel
+from cellwise.domain.foresight import FolderFacts, Foresight, Refusal
 from cellwise.domain.records import ChannelFile, Field, Site
-from cellwise.domain.refusals import FolderFacts, Refusal
 from cellwise.domain.steps import Job
 from cellwise.errors import InputError, PreflightError
 from cellwise.flow.check import check_folder
 from cellwise.flow.pipeline.run import run_pipeline
-from cellwise.flow.preflight import refuse
 from cellwise.flow.recipe.resolve import parse_setting
 from cellwise.flow.request import make_request, settings_of
-from cellwise.stages.segment.step import refusals
+from cellwise.stages.segment.step import foresee as foresee_segmenting
 from cellwise.stages.segment.watershed import build
 
 NAMES = st.text(string.ascii_letters + string.digits + " -_", min_size=1, max_size=8)
@@ -63,8 +62,25 @@ def test_the_remedy_can_be_pasted(renamed):
 
 def test_masks_of_ones_own_need_no_nucleus(renamed, tmp_path):
     (tmp_path / "masks").mkdir()
-    given_masks = settings_of(masks=tmp_path / "masks")
-    assert check_folder(renamed / "images", settings=given_masks)["refused"] == []
+    for well in ("A01", "A02"):
+        mask = np.zeros((SIZE, SIZE), np.uint16)
+        mask[20:40, 20:40] = 1
+        save(tmp_path / "masks" / f"{well}.tif", mask)
+    facts = check_folder(renamed / "images", settings=settings_of(masks=tmp_path / "masks"))
+    assert (facts["refused"], facts["exit_code"]) == ([], 0)
+    assert facts["cost"]["cells"] == 2
+
+
+def test_masks_of_other_fields_are_refused_by_check_and_run_alike(renamed, tmp_path):
+    save(tmp_path / "masks" / "H07.tif", np.ones((SIZE, SIZE), np.uint16))
+    masks = tmp_path / "masks"
+    (said,) = check_folder(renamed / "images", settings=settings_of(masks=masks))["refused"]
+    request = make_request(
+        renamed / "images", tmp_path / "new.run", masks=masks, workers=1, device="cpu"
+    )
+    with pytest.raises(PreflightError) as caught:
+        run_pipeline(request)
+    assert str(caught.value) == f"{said['reason']} {said['remedy']}"
 
 
 def test_a_run_that_is_there_is_not_judged_anew(tmp_path, monkeypatch):
@@ -73,13 +89,13 @@ def test_a_run_that_is_there_is_not_judged_anew(tmp_path, monkeypatch):
         tmp_path / "images", tmp_path / "new.run", recipe=str(PLAIN), workers=1, device="cpu"
     )
     run_pipeline(request)
-    monkeypatch.setattr(
-        "cellwise.stages.segment.step.refusals", lambda job, folder: [Refusal("No.")]
-    )
+    said = Foresight((Refusal("One is missing.", "Bring it."), Refusal("Two is torn.")))
+    monkeypatch.setattr("cellwise.stages.segment.step.foresee", lambda job, folder: said)
     assert run_pipeline(request).exit_code == 0
     shutil.rmtree(tmp_path / "new.run")
-    with pytest.raises(PreflightError, match="No"):
+    with pytest.raises(PreflightError) as caught:
         run_pipeline(request)
+    assert str(caught.value).splitlines() == ["One is missing. Bring it.", "Two is torn."]
 
 
 @settings(max_examples=60, deadline=None)
@@ -93,7 +109,7 @@ def test_the_segmenter_refuses_a_folder_exactly_where_it_would_refuse_its_fields
     files = tuple(ChannelFile(channel, ("x.png",)) for channel in channels)
     facts = FolderFacts((Site("a", "a", files),), channels)
     job = Job(None, None, "segment", {"name": "watershed", "masks": ""}, key="", seed=0)
-    said = refusals(job, facts)
+    said = foresee_segmenting(job, facts).refusals
     field = Field("a", np.zeros((len(channels), 8, 8), np.float32), channels)
     if not said:
         build()(field)
@@ -114,12 +130,5 @@ def test_one_field_that_can_be_used_is_enough():
 
     job = Job(None, None, "segment", {"name": "small_unet", "masks": ""}, key="", seed=0)
     good, bad = site("a", "nucleus"), site("b", None)
-    assert refusals(job, FolderFacts((good, bad), good.channels)) == []
-    assert len(refusals(job, FolderFacts((bad,), bad.channels))) == 1
-
-
-def test_all_refusals_are_said_at_once():
-    refuse([])
-    with pytest.raises(PreflightError) as caught:
-        refuse([Refusal("One is missing.", "Bring it."), Refusal("Two is torn.")])
-    assert str(caught.value).splitlines() == ["One is missing. Bring it.", "Two is torn."]
+    assert foresee_segmenting(job, FolderFacts((good, bad), good.channels)) == Foresight()
+    assert len(foresee_segmenting(job, FolderFacts((bad,), bad.channels)).refusals) == 1

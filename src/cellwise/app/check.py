@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cellwise.app.check_submission import check_submission
+from cellwise.domain.steps import Report
 from cellwise.errors import UsageError
 
 
@@ -13,7 +14,9 @@ def check_path(
     *,
     labels: Path | None = None,
     settings: Mapping[str, Any] | None = None,
+    recipe: str | None = None,
     full: bool = False,
+    report: Report | None = None,
 ) -> dict[str, Any]:
     """Everything that `cellwise check` shows, as data; see `flow.check.check_folder`.
 
@@ -23,9 +26,11 @@ def check_path(
         FormatError: It is a file, and no submission.
     """
     if path.is_file():
-        if labels is not None or settings or full:
+        if labels is not None or settings or recipe or full:
             raise UsageError(f"{path} is a file: a submission is checked without any option.")
         return check_submission(path)
     from cellwise.flow.check import check_folder
 
-    return check_folder(path, labels=labels, settings=settings, full=full)
+    return check_folder(
+        path, labels=labels, settings=settings, recipe=recipe, full=full, report=report
+    )

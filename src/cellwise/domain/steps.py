@@ -18,9 +18,11 @@ Any step may have
 * `prepare(job, report)`: looks at the input without writing anything, for whoever plans a run; what
   it gives is handed to `work` as a third argument;
 * `check(options, job)`: refuses before any work what its options name and is not there;
+* `forecast(job, trial) -> float`: seconds of one core that it will take, from a few fields that
+  were tried out, a `domain.trial.Trial`;
 * `check_sites(job)`: refuses as soon as the sites are known;
-* `refusals(job, folder) -> list[Refusal]`: all that it refuses of a folder that was read, a
-  `domain.refusals.FolderFacts`; nothing but the folder is there, so that `check` asks it too;
+* `foresee(job, folder) -> Foresight`: what it refuses and warns of once the folder is read, see
+  `domain.foresight`; nothing but the folder is there, so that `check` asks it too;
 * `key_options(options) -> dict` and `key_parts(options, device) -> list[str]`: what its key takes
   of the options in place of all of them, and beside them.
 """

@@ -1,31 +1,32 @@
-"""A read-only look at a folder: what was understood, what is wrong, what a run would cost.
+"""A read-only look at a folder: what was understood, what is wrong, what a run would do and cost.
 
-Headers of all files are read, pixels of a few; nothing is written.
+Headers of all files are read, pixels of a few; nothing is written. What `run` refuses before work
+is refused here by the same functions, and all of it at once.
 """
 
 import dataclasses
-import shutil
-import time
+import os
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cellwise.domain.nouns import CELLS
+from cellwise.domain.foresight import FolderFacts, Foresight, Refusal
 from cellwise.domain.records import Site
-from cellwise.errors import InputError, PreflightError
+from cellwise.domain.steps import Report
+from cellwise.errors import CellwiseError, InputError, PreflightError
+from cellwise.flow.forecast import forecast
+from cellwise.flow.pipeline.checks import check_steps
 from cellwise.flow.pipeline.state import Request
-from cellwise.flow.plan import recommended_recipe, understand_folder
-from cellwise.flow.preflight import facts_of_reading, find_refusals
+from cellwise.flow.plan import understand_folder
+from cellwise.flow.preflight import facts_of_reading, foresee
+from cellwise.flow.proposal import Proposal, propose
 from cellwise.flow.recipe.load import load_recipe
 from cellwise.flow.recipe.resolve import resolve
 from cellwise.flow.request import settings_of
 from cellwise.stages.read.step import Reading
 
 _SAMPLE = 3
-# A crop of 64 x 64 float16 per channel, a row in two tables, a share of a mask.
-_BYTES_PER_CELL_AND_CHANNEL = 64 * 64 * 2
-_BYTES_PER_CELL = 600
 
 
 def check_folder(
@@ -33,58 +34,128 @@ def check_folder(
     *,
     labels: Path | None = None,
     settings: Mapping[str, Any] | None = None,
+    recipe: str | None = None,
     full: bool = False,
+    workers: int = 0,
+    report: Report | None = None,
 ) -> dict[str, Any]:
     """Everything that `cellwise check` shows, as data.
 
     Args:
         folder: Folder of images.
         labels: CSV with one row per field or well.
-        settings: Settings by dotted path, such as `read.roles.w1`; those of other steps than the
-            one that reads are left out.
+        settings: Settings by dotted path, such as `read.roles.w1`.
+        recipe: Name or file of the recipe that a run would be given; None for the one that fits.
         full: Decode every image instead of a sample.
+        workers: Processes of the run whose cost is told; 0 for one per core.
+        report: Called while headers and pixels are read.
 
     Raises:
-        PreflightError: A run would be refused.
+        PreflightError: The folder cannot be read at all.
+        UsageError: A setting that does not fit the recipe.
     """
     if not folder.exists():
         raise PreflightError(f"There is no folder {folder}.")
     given = {**settings_of(labels=labels), **(settings or {})}
-    reading = understand_folder(folder, given).reading
-    recipe, why = recommended_recipe(reading)
-    resolved = resolve(load_recipe(recipe), given)
-    found = find_refusals(
-        Request(folder, Path(), resolved), facts_of_reading(reading), resolved.steps
-    )
+    reading, faulty = _read(folder, given, recipe, report)
+    refused = [_refusal(error) for error in faulty]
+    proposal = _proposal(reading, recipe, refused)
+    resolved = resolve(load_recipe(proposal.recipe), _settings(given, proposal, recipe, refused))
+    request = Request(folder, Path(), resolved, workers=workers or os.cpu_count() or 1)
+    foreseen = _foreseen(request, facts_of_reading(reading), refused)
     usable = list(reading.usable)
     sample = usable if full else _spread(usable, _SAMPLE)
     decoded = [_decode(site, folder) for site in sample]
     faults = [fault for found in decoded for fault in found if fault["set_aside"]]
     flags = [fault for found in decoded for fault in found if not fault["set_aside"]]
-    cost = _cost(reading, folder) if usable and not faults and not found else None
+    works = usable and not faults and not refused and not foreseen.refusals
+    refused += foreseen.refusals
+    codes = [error.exit_code for error in faulty]
     return {
         "folder": str(folder),
         "layout": reading.layout,
-        "recipe": recipe,
-        "recipe_because": why,
+        "recipe": proposal.recipe,
+        "recipe_because": proposal.why,
         "channels": [{"name": c.name, "role": c.role} for c in reading.channels],
         "images": _image_facts(reading),
         "counts": dict(reading.counts),
-        "labels": _label_facts(reading),
+        "labels": _label_facts(reading, foreseen),
         "problems": [*(_problem(problem) for problem in reading.problems), *flags],
         "notes": list(reading.notes),
+        "warnings": list(foreseen.warnings),
         "decoded": {"sites": len(sample), "all": full, "faults": faults},
-        "refused": [dataclasses.asdict(refusal) for refusal in found],
-        "cost": cost,
-        "exit_code": 4 if found else _exit_code(reading, faults),
+        "refused": [dataclasses.asdict(refusal) for refusal in dict.fromkeys(refused)],
+        "cost": forecast(request, reading, report=report) if works else None,
+        "exit_code": (codes or [4])[0] if refused else _exit_code(reading, faults),
     }
+
+
+def _read(
+    folder: Path, given: Mapping[str, Any], recipe: str | None, report: Report | None
+) -> tuple[Reading, list[CellwiseError]]:
+    """The folder as understood, and why its labels cannot be used: a folder has more to say.
+
+    Raises:
+        CellwiseError: It cannot be read without its labels either.
+    """
+    labels = [path for path in given if path.endswith((".labels", ".key", ".label"))]
+    try:
+        return understand_folder(folder, given, recipe=recipe, report=report).reading, []
+    except CellwiseError as error:
+        if not labels:
+            raise
+        without = {path: value for path, value in given.items() if path not in labels}
+        try:
+            return understand_folder(folder, without, recipe=recipe).reading, [error]
+        except CellwiseError:
+            raise error from None
+
+
+def _proposal(reading: Reading, recipe: str | None, refused: list[Refusal]) -> Proposal:
+    if recipe:
+        return Proposal(recipe, "as asked")
+    try:
+        return propose(reading)
+    except PreflightError as error:
+        refused.append(_refusal(error))
+        return Proposal("segment-only", "no label can be used")
+
+
+def _settings(
+    given: Mapping[str, Any], proposal: Proposal, recipe: str | None, refused: list[Refusal]
+) -> dict[str, Any]:
+    """The settings of a run; of the reading step only where the labels keep others from being used.
+
+    What is set of steps that learn says nothing of a recipe that stands in for the one meant.
+    """
+    if recipe or not refused:
+        return dict(given)
+    steps = {step.name for step in load_recipe(proposal.recipe).steps}
+    return {path: value for path, value in given.items() if path.split(".")[0] in steps}
+
+
+def _foreseen(request: Request, facts: FolderFacts, refused: list[Refusal]) -> Foresight:
+    try:
+        check_steps(request)
+    except PreflightError as error:
+        refused.append(_refusal(error))
+    said = foresee(request, facts, request.recipe.steps)
+    if not refused:
+        return said
+    # Without its labels a folder lacks labels: that is said already.
+    kept = tuple(one for one in said.refusals if one.code != "no_labels")
+    return dataclasses.replace(said, refusals=kept)
+
+
+def _refusal(error: CellwiseError) -> Refusal:
+    return Refusal(str(error), "", "labels" if isinstance(error, PreflightError) else "usage")
 
 
 def _exit_code(reading: Reading, faults: list[dict[str, str]]) -> int:
     """4 where a run would come to nothing, 3 where inputs would be set aside, else 0."""
     if not reading.usable:
         return 4
-    return 3 if faults or _set_aside(reading) else 0
+    return 3 if faults or any(problem.set_aside for problem in reading.problems) else 0
 
 
 def _spread(sites: list[Site], count: int) -> list[Site]:
@@ -138,13 +209,16 @@ def _image_facts(reading: Reading) -> dict[str, Any]:
     }
 
 
-def _label_facts(reading: Reading) -> dict[str, Any] | None:
+def _label_facts(reading: Reading, foreseen: Foresight) -> dict[str, Any] | None:
     if reading.classes is None:
         return None
     counts = Counter(name for site in reading.usable for name in site.labels or ())
     return {
         "file": reading.labels_file,
         "classes": {name: counts.get(name, 0) for name in reading.classes.names},
+        "enough": [
+            {**dataclasses.asdict(count), "enough": count.enough} for count in foreseen.classes
+        ],
         "negative": reading.classes.negative,
         "labelled": sum(site.labels is not None for site in reading.usable),
         "unlabelled": sum(site.labels is None for site in reading.usable),
@@ -159,34 +233,4 @@ def _problem(problem: Any) -> dict[str, Any]:
         "reason": problem.reason,
         "remedy": problem.remedy,
         "set_aside": problem.set_aside,
-    }
-
-
-def _set_aside(reading: Reading) -> bool:
-    return any(problem.set_aside for problem in reading.problems)
-
-
-def _cost(reading: Reading, folder: Path) -> dict[str, Any] | None:
-    """Cells, seconds and bytes of a run, from segmenting one site in the middle of the list."""
-    from cellwise.stages.segment import segmenters
-    from cellwise.store.images.fields import read_field
-
-    usable = list(reading.usable)
-    site = usable[len(usable) // 2]
-    segment = segmenters.build("watershed")
-    try:
-        segment(read_field(site, folder))
-        started = time.process_time()
-        masks = segment(read_field(site, folder))
-    except InputError:
-        return None
-    seconds = time.process_time() - started
-    cells = int(masks.cells.max(initial=0)) * len(usable)
-    per_cell = _BYTES_PER_CELL + _BYTES_PER_CELL_AND_CHANNEL * len(reading.channels)
-    return {
-        "sampled_site": site.id,
-        CELLS.name: cells,
-        "segmentation_cpu_seconds": round(seconds * len(usable), 1),
-        "disk_bytes": cells * per_cell,
-        "free_bytes": shutil.disk_usage(folder).free,
     }

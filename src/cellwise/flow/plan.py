@@ -18,14 +18,13 @@ from cellwise.flow.pipeline.inputs import site_keys
 from cellwise.flow.pipeline.keys import combine, listing_digest
 from cellwise.flow.pipeline.record import changed_options
 from cellwise.flow.pipeline.state import Request, State, log_name
+from cellwise.flow.proposal import WITHOUT_LABELS
 from cellwise.flow.recipe.kinds import defaults, kinds, spec_of, step_module
-from cellwise.flow.recipe.load import RawRecipe, RawStep, load_recipe, recipe_names
+from cellwise.flow.recipe.load import RawRecipe, RawStep, load_recipe
 from cellwise.flow.recipe.references import named_place, named_steps, uses, writer
 from cellwise.flow.recipe.resolve import Recipe, Step, resolve
 from cellwise.store.run.folder import RunFolder
 
-# Its first step understands a folder before anything else is known of it.
-_WITHOUT_LABELS = "segment-only"
 _THREADS = 4
 
 
@@ -53,56 +52,37 @@ class Understood:
 
 
 def understand_folder(
-    folder: Path, given: Mapping[str, Any], *, report: Report | None = None
+    folder: Path,
+    given: Mapping[str, Any],
+    *,
+    recipe: str | None = None,
+    report: Report | None = None,
 ) -> Understood:
     """Look at a folder of images without writing anything.
 
     Args:
         folder: The folder.
         given: Settings by dotted path; those of other steps are left out.
+        recipe: Whose first step looks; None where none is chosen yet.
         report: Called while headers are read.
 
     Raises:
         PreflightError: The folder cannot be used.
         UsageError: An unknown option, or a value it cannot take.
     """
-    step = opening_step(given)
+    step = opening_step(given, recipe)
     listing = listing_digest(folder)
-    recipe = Recipe(step.name, "", (step,))
-    request = Request(folder, Path(), recipe, workers=_THREADS)
+    request = Request(folder, Path(), Recipe(step.name, "", (step,)), workers=_THREADS)
     reading = step_module(step.kind).prepare(request.job(step, ""), report or _quiet)
     return Understood(listing, step, reading)
 
 
-def opening_step(given: Mapping[str, Any]) -> Step:
-    """The step that reads a folder where no recipe is chosen yet, with these settings."""
-    raw = load_recipe(_WITHOUT_LABELS)
+def opening_step(given: Mapping[str, Any], recipe: str | None = None) -> Step:
+    """The step that reads a folder, with these settings, also where no recipe is chosen yet."""
+    raw = load_recipe(recipe or WITHOUT_LABELS)
     first = raw.steps[0]
     own = {path: value for path, value in given.items() if path.split(".")[0] == first.name}
     return resolve(RawRecipe(raw.name, "", (first,), {}), own).steps[0]
-
-
-def recommended_recipe(reading: Any) -> tuple[str, str]:
-    """The recipe that `run` would take for a folder, and why.
-
-    Raises:
-        PreflightError: Labels are given, and none of them is about a field of this folder.
-    """
-    if not any(site.labels is not None for site in reading.usable):
-        if reading.labels_file:
-            raise PreflightError(
-                f"{reading.labels_file} labels none of the {len(reading.usable)} usable fields "
-                f"({reading.counts.get('label_rows', 0)} rows; {_some_ids(reading)}). Mend its key "
-                "or label column, or leave the labels out to segment only."
-            )
-        return _WITHOUT_LABELS, "no labels"
-    known = recipe_names()
-    hpa = reading.layout == "hpa" or reading.class_list == "hpa19"
-    if hpa and "hpa-quick" in known:
-        return "hpa-quick", "the classes of the HPA challenge"
-    if reading.layout == "rxrx1" and "rxrx1-quick" in known:
-        return "rxrx1-quick", "laid out as RxRx1"
-    return "plate-quick", "fields with labels"
 
 
 def recipe_from_record(
@@ -285,11 +265,6 @@ def _following(begun: list[Step], recipe: Recipe) -> list[Step]:
         if step.title in touched and step not in begun:
             following.append(step)
     return following
-
-
-def _some_ids(reading: Any) -> str:
-    ids = [site.raw_id for site in reading.usable[:3]]
-    return f"fields are called {', '.join(ids)}" if ids else "no field is usable"
 
 
 def _quiet(done: int, total: int, note: str) -> None:

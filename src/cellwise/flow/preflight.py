@@ -1,7 +1,7 @@
-"""What is refused once a folder is understood and before any work: one place for all commands.
+"""What is said and refused once a folder is understood and before any work, for all commands.
 
-Each step of a recipe may refuse (`refusals` of its `step.py`, see `domain.steps`); `check` shows
-what all of them say, `run` and `predict` end with it.
+Each step of a recipe may foresee something (`foresee` of its `step.py`, see `domain.steps`);
+`check` shows what all of them say, `run` and `predict` say it and end where something is refused.
 """
 
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from typing import Any
 
 from cellwise.domain.channels import Channel
 from cellwise.domain.classes import ClassList
-from cellwise.domain.refusals import FolderFacts, Refusal
+from cellwise.domain.foresight import ClassCount, FolderFacts, Foresight, Refusal
 from cellwise.domain.tables import SITES
 from cellwise.errors import PreflightError
 from cellwise.flow.pipeline.state import Request, State, log_name
@@ -39,38 +39,36 @@ def facts_of_run(state: State) -> FolderFacts:
     )
 
 
-def find_refusals(request: Request, folder: FolderFacts, steps: Iterable[Step]) -> list[Refusal]:
-    """All that these steps refuse of a folder, each sentence once, in the order of the steps."""
-    found: dict[str, Refusal] = {}
+def foresee(request: Request, folder: FolderFacts, steps: Iterable[Step]) -> Foresight:
+    """All that these steps say of a folder, each sentence once, in the order of the steps."""
+    refusals: dict[str, Refusal] = {}
+    warnings: dict[str, None] = {}
+    classes: tuple[ClassCount, ...] = ()
     for step in steps:
-        refusals = getattr(step_module(step.kind), "refusals", None)
-        if refusals is not None and not (request.fitted and step.spec.fits):
-            for refusal in refusals(request.job(step, ""), folder):
-                found.setdefault(str(refusal), refusal)
-    return list(found.values())
+        ask = getattr(step_module(step.kind), "foresee", None)
+        if ask is None or (request.fitted and step.spec.fits):
+            continue
+        said: Foresight = ask(request.job(step, ""), folder)
+        refusals |= {str(refusal): refusal for refusal in said.refusals if str(refusal)}
+        warnings |= dict.fromkeys(said.warnings)
+        classes = classes or said.classes
+    return Foresight(tuple(refusals.values()), tuple(warnings), classes)
 
 
 def check_before_work(state: State) -> None:
     """Refuse to segment a whole folder for steps that then have nothing to work on.
 
-    Steps that this run has done before have shown that they can work.
+    Steps that this run has begun before have shown that they can work. Warnings are told.
 
     Raises:
         PreflightError: Holds all reasons and remedies.
     """
     request = state.request
     steps = [step for step in request.recipe.steps if not state.log(log_name(step)).latest]
-    if not any(hasattr(step_module(step.kind), "refusals") for step in steps):
+    if not any(hasattr(step_module(step.kind), "foresee") for step in steps):
         return
-    refuse(find_refusals(request, facts_of_run(state), steps))
-
-
-def refuse(found: Iterable[Refusal]) -> None:
-    """End with these refusals, if there are any.
-
-    Raises:
-        PreflightError: Holds all of them.
-    """
-    sentences = [str(refusal) for refusal in found]
-    if sentences:
-        raise PreflightError("\n".join(sentences))
+    said = foresee(request, facts_of_run(state), steps)
+    if said.refusals:
+        raise PreflightError("\n".join(map(str, said.refusals)))
+    for warning in said.warnings:
+        state.listener.message(warning)

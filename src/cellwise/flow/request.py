@@ -14,9 +14,9 @@ from cellwise.flow.pipeline.state import Request
 from cellwise.flow.plan import (
     Understood,
     recipe_from_record,
-    recommended_recipe,
     understand_folder,
 )
+from cellwise.flow.proposal import propose
 from cellwise.flow.recipe.kinds import kinds, spec_of
 from cellwise.flow.recipe.load import load_recipe
 from cellwise.flow.recipe.resolve import Recipe, Step, parse_setting, resolve
@@ -64,7 +64,7 @@ def make_request(
         chosen = resolve(recipe_from_record(earlier, given), given)
     else:
         understood = understand_folder(folder, given)
-        chosen = resolve(load_recipe(recommended_recipe(understood.reading)[0]), given)
+        chosen = resolve(load_recipe(propose(understood.reading).recipe), given)
     chosen = _as_begun(chosen, earlier)
     device, keyed = _devices(device, earlier)
     _check_devices(devices, device)

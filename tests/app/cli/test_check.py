@@ -1,49 +1,163 @@
-"""`cellwise check`: the command that it gives can be pasted."""
+"""`cellwise check`: the command that it gives can be pasted, and none is given after a refusal."""
 
+import json
 import shlex
+import string
+from pathlib import Path
 
 import pytest
 import typer
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.worlds import labels, plate
 
 from cellwise.app.cli import app
 from cellwise.app.cli.check import run_command
+from cellwise.app.cli.terminal.checked import duration
+
+NAMES = st.text(string.printable.replace("/", "").strip() + " é", min_size=1, max_size=12).filter(
+    lambda name: name.strip(".")
+)
+VALUES = st.text(string.printable.strip() + " \n", min_size=1, max_size=12)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    home = tmp_path_factory.mktemp("checked")
+    plate(home / "my images", 4)
+    labels(home / "my labels.csv", 4)
+    return home
 
 
 @pytest.fixture
-def said(tmp_path, monkeypatch, capsys):
-    """What `check` prints by heading, from a folder beside the images."""
-    plate(tmp_path / "my images", 4)
-    labels(tmp_path / "my labels.csv", 4)
-    monkeypatch.chdir(tmp_path)
+def call(home, monkeypatch, capsys):
+    """Code and output of a verb, from the folder beside the images."""
+    monkeypatch.chdir(home)
 
-    def said(*words):
-        with pytest.raises((SystemExit, typer.Exit)):
-            typer.main.get_command(app)(["check", *words], prog_name="cellwise")
-        lines = capsys.readouterr().out.splitlines()
-        return {line[:12].strip(): line[12:] for line in lines if line[:12].strip()}
+    def call(*words):
+        with pytest.raises((SystemExit, typer.Exit)) as ended:
+            typer.main.get_command(app)(list(words), prog_name="cellwise", standalone_mode=True)
+        code = getattr(ended.value, "code", None) or getattr(ended.value, "exit_code", 0)
+        return code, capsys.readouterr().out
 
-    return said
+    return call
 
 
-def test_the_command_has_every_option_as_given(said):
-    pattern = "{well}_{channel}"
-    more = ["--labels", "my labels.csv", "--layout", "pattern", "--pattern", pattern]
-    more += ["--set", "read.roles.GFP=protein", "--set", "cells.size=32"]
-    lines = said("my images", *more)
-    wanted = ["cellwise", "run", "my images", "--out", "my images.run", *more]
-    assert shlex.split(lines["Next"]) == wanted
-    assert lines["Recipe"] == "plate-quick (fields with labels)"
+def by_heading(text):
+    lines = text.splitlines()
+    return {line[:12].strip(): line[12:] for line in lines if line[:12].strip()}
 
 
-def test_without_options_it_is_short(said):
-    lines = said("my images")
-    assert lines["Next"] == "cellwise run 'my images' --out 'my images.run'"
-    assert lines["Recipe"] == "segment-only (no labels)"
+@pytest.fixture
+def asked(monkeypatch):
+    """What `run` would be asked for, without doing it."""
+    found = []
+
+    def stop(request, listener=None):
+        found.append(request)
+        raise SystemExit(0)
+
+    monkeypatch.setattr("cellwise.flow.pipeline.run.run_pipeline", stop)
+    return found
+
+
+def test_the_last_line_runs_what_was_checked(call, asked, home):
+    more = ["--labels", "my labels.csv", "--layout", "pattern", "--pattern", "{well}_{channel}"]
+    more += ["--recipe", "one-class", "--set", "read.roles.GFP=protein", "--set", "cells.size=32"]
+    code, out = call("check", "my images", *more)
+    assert code == 0
+    words = shlex.split(out.splitlines()[-1])
+    assert words[:5] == ["cellwise", "run", "my images", "--out", "my images.run"]
+    call(*words[1:])
+    (request,) = asked
+    assert request.recipe.name == "one-class"
+    assert request.out == Path("my images.run")
+    read, cells = (request.recipe.of_kind(kind)[0].options for kind in ("read", "cells"))
+    assert read["labels"] == "my labels.csv"
+    assert (read["layout"], read["pattern"]) == ("pattern", "{well}_{channel}")
+    assert (read["roles"], cells["size"]) == ({"GFP": "protein"}, 32)
+
+
+def test_without_options_it_is_short(call, asked):
+    _, out = call("check", "my images")
+    assert out.splitlines()[-1] == "cellwise run 'my images' --out 'my images.run'"
+    assert by_heading(out)["Recipe"] == "segment-only (no labels)"
+    call(*shlex.split(out.splitlines()[-1])[1:])
+    assert asked[0].recipe.name == "segment-only"
+
+
+def test_the_screen_fits_a_screen(call):
+    _, out = call("check", "my images", "--labels", "my labels.csv")
+    assert len(out.splitlines()) <= 24
+    lines = by_heading(out)
+    assert lines["Recipe"].startswith("plate-quick (")
+    assert "train cell" in out
+    assert "enough" in out
+
+
+def test_nothing_is_offered_after_a_refusal(call):
+    code, out = call("check", "my images", "--recipe", "plate-quick")
+    assert code == 4
+    assert "cellwise run" not in out
+    assert "--labels" in by_heading(out)["Refused"]
+    _, out = call("check", "my images", "--recipe", "plate-quick", "--json")
+    assert "command" not in json.loads(out)
+
+
+def test_all_refusals_are_said_at_once(call, home):
+    (home / "none.csv").write_text("key,label\nX1,a\n", encoding="utf-8")
+    roles = ["--set", "read.roles.DNA=brightfield"]
+    code, out = call("check", "my images", "--labels", "none.csv", *roles)
+    said = [line for line in out.splitlines() if line.startswith("Refused")]
+    assert code in (2, 4)
+    assert len(said) == 2
+    assert "none.csv" in said[0]
+    assert "read.roles.GFP=nucleus" in said[1]
+
+
+def test_the_cost_is_told_step_by_step(call):
+    _, out = call("check", "my images", "--labels", "my labels.csv", "--json")
+    cost = json.loads(out)["cost"]
+    seconds = cost["cpu_seconds_per_step"]
+    assert {"segment", "cells", "train cell", "score cell", "report"} <= set(seconds)
+    assert all(value >= 0 for value in seconds.values())
+    assert seconds["segment"] > 0
+    assert seconds["train cell"] > 0
+    assert cost["cpu_seconds"] == pytest.approx(sum(seconds.values()), abs=0.2)
+
+
+@pytest.mark.parametrize("verb", ["check", "run", "predict"])
+def test_exit_codes_are_in_the_help(call, verb):
+    _, out = call(verb, "--help")
+    text = " ".join(out.split())
+    for words in ("0 done", "2 a wrong", "3 done", "4 refused", "5 interrupted", "1 a bug"):
+        assert words in text
+
+
+@settings(max_examples=100, deadline=None)
+@given(NAMES, st.lists(st.tuples(st.sampled_from(["--set", "--labels", "--pattern"]), VALUES)))
+def test_any_name_and_value_survives_the_shell(folder, given_words):
+    words = shlex.split(run_command(Path(folder), given_words))
+    assert words[:2] == ["cellwise", "run"]
+    assert Path(words[2]) == Path(folder)
+    assert not words[2].startswith("-")
+    assert words[5:] == [word for pair in given_words for word in pair]
 
 
 def test_the_run_never_lies_inside_its_images(tmp_path, monkeypatch):
     (tmp_path / "plate").mkdir()
     monkeypatch.chdir(tmp_path / "plate")
-    words = shlex.split(run_command(type(tmp_path)("."), []))
+    words = shlex.split(run_command(Path(), []))
     assert words == ["cellwise", "run", ".", "--out", str(tmp_path / "plate.run")]
+
+
+def test_a_run_that_is_there_is_not_gone_on_with(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.run").mkdir()
+    (tmp_path / "a-2.run").mkdir()
+    assert "--out a-3.run" in run_command(Path("a"), [])
+    assert "--out mine" in run_command(Path("a"), [], out=Path("mine"))
+
+
+def test_times_are_said_as_people_do():
+    assert [duration(s) for s in (0.2, 80, 600, 9000)] == ["1 s", "80 s", "10 min", "2.5 h"]

@@ -8,6 +8,7 @@ import typer
 from cellwise.app.cli.run import command_words
 from cellwise.app.cli.terminal.ending import print_ending
 from cellwise.app.cli.terminal.options import (
+    EXIT_CODES,
     Device,
     Engine,
     Folder,
@@ -23,7 +24,9 @@ from cellwise.app.cli.terminal.options import (
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("predict", help="Apply a finished run's models to new images.")(predict)
+    app.command("predict", help="Apply a finished run's models to new images.", epilog=EXIT_CODES)(
+        predict
+    )
 
 
 def predict(

@@ -2,12 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from cellwise.app.cli.terminal.ending import print_ending
 from cellwise.app.cli.terminal.options import (
+    EXIT_CODES,
     Device,
     Devices,
     Engine,
@@ -17,6 +17,7 @@ from cellwise.app.cli.terminal.options import (
     Masks,
     Out,
     Pattern,
+    RecipeName,
     RunSeed,
     Settings,
     Workers,
@@ -25,14 +26,16 @@ from cellwise.app.cli.terminal.options import (
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("run", help="All steps of a recipe; the same command again resumes.")(run)
+    app.command(
+        "run", help="All steps of a recipe; the same command again resumes.", epilog=EXIT_CODES
+    )(run)
 
 
 def run(
     folder: Folder,
     out: Out,
     labels: Labels = None,
-    recipe: Annotated[str, typer.Option("--recipe", help="Name or YAML file.")] = "",
+    recipe: RecipeName = "",
     settings: Settings = None,
     masks: Masks = None,
     layout: Layout = "",

@@ -24,6 +24,7 @@ from cellwise.domain.tables import (
     WELLS,
     TableKind,
 )
+from cellwise.domain.trial import Trial
 from cellwise.errors import FormatError, InputError
 from cellwise.stages.report._page import render
 from cellwise.stages.report.material import Choices, Material
@@ -40,6 +41,13 @@ from cellwise.store.run.sites import read_sites
 from cellwise.store.run.tables import read_table
 
 LARGEST = 15_000_000
+# Of a page with as many images as it takes.
+_SECONDS = 3.0
+
+
+def forecast(job: Job, trial: Trial) -> float:
+    """Seconds of one core: drawing takes about as long for few fields as for many."""
+    return _SECONDS
 
 
 def work(job: Job, report: Report) -> dict[str, Any]:

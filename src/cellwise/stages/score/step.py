@@ -19,9 +19,11 @@ import polars as pl
 from cellwise.domain.classes import ClassList
 from cellwise.domain.records import Site
 from cellwise.domain.steps import Finished, Job, SiteRecord
-from cellwise.domain.tables import CELLS, FOLDS, SCORES
+from cellwise.domain.tables import CELLS, SCORES
+from cellwise.domain.trial import Trial
 from cellwise.errors import BadOption, InputError
 from cellwise.stages.score import scorers
+from cellwise.stages.score._tables import folds_of, places_of
 from cellwise.stages.score.spec import Options
 from cellwise.store.run.embeddings import Embeddings, index_path
 from cellwise.store.run.folder import RunFolder, read_json
@@ -63,6 +65,13 @@ def check(options: dict[str, Any], job: Job) -> None:
         verify_model(card.parent)
 
 
+def forecast(job: Job, trial: Trial) -> float:
+    """Seconds of one core that scoring a folder will take, from a few fields of it."""
+    from cellwise.stages.score._forecast import forecast_scoring
+
+    return forecast_scoring(job, Options.of(job.options), trial)
+
+
 def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
     """Score the cells of these sites.
 
@@ -76,8 +85,8 @@ def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
     run, opened = RunFolder(job.run), _opened(job)
     ids = [site.id for site in sites]
     cells = _scored(job, opened, rows_of_sites(run.cells, CELLS, ids).sort(_KEY))
-    folds = _folds(job, ids)
-    places = _places(cells)
+    folds = folds_of(job, ids)
+    places = places_of(cells)
     records, frames = [], [_empty(opened.panel)]
     with steady(Options.of(job.options).threads):
         load = _loader(job, sites, cells, opened)
@@ -136,7 +145,7 @@ def finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
             keep_maps(
                 job,
                 sorted(finished),
-                _folds(job, sorted(finished)),
+                folds_of(job, sorted(finished)),
                 panel=panel,
                 scorer=opened.scorer,
                 count=options.maps,
@@ -282,19 +291,3 @@ def open_models(options: dict[str, Any], home: RunFolder, device: str) -> "Field
     from cellwise.stages.score import _memory
 
     return _memory.open_models(Options.of(options), home, device)
-
-
-def _places(cells: pl.DataFrame) -> dict[str, slice]:
-    """Where the cells of each site stand; the table is sorted by site."""
-    counts = cells.group_by("site_id", maintain_order=True).len()
-    ends = counts["len"].cum_sum().to_list()
-    spans = map(slice, [0, *ends[:-1]], ends)
-    return dict(zip(counts["site_id"].to_list(), spans, strict=True))
-
-
-def _folds(job: Job, sites: Sequence[str]) -> dict[str, int]:
-    run = RunFolder(job.run)
-    if job.fitted is not None or not run.folds.is_file():
-        return {}
-    frame = rows_of_sites(run.folds, FOLDS, sites).filter(pl.col("fold").is_not_null())
-    return dict(frame.select("site_id", "fold").iter_rows())

@@ -1,10 +1,12 @@
 """What the step `segment` refuses before any work, and once the sites are known."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cellwise.domain.refusals import FolderFacts, Refusal
+from cellwise.domain.foresight import FolderFacts, Foresight, Refusal
+from cellwise.domain.records import Site
 from cellwise.domain.steps import Job
 from cellwise.errors import BadOption, InputError, PreflightError, UsageError
 from cellwise.parts.devices import has_gpu
@@ -47,29 +49,39 @@ def check_sites(job: Job) -> None:
         PreflightError: No file fits a field; some names of either side are shown.
     """
     own = Options.of(job.options)
-    if own.name != "given" or not own.masks:
-        return
-    folder = Path(own.masks)
+    if own.name == "given" and own.masks:
+        found = _unfit_masks(Path(own.masks), read_sites(RunFolder(job.run).sites), job.images)
+        if found is not None:
+            raise PreflightError(str(found))
+
+
+def _unfit_masks(folder: Path, sites: Sequence[Site], images: Path) -> Refusal | None:
+    """Why no mask in a folder can be used for any of these fields; None where some can."""
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
-        raise PreflightError(f"{folder} {what}. Give the folder that holds the masks.")
-    sites = read_sites(RunFolder(job.run).sites)
+        return Refusal(f"{folder} {what}.", "Give the folder that holds the masks.", "masks")
     try:
-        found = GivenMasks(folder, sites, images=job.images).matches_any()
+        found = GivenMasks(folder, sites, images=images).matches_any()
     except InputError as error:
-        raise PreflightError(f"{error.reason} {error.remedy}") from error
-    if sites and not found:
-        there = sorted(path.name for path in folder.iterdir())[:3]
-        raise PreflightError(
-            f"No file in {folder} fits any of the {len(sites):,} fields "
-            f"({', '.join(site.id for site in sites[:3])}...): there is "
-            f"{', '.join(there) or 'nothing'}. Name masks as the fields, with _cells and "
-            "_nuclei where there are both."
-        )
+        return Refusal(error.reason, error.remedy, error.code)
+    if found or not sites:
+        return None
+    there = sorted(path.name for path in folder.iterdir())[:3]
+    return Refusal(
+        f"No file in {folder} fits any of the {len(sites):,} fields "
+        f"({', '.join(site.id for site in sites[:3])}...): there is "
+        f"{', '.join(there) or 'nothing'}.",
+        "Name masks as the fields, with _cells and _nuclei where there are both.",
+        "masks",
+    )
 
 
-def refusals(job: Job, folder: FolderFacts) -> list[Refusal]:
-    """Refuse a folder in which no field has the channels that the segmenter needs."""
+def foresee(job: Job, folder: FolderFacts) -> Foresight:
+    """Refuse a folder in which no field has the channels or the masks that are needed."""
+    own = Options.of(job.options)
+    if own.name == "given" and own.masks:
+        unfit = _unfit_masks(Path(own.masks), folder.sites, job.images)
+        return Foresight() if unfit is None else Foresight((unfit,))
     faults = []
     for channels, _ in Counter(site.channels for site in folder.sites).most_common():
         try:
@@ -77,8 +89,9 @@ def refusals(job: Job, folder: FolderFacts) -> list[Refusal]:
         except InputError as error:
             faults.append(error)
         else:
-            return []
-    return [Refusal(error.reason, error.remedy, error.code) for error in faults[:1]]
+            return Foresight()
+    first = faults[:1]
+    return Foresight(tuple(Refusal(e.reason, e.remedy, e.code) for e in first))
 
 
 def check_part(options: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from cellwise.domain.steps import Finished, Job, SiteRecord
 from cellwise.domain.tables import PIXELS
 from cellwise.errors import InputError
 from cellwise.stages.segment import segmenters
-from cellwise.stages.segment._checks import check, check_part, check_sites, refusals
+from cellwise.stages.segment._checks import check, check_part, check_sites, foresee
 from cellwise.stages.segment._network import (
     handed,
     is_network,
@@ -45,11 +45,11 @@ __all__ = [
     "check_part",
     "check_sites",
     "finish",
+    "foresee",
     "key_options",
     "key_parts",
     "open_segmenter",
     "present",
-    "refusals",
     "work",
 ]
 
@@ -180,10 +180,12 @@ def _spec(job: Job, sites: Sequence[Site]) -> dict[str, Any]:
     if own.name != "given":
         spec.pop("masks", None)
     elif own.masks:
+        table = RunFolder(job.run).sites
         spec["load"] = GivenMasks(
             own.masks,
             list(sites),
-            table=RunFolder(job.run).sites,
+            # Before a run there is no table: the sites then are all that there are.
+            table=table if table.is_file() else None,
             images=job.images,
             # As the part reads its option: "f" and "no" are texts, and true as such.
             allow_pickle=TypeAdapter(bool).validate_python(options.get("allow_pickle", False)),

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from cellwise.contracts.splitter import SplitInput
+from cellwise.domain.foresight import FolderFacts, Foresight
 from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import FOLDS, PIXELS
 from cellwise.errors import BadOption
@@ -20,6 +21,7 @@ from cellwise.registry import did_you_mean
 from cellwise.stages.split import splitters
 from cellwise.stages.split._account import balance_table, leak_table, untestable
 from cellwise.stages.split._choice import choose_column
+from cellwise.stages.split._foresight import confounded, foresight_of
 from cellwise.stages.split._groups import Values, connect, group_names, qualified
 from cellwise.stages.split.spec import ALONE, Options
 from cellwise.store.atomic import write_text
@@ -76,6 +78,11 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         "with_fold": int((fold >= 0).sum()),
         "warnings": len(account["warnings"]),
     }
+
+
+def foresee(job: Job, folder: FolderFacts) -> Foresight:
+    """Say which classes have too few fields, and what is confounded; see `_foresight`."""
+    return foresight_of(Options.of(job.options), folder)
 
 
 def _load(run: RunFolder) -> _Sites:
@@ -152,8 +159,14 @@ def _account(
         "folds": folds,
         "leaks": leak_table(columns, fold, used=["group", "copies", *by]),
         "balance": balance,
-        "warnings": [*untestable(balance), *_copies_in_test(sites)],
+        "warnings": [*untestable(balance), *_confounded(sites), *_copies_in_test(sites)],
     }
+
+
+def _confounded(sites: _Sites) -> list[str]:
+    rows = np.flatnonzero(sites.labelled).tolist()
+    columns = {name: [values[row] for row in rows] for name, values in sites.columns.items()}
+    return confounded(columns, sites.labels[rows], sites.classes)
 
 
 def _copies_in_test(sites: _Sites) -> list[str]:

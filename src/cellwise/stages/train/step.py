@@ -14,15 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
+from cellwise.domain.foresight import FolderFacts, Foresight, Refusal
 from cellwise.domain.steps import Job, Report
-from cellwise.domain.tables import SITES
+from cellwise.domain.trial import Trial
 from cellwise.errors import PreflightError
 from cellwise.stages.train.spec import Options
-from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.models import WEIGHTS_FILE
-from cellwise.store.run.tables import read_table
 
 
 def check(options: dict[str, Any], job: Job) -> None:
@@ -40,22 +38,25 @@ def check(options: dict[str, Any], job: Job) -> None:
         )
 
 
-def check_sites(job: Job) -> None:
-    """Refuse to segment a whole folder that then has nothing to learn from.
+def foresee(job: Job, folder: FolderFacts) -> Foresight:
+    """Refuse to segment a whole folder that then has nothing to learn from."""
+    if any(site.labels is not None for site in folder.sites):
+        return Foresight()
+    said = folder.labels_file or "no labels were given"
+    refusal = Refusal(
+        "A recipe that learns needs labels, and none of the "
+        f"{len(folder.sites)} usable fields has one ({said}).",
+        "Give --labels, mend its key or label column, or take --recipe segment-only.",
+        "no_labels",
+    )
+    return Foresight((refusal,))
 
-    Raises:
-        PreflightError: No usable field has a label.
-    """
-    run = RunFolder(job.run)
-    columns = ["site_id", "labels", "status"]
-    sites = read_table(run.sites, SITES, columns=columns).filter(pl.col("status") == "ok")
-    if sites.filter(pl.col("labels").is_not_null()).is_empty():
-        said = read_json(run.reading).get("labels_file") or "no labels were given"
-        raise PreflightError(
-            f"The step {job.name} learns from labels, and none of the "
-            f"{sites['site_id'].n_unique()} usable fields has one ({said}). Give --labels, mend "
-            "its key or label column, or take --recipe segment-only."
-        )
+
+def forecast(job: Job, trial: Trial) -> float:
+    """Seconds of one core that the trainings will take, from a few fields of a folder."""
+    from cellwise.stages.train._forecast import forecast_training
+
+    return forecast_training(job, Options.of(job.options), trial)
 
 
 def whole(job: Job, counts: dict[str, Any]) -> bool:

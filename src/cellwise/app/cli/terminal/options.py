@@ -5,6 +5,12 @@ from typing import Annotated
 
 import typer
 
+# The end of the help of verbs that work on folders.
+EXIT_CODES = (
+    "Exit codes: 0 done; 2 a wrong word or setting; 3 done, and inputs were set aside; 4 refused "
+    "before any work; 5 interrupted, the same command goes on; 1 a bug."
+)
+
 Folder = Annotated[Path, typer.Argument(help="Folder of images.")]
 RunPath = Annotated[Path, typer.Argument(help="A run folder, as made by `cellwise run`.")]
 Out = Annotated[Path, typer.Option("--out", help="Run folder to make or to resume.")]
@@ -29,5 +35,8 @@ Masks = Annotated[Path | None, typer.Option("--masks", help="Folder of label ima
 Seed = Annotated[int, typer.Option("--seed", help="Root of all randomness.")]
 RunSeed = Annotated[
     int | None, typer.Option("--seed", help="Root of all randomness; 0, or that of the run before.")
+]
+RecipeName = Annotated[
+    str, typer.Option("--recipe", help="Name or YAML file; else the one that fits the folder.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print data instead of a screen.")]

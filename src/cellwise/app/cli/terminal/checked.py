@@ -1,0 +1,165 @@
+"""The screen of `cellwise check`: lines of a heading and a text, as few as say it all."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+_SHOWN = 6
+_CLASSES = 12
+_MINUTE, _HOUR = 60, 3600
+_SLOW = 90
+
+Line = tuple[str, str]
+
+
+def screen(facts: Mapping[str, Any]) -> list[Line]:
+    """The lines about a folder; the command that follows is no part of them."""
+    counts, images = facts["counts"], facts["images"]
+    channels = "   ".join(f"{c['name']} → {c['role'] or '?'}" for c in facts["channels"])
+    lines = [
+        ("Layout", _layout(facts)),
+        ("Channels", channels),
+        (
+            "Images",
+            f"{_count(counts['sites'], 'field')} × {_count(len(facts['channels']), 'channel')}, "
+            f"{_list(images['dtypes'])}, {_list(images['sizes'])} px, {_pixel_size(images)}",
+        ),
+    ]
+    lines += _problem_lines(facts)
+    lines += _label_lines(facts)
+    lines += _some([("Note", note) for note in facts["notes"]], "notes")
+    lines += _some([("Warning", warning) for warning in facts["warnings"]], "warnings")
+    if facts["refused"]:
+        return lines + [
+            ("Refused", f"{one['reason']} {one['remedy']}".strip()) for one in facts["refused"]
+        ]
+    lines.append(("Recipe", f"{facts['recipe']} ({facts['recipe_because']})"))
+    return lines + _cost_lines(facts["cost"])
+
+
+def submission_screen(facts: Mapping[str, Any]) -> list[Line]:
+    """The lines about a submission file."""
+    hpa = facts["kind"] == "hpa"
+    rows = f"{facts['rows']:,} {'fields' if hpa else 'wells'}"
+    if hpa:
+        rows += f" ({facts['rows_without_predictions']:,} of them empty)"
+        rows += f", {facts['predictions']:,} predictions, {facts['masks']:,} masks"
+    used = [name for name, count in facts["classes"].items() if count]
+    shown = f"{', '.join(used[:_SHOWN])}{'...' * (len(used) > _SHOWN)}"
+    lines = [
+        ("Submission", f"{'HPA 2021' if hpa else 'RxRx1'}, {rows}"),
+        ("Classes", f"{len(used)}: {shown}"),
+    ]
+    problems = facts["problems"]
+    if not problems:
+        return [*lines, ("Problems", "none (every row read, every mask decoded)")]
+    lines.append(("Problems", _codes(problems)))
+    return lines + _some(
+        [("", f"line {p['line']}: {p['id']}: {p['reason']}") for p in problems], "problems"
+    )
+
+
+def duration(seconds: float) -> str:
+    """A time as a person says it: `40 s`, `12 min`, `3.5 h`."""
+    if seconds < _SLOW:
+        return f"{max(1, round(seconds))} s"
+    if seconds < _SLOW * _MINUTE:
+        return f"{seconds / _MINUTE:.0f} min"
+    return f"{seconds / _HOUR:,.1f} h"
+
+
+def _layout(facts: Mapping[str, Any]) -> str:
+    counts = facts["counts"]
+    text = str(facts["layout"])
+    if counts.get("wells"):
+        text += f", {_count(counts['wells'], 'well')}"
+    if counts.get("plates"):
+        text += f" on {_count(counts['plates'], 'plate')}"
+    ignored = sum(counts.get("ignored_files", {}).values())
+    passed = f", {_count(ignored, 'file')} in mask or label folders passed over"
+    return text + (passed if ignored else "")
+
+
+def _problem_lines(facts: Mapping[str, Any]) -> list[Line]:
+    problems = facts["problems"] + facts["decoded"]["faults"]
+    decoded = facts["decoded"]
+    what = "all fields" if decoded["all"] else f"{_count(decoded['sites'], 'field')} as a sample"
+    if not problems:
+        return [("Problems", f"none (headers of all files, pixels of {what})")]
+    lines = [
+        (
+            "",
+            f"{'set aside' if problem.get('set_aside', True) else 'noted'}: {problem['path']}: "
+            f"{problem['reason']} {problem['remedy']}",
+        )
+        for problem in problems
+    ]
+    return [("Problems", _codes(problems)), *_some(lines, "problems")]
+
+
+def _label_lines(facts: Mapping[str, Any]) -> list[Line]:
+    labels = facts["labels"]
+    if labels is None:
+        return [("Labels", "none: give them with --labels CSV, or segment only")]
+    said = f"{_count(labels['labelled'], 'field')} labelled, {labels['unlabelled']} not"
+    judged = {row["name"]: row for row in labels["enough"]}
+    if not judged:
+        names = [f"{name} {count}" for name, count in labels["classes"].items()]
+        more = f" ... {len(names)} classes" if len(names) > _CLASSES else ""
+        return [("Labels", f"{said}; {', '.join(names[:_CLASSES])}{more}")]
+    # The rarest first: they decide.
+    rows = sorted(judged.values(), key=lambda row: (row["groups"], row["fields"], row["name"]))
+    width = min(30, max(len(row["name"]) for row in rows[:_CLASSES]))
+    lines = [
+        (
+            "",
+            f"{row['name']:<{width}}  {_count(row['fields'], 'field'):>10}  "
+            f"{'enough' if row['enough'] else 'too few'}",
+        )
+        for row in rows
+    ]
+    more = f"... and {len(rows) - _CLASSES} more classes with as many fields or more"
+    rest = [("", more)] if len(rows) > _CLASSES else []
+    return [("Labels", said), *lines[:_CLASSES], *rest]
+
+
+def _cost_lines(cost: Mapping[str, Any] | None) -> list[Line]:
+    if cost is None:
+        return []
+    steps = ", ".join(
+        f"{name} {duration(s)}" for name, s in cost["cpu_seconds_per_step"].items() if s >= 1
+    )
+    disk, free = cost["disk_bytes"] / 1e9, cost["free_bytes"] / 1e9
+    return [
+        (
+            "Cost",
+            f"about {cost['cells']:,} cells; {duration(cost['cpu_seconds'])} of one core, "
+            f"{duration(cost['wall_seconds'])} with {_count(cost['workers'], 'worker')}; "
+            f"{disk:.2f} GB of {free:.0f} GB free",
+        ),
+        ("", f"in seconds of one core: {steps or 'less than a second each'}"),
+    ]
+
+
+def _some(lines: list[Line], what: str) -> list[Line]:
+    if len(lines) <= _SHOWN:
+        return lines
+    return [*lines[:_SHOWN], ("", f"... and {len(lines) - _SHOWN} more {what} (--json has all)")]
+
+
+def _codes(problems: Iterable[Mapping[str, Any]]) -> str:
+    codes = Counter(problem["code"] for problem in problems)
+    return ", ".join(f"{n} {code.replace('_', ' ')}" for code, n in sorted(codes.items()))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _list(counts: Mapping[str, int]) -> str:
+    return ", ".join(counts) or "unknown"
+
+
+def _pixel_size(images: Mapping[str, Any]) -> str:
+    sizes = images["pixel_sizes"]
+    return f"{', '.join(f'{s:.3g}' for s in sizes)} µm/px" if sizes else "pixel size unknown"

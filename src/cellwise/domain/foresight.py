@@ -1,0 +1,79 @@
+"""What a step can say of a folder before any work: what it refuses, warns of and finds enough."""
+
+from dataclasses import dataclass
+
+from cellwise.domain.channels import Channel
+from cellwise.domain.classes import ClassList
+from cellwise.domain.records import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One reason why a run would come to nothing.
+
+    Args:
+        reason: What is wrong, a sentence.
+        remedy: What to do about it, a sentence that may hold words to paste.
+        code: A short fixed word for programs, such as `channel_missing`.
+    """
+
+    reason: str
+    remedy: str = ""
+    code: str = "refused"
+
+    def __str__(self) -> str:
+        return f"{self.reason} {self.remedy}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class ClassCount:
+    """How often a class is labelled, and whether that suffices.
+
+    Args:
+        name: The class.
+        fields: Labelled fields that carry it.
+        groups: Groups of fields that stay together (a plate, a well, a field alone) with it.
+        needed: Groups that it takes to learn the class and to test it on fields not learned from.
+    """
+
+    name: str
+    fields: int
+    groups: int
+    needed: int
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are as many groups as it takes."""
+        return self.groups >= self.needed
+
+
+@dataclass(frozen=True, slots=True)
+class Foresight:
+    """What a step says of a folder before any work.
+
+    Args:
+        refusals: Why a run would come to nothing.
+        warnings: What a person should know and may accept, sentences.
+        classes: The classes that it learns or tests.
+    """
+
+    refusals: tuple[Refusal, ...] = ()
+    warnings: tuple[str, ...] = ()
+    classes: tuple[ClassCount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FolderFacts:
+    """An image folder as it was read, without pixels.
+
+    Args:
+        sites: The fields that will be worked on.
+        channels: The channels of the folder.
+        classes: The class list; None where there are no labels.
+        labels_file: Where the labels come from; empty where none were given.
+    """
+
+    sites: tuple[Site, ...]
+    channels: tuple[Channel, ...]
+    classes: ClassList | None = None
+    labels_file: str = ""

@@ -1,0 +1,41 @@
+"""A few fields tried out before a run: what steps forecast their cost from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cellwise.domain.channels import Channel
+from cellwise.domain.classes import ClassList
+from cellwise.domain.records import Field, Masks
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What trying out a few fields gave.
+
+    Args:
+        field: One of the fields, or a piece of it.
+        masks: Its cells.
+        crops: `[cell, channel, y, x]` of some cells as the recipe cuts them, None without crops.
+        channels: Of the crops.
+        classes: The classes; None where there are no labels.
+        sites: Fields of the folder that will be worked on.
+        labelled: Those of them that have a label.
+        cells: Cells of a field, the mean.
+        folds: Models of one training, each without one fold; 1 where there is no split.
+        named: Options of the steps of the recipe by kind and name, such as `train cell`.
+    """
+
+    field: Field
+    masks: Masks
+    crops: npt.NDArray[np.float32] | None
+    channels: tuple[Channel, ...]
+    classes: ClassList | None
+    sites: int
+    labelled: int
+    cells: float
+    folds: int
+    named: Mapping[str, Mapping[str, Any]]

@@ -1,0 +1,70 @@
+"""The recipe that fits a folder where nobody names one: the first rule that holds."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from cellwise.errors import PreflightError
+from cellwise.flow.recipe.load import recipe_names
+
+WITHOUT_LABELS = "segment-only"
+_HPA, _RXRX1, _PLATE, _ONE_CLASS = "hpa-quick", "rxrx1-quick", "plate-quick", "one-class"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A recipe by name, and why it is proposed, in a few words."""
+
+    recipe: str
+    why: str
+
+
+def propose(reading: Any) -> Proposal:
+    """The recipe that `run` takes for a folder.
+
+    Rules, in order: no labels; the classes of the HPA challenge; the layout of RxRx1, if there is
+    a recipe of its own; several labels on a field; a Negative, or wells without a label beside
+    labelled ones (controls); else one label for each field.
+
+    Args:
+        reading: The folder as it was read, a `stages.read` reading.
+
+    Raises:
+        PreflightError: Labels are given, and none of them is about a field of this folder.
+    """
+    labelled = [site for site in reading.usable if site.labels is not None]
+    if not labelled:
+        _refuse_labels_of_nothing(reading)
+        return Proposal(WITHOUT_LABELS, "no labels")
+    if reading.layout == "hpa" or reading.class_list == "hpa19":
+        return Proposal(_HPA, "the classes of the HPA challenge")
+    if reading.layout == "rxrx1" and _RXRX1 in recipe_names():
+        return Proposal(_RXRX1, "laid out as RxRx1")
+    several = sum(len(site.labels or ()) > 1 for site in labelled)
+    if several:
+        return Proposal(_HPA, f"several labels on {several} of {len(labelled)} labelled fields")
+    negative = reading.classes.negative if reading.classes else None
+    if negative and any(negative in (site.labels or ()) for site in labelled):
+        return Proposal(_PLATE, f"one label for each field, {negative} is one of them")
+    wells = {_well(site) for site in labelled} - {None}
+    others = {_well(site) for site in reading.usable if site.labels is None} - wells - {None}
+    if wells and others:
+        return Proposal(_PLATE, f"{len(wells)} labelled control wells, {len(others)} without label")
+    return Proposal(_ONE_CLASS, "one label for each field, no Negative")
+
+
+def _well(site: Any) -> tuple[str | None, ...] | None:
+    if "Well" not in site.metadata:
+        return None
+    return tuple(site.metadata.get(name) for name in ("Experiment", "Plate", "Well"))
+
+
+def _refuse_labels_of_nothing(reading: Any) -> None:
+    if not reading.labels_file:
+        return
+    ids = [site.raw_id for site in reading.usable[:3]]
+    called = f"fields are called {', '.join(ids)}" if ids else "no field is usable"
+    raise PreflightError(
+        f"{reading.labels_file} labels none of the {len(reading.usable)} usable fields "
+        f"({reading.counts.get('label_rows', 0)} rows; {called}). Mend its key or label column, or "
+        "leave the labels out to segment only."
+    )

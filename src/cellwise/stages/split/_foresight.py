@@ -1,0 +1,165 @@
+"""What can be said of a split before any pixel is read: enough fields or not, what it mixes up."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from cellwise.domain.foresight import ClassCount, FolderFacts, Foresight, Refusal
+from cellwise.domain.records import Site
+from cellwise.registry import did_you_mean
+from cellwise.stages.split._choice import choose_column, groups_per_class
+from cellwise.stages.split._groups import Values, connect, qualified
+from cellwise.stages.split.spec import ALONE, Options
+
+_PREFIX = "Metadata_"
+# One to learn from and one to test on.
+NEEDED = 2
+# Fields of one such unit look alike for reasons that have nothing to do with their class.
+_BATCHES = ("Experiment", "Plate", "Replicate", "Batch", "Donor", "Sample", "Well")
+_SHOWN = 6
+
+
+def foresight_of(options: Options, folder: FolderFacts) -> Foresight:
+    """What the split of a folder will lack, before its pixels tell of copies.
+
+    Without any label nothing is said: that is for the steps that learn.
+    """
+    sites = [site for site in folder.sites if site.labels and site.part != "test"]
+    if folder.classes is None or not sites:
+        return Foresight()
+    columns = metadata_columns(sites)
+    labels = np.array([[n in (s.labels or ()) for n in folder.classes.names] for s in sites])
+    by = _columns(options, columns, labels)
+    unknown = [name for name in by if name not in columns]
+    if unknown:
+        there = ", ".join(columns) or "no metadata column"
+        reason = f"split: no column {unknown[0]!r} to group by."
+        hint = did_you_mean(unknown[0], list(columns))
+        return Foresight((Refusal(reason, f"{hint} There is: {there}.".strip(), "column"),))
+    groups = connect([qualified(columns, name) for name in by], count=len(sites))
+    every = np.ones(len(sites), bool)
+    held = groups_per_class(groups, labels, every)
+    counts = tuple(
+        ClassCount(name, int(labels[:, c].sum()), int(held[c]), NEEDED)
+        for c, name in enumerate(folder.classes.names)
+        if labels[:, c].any()
+    )
+    unit = by[0].removeprefix(_PREFIX).lower() if by else "field"
+    # To learn a class it takes fields with it and fields without it, both in every fold left out.
+    other = groups_per_class(groups, ~labels, every)
+    learned = [
+        name
+        for c, name in enumerate(folder.classes.names)
+        if name != folder.classes.negative and min(held[c], other[c]) >= NEEDED
+    ]
+    return Foresight(
+        _refusals(counts, len(learned), len(np.unique(groups)), options.folds, unit),
+        (*_too_few(counts, unit), *confounded(columns, labels, folder.classes.names)),
+        counts,
+    )
+
+
+def metadata_columns(sites: Sequence[Site]) -> dict[str, Values]:
+    """Values per site of each metadata column, under the names that tables have."""
+    names = dict.fromkeys(name for site in sites for name in site.metadata)
+    return {f"{_PREFIX}{name}": [site.metadata.get(name) for site in sites] for name in names}
+
+
+def confounded(
+    columns: Mapping[str, Values], labels: npt.NDArray[np.bool_], classes: Sequence[str]
+) -> list[str]:
+    """Sentences on batches that each hold one class only, so that the two cannot be told apart.
+
+    Args:
+        columns: Metadata columns, name to values, one value per labelled site.
+        labels: `[site, class]` of these sites.
+        classes: The class names.
+    """
+    present = [c for c in range(len(classes)) if labels[:, c].any()]
+    sentences = []
+    seen: set[tuple[tuple[str, ...], ...]] = set()
+    for name in dict.fromkeys(f"{_PREFIX}{batch}" for batch in _BATCHES):
+        if name not in columns or len(present) < NEEDED:
+            continue
+        values = qualified(columns, name)
+        held = [
+            sorted(
+                {v for v, has in zip(values, labels[:, c], strict=True) if has and v is not None}
+            )
+            for c in present
+        ]
+        own = [values_of for values_of in held if len(values_of) == 1]
+        alone = [v for v in own if sum(v[0] in other for other in held) == 1]
+        key = tuple(map(tuple, held))
+        if len(alone) < NEEDED or key in seen:
+            continue
+        seen.add(key)
+        word = name.removeprefix(_PREFIX).lower()
+        pairs = [
+            f"{classes[c]} in {v[0]}" for c, v in zip(present, held, strict=True) if v in alone
+        ]
+        shown = f"{', '.join(pairs[:_SHOWN])}{', ...' if len(pairs) > _SHOWN else ''}"
+        sentences.append(
+            f"Class and {word} cannot be told apart: {len(alone)} of {len(present)} classes lie in "
+            f"one {word} each that holds no other class ({shown}). A model may learn the {word} in "
+            f"place of the class, and no figure here shows how it does on another {word}."
+        )
+    return sentences
+
+
+def _columns(
+    options: Options, columns: Mapping[str, Values], labels: npt.NDArray[np.bool_]
+) -> list[str]:
+    if options.columns is None:
+        every = np.ones(len(labels), bool)
+        nothing: Values = [None] * len(labels)
+        choice = choose_column(columns, nothing, labels, every, folds=options.folds)
+        return [] if choice.column is None else [choice.column]
+    return [] if options.columns == (ALONE,) else list(options.columns)
+
+
+def _refusals(
+    counts: Sequence[ClassCount], learned: int, groups: int, folds: int, unit: str
+) -> tuple[Refusal, ...]:
+    said = ", ".join(f"{c.name} {c.fields}" for c in counts[:_SHOWN])
+    if len(counts) == 1 and not learned:
+        return (
+            Refusal(
+                f"All {counts[0].fields} labelled fields are of one class, {counts[0].name}: there "
+                "is nothing to tell it from.",
+                "Label fields of another class too (or Negative), or take --recipe segment-only.",
+                "one_class",
+            ),
+        )
+    if not learned:
+        where = "" if unit == "field" else f", not all in one {unit}"
+        return (
+            Refusal(
+                f"Too few labelled fields per class ({said}): to learn and to test a class takes "
+                f"at least {NEEDED} fields with it and {NEEDED} without it{where}.",
+                "Label more fields, merge classes, or take --recipe segment-only.",
+                "too_few_fields",
+            ),
+        )
+    if groups < folds:
+        return (
+            Refusal(
+                f"{folds} folds need at least {folds} {unit}s with labels, here are {groups}.",
+                f"Take fewer folds, --set split.folds={groups}, or label more fields.",
+                "too_few_fields",
+            ),
+        )
+    return ()
+
+
+def _too_few(counts: Sequence[ClassCount], unit: str) -> list[str]:
+    lone = [count for count in counts if not count.enough]
+    if not lone:
+        return []
+    names = ", ".join(f"{c.name} ({c.fields})" for c in lone[:_SHOWN])
+    more = ", ..." if len(lone) > _SHOWN else ""
+    return [
+        f"Too few fields to test {len(lone)} of {len(counts)} classes, each in one {unit} only: "
+        f"{names}{more}. Label more of them, or merge them with another class."
+    ]

@@ -1,0 +1,83 @@
+"""How long a training will take: its batches are counted, a few are timed on cells tried out."""
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from cellwise.contracts.augmentation import Panel
+from cellwise.contracts.batch import Pool, When
+from cellwise.contracts.task import Task
+from cellwise.domain.steps import Job
+from cellwise.domain.trial import Trial
+from cellwise.learning.labelled import make_lesson
+from cellwise.learning.material import Floats, Material
+from cellwise.learning.pace import seconds_per_batch
+from cellwise.parts.nets import nets, without_beginning
+from cellwise.parts.resize import resize
+from cellwise.parts.tasks import tasks
+from cellwise.stages.train._plan import make_plan
+from cellwise.stages.train._sources import Choice
+from cellwise.stages.train.spec import Options
+
+# Lightning, checkpoints and the first batch of one training.
+_START = 1.0
+_PER_EPOCH = 0.01
+_SAMPLE = 64
+# Vectors are learned in no time: a batch of them.
+_VECTORS = 0.002
+
+
+def forecast_training(job: Job, options: Options, trial: Trial) -> float:
+    """Seconds of one core for the models of all folds."""
+    if trial.classes is None or not trial.labelled:
+        return 0.0
+    task = tasks.build(options.task)
+    share = (trial.folds - 1) / trial.folds if trial.folds > 1 else 1.0
+    sites = max(1, round(trial.labelled * share * (1 - options.validate_)))
+    batches = len(task.sampler(_pool(task, sites, trial.cells), options.batch, When(job.seed, 0)))
+    models = trial.folds if trial.folds > 1 else 1
+    pace = _VECTORS if task.items == "vectors" else _pace(job, options, task, trial)
+    epoch = batches * pace + _PER_EPOCH
+    return models * (_START + options.epochs * epoch)
+
+
+def _pool(task: Task, sites: int, cells: float) -> Pool:
+    each = max(1, round(cells)) if task.unit == "cell" else 1
+    site = np.repeat(np.arange(sites), each)
+    return Pool(site, dict.fromkeys(("well", "plate", "experiment"), site))
+
+
+def _pace(job: Job, options: Options, task: Task, trial: Trial) -> float:
+    """Seconds for one batch."""
+    items = _items(task, trial)
+    taken = Choice(options.channels, tuple(options.without)).of(trial.channels)
+    items = items[:, taken]
+    assert trial.classes is not None
+    classes = trial.classes.positive
+    count = 4 * max(options.batch, len(items))
+    random = np.random.default_rng(job.seed)
+    targets = (random.random((count, len(classes))) < 1 / len(classes)).astype(np.float32)
+
+    def read(places: npt.NDArray[np.int64]) -> Floats:
+        found: Floats = items[places % len(items)]
+        return found
+
+    site = np.arange(count) if task.unit == "site" else np.arange(count) // max(1, count // 8)
+    pool = Pool(site, dict.fromkeys(("well", "plate", "experiment"), site))
+    material = Material(pool, targets, np.ones(count, np.float32), targets, read)
+    panel = Panel(tuple(trial.channels[place] for place in taken), classes)
+    plan, method = make_plan(
+        job, options, material=material, panel=panel, fold=None, sample=_SAMPLE
+    )
+    with torch.random.fork_rng(devices=[]):
+        net = nets.build(without_beginning(options.net))(len(taken), len(classes))
+    return seconds_per_batch(net, make_lesson(material, method, plan), plan)
+
+
+def _items(task: Task, trial: Trial) -> Floats:
+    """Some items `[item, channel, y, x]` of the kind that the task learns from."""
+    if task.unit == "cell" and trial.crops is not None and len(trial.crops):
+        return trial.crops
+    size = task.size or 64
+    whole = torch.from_numpy(trial.field.pixels)[None]
+    return np.asarray(resize(whole, size, size).numpy(), np.float32)
