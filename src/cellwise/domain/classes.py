@@ -38,7 +38,8 @@ class ClassList:
     def parse(self, text: str | None) -> tuple[str, ...] | None:
         """Names for a label text; None for an empty one (unlabelled).
 
-        Both names and indices into the list are accepted; order in the text does not matter.
+        Both names and indices into the list are accepted, indices only where no class is itself
+        called by a number; order in the text does not matter.
 
         Raises:
             ValueError: An unknown class, or the negative class together with another.
@@ -51,12 +52,17 @@ class ClassList:
             raise ValueError(f"{text!r}: {self.negative} excludes every other class.")
         return tuple(name for name in self.names if name in found)
 
-    def _name(self, word: str) -> str:
+    def knows(self, word: str) -> bool:
+        """Whether a word is a class name, or the index of one."""
         if word in self.names:
-            return word
-        if word.isdecimal() and int(word) < len(self.names):
-            return self.names[int(word)]
-        raise ValueError(f"No class is called {word!r}. Classes: {', '.join(self.names)}.")
+            return True
+        numbered = any(name.isdecimal() for name in self.names)
+        return not numbered and word.isdecimal() and int(word) < len(self.names)
+
+    def _name(self, word: str) -> str:
+        if not self.knows(word):
+            raise ValueError(f"No class is called {word!r}. Classes: {', '.join(self.names)}.")
+        return word if word in self.names else self.names[int(word)]
 
 
 def split_labels(text: str | None) -> tuple[str, ...] | None:

@@ -17,6 +17,11 @@ PARTS = ("train", "test", "unlabelled")
 
 _ID_FORBIDDEN = re.compile(r"[^A-Za-z0-9._-]")
 _ID_VALID = re.compile(r"[A-Za-z0-9._-]+(~\d+)?")
+_WELL = re.compile(
+    r"(?P<row>[A-Za-z]{1,2})[\s_-]*0*(?P<column>\d{1,2})"
+    # Column first, as some readers write it; the rows of a plate of 384 wells.
+    r"|0*(?P<first>\d{1,2})[\s_-]*(?P<last>[A-Pa-p])"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +126,9 @@ def safe_ids(raw_ids: list[str]) -> list[str]:
 
 
 def normalise_well(text: str) -> str | None:
-    """`A01` for `a1`, `A-01`, `A1`, `AA1`; None where the text is no well name."""
-    match = re.fullmatch(r"\s*([A-Za-z]{1,2})[\s_-]*0*(\d{1,2})\s*", text)
-    if match is None or int(match[2]) == 0:
+    """`A01` for `a1`, `A-01`, `A_1`, `A001` and `1-A`, `AA01` for `aa1`; None for no well name."""
+    match = _WELL.fullmatch(text.strip())
+    if match is None:
         return None
-    return f"{match[1].upper()}{int(match[2]):02d}"
+    row, column = match["row"] or match["last"], int(match["column"] or match["first"])
+    return f"{row.upper()}{column:02d}" if column else None

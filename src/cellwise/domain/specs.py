@@ -134,6 +134,7 @@ class Content:
             same name with the others count as well.
         apart: Whether its digest stands beside the options in a key (where its path counts too) and
             not in place of the path.
+        settings: Options that speak of it only, and go where it goes.
     """
 
     option: str
@@ -141,6 +142,7 @@ class Content:
     recorded: bool = True
     beside: tuple[str, ...] = ()
     apart: bool = False
+    settings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from cellwise.flow.plan import (
     understand_folder,
 )
 from cellwise.flow.proposal import propose
+from cellwise.flow.recipe.kinds import defaults as own_defaults
 from cellwise.flow.recipe.kinds import kinds, spec_of
 from cellwise.flow.recipe.load import load_recipe
 from cellwise.flow.recipe.resolve import Recipe, Step, parse_setting, resolve
@@ -164,6 +165,8 @@ def _for_other_images(done: Recipe, again: Mapping[str, Any]) -> dict[str, Any]:
         for content in step.spec.contents:
             if content.recorded and content.option in step.options:
                 given[f"{step.name}.{content.option}"] = ""
+                known = own_defaults(step.spec)
+                given.update({f"{step.name}.{name}": known[name] for name in content.settings})
     return given
 
 

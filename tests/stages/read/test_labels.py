@@ -1,14 +1,10 @@
 """Labels find their fields whatever the table looks like, and what does not fit is named."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.stages.read.read_folders import by_id, codes, put, put_table, read
 
-from cellwise.domain.records import Site
 from cellwise.errors import BadOption, PreflightError
-from cellwise.stages.read._labels import join_labels
-from cellwise.stages.read._tables import LabelTable, read_label_table
+from cellwise.stages.read._tables import read_label_table
 
 WELLS = ("A01", "A02", "B01")
 
@@ -49,12 +45,19 @@ def test_wells_are_the_same_however_they_are_written(plate, tmp_path, well):
 
 
 @pytest.mark.parametrize(
-    "text", ["A01_dna.png", "plate/../A01", "a01_DNA", ".\\A01_dna.png", "A01"], ids=repr
+    "text",
+    ["A01_dna.png", "/far/plate/A01_dna.png", "a01_DNA", ".\\A01_dna.png", "A01", "A01_gfp.tif"],
+    ids=repr,
 )
 def test_a_field_may_be_called_by_its_file(plate, tmp_path, text):
     table = put_table(tmp_path / "l.csv", ("file", "label"), (text, "x"))
-    found = labelled(read(plate, labels=str(table)))["A01"]
-    assert found == (None if ".." in text else ("x",))
+    assert labelled(read(plate, labels=str(table))) == {"A01": ("x",), "A02": None, "B01": None}
+
+
+def test_a_path_that_leads_elsewhere_names_nothing(plate, tmp_path):
+    table = put_table(tmp_path / "l.csv", ("file", "label"), ("plate/../A01", "x"))
+    with pytest.raises(PreflightError, match=r"labels none of the 3.*'plate/../A01'"):
+        read(plate, labels=str(table))
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -73,27 +76,37 @@ def test_spreadsheet_forms_are_understood(plate, tmp_path, delimiter, encoding):
     assert any("Windows-1252" in note for note in reading.notes) == (encoding == "cp1252")
 
 
-def test_two_candidates_are_refused_by_name_and_settled_by_options(plate, tmp_path):
-    header = ("image", "well", "label", "labels")
-    table = put_table(tmp_path / "l.csv", header, ("A01_dna.png", "A02", "x", "y"))
-    with pytest.raises(PreflightError, match=r"'image' and 'well'.*read\.key"):
+def test_all_that_is_open_is_said_at_once_with_one_line_that_settles_it(plate, tmp_path):
+    table = put_table(tmp_path / "l.csv", ("place", "drug", "gene"), ("A01", "x", "g"), ("A02",) * 3)
+    with pytest.raises(PreflightError) as refused:
         read(plate, labels=str(table))
-    with pytest.raises(PreflightError, match=r"'label' and 'labels'.*read\.label"):
-        read(plate, labels=str(table), key="well")
-    reading = read(plate, labels=str(table), key="well", label="labels")
-    assert labelled(reading) == {"A01": None, "A02": ("y",), "B01": None}
+    said = str(refused.value)
+    assert "'place'" in said
+    assert "'drug' or 'gene'" in said
+    assert said.endswith("--set read.key=place --set read.label=drug")
+    reading = read(plate, labels=str(table), key="place", label="drug")
+    assert labelled(reading)["A01"] == ("x",)
+    assert by_id(reading)["A01"].metadata["gene"] == "g"
+
+
+def test_two_label_columns_are_both_named(plate, tmp_path):
+    header = ("image", "well", "label", "labels")
+    table = put_table(tmp_path / "l.csv", header, ("A01_dna.png", "A01", "x", "y"))
+    with pytest.raises(PreflightError, match=r"'label' or 'labels'.*--set read\.label=label$"):
+        read(plate, labels=str(table))
+    assert labelled(read(plate, labels=str(table), label="labels"))["A01"] == ("y",)
 
 
 def test_missing_and_unknown_columns_are_named(plate, tmp_path):
     table = put_table(tmp_path / "l.csv", ("place", "control"), ("A01", "positive"))
-    with pytest.raises(PreflightError, match="no key column"):
-        read(plate, labels=str(table))
-    with pytest.raises(PreflightError, match=r"no label column.*place, control"):
+    with pytest.raises(PreflightError, match=r"columns place, control\."):
         read(plate, labels=str(table), key="place")
     with pytest.raises(BadOption, match="no column 'plce'"):
         read(plate, labels=str(table), key="plce")
     with pytest.raises(BadOption, match="cannot be both"):
         read(plate, labels=str(table), key="place", label="place")
+    with pytest.raises(BadOption, match="is one column"):
+        read(plate, labels=str(table), label="place,control")
     reading = read(plate, labels=str(table), key="place", label="control")
     assert labelled(reading)["A01"] == ("positive",)
 
@@ -216,32 +229,6 @@ def test_declared_labels_can_be_ignored(tmp_path):
     reading = read(tmp_path, layout="class_folders", declared="ignore")
     assert reading.classes is None
     assert {site.part for site in reading.sites} == {"unlabelled"}
-
-
-@given(
-    rows=st.lists(
-        st.tuples(st.sampled_from(["a1", "A01", "A2", "b1", "C3", "x"]), st.sampled_from("xy")),
-        max_size=8,
-    )
-)
-def test_joining_by_well_equals_a_slow_search(rows):
-    wells = ("A01", "A02", "B01")
-    sites = [Site(well, well, (), metadata={"Well": well}) for well in wells]
-    table = LabelTable(
-        path=__import__("pathlib").Path("l.csv"),
-        columns=("well", "label"),
-        rows=tuple({"well": well, "label": label} for well, label in rows),
-    )
-    joined = join_labels(sites, {well: well for well in wells}, table, key="well", label="label")
-    for well in wells:
-        meant = {
-            label for text, label in rows if text.upper().replace("0", "") == well.replace("0", "")
-        }
-        expected = None if not meant else meant.pop() if len(meant) == 1 else ""
-        assert joined.labels.get(well) == expected
-    absent = sum(text in ("C3", "x") for text, _ in rows)
-    assert joined.counts["labels_without_image"] == absent
-    assert joined.counts["label_rows"] == len(rows)
 
 
 def test_row_numbers_in_messages_are_those_of_the_file(tmp_path):

@@ -76,7 +76,7 @@ def test_what_was_noticed_is_written_down(tmp_path, plate):
 
 def test_an_alike_folder_is_read_by_what_is_remembered(tmp_path):
     put(tmp_path / "one", *(f"x{n}_c{c}_P9.png" for n in (1, 2) for c in (1, 2)))
-    labels = put_table(tmp_path / "l.csv", ("image", "label"), ("x1", "b"), ("x2", "Negative"))
+    labels = put_table(tmp_path / "l.csv", ("image", "label"), ("P9_x1", "b"), ("P9_x2", "-"))
     options = {"pattern": "{site}_c{channel}_{plate}", "roles": {"1": "nucleus"}, "stack": "mid"}
     step.work(job(tmp_path, tmp_path / "one", labels=str(labels), key="image", **options), silent)
     again = read_json(RunFolder(tmp_path / "run").reading)["again"]

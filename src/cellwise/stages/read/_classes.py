@@ -7,6 +7,8 @@ from cellwise.domain.classes import NEGATIVE, ClassList, classes_from_labels, sp
 from cellwise.domain.records import Site
 from cellwise.errors import PreflightError
 from cellwise.stages.read._assemble import Assembly
+from cellwise.stages.read._columns import words as setting
+from cellwise.stages.read._label_words import spelled
 from cellwise.stages.read._labels import Joined
 from cellwise.stages.read.spec import Options
 from cellwise.store.worlds.class_lists import class_list, named_lists
@@ -35,24 +37,22 @@ def choose_classes(
     else:
         declared, name = class_list(wanted), wanted
     assert declared is not None
-    unknown = sorted(word for word in words if not _is_class(word, declared))
+    unknown = sorted(word for word in words if not declared.knows(word))
     if unknown:
         shown = ", ".join(map(repr, unknown[:_FIRST]))
+        alike = {spelled(name) for name in declared.names} & {spelled(word) for word in unknown}
+        merge = f" For spelling alone: {setting([('spelling', 'merge')])}" if alike else ""
         raise PreflightError(
             f"{len(unknown)} labels are not among the {len(declared)} classes"
             f"{f' of {name}' if name else ''}: {shown}. Correct the labels, or give the right list "
             f"with --set read.classes=NAME ({', '.join(named_lists())}, or a|b|c). Labels "
-            "that the folder itself declares are left out with --set read.declared=ignore."
+            f"that the folder itself declares are left out with --set read.declared=ignore.{merge}"
         )
     return declared, name
 
 
 def _any_class(words: set[str], name: str) -> bool:
-    return bool(name) and any(_is_class(word, class_list(name)) for word in words)
-
-
-def _is_class(word: str, declared: ClassList) -> bool:
-    return word in declared.names or (word.isdecimal() and int(word) < len(declared))
+    return bool(name) and any(class_list(name).knows(word) for word in words)
 
 
 def _own_classes(texts: list[str | None]) -> ClassList | None:
@@ -60,7 +60,8 @@ def _own_classes(texts: list[str | None]) -> ClassList | None:
     try:
         found = classes_from_labels(texts)
     except ValueError as error:
-        raise PreflightError(str(error)) from error
+        cure = f"To make one class of them: {setting([('spelling', 'merge')])}"
+        raise PreflightError(f"{error} {cure}") from error
     if not found.names:
         return None
     if all(name.isdecimal() for name in found.names):

@@ -29,6 +29,8 @@ class Reading:
         notes: What a person should know.
         labels_file: Where the labels come from, empty if none.
         unlabelled: Ids of the sites that no row of the labels file is about.
+        label_columns: The columns that the labels file was joined by (`well`, `plate`, `site`,
+            `name` ... to column), and under `label` its label column; empty without a file.
         again: The read options by which another folder laid out alike is read.
     """
 
@@ -44,6 +46,7 @@ class Reading:
     notes: tuple[str, ...]
     labels_file: str
     unlabelled: tuple[str, ...]
+    label_columns: Mapping[str, str]
     again: Mapping[str, Any]
 
     @property
@@ -70,5 +73,6 @@ class Reading:
             "notes": list(self.notes),
             "labels_file": self.labels_file,
             "unlabelled": list(self.unlabelled),
+            "label_columns": dict(self.label_columns),
             "again": dict(self.again),
         }

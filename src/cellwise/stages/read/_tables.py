@@ -6,6 +6,7 @@ with a mark, else Windows-1252, which is said in a note.
 
 import csv
 import io
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,41 +31,80 @@ class LabelTable:
 def read_label_table(path: Path) -> LabelTable:
     """Read a CSV with `,`, `;` or tab between columns, UTF-8 (with or without mark) or UTF-16.
 
+    Lines that begin with `#` above the column names are remarks, and empty columns at the end are
+    none; Excel's line `sep=;` and its `="01"` are understood.
+
     Raises:
         BadOption: The file is not there.
         PreflightError: It is a spreadsheet, is empty, or has a column twice.
     """
     text, notes = _decode(path)
-    lines = text.lstrip("\r\n")
+    lines, delimiter, above = _start(text)
     if not lines.strip():
         raise PreflightError(f"{path} is empty. A labels file has a line of column names and rows.")
-    first = lines.splitlines()[0]
-    delimiter = max(_DELIMITERS, key=first.count)
+    reader = csv.reader(io.StringIO(lines), delimiter=delimiter, skipinitialspace=True)
     try:
-        table = [row for row in csv.reader(io.StringIO(lines), delimiter=delimiter) if any(row)]
+        numbered = [(above + reader.line_num, [_plain(value) for value in row]) for row in reader]
     except csv.Error as error:
         raise PreflightError(f"{path} cannot be read as a table: {error}.") from error
-    columns = tuple(name.strip() for name in table[0])
+    (_, names), *below = [(number, row) for number, row in numbered if any(row)]
+    columns = tuple(_trimmed(names))
     twice = [name for name, count in Counter(columns).items() if count > 1 and name]
     if twice:
         raise PreflightError(f"{path} has the column {twice[0]!r} twice. Rename or remove one.")
+    width = len(columns)
+    full = [(n, row[:width] if not any(row[width:]) else row) for n, row in below]
     problems = [
         Problem(
             "label_row_malformed",
             f"{path.name}, row {number}",
-            f"The row has {len(row)} values for {len(columns)} columns.",
+            f"The row has {len(row)} values for {width} columns.",
             "Correct the row.",
             set_aside=False,
         )
-        for number, row in enumerate(table[1:], start=2)
-        if len(row) != len(columns)
+        for number, row in full
+        if len(row) != width
     ]
     rows = tuple(
-        {name: value.strip() for name, value in zip(columns, row, strict=True) if name}
-        for row in table[1:]
-        if len(row) == len(columns)
+        {name: value for name, value in zip(columns, row, strict=True) if name}
+        for _, row in full
+        if len(row) == width
     )
     return LabelTable(path, columns, rows, tuple(notes), tuple(problems))
+
+
+def _start(text: str) -> tuple[str, str, int]:
+    """The text from the column names on, what stands between columns, and the lines above."""
+    lines = text.splitlines(keepends=True)
+    said, count = "", len(lines)
+    while lines and (not lines[0].strip() or _is_remark(lines)):
+        said = said or _separator(lines[0])
+        lines.pop(0)
+    first = lines[0] if lines else ""
+    return "".join(lines), said or max(_DELIMITERS, key=first.count), count - len(lines)
+
+
+def _is_remark(lines: list[str]) -> bool:
+    """Whether the first line is Excel's `sep=;`, or one of remarks above the column names."""
+    return bool(_separator(lines[0])) or (lines[0].startswith("#") and len(lines) > 1)
+
+
+def _separator(line: str) -> str:
+    match = re.fullmatch(r'"?sep=([,;\t])"?', line.strip("\r\n "))
+    return match[1] if match else ""
+
+
+def _plain(value: str) -> str:
+    """A cell without blanks around it, marks of encodings, and Excel's `="..."`."""
+    value = value.strip().strip("\ufeff\u200b").strip()
+    match = re.fullmatch(r'="?([^"]*)"?', value)
+    return match[1].strip() if match else value
+
+
+def _trimmed(names: list[str]) -> list[str]:
+    """Column names up to the last that is not empty."""
+    last = max((place for place, name in enumerate(names) if name), default=-1)
+    return names[: last + 1]
 
 
 def _decode(path: Path) -> tuple[str, list[str]]:
@@ -74,7 +114,7 @@ def _decode(path: Path) -> tuple[str, list[str]]:
         raise BadOption(f"There is no labels file {path}. Check --labels.") from error
     except OSError as error:
         raise BadOption(f"{path} cannot be read: {error.strerror or error}.") from error
-    if content.startswith(b"PK\x03\x04"):
+    if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise PreflightError(f"{path} is a spreadsheet. Save it as CSV and give that file.")
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return _strictly(content, "utf-16", path), []

@@ -17,9 +17,9 @@ from cellwise.stages.read._assemble import OK, Assembly, assemble
 from cellwise.stages.read._classes import choose_classes, label_sites
 from cellwise.stages.read._colour import refuse_colours
 from cellwise.stages.read._crops import refuse_crops, refuse_stacks_of_crops
-from cellwise.stages.read._labels import Joined, join_labels, key_column, label_column
+from cellwise.stages.read._label_source import find_labels
+from cellwise.stages.read._labels import Joined
 from cellwise.stages.read._reading import Reading
-from cellwise.stages.read._tables import read_label_table
 from cellwise.stages.read.layouts import layouts
 from cellwise.stages.read.listing import list_folder, read_headers
 from cellwise.stages.read.spec import Options
@@ -55,7 +55,7 @@ def understand(
         layout, notes = _build(name, options), []
     arrangement = layout.arrange(listing)
     assembly = _assemble(arrangement, listing, options)
-    joined = _labels(assembly, arrangement, options)
+    joined = find_labels(assembly, arrangement, options, folder=folder.resolve().name)
     classes, list_name = choose_classes(joined, arrangement, options)
     sites, contradictions = label_sites(assembly, arrangement, joined, classes)
     strays = (_unmatched(path, name) for path in arrangement.unmatched)
@@ -75,6 +75,7 @@ def understand(
         notes=(*remarks, *_table_hint(listing, options, arrangement)),
         labels_file=options.labels or (arrangement.labels_file if joined else ""),
         unlabelled=joined.without_row if joined else (),
+        label_columns=joined.columns if joined else {},
         again=_again(name, options, assembly, classes, list_name),
     )
 
@@ -128,34 +129,6 @@ def _choose(listing: Listing, options: Options) -> tuple[str, Layout, list[str]]
     others = [name for confidence, name, _ in fitting[1:] if confidence >= 0.4]
     note = f"The folder could also be read as {', '.join(others)}: --layout NAME takes another."
     return fitting[0][1], fitting[0][2], [note] if others else []
-
-
-def _labels(assembly: Assembly, arrangement: Arrangement, options: Options) -> Joined | None:
-    """Labels from the user's file, else those the layout declares, else None."""
-    if options.labels:
-        table = read_label_table(Path(options.labels))
-        key, label = key_column(table, options.key), label_column(table, options.label)
-        if key == label:
-            raise BadOption(f"Column {key!r} cannot be both read.key and read.label.")
-        return join_labels(assembly.sites, assembly.wished, table, key=key, label=label)
-    if options.key or options.label:
-        raise BadOption("read.key and read.label speak of a labels file: give it with --labels.")
-    if arrangement.labels is None or options.declared == "ignore":
-        return None
-    declared = {
-        site_id: arrangement.labels[wish]
-        for site_id, wish in assembly.wished.items()
-        if wish in arrangement.labels
-    }
-    without = tuple(site.id for site in assembly.sites if site.id not in declared)
-    absent = sum(problem.code == "label_without_image" for problem in arrangement.problems)
-    counts = {
-        "label_rows": len(arrangement.labels) + absent,
-        "label_rows_doubled": 0,
-        "labels_without_image": absent,
-        "images_without_label": len(without),
-    }
-    return Joined(declared, {}, (), counts, without)
 
 
 def _unmatched(path: str, layout: str) -> Problem:

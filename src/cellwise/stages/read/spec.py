@@ -22,9 +22,14 @@ class Options(StepOptions):
     labels: str = ""
     """Path of the labels file, empty for none."""
     key: str = ""
-    """Its key column where two could be it."""
+    """Its key columns, joined by commas; found by their names where empty."""
     label: str = ""
-    """Its label column where two could be it."""
+    """Its label column; found by its name where empty."""
+    separator: Literal["", "bar", "semicolon", "comma", "space", "slash", "plus"] = ""
+    """What stands between labels besides `|`: `semicolon`, `comma`, `space`, `slash` or `plus`;
+    with `bar` any other text is one label, and empty refuses what looks like several."""
+    spelling: Literal["", "merge"] = ""
+    """`merge` makes one class of classes that differ in case, blanks, `_` and `-` only."""
     roles: Mapping[str, str] | None = None
     """Role by channel name; wins over the guess."""
     classes: str = "auto"
@@ -50,14 +55,15 @@ class Options(StepOptions):
 
 
 SPEC = StepSpec(
-    version=1,
+    version=2,
     grain="table",
     options=Options,
     reads=(Read(IMAGES),),
     writes=(SITES, READING),
     classes=False,
     ordered=True,
-    contents=(Content("labels"),),
+    contents=(Content("labels", settings=("key", "label")),),
     headline=("sites",),
     command_words={"labels": {}, "layout": {}, "pattern": {}},
+    late=("separator", "spelling"),
 )

@@ -1,0 +1,275 @@
+"""Which columns of a labels file say what field a row is about: all that name a part of its place.
+
+A column counts where its name is one of the field's and its values name something in the folder; a
+column of any other name counts where its values are the folder's plates or files. What could be
+the key and names nothing here is kept for the guard of `_guard`.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from cellwise.domain.missing import is_missing
+from cellwise.domain.records import normalise_well
+from cellwise.errors import BadOption, PreflightError
+from cellwise.stages.read._columns import (
+    chosen_columns,
+    label_columns,
+    refuse_open,
+    role_of,
+    words,
+)
+from cellwise.stages.read._fields import Fields, Ids, number
+from cellwise.stages.read._tables import LabelTable
+
+# In which ways a column of a role may name fields, the most usual first.
+_LEVELS = {
+    "well": ("well", "place", "name"),
+    "plate": ("plate",),
+    "experiment": ("experiment",),
+    "site": ("site", "name", "place"),
+    "name": ("name", "place", "well"),
+    "id": ("name", "place", "well"),
+    "": ("name", "place", "well", "plate", "experiment", "site"),
+}
+_FIRST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One column as a key.
+
+    Args:
+        column: Its name; of a pair the first.
+        level: In which way it names fields, see `Fields.reader`.
+        sites: The fields that it names in each row; None where it says nothing there.
+        also: The second column of a pair of row and column.
+    """
+
+    column: str
+    level: str
+    sites: tuple[Ids | None, ...]
+    also: str = ""
+
+    @property
+    def hits(self) -> int:
+        """Rows in which it names something."""
+        return sum(bool(found) for found in self.sites)
+
+    @property
+    def said(self) -> int:
+        """Rows in which it says something."""
+        return sum(found is not None for found in self.sites)
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return f"{self.column} and {self.also}" if self.also else self.column
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What a table is joined on.
+
+    Args:
+        label: The label column.
+        joined: The key columns.
+        idle: Columns called like keys whose values name nothing in this folder.
+        chosen: Whether the person named the key.
+    """
+
+    label: str
+    joined: tuple[Key, ...]
+    idle: tuple[str, ...] = ()
+    chosen: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns that are joined, both of a pair."""
+        return tuple(name for key in self.joined for name in (key.column, key.also) if name)
+
+
+def find_keys(fields: Fields, table: LabelTable, *, key: str = "", label: str = "") -> Keys:
+    """The key and label columns of a table.
+
+    Args:
+        fields: The fields of the folder.
+        table: The table.
+        key: Columns that the person names as the key, joined by commas.
+        label: The column that the person names as the label.
+
+    Raises:
+        BadOption: A column that is none, or one that is key and label.
+        PreflightError: It is open which column it is, or the key names nothing in the folder.
+    """
+    chosen = chosen_columns(table, key, what="key") if key else []
+    labels = chosen_columns(table, label, what="label") if label else label_columns(table)
+    if label and len(labels) > 1:
+        raise BadOption(f"read.label is one column, not {', '.join(labels)}.")
+    if label and labels[0] in chosen:
+        raise BadOption(f"Column {labels[0]!r} cannot be both read.key and read.label.")
+    labels = [name for name in labels if name not in chosen]
+    named = chosen or [n for n in table.columns if n and role_of(n) and n not in labels]
+    pair = [] if chosen and not _is_pair(chosen) else _pair(table, chosen)
+    single = [n for n in named if n not in pair and role_of(n) not in ("row", "column")]
+    if not single and not pair:
+        rest = [n for n in table.columns if n and n not in labels]
+        refuse_open(table, keys=_by_value(fields, table, rest), labels=labels, open_key=True)
+    if len(labels) != 1:
+        refuse_open(table, keys=[*single, *pair], labels=labels, open_key=False)
+    keys = [_understood(fields, table, name, role_of(name)) for name in single]
+    if chosen:
+        _refuse_idle(keys, table)
+        # A row never labels the wells of another plate than its own.
+        plates = [
+            n for n in table.columns if role_of(n) == "plate" and n not in (*chosen, labels[0])
+        ]
+        keys += [found for n in plates if (found := _understood(fields, table, n, "plate")).hits]
+    if pair and not any(found.hits and found.level == "well" for found in keys):
+        keys.append(_paired(fields, table, *pair))
+    joined = [found for found in keys if found.hits and not _by_chance(found, keys)]
+    joined = [found for found in joined if not _spans_plates(found, joined, fields)]
+    if not joined:
+        _refuse_unknown(fields, table, keys)
+    more, notes = ([], []) if chosen else _of_other_names(fields, table, joined, labels[0])
+    taken = {found.column for found in (*joined, *more)}
+    idle = [found.title for found in keys if found.column not in taken and found.said]
+    return Keys(labels[0], (*joined, *more), tuple(idle), bool(chosen), tuple(notes))
+
+
+def _understood(fields: Fields, table: LabelTable, name: str, role: str) -> Key:
+    """A column in the way in which most rows name something; the earliest of equally good ones."""
+    texts = [row[name] for row in table.rows]
+    values = {text for text in texts if not is_missing(text)}
+    found = [
+        Key(name, level, _sites(texts, fields.reader(level, values))) for level in _LEVELS[role]
+    ]
+    return max(found, key=lambda one: one.hits)
+
+
+def _sites(texts: Sequence[str], read: Callable[[str], Ids]) -> tuple[Ids | None, ...]:
+    known = {text: None if is_missing(text) else read(text) for text in dict.fromkeys(texts)}
+    return tuple(known[text] for text in texts)
+
+
+def _is_pair(names: Sequence[str]) -> bool:
+    return {"row", "column"} <= {role_of(name) for name in names}
+
+
+def _pair(table: LabelTable, chosen: Collection[str]) -> list[str]:
+    """The columns that state row and column of the well, if there is one of each."""
+    names = [n for n in table.columns if n and (not chosen or n in chosen)]
+    rows = [n for n in names if role_of(n) == "row"]
+    columns = [n for n in names if role_of(n) == "column"]
+    return [rows[0], columns[0]] if len(rows) == len(columns) == 1 else []
+
+
+def _paired(fields: Fields, table: LabelTable, row: str, column: str) -> Key:
+    texts = [(entry[row], entry[column]) for entry in table.rows]
+    if any("0" in (number(a), number(b)) for a, b in texts):
+        raise PreflightError(
+            f"{table.path}: {row!r} or {column!r} counts from 0, and wells count from 1. Correct "
+            "them, or add a column `well` such as A01."
+        )
+    read = fields.reader("well", ())
+    wells = [None if is_missing(a) or is_missing(b) else _well(a, b) for a, b in texts]
+    return Key(row, "well", tuple(None if w is None else read(w) for w in wells), also=column)
+
+
+def _well(row: str, column: str) -> str:
+    """`C07` for the rows `C` and `3` and the column `7`."""
+    place = number(row)
+    if place.isdecimal():
+        high, low = divmod(int(place) - 1, 26)
+        place = (chr(64 + high) if high else "") + chr(65 + low)
+    return f"{place}{number(column)}"
+
+
+def _by_chance(key: Key, keys: Sequence[Key]) -> bool:
+    """Whether a general name such as `ID` names few fields, as a number of its own may."""
+    others = any(other.hits for other in keys if other is not key)
+    return role_of(key.column) == "id" and others and 2 * key.hits < key.said
+
+
+def _spans_plates(key: Key, joined: Sequence[Key], fields: Fields) -> bool:
+    """Whether it gives a number that plates of several experiments have: which is not told."""
+    if key.level != "plate" or any(one.level in ("experiment", "name") for one in joined):
+        return False
+    several = (found for found in key.sites if found and found != fields.all)
+    return any(sum(bool(found & of) for of in fields.plates.values()) > 1 for found in several)
+
+
+def _by_value(fields: Fields, table: LabelTable, names: Sequence[str]) -> list[str]:
+    """The columns whose values name fields, wells or plates in at least half of their rows."""
+    found = [_understood(fields, table, name, "") for name in names]
+    # One plate on each side says nothing of a column that is not called so.
+    telling = [key for key in found if len(fields.all) == 1 or fields.all not in key.sites]
+    return [key.column for key in telling if key.hits and 2 * key.hits >= key.said]
+
+
+def _of_other_names(
+    fields: Fields, table: LabelTable, joined: Sequence[Key], label: str
+) -> tuple[list[Key], list[str]]:
+    """Columns of any other name whose values are the names of plates or of images here."""
+    levels = {key.level for key in joined}
+    taken = {name for key in joined for name in (key.column, key.also)} | {label}
+    found = []
+    for name in sorted(table.columns):
+        values = {row[name] for row in table.rows if not is_missing(row[name])} if name else set()
+        values = {text for text in values if _telling(text)}
+        if not values or name in taken or role_of(name):
+            continue
+        plates = {plate.casefold() for plate in fields.plates}
+        same = {text.casefold() for text in values} & plates
+        telling = len(plates) > 1 or len(values) > 1
+        if "plate" not in levels and telling and 2 * len(same) >= min(len(plates), len(values)):
+            key = _understood(fields, table, name, "plate")
+        elif "name" not in levels:
+            texts = [row[name] if _telling(row[name]) else "" for row in table.rows]
+            key = Key(name, "name", _sites(texts, fields.reader("name", values)))
+            if 2 * key.hits < len(table.rows):
+                continue
+        else:
+            continue
+        if same or key.level == "name":
+            found.append(key)
+            levels.add(key.level)
+    what = {"plate": "plates", "name": "images"}
+    return found, [
+        f"Column {key.column!r} holds names of {what[key.level]} of this folder: rows are joined "
+        "on it too."
+        for key in found
+        if key.hits
+    ]
+
+
+def _telling(text: str) -> bool:
+    """Whether a text is no well and no small number, which other columns hold as well."""
+    return not is_missing(text) and normalise_well(text) is None and len(number(text)) > 2
+
+
+def _refuse_idle(keys: Sequence[Key], table: LabelTable) -> None:
+    idle = [key for key in keys if not key.hits]
+    if idle:
+        raise PreflightError(
+            f"{table.path}: {idle[0].column!r} (read.key) names no field, file, well or plate of "
+            f"this folder; it says {_examples(table, idle[0].column)}."
+        )
+
+
+def _refuse_unknown(fields: Fields, table: LabelTable, keys: Sequence[Key]) -> None:
+    said = "; ".join(f"{key.column!r} says {_examples(table, key.column)}" for key in keys)
+    plates = f" on {', '.join(sorted(fields.plates)[:_FIRST])}" if fields.plates else ""
+    hint = _by_value(fields, table, [name for name in table.columns if name])
+    cure = f"Perhaps it is {words([('key', hint[0])])}" if hint else "Mend its key or label column"
+    raise PreflightError(
+        f"{table.path} labels none of the {len(fields.all)} fields of this folder "
+        f"({len(table.rows)} rows): {said}, and the fields are called "
+        f"{', '.join(sorted(fields.all)[:_FIRST])}{plates}. {cure}, or leave the labels out to "
+        "segment only."
+    )
+
+
+def _examples(table: LabelTable, column: str) -> str:
+    texts = dict.fromkeys(row[column] for row in table.rows if not is_missing(row[column]))
+    return ", ".join(map(repr, list(texts)[:_FIRST])) or "nothing"

@@ -1,0 +1,140 @@
+"""Where the labels of a folder come from: the person's file, else what the layout declares."""
+
+import dataclasses
+from pathlib import Path
+
+from cellwise.contracts.layout import Arrangement, Problem
+from cellwise.domain.classes import split_labels
+from cellwise.domain.quantities import Quantities, dose_unit, read_quantities
+from cellwise.errors import BadOption
+from cellwise.stages.read._assemble import Assembly
+from cellwise.stages.read._fields import Fields
+from cellwise.stages.read._keys import Keys, find_keys
+from cellwise.stages.read._label_words import Cleaned, clean_labels, compare_spellings
+from cellwise.stages.read._labels import Joined, join_labels
+from cellwise.stages.read._tables import LabelTable, read_label_table
+from cellwise.stages.read.spec import Options
+from cellwise.store.worlds.class_lists import class_list, named_lists
+
+
+def find_labels(
+    assembly: Assembly, arrangement: Arrangement, options: Options, *, folder: str
+) -> Joined | None:
+    """Labels from the person's file, else those that the layout declares, else None.
+
+    Args:
+        assembly: The sites of the folder.
+        arrangement: What the layout declares.
+        options: Settings of the step.
+        folder: Name of the folder, which may be that of its only plate.
+
+    Raises:
+        PreflightError: A labels file that cannot be used.
+        BadOption: A setting that does not fit it.
+    """
+    if options.labels:
+        table = read_label_table(Path(options.labels))
+        fields = Fields(assembly.sites, assembly.wished, folder=folder)
+        keys = find_keys(fields, table, key=options.key, label=options.label)
+        table, cleaned = _cleaned_table(table, keys, arrangement, options)
+        joined = join_labels(assembly.sites, table, keys, fields)
+        problems = (*joined.problems, *cleaned.problems, *_dose_problems(table))
+        notes = (*joined.notes, *cleaned.notes, *_dose_notes(table), _join_note(table, keys))
+        return dataclasses.replace(joined, problems=problems, notes=notes)
+    if options.key or options.label:
+        raise BadOption("read.key and read.label speak of a labels file: give it with --labels.")
+    if arrangement.labels is None or options.declared == "ignore":
+        return None
+    return _declared(assembly, arrangement, options)
+
+
+def _cleaned_table(
+    table: LabelTable, keys: Keys, arrangement: Arrangement, options: Options
+) -> tuple[LabelTable, Cleaned]:
+    cleaned = clean_labels(
+        [row[keys.label] for row in table.rows],
+        where=f"{table.path.name}, column {keys.label}",
+        declared=_class_names(arrangement, options),
+        separator=options.separator,
+        spelling=options.spelling,
+    )
+    rows = tuple(
+        {**row, keys.label: text} for row, text in zip(table.rows, cleaned.texts, strict=True)
+    )
+    return dataclasses.replace(table, rows=rows), cleaned
+
+
+def _class_names(arrangement: Arrangement, options: Options) -> tuple[str, ...]:
+    """The classes that the person declares, or for which the layout stands."""
+    wanted = options.classes if options.classes != "auto" else arrangement.classes
+    if wanted in named_lists():
+        return class_list(wanted).names
+    return split_labels(wanted) or ()
+
+
+def _declared(assembly: Assembly, arrangement: Arrangement, options: Options) -> Joined:
+    assert arrangement.labels is not None
+    declared = {
+        site_id: arrangement.labels[wish]
+        for site_id, wish in assembly.wished.items()
+        if wish in arrangement.labels
+    }
+    # Who names a folder or writes a challenge's table means its words: none is one for no label.
+    cleaned = compare_spellings(
+        [split_labels(text) or () for text in declared.values()],
+        where=Path(arrangement.labels_file).name or "folder names",
+        declared=_class_names(arrangement, options),
+        spelling=options.spelling,
+    )
+    without = tuple(site.id for site in assembly.sites if site.id not in declared)
+    absent = sum(problem.code == "label_without_image" for problem in arrangement.problems)
+    counts = {
+        "label_rows": len(arrangement.labels) + absent,
+        "label_rows_doubled": 0,
+        "labels_without_image": absent,
+        "images_without_label": len(without),
+    }
+    labels = dict(zip(declared, cleaned.texts, strict=True))
+    return Joined(labels, {}, cleaned.problems, counts, without, cleaned.notes)
+
+
+def _join_note(table: LabelTable, keys: Keys) -> str:
+    by = " and ".join(dict.fromkeys(key.title for key in keys.joined))
+    return f"{table.path.name} is joined by {by}; its labels are those of {keys.label!r}."
+
+
+def _doses(table: LabelTable) -> list[tuple[str, Quantities]]:
+    """The columns that are called as doses, read as numbers."""
+    units = {name: dose_unit(name) for name in table.columns if name}
+    return [
+        (name, read_quantities([row[name] for row in table.rows], unit=unit))
+        for name, unit in units.items()
+        if unit is not None
+    ]
+
+
+def _dose_notes(table: LabelTable) -> list[str]:
+    return [
+        f"{name} is read as numbers{_in_unit(found)}."
+        for name, found in _doses(table)
+        if found.typed and any(value is not None for value in found.values)
+    ]
+
+
+def _dose_problems(table: LabelTable) -> list[Problem]:
+    return [
+        Problem(
+            "dose_unreadable",
+            table.path.name,
+            f"{name}: {found.unread} of {len(table.rows)} rows hold no number that can be "
+            f"read{_in_unit(found)}: {found.examples()}.",
+            "Write numbers in one unit, such as 0.03 or 30 nM, and leave unknown ones empty.",
+            set_aside=False,
+        )
+        for name, found in _doses(table)
+        if found.unread
+    ]
+
+
+def _in_unit(found: Quantities) -> str:
+    return f" in {found.unit}" if found.unit else ""

@@ -1,0 +1,198 @@
+"""What label texts say: several labels in one text, words for no label, one class in two spellings.
+
+Nothing is guessed. What may be several labels written otherwise than `a|b` is refused with the
+setting that splits it; classes that differ in spelling only stay apart and are named.
+"""
+
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from cellwise.contracts.layout import Problem
+from cellwise.domain.classes import SEPARATOR, split_labels
+from cellwise.domain.missing import is_missing
+from cellwise.errors import PreflightError
+from cellwise.stages.read._columns import words as setting
+
+# How `read.separator` calls what stands between labels.
+SEPARATORS = {"semicolon": ";", "comma": ",", "space": " ", "slash": "/", "plus": "+"}
+_LISTED = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """Label texts in the grammar `a|b|c`, empty for unlabelled, and what was noticed."""
+
+    texts: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def clean_labels(
+    texts: Sequence[str],
+    *,
+    where: str,
+    declared: Collection[str] = (),
+    separator: str = "",
+    spelling: str = "",
+) -> Cleaned:
+    """Bring the texts of a label column into one form.
+
+    Args:
+        texts: As the table has them.
+        where: What messages call the column.
+        declared: Classes that the person declares: their names are never words for no label.
+        separator: A word of `SEPARATORS`, `bar` for `|` alone, or empty: only `|` splits, and what
+            looks split otherwise is refused.
+        spelling: `merge` makes one class of those that differ in spelling only.
+
+    Raises:
+        PreflightError: Texts look like several labels.
+    """
+    lists = [_split(text, separator) for text in texts]
+    if not separator:
+        _refuse_separated(lists, where, declared)
+    lists, notes = _without_missing(lists, where, declared)
+    lists, plain = _whole_numbers(lists, where)
+    same = compare_spellings(lists, where=where, declared=declared, spelling=spelling)
+    return Cleaned(same.texts, (*notes, *plain, *same.notes), same.problems)
+
+
+def compare_spellings(
+    lists: Sequence[Sequence[str]], *, where: str, declared: Collection[str], spelling: str
+) -> Cleaned:
+    """Name classes that differ in spelling only, or merge them; arguments as `clean_labels`."""
+    merged = _merged(lists, declared)
+    notes, problems = [], []
+    if spelling == "merge":
+        lists = [list(dict.fromkeys(merged.get(w, w) for w in found)) for found in lists]
+        if merged:
+            pairs = ", ".join(f"{old!r} is {new!r}" for old, new in sorted(merged.items()))
+            notes.append(f"{where}: spellings are merged: {pairs}.")
+    elif merged:
+        problems.append(_spelling_problem(lists, merged, where))
+    texts = tuple(SEPARATOR.join(found) for found in lists)
+    return Cleaned(texts, tuple(notes), tuple(problems))
+
+
+def spelled(word: str) -> str:
+    """What is left of a class name without case, blanks, underscores and hyphens inside it."""
+    plain = unicodedata.normalize("NFKC", word).casefold().replace("_", " ").strip()
+    plain = re.sub(r"(?<=\w)[\s‐-―-]+(?=\w)", "", plain)
+    return str(int(plain)) if plain.isdecimal() else plain or word
+
+
+def _split(text: str, separator: str) -> list[str]:
+    parts = split_labels(text) or ()
+    mark = SEPARATORS.get(separator)
+    if mark is None:
+        return list(parts)
+    found = [word for part in parts for word in part.split(mark)]
+    return [word for word in (text.strip(" []'\"") for text in found) if word]
+
+
+def _refuse_separated(
+    lists: Sequence[Sequence[str]], where: str, declared: Collection[str]
+) -> None:
+    known = {word for found in lists for word in found}
+    alone = {spelled(word) for word in known} | {spelled(word) for word in declared}
+    for name, mark in SEPARATORS.items():
+        texts = [w for w in sorted(known) if w not in declared and _is_several(w, mark, alone)]
+        if texts:
+            rows = sum(text in found for found in lists for text in texts)
+            shown = ", ".join(map(repr, texts[:3]))
+            raise PreflightError(
+                f"{where}: {rows} texts look like several labels ({shown}), and labels are written "
+                f"a|b. To split them: {setting([('separator', name)])} ; if each is one class of "
+                f"that name: {setting([('separator', 'bar')])}"
+            )
+
+
+def _is_several(word: str, mark: str, alone: Collection[str]) -> bool:
+    parts = [part.strip(" []'\"") for part in word.split(mark)]
+    parts = [part for part in parts if part] if mark in "; " else parts
+    if len(set(parts)) < 2 or not all(parts):
+        return False
+    if all(spelled(part) in alone for part in parts):
+        return True
+    if mark == " ":
+        return all(part.isdecimal() for part in parts)
+    if mark == ",":
+        # `2,4-dinitrophenol` and `N,N-dimethyl...` are one name each.
+        ids = all(re.fullmatch(r"0|[1-9]\d*", part) for part in parts)
+        return ids or word.startswith("[") or all(re.match(r"[^\W\d]{3}", p) for p in parts)
+    return mark == ";"
+
+
+def _without_missing(
+    lists: Sequence[list[str]], where: str, declared: Collection[str]
+) -> tuple[list[list[str]], list[str]]:
+    """Without words such as `NA`; `-` stays a class beside `+`."""
+    kept = set(declared) | ({"-"} if any("+" in found for found in lists) else set())
+    gone: Counter[str] = Counter()
+    result = []
+    for found in lists:
+        rest = [word for word in found if word in kept or not is_missing(word)]
+        gone.update(word for word in found if word not in rest)
+        result.append(rest)
+    if not gone:
+        return result, []
+    empty = sum(not found for found in lists)
+    said = ", ".join(f"{word!r} {count}" for word, count in sorted(gone.items()))
+    classes = sorted({word for found in result for word in found})
+    note = f"{where}: {sum(gone.values())} rows say that nothing is known ({said}"
+    note += f"; {empty} more are empty" if empty else ""
+    note += "): they are unlabelled."
+    if len(classes) < _LISTED:
+        listed = setting([("classes", SEPARATOR.join([*classes, sorted(gone)[0]]))])
+        note += f" If one of these words is a class, declare the classes: {listed}"
+    return result, [note]
+
+
+def _whole_numbers(lists: Sequence[list[str]], where: str) -> tuple[list[list[str]], list[str]]:
+    """`5` for `5.0`, which spreadsheets make of numbers in a column with empty cells."""
+    words = {word for found in lists for word in found}
+    if not any("." in word for word in words) or not all(
+        re.fullmatch(r"\d+(\.0+)?", word) for word in words
+    ):
+        return list(lists), []
+    return (
+        [[word.split(".")[0] for word in found] for found in lists],
+        [f"{where}: whole numbers written as {sorted(w for w in words if '.' in w)[0]} are ids."],
+    )
+
+
+def _merged(lists: Sequence[Sequence[str]], declared: Collection[str]) -> dict[str, str]:
+    """The usual spelling of each word that has another: the declared, else the most frequent."""
+    counts = Counter(word for found in lists for word in found)
+    groups: dict[str, list[str]] = defaultdict(list)
+    for word in {*counts, *declared}:
+        groups[spelled(word)].append(word)
+    merged = {}
+    for group in groups.values():
+        usual = min(group, key=lambda word: (word not in declared, -counts[word], word))
+        others = [word for word in group if word != usual and word not in declared]
+        merged.update(dict.fromkeys(others, usual))
+    return merged
+
+
+def _spelling_problem(
+    lists: Sequence[Sequence[str]], merged: Mapping[str, str], where: str
+) -> Problem:
+    counts = Counter(word for found in lists for word in found)
+    groups: dict[str, list[str]] = defaultdict(list)
+    for old, new in sorted(merged.items()):
+        groups[new].append(old)
+    said = "; ".join(
+        ", ".join(f"{word!r} {counts[word]}" for word in (new, *old))
+        for new, old in sorted(groups.items())
+    )
+    return Problem(
+        "class_spelling",
+        where,
+        f"Classes differ in spelling only and stay apart: {said}.",
+        f"To make one class of each: {setting([('spelling', 'merge')])}",
+        set_aside=False,
+    )
