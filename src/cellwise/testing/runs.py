@@ -15,7 +15,7 @@ from cellwise.store.run.masks import write_masks
 from cellwise.store.run.sites import sites_to_frame
 from cellwise.store.run.tables import write_table
 
-CLASSES = ("Golgi / ER", "Cytosol", "Negative")
+CLASSES = ("Golgi apparatus", "Cytosol", "Negative")
 
 
 def site(name: str, part: str = "train", raw: str | None = None) -> Site:
@@ -35,7 +35,11 @@ def labels_of(name: str) -> npt.NDArray[np.uint16]:
 
 
 def write_small_run(
-    folder: Path, sites: list[Site] | None = None, *, drop: tuple[str, ...] = ()
+    folder: Path,
+    sites: list[Site] | None = None,
+    *,
+    drop: tuple[str, ...] = (),
+    classes: tuple[str, ...] = CLASSES,
 ) -> RunFolder:
     """Write tables and masks.
 
@@ -44,6 +48,7 @@ def write_small_run(
         sites: Its fields; four where none are given, the last two for testing, the second and the
             fourth without cells.
         drop: Columns that the predictions lack.
+        classes: Names of three classes.
     """
     given = [site("s1"), site("s2"), site("s3", "test", "raw/3"), site("s4", "test")]
     sites = given if sites is None else sites
@@ -56,18 +61,22 @@ def write_small_run(
         labels = labels_of(entry.id)
         write_masks(run.masks, entry.id, Masks(labels, np.zeros_like(labels)))
         for number in sorted(set(labels.ravel().tolist()) - {0}):
-            rows.append(_row(entry, labels == number, number, rng.random(3).astype(np.float32)))
+            chances = rng.random(3).astype(np.float32)
+            rows.append(
+                _row(entry, labels == number, number, dict(zip(classes, chances, strict=True)))
+            )
     schema: dict[str, Any] = {"fold": pl.Int32, "Cells_NuclearRingRatio_gfp": pl.Float32}
     schema |= dict.fromkeys(("Labels", "Weak_labels", "flags"), pl.List(pl.String))
-    schema |= {f"Prob_{c}": pl.Float32 for c in CLASSES}
+    schema |= {f"Prob_{c}": pl.Float32 for c in classes}
     frame = pl.DataFrame(rows, schema_overrides=schema).drop(list(drop))
-    write_table(run.predictions, PREDICTIONS, frame, classes=CLASSES)
+    write_table(run.predictions, PREDICTIONS, frame, classes=classes)
     return run
 
 
 def _row(
-    entry: Site, inside: npt.NDArray[np.bool_], number: int, chances: npt.NDArray[np.float32]
+    entry: Site, inside: npt.NDArray[np.bool_], number: int, chances: dict[str, np.float32]
 ) -> dict[str, Any]:
+    first, second, _ = chances
     y, x = np.nonzero(inside)
     border = bool(y.min() == 0)
     return {
@@ -80,12 +89,12 @@ def _row(
         "y": y.mean(),
         "area": len(y),
         "border": border,
-        "Labels": ["Cytosol", "Golgi / ER"] if number == 4 else [],
-        "Weak_labels": ["Cytosol"] if entry.id == "s1" else None,
+        "Labels": [second, first] if number == 4 else [],
+        "Weak_labels": [second] if entry.id == "s1" else None,
         "Uncertainty": 0.5,
         "flags": ["border"] if border else [],
         "Metadata_Well": "A01",
         "Cells_AreaShape_Area": float(len(y)),
         "Cells_NuclearRingRatio_gfp": None if number == 1 else 2.0,
-        **{f"Prob_{c}": v for c, v in zip(CLASSES, chances, strict=True)},
+        **{f"Prob_{c}": v for c, v in chances.items()},
     }

@@ -12,6 +12,13 @@ from cellwise.kernels.runs import decode_mask
 from cellwise.stages.export import _predictions, exporters
 from cellwise.store.run.masks import mask_path, write_labels
 from cellwise.store.run.tables import read_table, write_table
+from cellwise.testing.runs import CLASSES, site, write_small_run
+
+
+@pytest.fixture
+def classes():
+    """Three of the challenge's 19 classes; their numbers there are 7, 16 and 18."""
+    return CLASSES
 
 
 def exported(run, path):
@@ -45,12 +52,13 @@ def test_every_cell_once_per_class_with_its_mask(make_run, tmp_path, classes, tr
     run = make_run(("s1",), ("s2",))
     found = triples(exported(run, tmp_path / "out.csv")[0]["PredictionString"])
     table = read_table(run.predictions, PREDICTIONS)
-    assert [t[0] for t in found] == ["0", "1", "2"] * 2
+    assert [t[0] for t in found] == ["7", "16", "18"] * 2
     for k, (number, confidence, text) in enumerate(found):
         cell = (1, 4)[k // 3]
         mask = decode_mask(text, 20, 30)
         np.testing.assert_array_equal(mask, true_labels("s1") == cell)
-        chance = table[f"Prob_{classes[int(number)]}"][k // 3]
+        chance = table[f"Prob_{classes[k % 3]}"][k // 3]
+        assert int(number) == (7, 16, 18)[k % 3]
         assert confidence == f"{chance:.5f}"
         assert len(confidence.partition(".")[2]) == 5
 
@@ -84,3 +92,33 @@ def test_rows_of_wells_are_left_out(run, tmp_path):
     table = read_table(run.predictions, PREDICTIONS)
     write_table(run.predictions, PREDICTIONS, table.with_columns(unit=pl.lit("well")))
     assert exported(run, tmp_path / "out.csv")[0]["PredictionString"] == ""
+
+
+@pytest.mark.parametrize(
+    ("names", "numbers"),
+    [
+        (("0", "5", "16"), "0 5 16"),
+        (("Vesicles", "2", "Negative"), "17 2 18"),
+        (("18", "3", "11"), "18 3 11"),
+    ],
+)
+def test_ids_of_classes_stay_ids(tmp_path, names, numbers):
+    run = write_small_run(tmp_path / "run", [site("s3")], classes=names)
+    found = triples(exported(run, tmp_path / "out.csv")[0]["PredictionString"])
+    assert " ".join(number for number, _, _ in found) == numbers
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("a", "b", "c"),
+        ("0", "5", "19"),
+        ("Nuclear", "Cytosol", "Negative"),
+        ("7", "Golgi apparatus", "0"),
+    ],
+)
+def test_classes_that_are_not_those_of_the_challenge_are_refused(tmp_path, names):
+    run = write_small_run(tmp_path / "run", classes=names)
+    with pytest.raises(PreflightError, match="not those of the HPA challenge"):
+        exported(run, tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()

@@ -77,7 +77,9 @@ def test_spreadsheet_forms_are_understood(plate, tmp_path, delimiter, encoding):
 
 
 def test_all_that_is_open_is_said_at_once_with_one_line_that_settles_it(plate, tmp_path):
-    table = put_table(tmp_path / "l.csv", ("place", "drug", "gene"), ("A01", "x", "g"), ("A02",) * 3)
+    table = put_table(
+        tmp_path / "l.csv", ("place", "drug", "gene"), ("A01", "x", "g"), ("A02",) * 3
+    )
     with pytest.raises(PreflightError) as refused:
         read(plate, labels=str(table))
     said = str(refused.value)

@@ -9,13 +9,11 @@ import polars as pl
 from cellwise.domain.classes import ClassList
 from cellwise.measures.bootstrap import Floats, numbered
 from cellwise.stages.evaluate import dose_response, positions, replicates, screen_quality
+from cellwise.stages.evaluate._doses import DosedWells, column_named, with_doses
 from cellwise.stages.evaluate.results import Results
 from cellwise.store.run.metrics import Metric
 
-_DOSES = ("dose", "dose_index", "concentration")
-_DRUGS = ("drug", "compound", "treatment")
 _PLATE = ("Metadata_Experiment", "Metadata_Plate")
-_LEAST_DOSES = 4
 _LINE_POINTS = 61
 
 
@@ -27,48 +25,16 @@ def plate_results(wells: pl.DataFrame, *, classes: ClassList, draws: int, seed: 
     """
     names = [name for name in classes.positive if f"Mean_{name}" in wells.columns]
     found = Results({}, {"drugs": [], "screen_quality": [], "replicates": [], "positions": []})
-    warnings: dict[str, None] = {}
-    wells = with_doses(wells)
+    dosed = with_doses(wells)
+    warnings = dict.fromkeys(dosed.warnings)
+    wells = dosed.wells
     for name in names:
         suffix = f"_{name}" if len(names) > 1 else ""
-        _add_doses(found, wells, name, suffix, draws, seed)
+        _add_doses(found, dosed, name, suffix, draws, seed)
         _add_quality(found, wells, name, suffix, draws, seed)
         _add_replicates(found, wells, name, suffix, draws, seed)
         warnings.update(dict.fromkeys(_add_positions(found, wells, name)))
     return Results(found.metrics, found.detail, tuple(warnings))
-
-
-def column_named(frame: pl.DataFrame, words: tuple[str, ...]) -> str | None:
-    """The first `Metadata_` column that is called one of `words`, ignoring case."""
-    lower = {name.lower(): name for name in frame.columns}
-    return next((lower[f"metadata_{word}"] for word in words if f"metadata_{word}" in lower), None)
-
-
-def with_doses(wells: pl.DataFrame) -> pl.DataFrame:
-    """The wells with `drug` (text), `dose` (steps, null where none) and `dosed` (used in curves).
-
-    Labelled wells and wells marked as controls are no dose wells, unless too few doses are left
-    without them.
-    """
-    dose, drug = column_named(wells, _DOSES), column_named(wells, _DRUGS)
-    if dose is None:
-        return wells.with_columns(
-            drug=pl.lit(""), dose=pl.lit(None, dtype=pl.Float64), dosed=pl.lit(value=False)
-        )
-    text = pl.lit("") if drug is None else pl.col(drug).fill_null("")
-    wells = wells.with_columns(
-        pl.col(dose).cast(pl.Float64, strict=False).alias("dose"), text.alias("drug")
-    )
-    given = pl.col("dose").is_not_null() & pl.col("dose").is_finite()
-    control = column_named(wells, ("control",))
-    marked = pl.col("Weak_labels").is_not_null() | pl.col("negative_control")
-    if control is not None:
-        marked |= pl.col(control).fill_null("").str.strip_chars() != ""
-    plain = given & ~marked
-    enough = wells.filter(plain)["dose"].n_unique() >= _LEAST_DOSES
-    wells = wells.with_columns((plain if enough else given).fill_null(value=False).alias("dosed"))
-    steps = dose_response.dose_steps(wells["dose"].cast(pl.Float64).fill_null(np.nan).to_numpy())
-    return wells.with_columns(pl.Series("dose", steps).fill_nan(None))
 
 
 def _values(wells: pl.DataFrame, name: str) -> Floats:
@@ -76,16 +42,16 @@ def _values(wells: pl.DataFrame, name: str) -> Floats:
 
 
 def _add_doses(
-    found: Results, wells: pl.DataFrame, name: str, suffix: str, draws: int, seed: int
+    found: Results, wells: DosedWells, name: str, suffix: str, draws: int, seed: int
 ) -> None:
-    dosed = wells.filter(pl.col("dosed"))
+    dosed = wells.wells.filter(pl.col("dosed"))
     drugs = sorted(dosed["drug"].unique().to_list())
     for drug in drugs:
         rows = dosed.filter(pl.col("drug") == drug)
         dose, value = rows["dose"].to_numpy(), _values(rows, name)
         curve = dose_response.build(draws=draws)(dose, value, seed=seed)
         end = (f"_{drug}" if len(drugs) > 1 else "") + suffix
-        found.detail["drugs"].append(_drug_entry(rows, name, drug, curve))
+        found.detail["drugs"].append({**_drug_entry(rows, name, drug, curve), "unit": wells.unit})
         middle = (curve.midpoint, curve.low, curve.high)
         found.metrics[f"dose_midpoint{end}"] = Metric(*middle, curve.n, "well")
         found.metrics[f"dose_r2{end}"] = Metric(curve.r2, None, None, curve.n, "well")
@@ -99,6 +65,7 @@ def _drug_entry(
         well=pl.col("Metadata_Well"),
         plate=pl.col("Metadata_Plate"),
         dose=pl.col("dose"),
+        amount=pl.col("amount"),
         value=pl.col(f"Mean_{name}"),
         n_cells=pl.col("n_cells"),
     )

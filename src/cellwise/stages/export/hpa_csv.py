@@ -25,9 +25,10 @@ from cellwise.stages.export._predictions import (
 from cellwise.store.atomic import writing
 from cellwise.store.run.masks import mask_path, read_labels
 from cellwise.store.run.tables import read_table
-from cellwise.store.worlds.class_lists import class_list
+from cellwise.store.worlds.class_lists import class_aliases, class_list
 
 HEADER = ("ID", "ImageWidth", "ImageHeight", "PredictionString")
+_FIRST = 5
 
 
 def build() -> Exporter:
@@ -45,17 +46,17 @@ def build() -> Exporter:
                 f"{run.path}: the predictions have no column per class. "
                 "This format is for runs of up to 64 classes."
             )
+        numbers = _numbers(classes)
         with writing(path) as partial, partial.open("w", encoding="utf-8", newline="") as handle:
-            _write_rows(handle, run, classes)
+            _write_rows(handle, run, classes, numbers)
 
     return write
 
 
-def _write_rows(handle: TextIO, run: RunTables, classes: list[str]) -> None:
+def _write_rows(handle: TextIO, run: RunTables, classes: list[str], numbers: list[int]) -> None:
     writer = csv.writer(handle, lineterminator="\n")
     writer.writerow(HEADER)
     columns = ["unit", "site_id", "cell_id", *(PREFIX + name for name in classes)]
-    numbers = _numbers(classes)
     scored = by_site(run.predictions, columns)
     waiting = next(scored, None)
     for site in _sites(run).iter_rows(named=True):
@@ -81,11 +82,27 @@ def _sites(run: RunTables) -> pl.DataFrame:
 
 
 def _numbers(classes: list[str]) -> list[int]:
-    """The challenge's number of each class by its name; else the place in the run's own list."""
+    """The challenge's number of each class, which is called by name or by that number.
+
+    Raises:
+        PreflightError: A class is none of the challenge's 19.
+    """
     known = class_list("hpa19").names
-    if set(classes) <= set(known):
-        return [known.index(name) for name in classes]
-    return list(range(len(classes)))
+    aliases = class_aliases("hpa19")
+    numbers: list[int] = []
+    for name in classes:
+        if name.isdecimal() and int(name) < len(known):
+            numbers.append(int(name))
+        elif (aliases.get(name) or name) in known:
+            numbers.append(known.index(aliases.get(name) or name))
+    if len(numbers) < len(classes) or len(set(numbers)) < len(numbers):
+        raise PreflightError(
+            f"The classes of this run ({', '.join(classes[:_FIRST])}"
+            f"{' ...' if len(classes) > _FIRST else ''}) are not those of the HPA challenge, by "
+            "name (Nucleoplasm ... Negative) or number (0 ... 18), so a submission would say "
+            "something else. Label with these, or export with --to cells-csv."
+        )
+    return numbers
 
 
 def _prediction_string(rows: pl.DataFrame, masks: dict[int, str], numbers: list[int]) -> str:
