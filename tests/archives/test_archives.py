@@ -127,7 +127,7 @@ def test_an_old_run_resumes_and_no_step_is_redone(archive, images, monkeypatch):
 @pytest.mark.long
 def test_a_raised_version_is_said_of_an_old_run(archive, images, tmp_path, monkeypatch):
     # The step that reads is one of them, and wants the labels where they were.
-    write_labels(tmp_path / "labels.csv", wells(8))
+    write_labels(tmp_path / "labels.csv", wells(8), unlabelled=("A08",))
     monkeypatch.chdir(tmp_path)
     heard = resumed(images, archive)
     assert heard.before_work[0].startswith("read is done again: cellwise does it differently")

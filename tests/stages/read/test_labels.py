@@ -237,3 +237,38 @@ def test_row_numbers_in_messages_are_those_of_the_file(tmp_path):
     (tmp_path / "l.csv").write_text("well,label\nA01,x\nA02,y,z\n")
     (problem,) = read_label_table(tmp_path / "l.csv").problems
     assert problem.path == "l.csv, row 3"
+
+
+FORMS = {
+    "trailing columns": "well,label,,\nA01,x,,\nA02,y\n".replace("A02,y\n", "A02,y,,\n"),
+    "blanks and quotes": '  Well , "Label" \n A01 , "x" \n"A02", y\n',
+    "remarks": "# plate 3\n# by hand, in May\n\nwell\tlabel\nA01\tx\nA02\ty\n",
+    "excel's own": 'sep=;\nwell;label\n="A01";x\nA02;y;\n',
+    "longer rows of nothing": "well,label\nA01,x,,,\nA02,y\n\n,\n",
+}
+
+
+@pytest.mark.parametrize("text", FORMS.values(), ids=FORMS)
+def test_what_spreadsheets_leave_behind_does_not_matter(plate, tmp_path, text):
+    (tmp_path / "l.txt").write_text(text)
+    reading = read(plate, labels=str(tmp_path / "l.txt"))
+    assert labelled(reading) == {"A01": ("x",), "A02": ("y",), "B01": None}
+    assert codes(reading) == []
+
+
+def test_an_old_spreadsheet_is_refused(plate, tmp_path):
+    (tmp_path / "l.csv").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+    with pytest.raises(PreflightError, match="spreadsheet"):
+        read(plate, labels=str(tmp_path / "l.csv"))
+
+
+def test_doses_that_cannot_be_read_are_counted(plate, tmp_path):
+    rows = [("A01", "x", "0,3 nM"), ("A02", "y", "a lot"), ("B01", "x", "NA")]
+    table = put_table(tmp_path / "l.csv", ("well", "label", "Concentration"), *rows)
+    reading = read(plate, labels=str(table))
+    (problem,) = reading.problems
+    assert problem.code == "dose_unreadable"
+    assert "Concentration: 1 of 3 rows hold no number that can be read in nM: 'a lot' (1)" in (
+        problem.reason
+    )
+    assert "Concentration is read as numbers in nM." in reading.notes

@@ -154,7 +154,7 @@ def number(text: str) -> str:
 def plate_words(text: str) -> tuple[str, ...]:
     """The words of a plate's name without `plate`, case, separators and leading zeros."""
     plain = re.sub(r"\.0+$", "", text.strip().casefold())
-    words = re.findall(r"[^\W_]+", re.sub(r"^(plate|p(?=[\s_-]*\d))", "", plain))
+    words = re.findall(r"[^\W_]+", re.sub(r"^(plate[\s_-]*)?(p(?=[\s_-]*\d))?", "", plain))
     return tuple(word.lstrip("0") or "0" for word in words) or (plain,)
 
 

@@ -15,7 +15,13 @@ from cellwise.stages.read._keys import Keys
 from cellwise.stages.read._tables import LabelTable
 
 _FIRST = 3
-_KINDS = {"plate": "plates", "site": "fields", "name": "images", "experiment": "experiments"}
+_KINDS = {
+    "plate": "plates",
+    "experiment": "experiments",
+    "well": "wells",
+    "site": "fields",
+    "name": "images",
+}
 
 
 def refuse_overreach(fields: Fields, table: LabelTable, keys: Keys, found: Sequence[Ids]) -> None:
@@ -39,7 +45,11 @@ def refuse_overreach(fields: Fields, table: LabelTable, keys: Keys, found: Seque
             rows[ids].append(place)
     coarse = any(len(ids) > 1 or len(places) > 1 for ids, places in rows.items())
     for name in [name for name in keys.idle if role_of(name) in _KINDS]:
-        if coarse or _other_plates(fields, table, keys, name):
+        role = role_of(name)
+        level_is_joined = any(key.level == role for key in keys.joined)
+        if level_is_joined and role != "name":
+            continue
+        if coarse or (role != "name" and _known(fields, role)) or _many(table, name, role):
             _refuse_idle(fields, table, keys, name)
     _refuse_finer(fields, table, keys, rows)
     if len(fields.plates) > 1 and not any(key.level == "plate" for key in keys.joined):
@@ -64,18 +74,14 @@ def _numbers(texts: object) -> set[int]:
     return {int(text) for text in plain if text.isdecimal()}
 
 
-def _other_plates(fields: Fields, table: LabelTable, keys: Keys, name: str) -> bool:
-    """Whether a column called as the plate names several, or other ones than the folder's."""
-    if role_of(name) != "plate" or any(key.level == "plate" for key in keys.joined):
-        return False
+def _many(table: LabelTable, name: str, role: str) -> bool:
+    """Whether a column names several plates where the images name none."""
     stated = {plate_words(row[name]) for row in table.rows if not is_missing(row[name])}
-    return len(stated) > 1 or len(fields.plates) > 1
+    return role in ("plate", "experiment") and len(stated) > 1
 
 
 def _refuse_idle(fields: Fields, table: LabelTable, keys: Keys, name: str) -> None:
     role = role_of(name)
-    if role in ("plate", "experiment") and any(key.level == role for key in keys.joined):
-        return
     values = list(dict.fromkeys(row[name] for row in table.rows if not is_missing(row[name])))
     known = _known(fields, role)
     raise PreflightError(

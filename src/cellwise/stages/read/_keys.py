@@ -5,11 +5,11 @@ column of any other name counts where its values are the folder's plates or file
 the key and names nothing here is kept for the guard of `_guard`.
 """
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from cellwise.domain.missing import is_missing
-from cellwise.domain.records import normalise_well
 from cellwise.errors import BadOption, PreflightError
 from cellwise.stages.read._columns import (
     chosen_columns,
@@ -32,6 +32,7 @@ _LEVELS = {
     "": ("name", "place", "well", "plate", "experiment", "site"),
 }
 _FIRST = 3
+_WELL = re.compile(r"\s*(?:[A-Z]|A[A-F])[\s_-]*\d{1,3}\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +246,7 @@ def _of_other_names(
 
 def _telling(text: str) -> bool:
     """Whether a text is no well and no small number, which other columns hold as well."""
-    return not is_missing(text) and normalise_well(text) is None and len(number(text)) > 2
+    return not is_missing(text) and not _WELL.fullmatch(text) and len(number(text)) > 2
 
 
 def _refuse_idle(keys: Sequence[Key], table: LabelTable) -> None:

@@ -122,7 +122,9 @@ def _is_several(word: str, mark: str, alone: Collection[str]) -> bool:
     if mark == ",":
         # `2,4-dinitrophenol` and `N,N-dimethyl...` are one name each.
         ids = all(re.fullmatch(r"0|[1-9]\d*", part) for part in parts)
-        return ids or word.startswith("[") or all(re.match(r"[^\W\d]{3}", p) for p in parts)
+        least = 2 if ", " in word else 3
+        words = all(re.match(rf"[^\W\d]{{{least}}}", part) for part in parts)
+        return ids or words or word.startswith("[")
     return mark == ";"
 
 

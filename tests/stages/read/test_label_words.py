@@ -1,0 +1,157 @@
+"""What label texts mean: several labels, no label, one class in two spellings, ids."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.stages.read.read_folders import codes, put, put_table, read
+
+from cellwise.errors import PreflightError
+from cellwise.stages.read._label_words import SEPARATORS, clean_labels, spelled
+
+WELLS = [f"{row}{column:02d}" for row in "AB" for column in (1, 2, 3)]
+
+
+@pytest.fixture(scope="module")
+def plate(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("plate")
+    return put(folder, *(f"{w}_{c}.png" for w in WELLS for c in ("dna", "gfp")))
+
+
+def labelled(plate, tmp_path, *texts, **options):
+    rows = list(zip(WELLS, texts, strict=False))
+    table = put_table(tmp_path / "l.csv", ("well", "label"), *rows)
+    reading = read(plate, labels=str(table), **options)
+    return reading, [site.labels for site in reading.sites][: len(texts)]
+
+
+@pytest.mark.parametrize("word", ["NA", "nan", "N/A", "n/a", "None", "NULL", "-", "?", "#N/A"])
+def test_words_for_nothing_are_unlabelled_and_counted(plate, tmp_path, word):
+    reading, labels = labelled(plate, tmp_path, "x", word, "", "y", f" {word} ")
+    assert labels == [("x",), None, None, ("y",), None]
+    (note,) = [note for note in reading.notes if "unlabelled" in note]
+    assert f"2 rows say that nothing is known ({word!r} 2; 1 more are empty)" in note
+    assert f"read.classes=x|y|{word}" in note
+
+
+def test_a_declared_class_may_be_called_none(plate, tmp_path):
+    reading, labels = labelled(plate, tmp_path, "x", "None", "NA", classes="None|x")
+    assert labels == [("x",), ("None",), None]
+    assert reading.classes.names == ("None", "x")
+
+
+def test_minus_beside_plus_is_a_class(plate, tmp_path):
+    assert labelled(plate, tmp_path, "+", "-")[1] == [("+",), ("-",)]
+
+
+def test_nothing_beside_a_label_is_the_label(plate, tmp_path):
+    assert labelled(plate, tmp_path, "a|NA", "b|a")[1] == [("a",), ("a", "b")]
+
+
+@pytest.mark.parametrize(
+    ("texts", "name"),
+    [
+        (("3 12", "3", "12"), "space"),
+        (("3 12", "4 1", "5"), "space"),
+        (("Golgi;ER", "Golgi"), "semicolon"),
+        (("Golgi, ER", "ER"), "comma"),
+        (("['Golgi', 'ER']", "Nucleus"), "comma"),
+        (("Golgi,Cytosol", "Nuclei,Cytosol"), "comma"),
+        (("7,11", "7"), "comma"),
+        (("wt/mut", "wt", "mut"), "slash"),
+        (("a+b", "a", "b"), "plus"),
+        (("membrane nucleus", "Nucleus", "membrane"), "space"),
+    ],
+)
+def test_labels_separated_otherwise_are_refused_with_what_splits_them(plate, tmp_path, texts, name):
+    with pytest.raises(PreflightError) as refused:
+        labelled(plate, tmp_path, *texts)
+    said = str(refused.value)
+    assert repr(texts[0]) in said or '"[' in said
+    assert f"--set read.separator={name}" in said
+    _, labels = labelled(plate, tmp_path, *texts, separator=name, spelling="merge")
+    words = {word for found in labels for word in found}
+    assert len(labels[0]) == 2
+    assert not any(mark in word for word in words for mark in (*SEPARATORS.values(), "'"))
+    _, whole = labelled(plate, tmp_path, *texts, separator="bar")
+    assert whole[0] == (texts[0],)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Nuclear membrane", "2,4-dinitrophenol", "N,N-dimethyl", "A549 / wt", "IL-6", "CD4+", "wt/wt"],
+)
+def test_one_class_of_several_words_is_one_class(plate, tmp_path, text):
+    reading, labels = labelled(plate, tmp_path, text, "wt")
+    assert labels[0] == (text,)
+    assert codes(reading) == []
+
+
+def test_classes_that_differ_in_spelling_are_named_with_the_merge(plate, tmp_path):
+    texts = ("Early stage", "early_stage", "EARLY-STAGE", "Early stage", "late", "Late ")
+    reading, labels = labelled(plate, tmp_path, *texts)
+    assert len({word for found in labels for word in found}) == 5
+    (problem,) = reading.problems
+    assert (problem.code, problem.set_aside) == ("class_spelling", False)
+    assert "'Early stage' 2, 'EARLY-STAGE' 1, 'early_stage' 1" in problem.reason
+    assert problem.remedy.endswith("--set read.spelling=merge")
+    reading, labels = labelled(plate, tmp_path, *texts, spelling="merge")
+    assert labels == [("Early stage",)] * 4 + [("Late",)] * 2
+    assert reading.problems == ()
+    assert any("'early_stage' is 'Early stage'" in note for note in reading.notes)
+
+
+def test_a_declared_class_gives_the_spelling(plate, tmp_path):
+    with pytest.raises(PreflightError, match=r"'cytosol'.*read\.spelling=merge"):
+        labelled(plate, tmp_path, "cytosol", "cytosol", classes="hpa19")
+    labels = labelled(plate, tmp_path, "cytosol", "16", classes="hpa19", spelling="merge")[1]
+    assert labels == [("Cytosol",), ("Cytosol",)]
+
+
+def test_negative_in_two_spellings_is_refused_with_the_merge(plate, tmp_path):
+    with pytest.raises(PreflightError, match=r"several ways.*read\.spelling=merge"):
+        labelled(plate, tmp_path, "x", "Negative", "negative")
+    reading, _ = labelled(plate, tmp_path, "x", "Negative", "negative", spelling="merge")
+    assert reading.classes.negative == "Negative"
+
+
+def test_folders_of_two_spellings_are_named(tmp_path):
+    put(tmp_path / "in", "Golgi/a.tif", "golgi/b.tif", "ER/c.tif")
+    assert "class_spelling" in codes(read(tmp_path / "in"))
+    assert read(tmp_path / "in", spelling="merge").classes.names == ("ER", "Golgi")
+
+
+def test_ids_that_a_spreadsheet_made_fractions_of_are_ids(plate, tmp_path):
+    reading, labels = labelled(plate, tmp_path, "0.0", "16.0", "", "5.0")
+    assert labels == [("0",), ("16",), None, ("5",)]
+    assert reading.classes.names == ("0", "5", "16")
+
+
+def test_numbers_are_never_places_in_a_list_of_numbers(plate, tmp_path):
+    with pytest.raises(PreflightError, match="1 labels are not among the 3 classes: '0'"):
+        labelled(plate, tmp_path, "0", "4", classes="4|8|9")
+
+
+@given(st.text(alphabet="aB ü1", min_size=1, max_size=8), st.data())
+def test_spelling_forgets_case_and_what_stands_inside_and_nothing_else(word, data):
+    word = f"x{word}y"
+    other = "".join(
+        data.draw(st.sampled_from([" ", "_", "-", ""])) if c == " " else
+        data.draw(st.sampled_from([c.upper(), c.lower()])) for c in word
+    )  # fmt: skip
+    assert spelled(other) == spelled(word)
+    assert spelled(f"{word}q") != spelled(word)
+    assert spelled(f"{word}+") != spelled(f"{word}-") != spelled(word)
+
+
+CLASSES = ["Golgi", "ER stress", "IL-6", "7", "wt"]
+
+
+@given(st.lists(st.lists(st.sampled_from(CLASSES), max_size=3), min_size=1, max_size=8))
+def test_the_grammar_is_left_as_it_is(lists):
+    texts = ["|".join(found) for found in lists]
+    cleaned = clean_labels(texts, where="l.csv", spelling="merge")
+    assert [set(text.split("|")) for text in cleaned.texts] == [set(t.split("|")) for t in texts]
+    assert not cleaned.problems
+    assert not any(re.search("nothing|merged", note) for note in cleaned.notes)
