@@ -22,6 +22,13 @@ _WELL = re.compile(
     # Column first, as some readers write it; the rows of a plate of 384 wells.
     r"|0*(?P<first>\d{1,2})[\s_-]*(?P<last>[A-Pa-p])"
 )
+# Planes of a file are named behind its path, as in `a.tif#z=3`.
+_PLANE_WORDS = re.compile(r"(#[a-z]+=\d+)+$")
+
+
+def file_of(path: str) -> str:
+    """The file that a path of a `ChannelFile` lies in, without the plane that it may name."""
+    return _PLANE_WORDS.sub("", path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,20 @@ SEGMENTATION = TableKind(
     },
     sort=("site_id",),
 )
+KNOWN_FILES = TableKind(
+    "files",
+    {
+        "folder": "string",
+        "path": "string",
+        "size": "int64",
+        "mtime_ns": "int64",
+        "ctime_ns": "int64",
+        "inode": "int64",
+        "sha256": "string",
+        "content": "string",
+    },
+    sort=("folder", "path"),
+)
 FOLDS = TableKind(
     "folds",
     {"site_id": "string", "fold": "int32", "group": "string"},

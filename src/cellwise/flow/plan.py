@@ -14,8 +14,9 @@ from cellwise.domain.specs import WHOLE
 from cellwise.domain.steps import Report
 from cellwise.errors import PreflightError
 from cellwise.flow.pipeline.contents import content_path, earlier_digest, files_digest, held_digest
+from cellwise.flow.pipeline.files.listed import Listed, list_files
 from cellwise.flow.pipeline.inputs import site_keys
-from cellwise.flow.pipeline.keys import combine, listing_digest
+from cellwise.flow.pipeline.keys import combine
 from cellwise.flow.pipeline.record import changed_options
 from cellwise.flow.pipeline.state import Request, State, log_name
 from cellwise.flow.proposal import WITHOUT_LABELS
@@ -33,12 +34,12 @@ class Understood:
     """A folder as the opening step of a recipe understands it.
 
     Args:
-        listing: Digest of paths, sizes and times, taken before the images were looked at.
+        listing: Its files, as they were before the images were looked at.
         step: The step that was asked, with its options.
         reading: What it found, a `stages.read` reading.
     """
 
-    listing: str
+    listing: Listed
     step: Step
     reading: Any
 
@@ -71,7 +72,7 @@ def understand_folder(
         UsageError: An unknown option, or a value it cannot take.
     """
     step = opening_step(given, recipe)
-    listing = listing_digest(folder)
+    listing = list_files(folder)
     request = Request(folder, Path(), Recipe(step.name, "", (step,)), workers=_THREADS)
     reading = step_module(step.kind).prepare(request.job(step, ""), report or _quiet)
     return Understood(listing, step, reading)

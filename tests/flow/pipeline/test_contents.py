@@ -11,7 +11,7 @@ from cellwise.domain.specs import Content
 from cellwise.errors import PreflightError
 from cellwise.flow.pipeline.checks import earlier_record
 from cellwise.flow.pipeline.contents import earlier_digest, files_digest, held_digest
-from cellwise.flow.pipeline.keys import listing_digest
+from cellwise.flow.pipeline.files.listed import listing_digest
 from cellwise.store.run.folder import RunFolder
 
 PAIR = Content("file", beside=(".csv", ".npy"))

@@ -2,7 +2,8 @@ import os
 
 import polars as pl
 
-from cellwise.flow.pipeline.keys import combine, digest, file_keys, frame_digest, listing_digest
+from cellwise.flow.pipeline.files.listed import listing_digest
+from cellwise.flow.pipeline.keys import combine, digest, file_keys, frame_digest
 
 
 def test_order_of_options_does_not_matter_but_values_do():

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from cellwise.domain.records import file_of
 from cellwise.domain.tables import SITES
 from cellwise.errors import BrokenContract, FormatError, PreflightError
 from cellwise.flow.pipeline.contents import content_path, earlier_digest
@@ -151,7 +152,7 @@ def _check_same_inputs(request: Request, earlier: dict[str, Any]) -> None:
     except FormatError:
         # Only a failing disk tears it; reading makes it anew.
         return
-    if len(known) and not any((request.folder / path.partition("#")[0]).exists() for path in known):
+    if len(known) and not any((request.folder / file_of(path)).exists() for path in known):
         raise PreflightError(
             f"{request.out} holds the results of {inputs.get('folder')}, and {request.folder} has "
             "none of its images. Choose another --out."

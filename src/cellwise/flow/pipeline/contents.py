@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from cellwise.domain.specs import Content
-from cellwise.flow.pipeline.keys import combine, file_digest, listing_digest
+from cellwise.flow.pipeline.files.listed import listing_digest
+from cellwise.flow.pipeline.keys import combine, file_digest
 from cellwise.flow.recipe.resolve import Step
 
 
@@ -17,13 +18,26 @@ def content_path(content: Content, step: Step) -> Path | None:
     return Path(value) if isinstance(value, str) and value else None
 
 
-def content_digest(content: Content, step: Step, *, earlier: Mapping[str, Any]) -> str:
-    """What such an option counts by: the content now, or on record where it is gone since."""
+def content_digest(
+    content: Content,
+    step: Step,
+    *,
+    earlier: Mapping[str, Any],
+    folders: Mapping[str, str] | None = None,
+) -> str:
+    """What such an option counts by: the content now, or on record where it is gone since.
+
+    Args:
+        content: The option.
+        step: Its step.
+        earlier: The record of the run before.
+        folders: Digests of folders that were looked at already, by their path.
+    """
     path = content_path(content, step)
     if path is None:
         return ""
     if content.what == "folder":
-        return listing_digest(path)
+        return (folders or {}).get(str(path)) or listing_digest(path)
     return files_digest(path, content) or earlier_digest(earlier, step, content)
 
 

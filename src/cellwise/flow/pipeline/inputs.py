@@ -29,7 +29,9 @@ def base_key(step: Step, *, state: State) -> str:
     options = dict(step.options)
     for content in spec.contents:
         if not content.apart and options.get(content.option):
-            options[content.option] = content_digest(content, step, earlier=state.earlier)
+            options[content.option] = content_digest(
+                content, step, earlier=state.earlier, folders=state.folders
+            )
     seed = state.request.seed if spec.draws else None
     named = state.request.keyed_device or state.request.device
     device = named if spec.device else None
@@ -177,7 +179,10 @@ def _listed(value: Any) -> list[Any]:
 
 def _apart(step: Step, *, state: State) -> list[str]:
     named = [c for c in step.spec.contents if c.apart and content_path(c, step) is not None]
-    return [content_digest(content, step, earlier=state.earlier) for content in named]
+    return [
+        content_digest(content, step, earlier=state.earlier, folders=state.folders)
+        for content in named
+    ]
 
 
 def _with_classes(step: Step, *, state: State) -> str:

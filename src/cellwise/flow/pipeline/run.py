@@ -11,7 +11,8 @@ from cellwise.errors import CellwiseError, Interrupted, StorageError
 from cellwise.flow.engines import Engine, engines
 from cellwise.flow.pipeline.checks import check_request
 from cellwise.flow.pipeline.events import EventLog, Listener, Silent
-from cellwise.flow.pipeline.keys import listing_digest
+from cellwise.flow.pipeline.files.identity import learn, recognise, remember
+from cellwise.flow.pipeline.files.listed import list_files
 from cellwise.flow.pipeline.leftovers import sweep
 from cellwise.flow.pipeline.lock import locked
 from cellwise.flow.pipeline.record import (
@@ -67,9 +68,9 @@ def run_pipeline(request: Request, listener: Listener | None = None) -> Outcome:
     with locked(request.out), engine:
         if earlier.get("status") != "done":
             sweep(request.out)
-        listing = request.listing or listing_digest(request.folder)
-        state = State(request, listener or Silent(), run, engine, listing, earlier)
-        record = opening_record(request, listing, earlier)
+        state = State(request, listener or Silent(), run, engine, earlier=earlier)
+        recognise(state, request.listing or list_files(request.folder))
+        record = opening_record(request, state.listing, earlier)
         refuse_stale_results(state)
         for sentence in what_is_redone(state):
             state.listener.message(sentence)
@@ -86,6 +87,7 @@ def _recorded(state: State, record: dict[str, Any]) -> None:
     status = "failed"
     try:
         log.write(event="started", time=now(), recipe=state.request.recipe.digest)
+        remember(state)
         _steps(state, record, log)
         status = "done"
     except (KeyboardInterrupt, Stopped, SystemExit) as error:
@@ -130,6 +132,7 @@ def _steps(state: State, record: dict[str, Any], log: EventLog) -> None:
         if not known and state.run.sites.is_file():
             known = True
             check_before_work(state)
+            learn(state)
             _check_sites(state)
 
 

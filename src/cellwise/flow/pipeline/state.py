@@ -13,6 +13,7 @@ from cellwise.domain.tables import FOLDS, SITES
 from cellwise.flow.engines import Engine
 from cellwise.flow.pipeline.done import Done, DoneLog
 from cellwise.flow.pipeline.events import Listener
+from cellwise.flow.pipeline.files.listed import Listed
 from cellwise.flow.pipeline.keys import digest, file_keys, frame_digest
 from cellwise.flow.recipe.resolve import Recipe, Step
 from cellwise.store.run.folder import RunFolder, read_json
@@ -39,7 +40,7 @@ class Request:
         loaders: Processes that read and augment ahead of a training on a GPU.
         fitted: A finished run whose models and decisions are applied instead of training.
         command: The words that started the run, for the record.
-        listing: Digest of the image folder where planning made it already; else empty.
+        listing: The files of the image folder where planning listed them already.
         prepared: What planning found already, by the title of the step that would find it again.
     """
 
@@ -55,7 +56,7 @@ class Request:
     loaders: int = 0
     fitted: Path | None = None
     command: tuple[str, ...] = ()
-    listing: str = ""
+    listing: Listed | None = field(default=None, repr=False, compare=False)
     prepared: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def job(self, step: Step, key: str) -> Job:
@@ -77,7 +78,12 @@ class Request:
 
 @dataclass(slots=True)
 class State:
-    """The coordinator's knowledge while a run is under way; `listing` digests the image folder."""
+    """The coordinator's knowledge while a run is under way.
+
+    `listing` digests the image folder, `folders` others that options name, by their path; `known`
+    is what is remembered of their files;
+    `contents` are hashes of images whose content became another one, by path.
+    """
 
     request: Request
     listener: Listener
@@ -85,6 +91,9 @@ class State:
     engine: Engine
     listing: str = ""
     earlier: dict[str, Any] = field(default_factory=dict)
+    known: pl.DataFrame | None = None
+    contents: dict[str, str] = field(default_factory=dict)
+    folders: dict[str, str] = field(default_factory=dict)
     logs: dict[str, DoneLog] = field(default_factory=dict)
     site_keys: dict[str, dict[str, str]] = field(default_factory=dict)
     facts: list[dict[str, Any]] = field(default_factory=list)
@@ -119,7 +128,11 @@ class State:
 
     def file_keys(self) -> dict[str, str]:
         """A key per usable site from what `sites.parquet` says of its files."""
-        return self._once("file keys", self.run.sites, lambda: file_keys(self.sites()))
+
+        def keys() -> dict[str, str]:
+            return file_keys(self.sites(), self.contents)
+
+        return self._once("file keys", self.run.sites, keys)
 
     def labelled(self) -> set[str]:
         """The usable sites that have a label."""

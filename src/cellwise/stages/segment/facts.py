@@ -3,7 +3,6 @@
 Source of the sharpness figure: variance of the Laplacian (Pech-Pacheco et al. 2000).
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from cellwise.domain.records import Field
 from cellwise.stages.segment.watershed.foreground import Plane, find_foreground
+from cellwise.store.images.fingerprint import plane_digest
 
 # Cameras of 10, 12 and 14 bits fill a 16-bit file only up to these levels.
 _FULL = tuple(np.float32(level / 65535) for level in (1023, 4095, 16383, 65535))
@@ -32,17 +32,11 @@ def pixel_facts(
         {
             "site_id": field.site_id,
             "channel": channel.name,
-            "sha256": _digest(plane),
+            "sha256": plane_digest(plane),
             **_levels(plane, (changed or {}).get(channel.name, ())),
         }
         for channel, plane in zip(field.channels, field.pixels, strict=True)
     ]
-
-
-def _digest(plane: Plane) -> str:
-    # The shape too: an image and its transpose may hold the same bytes.
-    head = f"{plane.dtype.str}{plane.shape}".encode()
-    return hashlib.sha256(head + np.ascontiguousarray(plane).tobytes()).hexdigest()
 
 
 def _levels(plane: Plane, marks: Sequence[str]) -> dict[str, Any]:

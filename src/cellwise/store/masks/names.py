@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from cellwise.domain.records import Site
+from cellwise.domain.records import Site, file_of
 from cellwise.domain.tables import SITES
 from cellwise.store.run.tables import read_table
 
@@ -48,7 +48,7 @@ def stems_of(image: str) -> list[str]:
 
 def image_paths(paths: Iterable[str]) -> list[str]:
     """The files of a field's images, each once: several planes may lie in one file."""
-    return list(dict.fromkeys(path.partition("#")[0] for path in paths))
+    return list(dict.fromkeys(file_of(path) for path in paths))
 
 
 def names_of_sites(sites: Iterable[Site]) -> RunNames:

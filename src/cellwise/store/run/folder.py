@@ -121,6 +121,11 @@ class RunFolder:
         return self.path / "done"
 
     @property
+    def known_files(self) -> Path:
+        """`done/files.parquet`: the files outside the run as they were last seen."""
+        return self.done / "files.parquet"
+
+    @property
     def temporary(self) -> Path:
         """Folder for checkpoints and shards of steps under way."""
         return self.path / "work"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cellwise.domain.records import Site
+from cellwise.domain.records import Site, file_of
 from cellwise.errors import InputError
 from cellwise.store.atomic import writing
 from cellwise.store.run.folder import RunFolder
@@ -68,13 +68,13 @@ class KeptFields:
         return np.asarray(kept, np.float32) / np.float32(self._most)
 
     def _state(self, site: Site) -> str:
-        """A digest of which files a site has, how large they are and when they changed."""
+        """A digest of the files of a site: their sizes, times of change and places on the disk."""
         seen = hashlib.sha256("\n".join(self._channels).encode())
         for entry in site.files:
             seen.update(f"{entry.channel.key}\0{entry.plane}\0{entry.colour}\n".encode())
             for path in entry.paths:
                 # A page of a file is named behind a '#'.
-                file = self._images / path.partition("#")[0]
+                file = self._images / file_of(path)
                 try:
                     facts = file.stat()
                 except OSError as error:
@@ -84,5 +84,6 @@ class KeptFields:
                         remedy="Put it back and give the same command again.",
                         path=path,
                     ) from error
-                seen.update(f"{path}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
+                stamp = (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
+                seen.update(f"{path}\0{stamp}\n".encode())
         return seen.hexdigest()[:16]

@@ -85,7 +85,7 @@ class Shards:
             writing(self._merged) as partial,
             pq.ParquetWriter(partial, schema, compression="zstd") as writer,
         ):
-            for rows in self._in_order(shards, empty):
+            for rows in self.in_order(shards, empty):
                 table = rows.to_arrow().select(schema.names).cast(schema)
                 writer.write_table(table.replace_schema_metadata(schema.metadata))
                 yield rows
@@ -108,7 +108,8 @@ class Shards:
                         self._listed.setdefault(name.partition("-")[0], []).append(name)
         return self._listed
 
-    def _in_order(self, shards: Mapping[str, str], empty: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    def in_order(self, shards: Mapping[str, str], empty: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """The rows that a merge would write, sorted, some sites at a time; as `merge`."""
         read, there = lru_cache(maxsize=64)(self.rows), self._files()
         sites = sorted(shards)
         for start in range(0, len(sites), _SITES_AT_ONCE):

@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from cellwise.domain.channels import Channel
-from cellwise.domain.records import ChannelFile, Site
+from cellwise.domain.records import ChannelFile, Site, file_of
 from cellwise.domain.tables import SITES
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.tables import read_table
@@ -126,7 +126,7 @@ def _some_image(run: RunFolder) -> str:
         return ""
     usable = read_table(run.sites, SITES).filter(pl.col("status") == "ok")
     paths = usable["paths"].head(1).explode().drop_nulls().to_list()
-    return str(paths[0]).partition("#")[0] if paths else ""
+    return file_of(str(paths[0])) if paths else ""
 
 
 def _site(rows: list[dict[str, Any]], metadata: list[str]) -> Site:

@@ -1,0 +1,1 @@
+"""Files outside a run: what lies in their folders, and whether they are those they were."""
