@@ -12,6 +12,9 @@ from tests.worlds import plate
 from cellwise.errors import BadOption, PreflightError
 from cellwise.store.run.masks import read_masks
 
+# Rough boxes that lie on no cell.
+TAKEN = "segment.implausible=take"
+
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
@@ -73,7 +76,7 @@ def test_one_coco_file_is_taken_for_all_fields_and_overlaps_are_on_record(images
     }
     (masks / "annotations.json").write_text(json.dumps(content))
     out = tmp_path / "out.run"
-    assert segmented(images, out, masks).exit_code == 0
+    assert segmented(images, out, masks, TAKEN).exit_code == 0
     cells = read_masks(out / "masks", "A01").cells
     assert cells[25, 25] == 1
     assert np.bincount(cells.ravel()).tolist()[1:] == [400, 1500]
@@ -88,7 +91,7 @@ def test_a_field_without_mask_is_set_aside_and_the_rest_goes_on(images, tmp_path
     labels[10:20, 10:20] = 70_000 % 65_536
     np.savez_compressed(masks / "A01.npz", labels)
     out = tmp_path / "out.run"
-    assert segmented(images, out, masks, "segment.resize=nearest").exit_code == 3
+    assert segmented(images, out, masks, "segment.resize=nearest", TAKEN).exit_code == 3
     assert np.count_nonzero(read_masks(out / "masks", "A01").cells) == 400
     assert "mask_missing" in (out / "quarantine.csv").read_text()
 

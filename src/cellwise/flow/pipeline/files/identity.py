@@ -4,8 +4,8 @@ Size and time are equal after names were exchanged, after a file was unpacked ov
 an edit whose time was set back. So what the disk says beside them is remembered: the time of any
 change (`ctime`) and the place (inode). Where these agree, nothing is opened. Where they differ
 while size and time agree, the content decides: by its hash where one is known, else by the hash of
-its pixels, which decoding noted. A copied folder is so read once more, and no work is done again. A content
-that is another one stands in the keys of its sites; keys of all others stay what they were.
+its pixels, which decoding noted. A copied folder is so read once more, and no work is done again. A
+content that is another one stands in the keys of its sites; keys of all others stay what they were.
 """
 
 from collections.abc import Mapping

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from cellwise.contracts.segmenter import Segmenter
 from cellwise.domain.records import Field, Masks
 from cellwise.errors import BadOption, InputError
+from cellwise.stages.segment.given.plausible import doubt
 from cellwise.stages.segment.given.shapes import draw
 from cellwise.store.masks.imported import Brought
 from cellwise.store.masks.shapes import Shapes
@@ -35,6 +36,8 @@ _MOST_PIECES = 2
 _MOST_PIXELS = 1 << 28
 _REMEDIES = {
     "size": "Bring masks of the same height and width as the images.",
+    "implausible": "Bring the mask of this very field, or take it as it is: "
+    "--set segment.implausible=take.",
     "values": "Bring one grey image of whole numbers: 0 = background, 1, 2, 3... = cells.",
 }
 
@@ -54,6 +57,7 @@ def build(
     resize: Literal["", "nearest"] = "",
     *,
     allow_pickle: bool = False,
+    implausible: Literal["refuse", "take"] = "refuse",
     load: Load | None = None,
 ) -> Segmenter:
     """Make the segmenter.
@@ -64,12 +68,14 @@ def build(
             field, in both directions alike; empty refuses them.
         allow_pickle: Whether Cellpose's `_seg.npy` may be opened. It is a pickle: a foreign one can
             be made to run programs, though the reader here admits plain data only.
+        implausible: What becomes of masks that can hardly be those of their field: numbers of far
+            pieces, the background as a cell, lines, what lies elsewhere than the cells shown.
         load: From a site id to its masks, None where there are none; the segment step gives it, and
             it is the one that heeds `allow_pickle`.
 
     Returns:
         A function from a field to its masks. It raises `InputError` with code `mask_missing`,
-        `mask_size`, `mask_values`, or one of those of `store.masks.imported`.
+        `mask_size`, `mask_values`, `mask_implausible`, or one of those of `store.masks.imported`.
     """
     if load is None:
         raise BadOption("Segmenter 'imported' needs the folder of your masks: --masks DIR.")
@@ -86,12 +92,21 @@ def build(
             )
         notes: dict[str, float] = {}
         cells = _labels(field, brought.cells, "cells", resize, notes)
+        if implausible == "refuse":
+            _refuse_doubtful(field, cells, "cells")
         if brought.nuclei is None:
             return GivenLabels(cells, cells, notes)
         nuclei = _labels(field, brought.nuclei, "nuclei", resize, notes)
+        if implausible == "refuse":
+            _refuse_doubtful(field, nuclei, "nuclei")
         return GivenLabels(cells, pair(cells, nuclei), notes)
 
     return given
+
+
+def _refuse_doubtful(field: Field, labels: Labels, what: str) -> None:
+    if reason := doubt(field, labels, what):
+        raise _refused(field, reason, "implausible")
 
 
 def pair(cells: Labels, nuclei: Labels) -> Labels:
@@ -197,7 +212,7 @@ def _checked(field: Field, labels: Labels, what: str) -> Labels:
     if is_foreground(labels, high):
         raise _refused(
             field,
-            f"the {what} mask holds the number {high} in separate pieces and no other: it is a "
+            f"the {what} mask holds the number {high:.0f} in separate pieces and no other: it is a "
             "foreground, whose cells are not told apart",
             "values",
         )
@@ -205,8 +220,8 @@ def _checked(field: Field, labels: Labels, what: str) -> Labels:
 
 
 def is_foreground(labels: Labels, highest: Any) -> bool:
-    """Whether this is a black and white image of several pieces rather than numbered cells."""
-    if highest not in (1, 255) or ((labels != 0) & (labels != highest)).any():
+    """Whether this is an image of one number in several pieces rather than of numbered cells."""
+    if not highest or ((labels != 0) & (labels != highest)).any():
         return False
     pieces, _ = cv2.connectedComponents((labels != 0).astype(np.uint8), connectivity=8)
     # The background is a piece too; one cell may well be cut in two.
