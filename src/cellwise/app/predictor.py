@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from cellwise.domain.channels import Channel, name_channels
 from cellwise.domain.records import Field
 from cellwise.domain.steps import Job
 from cellwise.domain.tables import PREDICTIONS
@@ -16,6 +15,7 @@ from cellwise.flow.recipe.resolve import Step
 from cellwise.flow.request import fitted_request
 from cellwise.store.images.scale import to_unit
 from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.stains import name_channels
 
 _SITE = "field"
 _KINDS = (np.uint8, np.uint16, np.float16, np.float32, np.float64)
@@ -99,7 +99,7 @@ class Predictor:
     def _field(self, pixels: npt.NDArray[np.generic], names: list[str]) -> Field:
         """The array as a decoded field, its channels in the order in which tables have them."""
         ordered = sorted(names)
-        known: tuple[Channel, ...] = name_channels(ordered, self._roles)
+        known = name_channels(ordered, self._roles)
         planes = [to_unit(pixels[names.index(name)])[0] for name in ordered]
         return Field(_SITE, np.stack(planes), known, self._pixel_size)
 

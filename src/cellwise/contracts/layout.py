@@ -1,7 +1,8 @@
 """What a layout is: it says whether it fits a folder, and which file is which channel.
 
 A layout's part module has `build() -> Layout`. It sees a `Listing` and opens nothing but the
-tables it declares; everything after that (stacks, missing channels, sizes, ids) is the same for all
+tables it declares, and a handful of images where names alone do not tell channels from fields;
+everything after that (stacks, missing channels, sizes, ids) is the same for all
 layouts.
 """
 

@@ -6,16 +6,18 @@ of `ok`, and each reason becomes a `Problem`.
 
 import dataclasses
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from cellwise.contracts.layout import Arrangement, Listing, Plane, Problem
-from cellwise.domain.channels import Channel, name_channels
+from cellwise.domain.channels import Channel
 from cellwise.domain.headers import Header
 from cellwise.domain.records import ChannelFile, Site, safe_ids
 from cellwise.errors import InputError
-from cellwise.stages.read.names import same_spelling
+from cellwise.stages.read._roles import given_roles
+from cellwise.stages.read.names import same_spelling, spelling
+from cellwise.store.stains import name_channels
 
 OK = "ok"
 
@@ -60,6 +62,7 @@ def assemble(
     listing: Listing,
     *,
     roles: Mapping[str, str],
+    inherited: Collection[str] = (),
     stack: str,
     pixel_size: float = 0.0,
 ) -> Assembly:
@@ -69,14 +72,16 @@ def assemble(
         arrangement: The planes, as the layout understands them.
         listing: Gives the header of each file.
         roles: Roles given by the user; they win over the layout's.
+        inherited: Names among them that a finished run gives: those not here are passed over.
         stack: `max`, `mid` or `refuse`, for Z and time.
         pixel_size: Micrometres per pixel for all sites; 0 takes what the files say.
     """
-    spelling = {name.lower(): name for name in same_spelling(arrangement.planes)}
-    drafts = _drafts(arrangement, spelling)
+    drafts = _drafts(arrangement, same_spelling(arrangement.planes))
     usual = _usual_channels(drafts)
     known = {name: role for name, role in arrangement.roles.items() if name in usual}
-    channels = {c.name: c for c in name_channels(list(usual), {**known, **_given(roles, usual)})}
+    said = given_roles(roles, usual, inherited=inherited)
+    known = {name: role for name, role in known.items() if role not in said.values()}
+    channels = {c.name: c for c in name_channels(usual, {**known, **said})}
     for draft in drafts:
         if not _damaged(draft, listing, usual):
             _compare(draft, usual)
@@ -95,13 +100,7 @@ def assemble(
     )
 
 
-def _given(roles: Mapping[str, str], usual: Sequence[str]) -> dict[str, str]:
-    """The user's roles with channel names spelled as in the folder."""
-    spelled = {name.lower(): name for name in usual}
-    return {spelled.get(name.lower(), name): role for name, role in roles.items()}
-
-
-def _drafts(arrangement: Arrangement, spelling: Mapping[str, str]) -> list[_Draft]:
+def _drafts(arrangement: Arrangement, written: Mapping[str, str]) -> list[_Draft]:
     groups: dict[tuple[str, str], list[Plane]] = defaultdict(list)
     for plane in arrangement.planes:
         groups[plane.part, plane.site_id].append(plane)
@@ -109,7 +108,7 @@ def _drafts(arrangement: Arrangement, spelling: Mapping[str, str]) -> list[_Draf
     for _, planes in sorted(groups.items(), key=lambda item: (item[0][1].lower(), item[0])):
         draft = _Draft(planes)
         for plane in sorted(planes, key=lambda p: (p.z, p.path)):
-            draft.by_channel.setdefault(spelling[plane.channel.lower()], []).append(plane)
+            draft.by_channel.setdefault(written[spelling(plane.channel)], []).append(plane)
         drafts.append(draft)
     return drafts
 

@@ -1,19 +1,11 @@
-"""Sites from files whose names say little: several channels in a file, or a stain at the end.
+"""Sites from files that hold several channels; shared by the layouts that look into files."""
 
-Shared by the layouts that look at what a file holds.
-"""
-
-import re
-from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from cellwise.contracts.layout import Listing, Plane
-from cellwise.domain.channels import guess_role
 from cellwise.domain.headers import Header
-from cellwise.stages.read.names import SINGLE, one_channel_set
+from cellwise.stages.read.names import SINGLE
 
-_SUFFIX = re.compile(r"(?P<rest>.+?)[_. -]+(?P<channel>[A-Za-z][A-Za-z0-9+]*)")
-_NUMBERED = re.compile(r"(?:w|ch|c|channel|d)\d{1,2}", re.IGNORECASE)
 _MOST_CHANNELS = 16
 UNREADABLE = "(unreadable)"
 
@@ -66,24 +58,3 @@ def planes_in_file(
         Plane(site_id, raw_id, name, path, plane=index, metadata=metadata)
         for index, name in enumerate(names)
     ]
-
-
-def split_suffixes(paths: Sequence[str]) -> dict[str, tuple[str, str]] | None:
-    """For names that all end in a stain (`cell_7_dapi`, `img3-ch2`): (rest, channel) by path.
-
-    None where any name does not, where there is only one stain, or where sites differ in theirs.
-    """
-    split: dict[str, tuple[str, str]] = {}
-    planes = []
-    for path in paths:
-        match = _SUFFIX.fullmatch(stem_of(path))
-        if match is None:
-            return None
-        rest, channel = match["rest"], match["channel"]
-        if guess_role(channel) is None and not _NUMBERED.fullmatch(channel):
-            return None
-        split[path] = (rest, channel)
-        key = f"{PurePosixPath(path).parent}/{rest}"
-        planes.append(Plane(key, rest, channel, path))
-    several = len({plane.channel.lower() for plane in planes}) > 1
-    return split if several and one_channel_set(planes) else None

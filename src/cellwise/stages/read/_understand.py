@@ -4,6 +4,7 @@ Only reads. `cellwise check` shows what comes out of here; the read step writes 
 """
 
 import dataclasses
+from collections.abc import Collection
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,22 @@ from cellwise.stages.read._crops import refuse_crops, refuse_stacks_of_crops
 from cellwise.stages.read._label_source import find_labels
 from cellwise.stages.read._labels import Joined
 from cellwise.stages.read._reading import Reading
+from cellwise.stages.read._split_names import refuse_unclear_numbers, split_names
 from cellwise.stages.read.layouts import layouts
 from cellwise.stages.read.listing import list_folder, read_headers
 from cellwise.stages.read.spec import Options
 
 _FIRST = 5
+_ONE_FILE_ONE_FIELD = ("single_channel", "class_folders")
 
 
 def understand(
-    folder: Path, options: Options, *, workers: int = 4, report: Report | None = None
+    folder: Path,
+    options: Options,
+    *,
+    workers: int = 4,
+    report: Report | None = None,
+    inherited: Collection[str] = (),
 ) -> Reading:
     """Look at a folder of images; nothing is written.
 
@@ -37,6 +45,7 @@ def understand(
         options: Settings; the defaults recognise the known layouts.
         workers: Threads that read headers.
         report: Called while headers are read.
+        inherited: Channels whose roles a finished run gives; they need not be in this folder.
 
     Raises:
         PreflightError: No image, single-cell crops, labels that cannot be used.
@@ -51,10 +60,12 @@ def understand(
     if name == "auto":
         refuse_crops(listing)
         name, layout, notes = _choose(listing, options)
+        if name in _ONE_FILE_ONE_FIELD and split_names(listing) is None:
+            refuse_unclear_numbers(listing)
     else:
         layout, notes = _build(name, options), []
     arrangement = layout.arrange(listing)
-    assembly = _assemble(arrangement, listing, options)
+    assembly = _assemble(arrangement, listing, options, inherited)
     joined = find_labels(assembly, arrangement, options, folder=folder.resolve().name)
     classes, list_name = choose_classes(joined, arrangement, options)
     sites, contradictions = label_sites(assembly, arrangement, joined, classes)
@@ -80,11 +91,14 @@ def understand(
     )
 
 
-def _assemble(arrangement: Arrangement, listing: Listing, options: Options) -> Assembly:
+def _assemble(
+    arrangement: Arrangement, listing: Listing, options: Options, inherited: Collection[str]
+) -> Assembly:
     assembly = assemble(
         arrangement,
         listing,
         roles=options.roles or {},
+        inherited=inherited,
         stack=options.stack,
         pixel_size=options.pixel_size,
     )

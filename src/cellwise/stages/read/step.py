@@ -28,7 +28,13 @@ def prepare(job: Job, report: Report) -> Reading:
     Raises:
         PreflightError: The folder cannot be used.
     """
-    return understand(job.images, Options.of(job.options), workers=job.workers, report=report)
+    inherited: frozenset[str] = frozenset()
+    if job.fitted is not None:
+        reading = RunFolder(job.fitted).reading
+        again = read_json(reading).get("again", {}) if reading.is_file() else {}
+        inherited = frozenset(again.get("roles") or {})
+    options = Options.of(job.options)
+    return understand(job.images, options, workers=job.workers, report=report, inherited=inherited)
 
 
 def work(job: Job, report: Report, prepared: Reading | None = None) -> dict[str, Any]:

@@ -2,23 +2,28 @@
 
 Source: the folder-per-class form of image classification tools (BiaPy, Piximi, torchvision's
 ImageFolder). Above the class folders there may be `train` and `test`; a folder `unlabelled` labels
-nothing. Files hold several channels, end in a stain's name, or are one channel each.
+nothing. Files hold several channels, are told apart by their stain, or are one channel each.
 """
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 
 from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane
-from cellwise.stages.read._files import count_channels, planes_in_file, split_suffixes, stem_of
-from cellwise.stages.read.names import meaning_folders
+from cellwise.stages.read._files import count_channels, planes_in_file, stem_of
+from cellwise.stages.read._split_names import named_planes, split_names
+from cellwise.stages.read._varying import Varying
+from cellwise.stages.read.names import meaning_folders, place_of, wells_for
 
 _SPECIFIC = 0.75
+# Above layouts that read wells in the names: these folders are no plates.
+_SURE = 0.85
+_MOST_OUTSIDE = 0.1
 _PARTS = {"train": "train", "test": "test", "val": "train", "valid": "train"}
 _UNLABELLED = {"unlabelled", "unlabeled", "unknown"}
 # Folders of these names are places, not classes.
 _PLACE = re.compile(
-    r"(plate|batch|experiment|exp|well|site|field|timepoint|zstep|week|day|run|br)[\W_]*\d.*"
-    r"|\d+|[a-p]-?\d{1,2}|train|test|val|valid",
+    r"(plate|batch|experiment|exp|well|site|field|timepoint|zstep|week|day|run|br|rep|replicate)"
+    r"[\W_]*(\d.*|[a-z])|\d+|[a-p]-?\d{1,2}|train|test|val|valid",
     re.IGNORECASE,
 )
 
@@ -29,57 +34,96 @@ def build() -> Layout:
 
 
 def _recognise(listing: Listing) -> float | None:
-    folders = [_class_folders(path) for path in listing.images]
+    varying = split_names(listing)
+    folders = [_class_folders(_folders(path, varying)) for path in listing.images]
     classes = {found[-1] for found in folders if found}
-    fits = [len(found) == 1 and not _PLACE.fullmatch(found[0]) for found in folders]
-    return _SPECIFIC if all(fits) and len(classes - _UNLABELLED) >= 2 else None
+    inside = [found for found in folders if found]
+    fits = all(len(found) == 1 and not _PLACE.fullmatch(found[0]) for found in inside)
+    if not fits or len(folders) - len(inside) > _MOST_OUTSIDE * len(folders):
+        return None
+    # A folder for each site, with files called by their channel alone.
+    if varying is not None and not any(split.rest for split in varying.splits.values()):
+        return None
+    if len(classes - _UNLABELLED) < 2:
+        return None
+    return _SURE if _no_plates(listing, varying) else _SPECIFIC
+
+
+def _no_plates(listing: Listing, varying: Varying | None) -> bool:
+    """Whether folders cannot be plates: words without a number that share no name of a file."""
+    if varying is None:
+        return False
+    seen: dict[str, set[str]] = defaultdict(set)
+    for split in varying.splits.values():
+        seen[split.rest.lower()].add("/".join(split.folders).lower())
+    names = {_label_of(_folders(path, varying)) for path in listing.images}
+    return all(len(folders) == 1 for folders in seen.values()) and not any(
+        re.search(r"\d", name) for name in names
+    )
 
 
 def _arrange(listing: Listing) -> Arrangement:
-    paths = listing.images
-    split = split_suffixes(paths)
-    counts = Counter(count_channels(listing.header(path)) for path in paths)
-    usual = counts.most_common(1)[0][0]
-    planes: list[Plane] = []
+    varying = split_names(listing)
     labels: dict[str, str] = {}
     parts: dict[str, str] = {}
-    for path in paths:
-        rest = split[path][0] if split else stem_of(path)
-        raw = "/".join((*meaning_folders(path), rest))
-        labels[raw] = _label(path)
-        parts[raw] = _part(path)
-        if split:
-            planes.append(Plane(raw, raw, split[path][1], path))
-        else:
-            planes += planes_in_file(
-                listing, path, site_id=raw, raw_id=raw, metadata={}, usual=usual
-            )
+    planes, rest, notes = _planes(listing, varying)
+    for plane in planes:
+        folders = _folders(plane.path, varying)
+        labels[plane.site_id], parts[plane.site_id] = _label_of(folders), _part(folders)
+    outside = sum(not _class_folders(_folders(plane.path, varying)) for plane in planes)
+    named = ", ".join(sorted(set(labels.values()) - {""}))
     note = (
-        f"The folders name the classes ({', '.join(sorted(set(labels.values()) - {''}))}). If they "
+        f"The folders name the classes ({named}). If they "
         "are plates or batches, take another --layout, or give the labels with --labels."
     )
+    strays = f"{outside} images lie in no class folder and have no label."
     return Arrangement(
         tuple(planes),
+        tuple(rest),
         labels=labels,
         parts={raw: part for raw, part in parts.items() if part},
         labels_file="the names of the folders",
-        notes=(note,),
+        notes=(note, *([strays] if outside else []), *notes),
     )
 
 
-def _label(path: str) -> str:
-    """The class a file's folder names; files that lie in no class folder have no label."""
-    folders = _class_folders(path)
-    label = folders[-1] if folders else ""
+def _planes(
+    listing: Listing, varying: Varying | None
+) -> tuple[list[Plane], list[str], tuple[str, ...]]:
+    if varying is not None:
+        planes, notes = named_planes(listing, varying, plates=False)
+        return planes, [path for path in listing.images if path not in varying.splits], notes
+    counts = Counter(count_channels(listing.header(path)) for path in listing.images)
+    usual = counts.most_common(1)[0][0]
+    places = {path: place_of((), stem_of(path)) for path in listing.images}
+    wells, notes = wells_for(list(places.values()))
+    planes = []
+    for path in listing.images:
+        raw = "/".join((*meaning_folders(path), stem_of(path)))
+        metadata = places[path] if wells else {}
+        planes += planes_in_file(
+            listing, path, site_id=raw, raw_id=raw, metadata=metadata, usual=usual
+        )
+    return planes, [], notes
+
+
+def _folders(path: str, varying: Varying | None) -> tuple[str, ...]:
+    """The folders of a path, without the one that names its channel."""
+    split = varying.splits.get(path) if varying is not None else None
+    return split.folders if split is not None else meaning_folders(path)
+
+
+def _label_of(folders: tuple[str, ...]) -> str:
+    """The class that folders name; files that lie in no class folder have no label."""
+    found = _class_folders(folders)
+    label = found[-1] if found else ""
     return "" if label.lower() in _UNLABELLED else label.replace("|", "_")
 
 
-def _class_folders(path: str) -> tuple[str, ...]:
-    """The folders of a path that may name a class: all but a leading `train` or `test`."""
-    folders = meaning_folders(path)
+def _class_folders(folders: tuple[str, ...]) -> tuple[str, ...]:
+    """The folders that may name a class: all but a leading `train` or `test`."""
     return folders[1:] if len(folders) > 1 and folders[0].lower() in _PARTS else folders
 
 
-def _part(path: str) -> str:
-    folders = meaning_folders(path)
+def _part(folders: tuple[str, ...]) -> str:
     return _PARTS.get(folders[0].lower(), "") if len(folders) > 1 else ""

@@ -15,8 +15,8 @@ from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane, Probl
 from cellwise.errors import PreflightError
 from cellwise.stages.read._tables import read_first_column, read_label_table
 from cellwise.stages.read.names import Named, match_names, share
+from cellwise.store.stains import HPA_COLOURS
 
-ROLES = {"red": "microtubule", "green": "protein", "blue": "nucleus", "yellow": "er"}
 _NAME = re.compile(r"(?P<id>.+)_(?P<channel>red|green|blue|yellow)", re.IGNORECASE)
 _ENDINGS = (".png", ".tif", ".tiff", ".webp")
 _DECLARED = 0.98
@@ -40,6 +40,10 @@ def build() -> Layout:
 def _recognise(listing: Listing) -> float | None:
     named, _ = match_names(listing, _NAME, endings=_ENDINGS)
     declared = _declared(listing.table("train.csv")) is not None
+    colours = {name.get("channel").lower() for name in named}
+    if not declared and colours != set(HPA_COLOURS):
+        # Red, green and blue are the colours of anybody's stains.
+        return None
     return share(len(named), listing, specific=_DECLARED if declared else _UNDECLARED)
 
 
@@ -65,7 +69,7 @@ def _arrange(listing: Listing) -> Arrangement:
     return Arrangement(
         planes,
         tuple(rest),
-        roles=ROLES,
+        roles=HPA_COLOURS,
         labels={i: text for i, text in labels.items() if i in present} if labels else None,
         metadata=declared.metadata,
         parts=parts if labels or tests else {},

@@ -12,8 +12,8 @@ import re
 from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane, Problem
 from cellwise.domain.records import normalise_well
 from cellwise.stages.read._tables import LabelTable, read_label_table
-from cellwise.stages.read.layouts.hpa import ROLES
 from cellwise.stages.read.names import Named, match_names, share
+from cellwise.store.stains import HPA_COLOURS
 from cellwise.store.worlds.class_lists import class_aliases, class_list
 
 _NAME = re.compile(
@@ -44,7 +44,7 @@ def _arrange(listing: Listing) -> Arrangement:
     table = read_label_table(file) if file is not None else None
     columns = _columns(table) if table is not None else None
     if table is None or columns is None:
-        return Arrangement(planes, tuple(rest), roles=ROLES, colour=colour, classes=_CLASSES)
+        return Arrangement(planes, tuple(rest), roles=HPA_COLOURS, colour=colour, classes=_CLASSES)
     return _labelled(table, *columns, planes=planes, rest=rest, colour=colour)
 
 
@@ -76,7 +76,7 @@ def _labelled(
     return Arrangement(
         planes,
         tuple(rest),
-        roles=ROLES,
+        roles=HPA_COLOURS,
         colour=colour,
         labels=labels,
         metadata=metadata,

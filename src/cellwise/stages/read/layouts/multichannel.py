@@ -5,19 +5,14 @@ al. 2012), which name the channels; in a plain TIFF two to sixteen pages, as man
 taken as channels `ch1`, `ch2`...
 """
 
-import re
 from collections import Counter
 
 from cellwise.contracts.layout import Arrangement, Layout, Listing
-from cellwise.domain.records import normalise_well
 from cellwise.stages.read._files import count_channels, planes_in_file, stem_of
-from cellwise.stages.read.names import meaning_folders, plain_number, well_place
+from cellwise.stages.read.names import image_place, meaning_folders
 
 _SPECIFIC = 0.7
 _UNSTATED = 0.5
-_WELL = re.compile(
-    r"(?:(?P<plate>.+?)_)?(?P<well>[A-Z]{1,2}-?\d{1,2})(?:_(?:field|site|f|s)?(?P<site>\d{1,4}))?"
-)
 
 
 def build() -> Layout:
@@ -43,10 +38,9 @@ def _arrange(listing: Listing) -> Arrangement:
         stem, folders = stem_of(path), meaning_folders(path)
         raw = "/".join((*folders, stem))
         site_id, metadata = raw, {"Plate": "_".join(folders)} if folders else {}
-        match = _WELL.fullmatch(stem)
-        if match is not None and normalise_well(match["well"]) is not None:
-            plate = match["plate"] or "_".join(folders)
-            site_id, metadata = well_place(plate, match["well"], plain_number(match["site"] or ""))
+        found = image_place(stem, "_".join(folders))
+        if found[0]:
+            site_id, metadata = found
         planes += planes_in_file(
             listing, path, site_id=site_id, raw_id=raw, metadata=metadata, usual=usual
         )

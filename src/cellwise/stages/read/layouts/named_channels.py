@@ -1,12 +1,14 @@
-"""A stain's name or number at the end of each file name: `field7_dapi.tif`, `img3-ch2.png`.
+"""One file per channel, told apart by a word of their names or by a folder: `field7_dapi.tif`.
 
-Source: exports of ImageJ and microscope viewers, which write one file per channel (Schindelin et
-al. 2012, split channels). The site is the path without the channel.
+Source: exports of ImageJ (`C1-cell.tif`), of microscope viewers (`cell_ch00.tif`, `cell-C=0.tif`,
+`cell (DAPI).tif`) and of ArrayScan (`A01f00d0.tif`), which write one file per channel (Schindelin
+et al. 2012, split channels), and folders called by the stain. The site is the path without the
+channel.
 """
 
-from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane
-from cellwise.stages.read._files import split_suffixes
-from cellwise.stages.read.names import meaning_folders, share
+from cellwise.contracts.layout import Arrangement, Layout, Listing
+from cellwise.stages.read._split_names import named_planes, split_names
+from cellwise.stages.read.names import share
 
 _SPECIFIC = 0.6
 
@@ -17,18 +19,16 @@ def build() -> Layout:
 
 
 def _recognise(listing: Listing) -> float | None:
-    split = split_suffixes(listing.images)
-    return share(len(split), listing, specific=_SPECIFIC) if split is not None else None
+    varying = split_names(listing)
+    if varying is None:
+        return None
+    return share(len(varying.splits), listing, specific=_SPECIFIC)
 
 
 def _arrange(listing: Listing) -> Arrangement:
-    split = split_suffixes(listing.images)
-    if split is None:
+    varying = split_names(listing)
+    if varying is None:
         return Arrangement((), tuple(listing.images))
-    planes = []
-    for path, (rest, channel) in split.items():
-        folders = meaning_folders(path)
-        raw = "/".join((*folders, rest))
-        metadata = {"Plate": "_".join(folders)} if folders else {}
-        planes.append(Plane(raw, raw, channel, path, metadata=metadata))
-    return Arrangement(tuple(planes))
+    planes, notes = named_planes(listing, varying)
+    rest = tuple(path for path in listing.images if path not in varying.splits)
+    return Arrangement(tuple(planes), rest, notes=notes)

@@ -4,17 +4,14 @@ Source: instance segmentation sets such as BBBC039 (Caicedo et al. 2019) and DSB
 one grey image of nuclei per field. Well and site are read from the name where it holds them.
 """
 
-import re
 from pathlib import PurePosixPath
 
 from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane
-from cellwise.domain.channels import guess_role
-from cellwise.domain.records import normalise_well
-from cellwise.stages.read.names import SINGLE, meaning_folders, plain_number, well_place
+from cellwise.stages.read._files import stem_of
+from cellwise.stages.read._split_names import without_z
+from cellwise.stages.read.names import SINGLE, image_place, meaning_folders, place_of, wells_for
+from cellwise.store.stains import guess_role
 
-_WELL = re.compile(
-    r"(?:.*?_)?(?P<well>[A-Z]{1,2}-?\d{1,2})(?:_(?:field|site|f|s)?(?P<site>\d{1,4}))?"
-)
 _LEAST = 0.1
 
 
@@ -24,7 +21,10 @@ def build() -> Layout:
 
 
 def _arrange(listing: Listing) -> Arrangement:
-    planes = tuple(_plane(path) for path in listing.images)
+    anywhere, _ = wells_for([place_of((), stem_of(path)) for path in listing.images])
+    # `_z01` and `_z02` of every name are the planes of one field.
+    stacks = all(without_z(stem_of(path))[1] for path in listing.images)
+    planes = tuple(_plane(path, anywhere=anywhere, planes=stacks) for path in listing.images)
     notes = (
         f"Each image is taken as a field with one channel, called {SINGLE!r}. If several files "
         "make one field, say how they are named: --pattern '{well}_{channel}'.",
@@ -32,15 +32,16 @@ def _arrange(listing: Listing) -> Arrangement:
     return Arrangement(planes, roles=_role(listing), notes=notes)
 
 
-def _plane(path: str) -> Plane:
-    pure = PurePosixPath(path)
-    folders = meaning_folders(path)
+def _plane(path: str, *, anywhere: bool, planes: bool) -> Plane:
+    """A file as a field; its well stands at the end of the name, or, in all names, `anywhere`."""
+    folders, stem = meaning_folders(path), PurePosixPath(path).stem
     metadata: dict[str, str] = {"Plate": "_".join(folders)} if folders else {}
-    match = _WELL.fullmatch(pure.stem)
-    if match is not None and normalise_well(match["well"]) is not None:
-        metadata |= well_place("", match["well"], plain_number(match["site"] or ""))[1]
-    raw = "/".join((*folders, pure.stem))
-    return Plane(raw, raw, SINGLE, path, metadata=metadata)
+    metadata |= {k: v for k, v in image_place(stem)[1].items() if k != "Plate"} or (
+        place_of((), stem) if anywhere else {}
+    )
+    raw = "/".join((*folders, stem))
+    rest, z = without_z(raw) if planes else (raw, 0)
+    return Plane(rest, rest, SINGLE, path, z=z, metadata=metadata)
 
 
 def _role(listing: Listing) -> dict[str, str]:

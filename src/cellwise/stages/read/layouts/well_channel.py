@@ -10,6 +10,7 @@ import re
 from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane
 from cellwise.domain.records import normalise_well
 from cellwise.stages.read.names import (
+    WELL,
     Named,
     match_names,
     one_channel_set,
@@ -19,9 +20,9 @@ from cellwise.stages.read.names import (
 )
 
 _NAME = re.compile(
-    r"(?P<raw>(?:(?P<plate>.+?)_)?(?P<well>(?-i:[A-Z]{1,2}|[a-eg-or])-?\d{1,2})"
+    rf"(?P<raw>(?:(?P<plate>.+?)_)?(?P<well>{WELL})"
     r"(?:_(?:field|site|fld|f|s)?[-_]?(?P<site>\d{1,4}))?)"
-    r"(?:_z(?P<z>\d+))?_(?P<channel>(?![sfzt]\d+(?:_|$))[A-Za-z][A-Za-z0-9+.-]*)(?:_z(?P<z_last>\d+))?",
+    r"(?:_z(?P<z>\d+))?_(?P<channel>(?![sfzt]\d+(?:_|f\d|$))[A-Za-z][A-Za-z0-9+.-]*)(?:_z(?P<z_last>\d+))?",
     re.IGNORECASE,
 )
 _SPECIFIC = 0.8

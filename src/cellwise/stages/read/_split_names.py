@@ -1,0 +1,114 @@
+"""Sites from names that are split at their channel; shared by layouts without a fixed form."""
+
+import re
+from functools import lru_cache
+
+from cellwise.contracts.layout import Listing, Plane
+from cellwise.errors import PreflightError
+from cellwise.stages.read._registered import show_one_place
+from cellwise.stages.read._varying import Split, Varying, sites_of, unclear_number, varying_word
+from cellwise.stages.read.names import between_last_words, place_of, wells_for
+
+_Z = re.compile(r"(?<![^\W_])z[=_-]?(\d{1,4})(?![^\W_])", re.IGNORECASE)
+
+
+def split_names(listing: Listing) -> Varying | None:
+    """What tells the channels of a folder apart, found once per folder."""
+    return _split_once(_Key(listing))
+
+
+class _Key:
+    """A listing that is remembered by what it lists."""
+
+    def __init__(self, listing: Listing) -> None:
+        self.listing = listing
+        self._key = (listing.folder, listing.images)
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and self._key == other._key
+
+
+@lru_cache(maxsize=2)
+def _split_once(key: _Key) -> Varying | None:
+    listing = key.listing
+    return varying_word(listing.images, lambda groups: show_one_place(listing, groups))
+
+
+def site_name(split: Split, listing: Listing) -> str:
+    """The path that names a site: folders and name without channel and plane."""
+    rest = without_z(split.rest)[0]
+    return "/".join((*split.folders, rest) if rest else split.folders) or listing.folder.name
+
+
+def named_planes(
+    listing: Listing, varying: Varying, *, plates: bool = True
+) -> tuple[list[Plane], tuple[str, ...]]:
+    """A plane for each file that fits, and what a person should know.
+
+    Folders name the plate where `plates` says so, unless they are all that names the site.
+    """
+    splits = varying.splits
+    places = {path: place_of(split.folders, split.rest) for path, split in splits.items()}
+    wells, notes = wells_for(list(places.values()))
+    planes = []
+    for path, split in splits.items():
+        raw = site_name(split, listing)
+        place = places[path] if wells else {}
+        above = split.folders if split.rest else split.folders[:-1]
+        plate = {"Plate": "_".join(above)} if above and plates else {}
+        planes.append(
+            Plane(
+                raw,
+                raw,
+                split.channel,
+                path,
+                z=without_z(split.rest)[1],
+                metadata={**plate, **place},
+            )
+        )
+    return planes, (*notes, *doubt(varying))
+
+
+def doubt(varying: Varying) -> tuple[str, ...]:
+    """A note where the words themselves do not say that they are channels."""
+    if varying.certain:
+        return ()
+    shown = ", ".join(varying.values)
+    return (
+        f"Names that differ in {shown} only are taken as the channels of one field. If they are "
+        "fields of their own: --layout single_channel.",
+    )
+
+
+def refuse_unclear_numbers(listing: Listing) -> None:
+    """Refuse images that show one place and differ in a number that could mean anything.
+
+    Taken as fields of their own, their cells would count several times.
+
+    Raises:
+        PreflightError: With the numbers, and the words that settle what they are.
+    """
+    unclear = unclear_number(listing.images, lambda groups: show_one_place(listing, groups))
+    if unclear is None:
+        return
+    first, second = list(sites_of(unclear)[0].values())[:2]
+    sign = between_last_words(first)
+    raise PreflightError(
+        f"Images whose names differ only in {', '.join(unclear.values)} show the same place, such "
+        f"as {first} and {second}: they are channels, planes or times of one field, and the names "
+        f"do not say which. Say it with --pattern '{{site}}{sign}{{channel}}' (channels) or "
+        f"--pattern '{{site}}{sign}{{z}}' (planes), or take each as a field with --layout "
+        "single_channel."
+    )
+
+
+def without_z(rest: str) -> tuple[str, int]:
+    """A name without the number of its plane, and that number."""
+    match = _Z.search(rest)
+    if match is None:
+        return rest, 0
+    left, right = rest[: match.start()].rstrip("_. -"), rest[match.end() :]
+    return left + right if left else right.lstrip("_. -"), int(match[1])
