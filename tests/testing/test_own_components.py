@@ -138,6 +138,7 @@ LAYOUTS = {
     "phenix": [f"Images/r16c24f03p0{z}-ch{c}sk1fk1fl1.tiff" for z in (1, 2) for c in (1, 2)],
     "imagexpress": [f"Week1_B02_s{s}_w{c}{GUID}.tif" for s in (1, 2) for c in (1, 2)],
     "incell": [f"A - 01(fld 2 wv {c}).tif" for c in ("Blue - DAPI", "Red - Cy5")],
+    "cv7000": [f"B_A01_T0001F00{s}L01A0{c}Z01C0{c}.tif" for s in (1, 2) for c in (1, 2)],
     "class_folders": ["Golgi/a.tif", "Golgi/b.tif", "Nuclei/a.tif"],
     "single_channel": ["plate1/a.tif", "plate2/b.tif"],
 }

@@ -218,6 +218,16 @@ def test_incell_names_old_and_new(tmp_path):
     assert set(channels(reading)) == {"UV - DAPI", "Blue - FITC"}
 
 
+def test_cellvoyager_names_give_wells_fields_and_planes(tmp_path):
+    form = "P8/AB_C07_T0001F00{f}L01A0{c}Z0{z}C0{c}.tif"
+    put(tmp_path, *(form.format(f=f, c=c, z=z) for f in (1, 2) for c in (1, 3) for z in (1, 2)))
+    reading = read(tmp_path)
+    assert reading.layout == "cv7000"
+    assert [site.id for site in reading.usable] == ["P8_C07_1", "P8_C07_2"]
+    assert list(channels(reading)) == ["C01", "C03"]
+    assert [len(entry.paths) for entry in reading.usable[0].files] == [2, 2]
+
+
 def test_one_ome_tiff_per_site_names_its_channels(tmp_path):
     metadata = {
         "axes": "CYX",
