@@ -15,7 +15,7 @@ from cellwise.domain.channels import Channel
 from cellwise.domain.headers import Header
 from cellwise.domain.records import ChannelFile, Site, safe_ids
 from cellwise.errors import InputError
-from cellwise.stages.read._roles import given_roles
+from cellwise.stages.read.channels.roles import given_roles
 from cellwise.stages.read.names import same_spelling, spelling
 from cellwise.store.stains import name_channels
 

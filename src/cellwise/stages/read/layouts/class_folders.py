@@ -10,8 +10,8 @@ from collections import Counter, defaultdict
 
 from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane
 from cellwise.stages.read._files import count_channels, planes_in_file, stem_of
-from cellwise.stages.read._split_names import named_planes, split_names
-from cellwise.stages.read._varying import Varying
+from cellwise.stages.read.channels.split_names import named_planes, split_names
+from cellwise.stages.read.channels.varying import Varying
 from cellwise.stages.read.names import meaning_folders, place_of, wells_for
 
 _SPECIFIC = 0.75

@@ -7,7 +7,7 @@ channel.
 """
 
 from cellwise.contracts.layout import Arrangement, Layout, Listing
-from cellwise.stages.read._split_names import named_planes, split_names
+from cellwise.stages.read.channels.split_names import named_planes, split_names
 from cellwise.stages.read.names import share
 
 _SPECIFIC = 0.6

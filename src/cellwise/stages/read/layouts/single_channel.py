@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane
 from cellwise.stages.read._files import stem_of
-from cellwise.stages.read._split_names import without_z
+from cellwise.stages.read.channels.split_names import without_z
 from cellwise.stages.read.names import SINGLE, image_place, meaning_folders, place_of, wells_for
 from cellwise.store.stains import guess_role
 

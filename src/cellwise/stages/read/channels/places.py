@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from cellwise.stages.read._tokens import Cut, Name, Sort, sort_of, take_apart
+from cellwise.stages.read.channels.tokens import Cut, Name, Sort, sort_of, take_apart
 from cellwise.store.stains import compared, words
 
 CUTS: tuple[Cut, ...] = ("words", "pieces")

@@ -11,8 +11,8 @@ from tests.worlds import draw, save
 
 from cellwise.contracts.layout import Listing
 from cellwise.errors import BadOption, PreflightError
-from cellwise.stages.read._split_names import split_names
-from cellwise.stages.read._varying import sites_of, varying_word
+from cellwise.stages.read.channels.split_names import split_names
+from cellwise.stages.read.channels.varying import sites_of, varying_word
 
 FIELDS = range(1, 5)
 

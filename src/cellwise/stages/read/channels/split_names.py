@@ -5,8 +5,14 @@ from functools import lru_cache
 
 from cellwise.contracts.layout import Listing, Plane
 from cellwise.errors import PreflightError
-from cellwise.stages.read._registered import show_one_place
-from cellwise.stages.read._varying import Split, Varying, sites_of, unclear_number, varying_word
+from cellwise.stages.read.channels.registered import show_one_place
+from cellwise.stages.read.channels.varying import (
+    Split,
+    Varying,
+    sites_of,
+    unclear_number,
+    varying_word,
+)
 from cellwise.stages.read.names import between_last_words, place_of, wells_for
 
 _Z = re.compile(r"(?<![^\W_])z[=_-]?(\d{1,4})(?![^\W_])", re.IGNORECASE)

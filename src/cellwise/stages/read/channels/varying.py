@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cellwise.stages.read._places import (
+from cellwise.stages.read.channels.places import (
     CUTS,
     LEAST_FITTING,
     Candidate,
@@ -20,7 +20,7 @@ from cellwise.stages.read._places import (
     in_order,
     names_of,
 )
-from cellwise.stages.read._tokens import Name, Sort
+from cellwise.stages.read.channels.tokens import Name, Sort
 from cellwise.store.stains import compared
 
 # Says of groups of paths whether the images of a group show one place.
