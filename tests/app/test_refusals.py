@@ -1,5 +1,6 @@
 """What is refused before any work, with a sentence and never with a traceback."""
 
+import json
 import shutil
 
 import numpy as np
@@ -12,6 +13,8 @@ from cellwise.errors import FormatError, PreflightError, UsageError
 from cellwise.flow.check import check_folder
 from cellwise.flow.pipeline.run import run_pipeline
 from cellwise.flow.request import fitted_request, make_request
+from cellwise.stages.read.step import prepare
+from cellwise.store.run.folder import read_json
 
 ARCHIVE = "tests/archives/format-1"
 
@@ -124,3 +127,15 @@ def test_odd_pixels_of_the_sample_are_shown(images):
     Image.new("L", (96, 96), 7).save(images / "A01_gfp.png")
     codes = {problem["code"] for problem in check_folder(images)["problems"]}
     assert "constant" in codes
+
+
+def test_words_about_a_labels_file_do_not_follow_a_run_to_new_images(images, fitted, tmp_path):
+    record = read_json(fitted / "run.json")
+    reading = next(step for step in record["recipe"]["steps"] if step["kind"] == "read")
+    reading["options"] |= {"labels": "labels.csv", "key": "well,Replicate", "label": "label"}
+    (fitted / "run.json").write_text(json.dumps(record))
+    request = fitted_request(fitted, images, tmp_path / "new")
+    opening = request.recipe.steps[0]
+    assert [opening.options[name] for name in ("labels", "key", "label")] == ["", "", ""]
+    found = prepare(request.job(opening, ""), lambda done, total, note: None)
+    assert len(found.usable) == 2

@@ -105,6 +105,7 @@ def test_doses_become_steps():
     assert dose_steps([1, 2, 3, np.nan])[:3].tolist() == [1, 2, 3]
     assert dose_steps([0.1, 10, 1, 10]).tolist() == [1, 3, 2, 3]
     assert dose_steps([5.0]).tolist() == [5.0]
+    assert dose_steps([1e-11, 1e-10, 1e-9]).tolist() == [1, 2, 3]
 
 
 @given(st.lists(st.integers(-3, 3), min_size=3, max_size=20), st.integers(0, 99))

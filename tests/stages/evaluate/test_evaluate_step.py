@@ -217,6 +217,49 @@ def test_wells_with_nulls_are_left_out(run):
     assert metrics["dose_midpoint_x"].n == 17
 
 
+@pytest.mark.parametrize(
+    ("spelled", "unit"), [("{} nM", "nM"), ("{},0", ""), ("0.00{} uM", "µM"), ("{}e0", "")]
+)
+def test_doses_are_the_same_in_every_spelling(run, spelled, unit):
+    _write(run, _plate())
+    _, plain, _ = _work(run)
+    rows = _plate()
+    for row in rows:
+        row["dose"] = "" if row["dose"] == "0" else spelled.format(row["dose"])
+    _write(run, rows)
+    _, metrics, detail = _work(run)
+    # Equally spaced doses are steps as they are, in whatever unit.
+    scale = 1000 if unit == "µM" else 1
+    midpoint = metrics["dose_midpoint_x"].value * scale
+    assert midpoint == pytest.approx(plain["dose_midpoint_x"].value, rel=1e-4)
+    assert {drug["unit"] for drug in detail["drugs"]} == {unit}
+    amounts = sorted({p["amount"] * scale for p in detail["drugs"][0]["points"]})
+    assert amounts == pytest.approx(list(range(1, 10)))
+    assert detail["warnings"] == plain_warnings(detail)
+
+
+def plain_warnings(detail):
+    """The doses of this plate follow its columns, and nothing else is to be said."""
+    return [text for text in detail["warnings"] if "follows the column" in text]
+
+
+def test_doses_that_cannot_be_read_are_counted_and_why_there_is_no_curve_is_said(run):
+    rows = _plate()
+    for row in rows:
+        row["dose"] = "low" if row["well"] == "A05" else row["dose"]
+    _write(run, rows)
+    _, metrics, detail = _work(run)
+    assert metrics["dose_midpoint_x"].n == 17
+    assert any("Dose: 1 of 48 wells hold no number" in text for text in detail["warnings"])
+    for row in rows:
+        row["dose"] = "high" if row["well"] > "B" else "low"
+    _write(run, rows)
+    _, metrics, detail = _work(run)
+    assert "dose_midpoint_x" not in metrics
+    (warning,) = detail["warnings"]
+    assert warning.endswith("('high' (36), 'low' (12)); there is no dose-response.")
+
+
 def test_the_same_run_gives_the_same_bytes(run):
     _write(run, _plate())
     _work(run)

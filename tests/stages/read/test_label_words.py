@@ -45,6 +45,13 @@ def test_minus_beside_plus_is_a_class(plate, tmp_path):
     assert labelled(plate, tmp_path, "+", "-")[1] == [("+",), ("-",)]
 
 
+@pytest.mark.parametrize(("name", "classes"), [("Genotype", 2), ("label", 1)])
+def test_null_is_a_genotype_and_no_other_label(plate, tmp_path, name, classes):
+    rows = zip(WELLS, ("WT", "Null"), strict=False)
+    table = put_table(tmp_path / "l.csv", ("well", name), *rows)
+    assert len(read(plate, labels=str(table)).classes) == classes
+
+
 def test_nothing_beside_a_label_is_the_label(plate, tmp_path):
     assert labelled(plate, tmp_path, "a|NA", "b|a")[1] == [("a",), ("a", "b")]
 

@@ -101,7 +101,7 @@ def dose_steps(doses: npt.ArrayLike) -> Floats:
     given = np.asarray(doses, np.float64)
     levels = np.unique(given[np.isfinite(given)])
     gaps = np.diff(levels)
-    if not len(gaps) or np.allclose(gaps, gaps[0]):
+    if not len(gaps) or np.allclose(gaps, gaps[0], atol=0):
         return given
     steps = (np.searchsorted(levels, given) + 1).astype(np.float64)
     found: Floats = np.where(np.isfinite(given), steps, np.nan)

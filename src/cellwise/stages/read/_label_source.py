@@ -8,6 +8,7 @@ from cellwise.domain.classes import split_labels
 from cellwise.domain.quantities import Quantities, dose_unit, read_quantities
 from cellwise.errors import BadOption
 from cellwise.stages.read._assemble import Assembly
+from cellwise.stages.read._columns import plain_name
 from cellwise.stages.read._fields import Fields
 from cellwise.stages.read._keys import Keys, find_keys
 from cellwise.stages.read._label_words import Cleaned, clean_labels, compare_spellings
@@ -15,6 +16,8 @@ from cellwise.stages.read._labels import Joined, join_labels
 from cellwise.stages.read._tables import LabelTable, read_label_table
 from cellwise.stages.read.spec import Options
 from cellwise.store.worlds.class_lists import class_list, named_lists
+
+_GENOTYPES = ("genotype", "mutant", "mutation", "allele", "strain", "knockout", "gene")
 
 
 def find_labels(
@@ -55,6 +58,7 @@ def _cleaned_table(
         [row[keys.label] for row in table.rows],
         where=f"{table.path.name}, column {keys.label}",
         declared=_class_names(arrangement, options),
+        genotypes=plain_name(keys.label) in _GENOTYPES,
         separator=options.separator,
         spelling=options.spelling,
     )
@@ -99,8 +103,8 @@ def _declared(assembly: Assembly, arrangement: Arrangement, options: Options) ->
 
 
 def _join_note(table: LabelTable, keys: Keys) -> str:
-    by = " and ".join(dict.fromkeys(key.title for key in keys.joined))
-    return f"{table.path.name} is joined by {by}; its labels are those of {keys.label!r}."
+    by = ", ".join(dict.fromkeys(key.title for key in keys.joined))
+    return f"{table.path.name} is joined by {by}; the labels are those of {keys.label}."
 
 
 def _doses(table: LabelTable) -> list[tuple[str, Quantities]]:

@@ -35,6 +35,7 @@ def clean_labels(
     *,
     where: str,
     declared: Collection[str] = (),
+    genotypes: bool = False,
     separator: str = "",
     spelling: str = "",
 ) -> Cleaned:
@@ -44,6 +45,7 @@ def clean_labels(
         texts: As the table has them.
         where: What messages call the column.
         declared: Classes that the person declares: their names are never words for no label.
+        genotypes: Whether the column holds genotypes, of which `null` is one.
         separator: A word of `SEPARATORS`, `bar` for `|` alone, or empty: only `|` splits, and what
             looks split otherwise is refused.
         spelling: `merge` makes one class of those that differ in spelling only.
@@ -54,7 +56,8 @@ def clean_labels(
     lists = [_split(text, separator) for text in texts]
     if not separator:
         _refuse_separated(lists, where, declared)
-    lists, notes = _without_missing(lists, where, declared)
+    kept = set(declared) | _own_words(lists, genotypes=genotypes)
+    lists, notes = _without_missing(lists, where, kept)
     lists, plain = _whole_numbers(lists, where)
     same = compare_spellings(lists, where=where, declared=declared, spelling=spelling)
     return Cleaned(same.texts, (*notes, *plain, *same.notes), same.problems)
@@ -128,11 +131,17 @@ def _is_several(word: str, mark: str, alone: Collection[str]) -> bool:
     return mark == ";"
 
 
+def _own_words(lists: Sequence[Sequence[str]], *, genotypes: bool) -> set[str]:
+    """Words that mean nothing elsewhere and are classes here: `-` beside `+`, `Null` of a gene."""
+    known = {word for found in lists for word in found}
+    nulls = {word for word in known if genotypes and word.casefold() == "null"}
+    return nulls | ({"-"} if "+" in known else set())
+
+
 def _without_missing(
-    lists: Sequence[list[str]], where: str, declared: Collection[str]
+    lists: Sequence[list[str]], where: str, kept: Collection[str]
 ) -> tuple[list[list[str]], list[str]]:
-    """Without words such as `NA`; `-` stays a class beside `+`."""
-    kept = set(declared) | ({"-"} if any("+" in found for found in lists) else set())
+    """Without words such as `NA` that are not kept, and a note that counts them."""
     gone: Counter[str] = Counter()
     result = []
     for found in lists:

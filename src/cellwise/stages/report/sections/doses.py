@@ -118,7 +118,19 @@ def _facts(entry: dict[str, Any], *, fitted: bool) -> list[tuple[str, str]]:
                 f"{short(entry.get('bottom'))}, {short(entry.get('top'))}",
             ),
         ]
-    return [*facts, ("Rank correlation with dose", short(entry.get("spearman")))]
+    return [
+        *facts,
+        *_range(entry),
+        ("Rank correlation with dose", short(entry.get("spearman"))),
+    ]
+
+
+def _range(entry: dict[str, Any]) -> list[tuple[str, str]]:
+    """The lowest and the highest dose in their unit, where one is stated."""
+    amounts = [p["amount"] for p in entry.get("points") or [] if p.get("amount") is not None]
+    if not entry.get("unit") or not amounts:
+        return []
+    return [("Lowest and highest dose", f"{min(amounts):g} and {max(amounts):g} {entry['unit']}")]
 
 
 def _reference_curve(
