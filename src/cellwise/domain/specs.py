@@ -192,7 +192,8 @@ class StepSpec:
         headline: Which of its counts `run.json` repeats for the whole run.
         command_words: Options that words of the command line set, such as `--labels`, with the
             further settings that they bring along.
-        threads: The option that says how many processor threads a worker uses; empty for one.
+        threads: The option that says how many processor threads it uses; empty for one. The number
+            is part of the result; a new run takes fewer than the default on a busy machine.
         late: Options that came after runs were made: where one is not set it stands neither among
             a step's options nor, with what it reads, in its key.
         former: The ways in which its results were keyed before it worked site by site.

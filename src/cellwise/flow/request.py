@@ -1,6 +1,5 @@
 """Words of a person become a checked request: recipe, settings, device, workers."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,9 @@ from cellwise.flow.recipe.kinds import defaults as own_defaults
 from cellwise.flow.recipe.kinds import kinds, spec_of
 from cellwise.flow.recipe.load import load_recipe
 from cellwise.flow.recipe.resolve import Recipe, Step, parse_setting, resolve
+from cellwise.flow.recipe.threads import settle_threads
 from cellwise.parts.devices import count_gpus, has_gpu
+from cellwise.store.processor import count_cores, look_at_processor
 from cellwise.store.run.folder import RunFolder, read_json
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -66,10 +67,11 @@ def make_request(
     else:
         understood = understand_folder(folder, given)
         chosen = resolve(load_recipe(propose(understood.reading).recipe), given)
-    chosen = _as_begun(chosen, earlier)
+    free = look_at_processor().threads // max(devices, 1)
+    chosen = settle_threads(_as_begun(chosen, earlier), earlier, free)
     device, keyed = _devices(device, earlier)
     _check_devices(devices, device)
-    workers = workers or (os.cpu_count() or 1)
+    workers = workers or count_cores()
     request = Request(
         folder=folder,
         out=out,
@@ -128,7 +130,7 @@ def fitted_request(
         seed=int(record["seed"]),
         device=device,
         keyed_device=keyed,
-        workers=workers or (os.cpu_count() or 1),
+        workers=workers or count_cores(),
         engine=engine,
         fitted=fitted,
         command=tuple(command),

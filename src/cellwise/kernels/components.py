@@ -32,6 +32,20 @@ def label_components(
     return result
 
 
+def keep_largest(labels: Labels) -> Labels:
+    """Each label reduced to its largest component; of equal ones the first."""
+    result = np.empty(labels.shape, np.int32)
+    _keep_largest(np.ascontiguousarray(labels), int(labels.max(initial=0)), result)
+    return result
+
+
+def count_pixels(labels: npt.NDArray[Any], count: int) -> npt.NDArray[np.int64]:
+    """Pixels of each label from 0 to at least `count` - 1."""
+    table = np.zeros(max(count, int(labels.max(initial=0)) + 1), np.int64)
+    _count(np.ascontiguousarray(labels), table)
+    return table
+
+
 def drop_small(labels: Labels, least: float, out: Labels | None = None) -> Labels:
     """The labels without those of fewer than `least` pixels in all; numbers are kept."""
     result = np.empty(labels.shape, np.int32) if out is None else out
@@ -157,6 +171,28 @@ def _label(image, least, result):  # type: ignore[no-untyped-def]  # noqa: ANN00
                 names[components[run]] = count
             colours[run] = names[components[run]]
     _paint(offsets, starts, stops, colours, result)
+
+
+@numba.njit(cache=True, nogil=True)
+def _keep_largest(labels, top, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    offsets, starts, stops, values, components, areas = _trace(labels)
+    best = np.full(top + 1, -1, np.int64)
+    for run in range(len(starts)):
+        known = best[values[run]]
+        if known < 0 or areas[components[run]] > areas[known]:
+            best[values[run]] = components[run]
+    colours = np.zeros(len(starts), np.int32)
+    for run in range(len(starts)):
+        if values[run] > 0 and best[values[run]] == components[run]:
+            colours[run] = values[run]
+    _paint(offsets, starts, stops, colours, result)
+
+
+@numba.njit(cache=True, nogil=True)
+def _count(labels, table):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for y in range(labels.shape[0]):
+        for x in range(labels.shape[1]):
+            table[labels[y, x]] += 1
 
 
 @numba.njit(cache=True, nogil=True)

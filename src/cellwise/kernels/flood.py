@@ -2,6 +2,8 @@
 
 Source: Meyer's flooding (Meyer 1994) with one queue per level instead of a heap (Vincent and Soille
 1991); pixels of one level are taken first come, first served, so the result has no chance in it.
+A large image is flooded in tiles, since a queue that runs over all of it finds little of what it
+needs in the processor's cache.
 """
 
 from typing import Any
@@ -13,6 +15,10 @@ import numpy.typing as npt
 Labels = npt.NDArray[np.int32]
 
 _LEVELS = 2048
+# Tiles of a large image, each seen with so much around what is kept of it: as far as a label
+# usually reaches. Where one reaches further, what is left is flooded at the end.
+_TILE = 1024
+_AROUND = 128
 
 
 def flood(height: npt.NDArray[Any], markers: Labels, mask: npt.NDArray[Any]) -> Labels:
@@ -29,6 +35,46 @@ def flood(height: npt.NDArray[Any], markers: Labels, mask: npt.NDArray[Any]) -> 
     return labels
 
 
+def flood_in_tiles(
+    height: npt.NDArray[Any],
+    markers: Labels,
+    mask: npt.NDArray[Any],
+    *,
+    tile: int = _TILE,
+    around: int = _AROUND,
+) -> Labels:
+    """As `flood`, for large images: a fraction of the time and of the memory.
+
+    Where each pixel lies within `around` pixels of its marker and of those it could also join, the
+    result is that of `flood`.
+
+    Args:
+        height: Floats, as of `flood`.
+        markers: As of `flood`.
+        mask: As of `flood`.
+        tile: Side of what is kept of a tile.
+        around: How much more of the image a tile sees on each side.
+    """
+    solid = np.ascontiguousarray(mask, bool)
+    span = _range(np.ascontiguousarray(height, np.float32), solid)
+    result = np.zeros(markers.shape, np.int32)
+    for top in range(0, markers.shape[0], tile):
+        for left in range(0, markers.shape[1], tile):
+            first = max(top - around, 0), max(left - around, 0)
+            seen = (
+                slice(first[0], top + tile + around),
+                slice(first[1], left + tile + around),
+            )
+            part = np.where(solid[seen], markers[seen], 0).astype(np.int32, copy=False)
+            _flood_floats(height[seen], part, solid[seen], span)
+            rows = slice(top - first[0], top - first[0] + tile)
+            columns = slice(left - first[1], left - first[1] + tile)
+            result[top : top + tile, left : left + tile] = part[rows, columns]
+    if _has_more_to_flood(result, solid):
+        _flood_floats(height, result, solid, span)
+    return result
+
+
 def flood_into(height: npt.NDArray[Any], labels: Labels, mask: npt.NDArray[Any]) -> None:
     """As `flood`, in place: `labels` are the markers; those outside the mask stay as they are.
 
@@ -37,18 +83,36 @@ def flood_into(height: npt.NDArray[Any], labels: Labels, mask: npt.NDArray[Any])
         labels: int32 in C order, overwritten within the mask.
         mask: As of `flood`.
     """
-    solid = np.ascontiguousarray(mask, bool).view(np.uint8)
-    # One pixel of frame, in no mask, spares every test for the edge of the image.
-    levels = np.empty((height.shape[0] + 2, height.shape[1] + 2), np.int16)
-    framed = np.empty(levels.shape, np.int32)
+    solid = np.ascontiguousarray(mask, bool)
     if height.dtype == np.uint8:
+        levels, framed = _framed(height)
         _frame_whole(np.ascontiguousarray(height), labels, solid, levels, framed)
-        count = 256
+        _flood(levels.ravel(), framed.ravel(), levels.shape[1], 256)
+        _unframe(framed, solid, labels)
     else:
-        _frame(np.ascontiguousarray(height, np.float32), labels, solid, levels, framed)
-        count = _LEVELS
-    _flood(levels.ravel(), framed.ravel(), levels.shape[1], count)
-    _unframe(framed, solid, labels)
+        heights = np.ascontiguousarray(height, np.float32)
+        _flood_floats(heights, labels, solid, _range(heights, solid))
+
+
+def _flood_floats(
+    height: npt.NDArray[Any],
+    labels: Labels,
+    solid: npt.NDArray[np.bool_],
+    span: tuple[np.float32, np.float32],
+) -> None:
+    """Flood in place; `span` are the heights of the lowest and the highest level."""
+    levels, framed = _framed(height)
+    heights = np.ascontiguousarray(height, np.float32)
+    whole = np.ascontiguousarray(solid)
+    _frame(heights, labels, whole, span[0], span[1], levels, framed)
+    _flood(levels.ravel(), framed.ravel(), levels.shape[1], _LEVELS)
+    _unframe(framed, whole, labels)
+
+
+def _framed(height: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int16], Labels]:
+    """Room for levels and labels; a frame in no mask spares every test for the image's edge."""
+    shape = height.shape[0] + 2, height.shape[1] + 2
+    return np.empty(shape, np.int16), np.empty(shape, np.int32)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -61,14 +125,35 @@ def _frame_whole(height, markers, mask, levels, labels):  # type: ignore[no-unty
 
 
 @numba.njit(cache=True, nogil=True)
-def _frame(height, markers, mask, levels, labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Levels of the heights; labels are -1 outside the mask and 0 where they may still go."""
-    labels[0], labels[-1], labels[:, 0], labels[:, -1] = -1, -1, -1, -1
+def _range(height, mask):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """The lowest and the highest height within the mask."""
     low, high = np.float32(np.inf), np.float32(-np.inf)
     for y in range(height.shape[0]):
         for x in range(height.shape[1]):
             low = min(low, height[y, x] if mask[y, x] else low)
             high = max(high, height[y, x] if mask[y, x] else high)
+    return low, high
+
+
+@numba.njit(cache=True, nogil=True)
+def _has_more_to_flood(labels, mask):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Whether a pixel of the mask without a label touches one that has it."""
+    for y in range(labels.shape[0]):
+        for x in range(labels.shape[1]):
+            if mask[y, x] and labels[y, x] == 0:
+                above = y > 0 and labels[y - 1, x] > 0
+                below = y + 1 < labels.shape[0] and labels[y + 1, x] > 0
+                left = x > 0 and labels[y, x - 1] > 0
+                right = x + 1 < labels.shape[1] and labels[y, x + 1] > 0
+                if above or below or left or right:
+                    return True
+    return False
+
+
+@numba.njit(cache=True, nogil=True)
+def _frame(height, markers, mask, low, high, levels, labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Levels of the heights; labels are -1 outside the mask and 0 where they may still go."""
+    labels[0], labels[-1], labels[:, 0], labels[:, -1] = -1, -1, -1, -1
     span = np.float64(high) - np.float64(low)
     scale = np.float32((_LEVELS - 1) / span) if span > 0 else np.float32(0)
     for y in range(height.shape[0]):

@@ -1,6 +1,5 @@
 """Batches in their order, read and augmented in this process or ahead in others."""
 
-import os
 from collections.abc import Iterator
 from multiprocessing import get_all_start_methods
 from typing import Any
@@ -10,6 +9,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from cellwise.errors import CellwiseError
 from cellwise.learning.lesson import Lesson, Turn
 from cellwise.learning.plan import Plan
+from cellwise.store.processor import count_cores
 
 # What a lesson reads with cannot be sent to another process, only inherited.
 _HOW = "fork"
@@ -59,7 +59,7 @@ class Draws(Dataset[Any]):
 
 def make_loader(lesson: Lesson, plan: Plan) -> DataLoader[Any]:
     """The loader of a training; its processes stay for all epochs."""
-    workers = min(plan.loaders, os.cpu_count() or 1) if _HOW in get_all_start_methods() else 0
+    workers = min(plan.loaders, count_cores()) if _HOW in get_all_start_methods() else 0
     return DataLoader(
         Draws(lesson),
         batch_size=None,

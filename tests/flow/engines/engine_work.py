@@ -60,3 +60,13 @@ def talk_and_die_once(site_ids, job):
         for number in range(4000 if site == "s05" else 1):
             tell((site, number, "x" * 20))
     return note(site_ids, job)
+
+
+def say_surroundings(site_ids, job):
+    """How this process's threads wait, and of how many polars made use."""
+    import polars as pl
+
+    told = (os.environ["OMP_WAIT_POLICY"], os.environ["KMP_BLOCKTIME"])
+    passive = told == ("PASSIVE", "0")
+    found = {"passive": float(passive), "threads": float(pl.thread_pool_size())}
+    return [SiteRecord(site, found) for site in site_ids]

@@ -178,3 +178,13 @@ def test_what_is_said_by_a_batch_that_is_repeated_does_not_fill_a_pipe(work):
         groups = engine.map(work.talk_and_die_once, batches(3), lost=lost, heard=heard.append)
         assert len([record for group in groups for record in group]) == 12
     assert len(heard) >= 4000
+
+
+def test_workers_take_one_thread_each_and_wait_passively(work, monkeypatch):
+    for name in ("OMP_WAIT_POLICY", "KMP_BLOCKTIME", "GOMP_SPINCOUNT", "POLARS_MAX_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    before = dict(os.environ)
+    with local.build(2) as engine:
+        groups = list(engine.map(work.say_surroundings, batches(6), lost=lost))
+    assert {tuple(r.counts.values()) for group in groups for r in group} == {(1.0, 1.0)}
+    assert dict(os.environ) == before, "this process is not the engine's own"

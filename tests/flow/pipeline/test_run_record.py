@@ -21,6 +21,7 @@ from cellwise.flow.pipeline.run import run_pipeline
 from cellwise.flow.request import make_request
 
 KEYS = {
+    "processor",
     *("format_version", "status", "cellwise", "started", "finished", "seconds", "command"),
     *(
         "inputs",

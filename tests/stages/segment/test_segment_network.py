@@ -1,6 +1,5 @@
 """Segmenters with weights in the step: fetched by name, kept, part of the key, alone in failing."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -156,7 +155,7 @@ def test_device_and_threads_are_handed_on(job, monkeypatch):
     specs = []
     monkeypatch.setattr(_network, "_kept", lambda spec, digests: specs.append(spec))
     monkeypatch.setattr(_network, "weights_of", lambda options: {})
-    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(_network, "count_cores", lambda: 8)
     _network.network_segmenter({"name": "hpa_unet"}, replace(job, device="cuda", workers=4))
     _network.network_segmenter({"name": "hpa_unet", "device": "cpu"}, replace(job, device="cuda"))
     assert '"device": "cuda"' in specs[0]
@@ -243,7 +242,7 @@ NETWORKS = ("hpa_unet", "small_unet", "cellpose", "instanseg")
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_what_a_recipe_leaves_open_is_said_by_the_run(name, job, tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(_network, "count_cores", lambda: 8)
     (segment,) = recipe(tmp_path, name).of_kind("segment")
     on_gpu = replace(job, device="cuda", workers=4)
     spec = _network.handed(segment.options, on_gpu)

@@ -30,6 +30,7 @@ from cellwise.app.cli import (
 from cellwise.app.cli.terminal.compiled import keep_compiled_code
 from cellwise.errors import CellwiseError, StorageError
 from cellwise.flow.pipeline.stop import Stopped, StopSignals, stop_was_asked
+from cellwise.store.processor import wait_passively
 
 app = typer.Typer(
     name="cellwise",
@@ -57,6 +58,7 @@ def _root(
 def main() -> None:
     """Run the command; errors raised on purpose become one message and their exit code."""
     StopSignals().install()
+    wait_passively()
     try:
         keep_compiled_code(sys.argv[1:])
         app()

@@ -15,7 +15,7 @@ def doctor() -> None:
 
 
 def diagnosis() -> dict[str, str]:
-    """Versions, processor, GPU, memory, disk, and whether a temporary file can be written."""
+    """Versions, processor and its load, GPU, disk, and whether a file can be written."""
     import os
     import platform
     import shutil
@@ -26,10 +26,12 @@ def diagnosis() -> dict[str, str]:
     import torch
 
     from cellwise import __version__
+    from cellwise.store.processor import look_at_processor
 
     wanted = ("torch", "torchvision", "timm", "lightning", "numpy", "numba", "polars", "pyarrow")
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in wanted)
     place = Path.cwd()
+    processor = look_at_processor()
     free = shutil.disk_usage(place).free / 1e9
     with tempfile.TemporaryFile() as handle:
         handle.write(b"cellwise")
@@ -38,7 +40,10 @@ def diagnosis() -> dict[str, str]:
         "cellwise": __version__,
         "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
         "libraries": versions,
-        "cores": str(os.cpu_count()),
+        "cores": f"{processor.cores} of {os.cpu_count()}",
+        "load": "unknown" if processor.load is None else f"{processor.load:.2f}",
+        "threads": f"{processor.threads} for a new training ({processor.why})",
+        "threads wait": os.environ.get("OMP_WAIT_POLICY", "as their runtime does").lower(),
         "gpu": gpu,
         "bf16 on cpu": "yes" if torch.cpu._is_avx512_bf16_supported() else "no",
         "disk": f"{free:.0f} GB free in {place}",

@@ -33,12 +33,12 @@ def ladder(
     """Every row of a table on worlds whose cells are known."""
     if quick and rows:
         raise UsageError("--quick is a rows file of its own; give --quick or --rows, not both.")
-    import os
 
     from cellwise.app.cli.terminal.screen import make_listener
     from cellwise.flow.request import pick_device
     from cellwise.lab.benchmark.page.write import closing_lines
     from cellwise.lab.benchmark.run import BenchmarkRequest, run_benchmark
+    from cellwise.store.processor import count_cores
 
     result = run_benchmark(
         BenchmarkRequest(
@@ -46,7 +46,7 @@ def ladder(
             rows or ("quick" if quick else "full"),
             tuple(world or ()),
             seeds,
-            workers or (os.cpu_count() or 1),
+            workers or count_cores(),
             pick_device(device),
             command_words(),
         ),

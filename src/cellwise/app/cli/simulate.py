@@ -1,6 +1,5 @@
 """`cellwise simulate`: fields with known single-cell truth, in the challenge's own layout."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -56,6 +55,7 @@ def simulate(
     from cellwise.app.cli.terminal.screen import Progress
     from cellwise.lab.simulate import simulate_world
     from cellwise.lab.simulate.request import SimulateRequest
+    from cellwise.store.processor import count_cores
 
     request = SimulateRequest(
         out=out,
@@ -66,7 +66,7 @@ def simulate(
         size=size,
         seed=seed,
         scv=scv,
-        workers=workers or os.cpu_count() or 1,
+        workers=workers or count_cores(),
         test_share=test_share,
         classes=classes,
         variant=variant,

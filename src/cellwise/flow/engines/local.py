@@ -19,6 +19,7 @@ from typing import Any, Self
 
 from cellwise.errors import PreflightError
 from cellwise.flow.engines import Context, Heard, Result, Unit, listen, listen_no_more
+from cellwise.store.processor import keep_to_one_thread, wait_passively
 
 _LISTEN = 0.2
 
@@ -227,6 +228,10 @@ def _undisturbed() -> Iterator[None]:
 
 
 def _prepare(leash: Connection, voice: Any, single_threaded: bool) -> None:  # noqa: FBT001
+    # Before anything with threads is imported.
+    wait_passively()
+    if single_threaded:
+        keep_to_one_thread()
     import cv2
     from threadpoolctl import threadpool_limits
 

@@ -15,6 +15,7 @@ from cellwise.domain.nouns import READING
 from cellwise.flow.pipeline.contents import content_path, earlier_digest, files_digest
 from cellwise.flow.pipeline.state import Request, State
 from cellwise.store.atomic import write_text
+from cellwise.store.processor import look_at_processor
 from cellwise.store.run.folder import FORMAT_VERSION, RunFolder
 
 _LIBRARIES = ("numpy", "scikit-image", "opencv-python-headless", "torch", "lightning", "timm")
@@ -66,6 +67,7 @@ def opening_record(request: Request, listing: str, earlier: Mapping[str, Any]) -
         "device": request.device,
         "keyed_device": request.keyed_device or request.device,
         "workers": request.workers,
+        "processor": _processor(),
         "engine": request.engine,
         "versions": {"python": platform.python_version(), **_library_versions()},
         "platform": f"{platform.system()} {platform.machine()} {sys.implementation.name}",
@@ -153,6 +155,12 @@ def write_quarantine(run: RunFolder, rows: list[dict[str, str]]) -> None:
 
 def _problem_keys() -> tuple[str, ...]:
     return ("path", "code", "reason", "remedy")
+
+
+def _processor() -> dict[str, Any]:
+    """What the number of threads of a new run is chosen by; the number itself is an option."""
+    found = look_at_processor()
+    return {"cores": found.cores, "load": found.load}
 
 
 def _library_versions() -> dict[str, str]:

@@ -10,7 +10,7 @@ U; Shi et al. 2016 (arXiv 1609.05158) for folding; the maps are those of the DSB
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,9 @@ from cellwise.parts.pixel_maps import predict
 
 Planes = npt.NDArray[np.float32]
 Predict = Callable[[Planes], Planes]
+# Planes `[plane, y, x]` of a part of a field: of these rows and columns.
+Show = Callable[[slice, slice], Planes]
+PredictField = Callable[[Show, tuple[int, int]], npt.NDArray[np.float16]]
 
 # Sides of what the network is given are multiples of this many pixels.
 STRIDE = 16
@@ -29,6 +32,9 @@ STRIDE = 16
 # as far as the network looks, so that tiles give what the whole field would.
 _TILE = 512
 _AROUND = 96
+# Of fields so large that their planes are made tile by tile: a smaller share is seen twice, and
+# features of a tile still fit into pieces of memory that are used again, see `parts.memory`.
+_LARGE_TILE = 1152
 
 
 def build(
@@ -57,27 +63,70 @@ def make_predictor(
         views: How many of the eight ways to turn and mirror the planes are averaged.
         threads: For the processor; None leaves torch's own number.
     """
-    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    answer = _answer(net, device=device, views=views, threads=threads)
 
     def maps_of(planes: Planes) -> Planes:
         height, width = planes.shape[1:]
         padded = _padded(planes)
-        result: Planes | None = None
-        for seen, kept in _tiles(padded.shape[1], padded.shape[2]):
-            tile = padded[:, seen[0], seen[1]][None]
-            answer = predict(
-                net, tile, device=device, views=views, finish=torch.sigmoid, threads=threads
-            )[0]
-            if result is None:
-                result = np.empty((len(answer), *padded.shape[1:]), np.float32)
-            rows, columns = (
-                slice(k.start - s.start, k.stop - s.start) for s, k in zip(seen, kept, strict=True)
-            )
-            result[:, kept[0], kept[1]] = answer[:, rows, columns]
-        assert result is not None
-        return result[:, :height, :width]
+        found: Planes = _in_tiles(
+            answer,
+            lambda rows, columns: padded[:, rows, columns],
+            (padded.shape[1], padded.shape[2]),
+            side=_TILE,
+            kind=np.float32,
+        )
+        whole: Planes = found[:, :height, :width]
+        return whole
 
     return maps_of
+
+
+def make_field_predictor(
+    net: nn.Module, *, device: str = "cpu", threads: int | None = None
+) -> PredictField:
+    """A function from a large field, whose planes are asked for tile by tile, to maps in 0..1.
+
+    It answers `[map, y, x]` in half precision, of one view. The arguments are those of
+    `make_predictor`.
+    """
+    answer = _answer(net, device=device, views=1, threads=threads)
+
+    def maps_of(show: Show, shape: tuple[int, int]) -> npt.NDArray[np.float16]:
+        def padded(rows: slice, columns: slice) -> Planes:
+            return _padded(show(rows, columns))
+
+        return _in_tiles(answer, padded, shape, side=_LARGE_TILE, kind=np.float16)
+
+    return maps_of
+
+
+def _answer(net: nn.Module, *, device: str, views: int, threads: int | None) -> Predict:
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def answer(planes: Planes) -> Planes:
+        one = planes[None]
+        found: Planes = predict(
+            net, one, device=device, views=views, finish=torch.sigmoid, threads=threads
+        )[0]
+        return found
+
+    return answer
+
+
+def _in_tiles(
+    answer: Predict, show: Show, shape: tuple[int, int], *, side: int, kind: type[Any]
+) -> npt.NDArray[Any]:
+    result: npt.NDArray[Any] | None = None
+    for seen, kept in _tiles(*shape, side):
+        found = answer(show(*seen))
+        if result is None:
+            result = np.empty((len(found), *shape), kind)
+        rows, columns = (
+            slice(k.start - s.start, k.stop - s.start) for s, k in zip(seen, kept, strict=True)
+        )
+        result[:, kept[0], kept[1]] = found[:, rows, columns]
+    assert result is not None
+    return result
 
 
 def _padded(planes: Planes) -> Planes:
@@ -86,19 +135,21 @@ def _padded(planes: Planes) -> Planes:
     return np.pad(planes, extra, mode="symmetric" if min(height, width) >= STRIDE else "edge")
 
 
-def _tiles(height: int, width: int) -> list[tuple[tuple[slice, slice], tuple[slice, slice]]]:
+def _tiles(
+    height: int, width: int, side: int
+) -> list[tuple[tuple[slice, slice], tuple[slice, slice]]]:
     """`(rows, columns)` that are seen and those that are kept of it; the kept cover all once."""
     return [
         ((seen_y, seen_x), (kept_y, kept_x))
-        for seen_y, kept_y in _spans(height)
-        for seen_x, kept_x in _spans(width)
+        for seen_y, kept_y in _spans(height, side)
+        for seen_x, kept_x in _spans(width, side)
     ]
 
 
-def _spans(length: int) -> list[tuple[slice, slice]]:
-    if length <= _TILE:
+def _spans(length: int, side: int) -> list[tuple[slice, slice]]:
+    if length <= side:
         return [(slice(0, length), slice(0, length))]
-    step = _TILE - 2 * _AROUND
+    step = side - 2 * _AROUND
     spans = []
     for start in range(0, length, step):
         stop = min(start + step, length)

@@ -68,6 +68,7 @@ def build(
         size: With `net`, the side in pixels at which it looks at whole fields; 0 for crops.
         batch: Crops at a time; of no influence on the result beyond rounding.
         threads: Processor threads; part of the result, as sums in another order round differently.
+            As of `train`, fewer on a busy machine.
         precision: `fp32`, `bf16`, `fp16` for a GPU, or `auto`.
     """
     if bool(model) == bool(net):

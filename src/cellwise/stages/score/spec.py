@@ -31,7 +31,8 @@ class Options(StepOptions):
     by: str | dict[str, Any] = "cell_net"
     """The scorer, a part of this stage."""
     threads: int = 2
-    """Processor threads; part of the result: sums in another order differ in the last digits."""
+    """Processor threads; part of the result: sums in another order differ in the last digits. As of
+    `train`, fewer on a busy machine."""
     precision: str = "fp32"
     """`fp32`, `bf16`, `fp16` for a GPU, or `auto`: the fastest that the machine has units for, so
     that the last digits depend on the machine."""

@@ -14,7 +14,6 @@ import ast
 import importlib
 import importlib.util
 import json
-import os
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -35,6 +34,7 @@ from cellwise.store.network_weights import (
     read_network,
     read_network_card,
 )
+from cellwise.store.processor import count_cores
 
 # Options that name weights; empty stands for the part's own name.
 _NAMING = ("weights", "nuclei", "cells")
@@ -82,7 +82,7 @@ def handed(options: dict[str, Any], job: Job) -> dict[str, Any]:
     if "device" in defaults and spec.get("device") is None:
         spec["device"] = job.device
     if "threads" in defaults and spec.get("threads") is None and job.workers > 1:
-        spec["threads"] = max(1, (os.cpu_count() or 1) // job.workers)
+        spec["threads"] = max(1, count_cores() // job.workers)
     return spec
 
 

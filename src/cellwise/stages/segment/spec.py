@@ -38,5 +38,7 @@ SPEC = StepSpec(
     shelves={"*": "cellwise.stages.segment"},
     contents=(Content("masks", "folder"),),
     command_words={"masks": {"name": "imported"}},
+    # Of `small_unet`.
+    late=("large",),
     renamed=(Renamed("name", "imported", "given"),),
 )

@@ -19,6 +19,7 @@ from cellwise.domain.records import Field, Masks, Site
 from cellwise.domain.steps import Finished, Job, SiteRecord
 from cellwise.domain.tables import PIXELS
 from cellwise.errors import InputError
+from cellwise.parts.memory import keep_freed_memory
 from cellwise.stages.segment import segmenters
 from cellwise.stages.segment._checks import check, check_part, check_sites, foresee
 from cellwise.stages.segment._network import (
@@ -67,6 +68,7 @@ class _Decoded:
 
 def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
     """Segment these sites; one that cannot be read comes back with its error."""
+    keep_freed_memory()
     segment = open_segmenter(job, sites)
     if hasattr(segment, "many"):
         done = _together(sites, job, segment)

@@ -89,7 +89,8 @@ class Options(StepOptions):
     """`fp32`, `bf16`, `fp16` for a GPU, or `auto`: the fastest that the machine has units for, so
     that the weights depend on the machine; the model's card names it."""
     threads: int = 2
-    """Processor threads; part of the result: sums in another order round differently."""
+    """Processor threads; part of the result: sums in another order round differently. A
+    new run takes fewer by itself where the machine is busy, and keeps to that."""
     start: str = ""
     """Name of an earlier train step whose weights (of the same fold) are the beginning."""
     embeddings: str = ""
@@ -166,6 +167,7 @@ SPEC = StepSpec(
     writes=(MODELS,),
     draws=True,
     device=True,
+    threads="threads",
     fits=True,
     ordered=True,
     shelves=SHELVES,

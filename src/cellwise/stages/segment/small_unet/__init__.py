@@ -17,44 +17,27 @@ from pydantic import Field as Limits
 from cellwise.contracts.segmenter import Segmenter
 from cellwise.domain.records import Field, Masks
 from cellwise.errors import BadOption, FormatError
-from cellwise.stages.segment.small_unet.maps import (
-    Maps,
-    cells_around,
-    drop_debris,
-    enlarged_smoothly,
-    measured_diameter,
-    regions,
+from cellwise.stages.segment.small_unet import large as large_fields
+from cellwise.stages.segment.small_unet.look import (
+    CELL_MAPS,
+    NUCLEUS_MAPS,
+    Predict,
+    look_at,
+    nuclei_in,
 )
-from cellwise.stages.segment.small_unet.planes import (
-    PLANES,
-    WORK_DIAMETER,
-    body_level,
-    network_planes,
-    relative_level,
-    resized,
-    typical_diameter,
-)
+from cellwise.stages.segment.small_unet.maps import cells_around, enlarged_smoothly
+from cellwise.stages.segment.small_unet.planes import PLANES
 from cellwise.stages.segment.watershed import body_planes, check_channels, nucleus_index
 from cellwise.stages.segment.watershed.cells import grow_cells
 from cellwise.stages.segment.watershed.foreground import Labels, Plane
-from cellwise.stages.segment.watershed.nuclei import coarse_diameter
+from cellwise.stages.segment.watershed.regions import areas
 from cellwise.store.run.masks import narrow
 
 __all__ = ["build", "check_channels"]
 
 Read = Callable[[str], tuple[Any, dict[str, npt.NDArray[Any]]]]
-Predict = Callable[[npt.NDArray[np.float32]], Maps]
 
 _OWN = "small_unet"
-_NUCLEUS_MAPS, _CELL_MAPS = slice(0, 3), slice(3, 6)
-# The coarse pass tells of the circle that fits into a nucleus, this share of one of equal area.
-_INSCRIBED = 0.85
-# It may be off by two; each pass of the network measures again, at most this often.
-_LOOKS = 4
-_AGREES = 0.9
-# Enlarging further than this shows the network nothing new.
-_MOST_ZOOM = 2.5
-_NUCLEUS_WINDOW = 5
 # Cells have nuclei to seed them; only those of the frame are told apart by their own hills.
 _CELL_SPLIT = 0.8
 
@@ -69,6 +52,7 @@ def build(
     views: int = 8,
     device: Literal["cpu", "cuda"] | None = None,
     threads: Annotated[int, Limits(ge=1)] | None = None,
+    large: Annotated[int, Limits(ge=0)] = 0,
     read: Read | None = None,
 ) -> Segmenter:
     """Make the segmenter.
@@ -84,9 +68,12 @@ def build(
         reach: The same where one does, for weights that know nuclei only.
         body: Roles or names of the channels that show the cell body; None as for `watershed`.
         views: How many of the eight ways to turn and mirror the image are averaged: 1, 2, 4, 8.
-            Its size is measured in one; fewer are faster and a little worse in crowds.
+            Its size is measured in one; fewer are faster and a little worse in crowds. A large
+            field is seen in one view.
         device: `cpu` or `cuda`; None takes that of the run (`--device`).
         threads: For the processor; None shares the cores between the run's workers.
+        large: A field of more pixels than this is large: see `large.py` for what is spared there. 0
+            for 8,388,608 (some 2,900 by 2,900).
         read: Fetches weights by name; the step passes it.
 
     Returns:
@@ -99,109 +86,121 @@ def build(
     if views not in (1, 2, 4, 8):
         raise BadOption(f"segmenter small_unet: views is 1, 2, 4 or 8, not {views}.")
     card, tensors = read(weights or _OWN)
-    glance, predict = _predictors(
+    network = _Network(
         card, tensors, weights or _OWN, device=device or "cpu", views=views, threads=threads
     )
-    knows_cells = bool(card.facts.get("cells", False))
+    rules = _Rules(split, debris, reach=reach, ring=ring)
 
     def small_unet(field: Field) -> Masks:
         nucleus = nucleus_index(field)
         stains = body_planes(field, nucleus, body)
-        shown = _shown(field.pixels[nucleus], stains, glance, split=split, debris=debris)
-        if shown is None:
+        way = _large if field.pixels[0].size > (large or large_fields.LARGE) else _small
+        found = way(field.pixels[nucleus], stains, network, rules)
+        if found is None:
             empty = np.zeros(field.pixels.shape[1:], np.uint16)
             return Masks(empty, empty.copy())
-        maps = shown.maps if views == 1 else predict(shown.planes)
-        small = _nuclei(maps, split=split, debris=debris)
-        shape = (field.pixels.shape[1], field.pixels.shape[2])
-        nuclei = enlarged_smoothly(small, maps[_NUCLEUS_MAPS][0], shape)
-        if knows_cells and shown.has_body:
-            around = cells_around(small, maps[_CELL_MAPS], split=_CELL_SPLIT)
-            cells = enlarged_smoothly(around, maps[_CELL_MAPS][0], shape)
-            cells = np.where(nuclei > 0, nuclei, cells)
-        else:
-            cells = grow_cells(nuclei, shown.diameter, stains, reach=reach, ring=ring)
-        return _numbered(cells, nuclei)
+        return _numbered(*found)
 
     return small_unet
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
-    """One field as the network is shown it, what it says in one view, and what was measured.
+class _Rules:
+    """The options of `build` that say how nuclei and cells are made of maps."""
+
+    split: float
+    debris: float
+    reach: float
+    ring: float
+
+
+class _Network:
+    """The network as it is asked.
 
     Args:
-        planes: See `network_planes`.
-        maps: Of one view.
-        diameter: Typical nuclear diameter at full size.
-        has_body: Whether a plane shows the cell body.
+        card: Of the weights.
+        tensors: The weights.
+        name: What messages call them.
+        device: Where it lies.
+        views: Of `predict`.
+        threads: Of the processor.
+
+    `glance` answers planes in one view and `predict` in all, `predict_field` a large field;
+    `knows_cells` is whether it was taught cells.
     """
 
-    planes: npt.NDArray[np.float32]
-    maps: Maps
-    diameter: float
-    has_body: bool
+    def __init__(
+        self,
+        card: Any,
+        tensors: dict[str, npt.NDArray[Any]],
+        name: str,
+        *,
+        device: str,
+        views: int,
+        threads: int | None,
+    ) -> None:
+        from cellwise.parts.pixel_maps import load_net
+        from cellwise.parts.pixel_nets.small_unet import make_field_predictor, make_predictor
+
+        spec = dict(card.net)
+        if spec.get("name") != _OWN or spec.get("planes", PLANES) != PLANES:
+            raise FormatError(
+                f"Weights {name!r} are of {spec.get('name')!r}, not of small_unet. Choose the "
+                "segmenter of that name, or train with `cellwise train-segmenter`."
+            )
+        net = load_net(spec, tensors, device, source=f"Weights {name!r}")
+        self.views = views
+        self.knows_cells = bool(card.facts.get("cells", False))
+        self.glance: Predict = make_predictor(net, device=device, views=1, threads=threads)
+        self.predict: Predict = make_predictor(net, device=device, views=views, threads=threads)
+        self.predict_field = make_field_predictor(net, device=device, threads=threads)
 
 
-def _shown(
-    plane: Plane, stains: list[Plane], glance: Predict, *, split: float, debris: float
-) -> _Shown | None:
-    """The field at the size of the coarse pass, then at those that the network measures itself."""
-    first = diameter = coarse_diameter(plane) / _INSCRIBED
-    shown = None
-    for _ in range(_LOOKS if first > 0 else 0):
-        zoom = min(WORK_DIAMETER / diameter, _MOST_ZOOM)
-        level = relative_level(resized(plane, zoom), WORK_DIAMETER)
-        if level is None:
-            break
-        body = body_level([resized(stain, zoom) for stain in stains], WORK_DIAMETER)
-        planes = network_planes(level, body)
-        maps = glance(planes)
-        nuclei = _nuclei(maps, split=split, debris=debris)
-        if nuclei.max(initial=0) == 0:
-            break
-        before = diameter
-        diameter = float(np.clip(measured_diameter(nuclei) / zoom, first / 2, first * 2))
-        shown = _Shown(planes, maps, diameter, body is not None)
-        if _AGREES < diameter / before < 1 / _AGREES:
-            break
-    return shown
+def _small(
+    plane: Plane, stains: list[Plane], network: _Network, rules: _Rules
+) -> tuple[Labels, Labels] | None:
+    """Cells and nuclei of a field that is seen whole; None where there are none."""
+    shown = look_at(plane, stains, network.glance, split=rules.split, debris=rules.debris)
+    if shown is None:
+        return None
+    maps = shown.maps if network.views == 1 else network.predict(shown.planes)
+    small = nuclei_in(maps, split=rules.split, debris=rules.debris)
+    nuclei = enlarged_smoothly(small, maps[NUCLEUS_MAPS][0], _shape(plane))
+    if network.knows_cells and shown.has_body:
+        around = cells_around(small, maps[CELL_MAPS], split=_CELL_SPLIT)
+        cells = enlarged_smoothly(around, maps[CELL_MAPS][0], _shape(plane))
+        return np.where(nuclei > 0, nuclei, cells), nuclei
+    return grow_cells(nuclei, shown.diameter, stains, reach=rules.reach, ring=rules.ring), nuclei
 
 
-def _nuclei(maps: Maps, *, split: float, debris: float) -> Labels:
-    nuclei = regions(maps[_NUCLEUS_MAPS], split=split, window=_NUCLEUS_WINDOW)
-    return drop_debris(nuclei, debris, typical_diameter(nuclei))
+def _large(
+    plane: Plane, stains: list[Plane], network: _Network, rules: _Rules
+) -> tuple[Labels, Labels] | None:
+    """The same of a field that is seen in tiles."""
+    split, debris = rules.split, rules.debris
+    sample = large_fields.take_sample(plane, stains, network.glance, split=split, debris=debris)
+    if sample is None:
+        return None
+    shown = large_fields.Shown(sample, plane, stains)
+    maps = network.predict_field(shown, shown.shape)
+    del shown
+    small = large_fields.find_nuclei(maps, split=split, debris=debris)
+    nuclei = enlarged_smoothly(small, maps[NUCLEUS_MAPS][0], _shape(plane))
+    if network.knows_cells and sample.has_body:
+        around = large_fields.find_cells(small, maps, split=_CELL_SPLIT)
+        cells = enlarged_smoothly(around, maps[CELL_MAPS][0], _shape(plane))
+        return np.where(nuclei > 0, nuclei, cells), nuclei
+    return grow_cells(nuclei, sample.diameter, stains, reach=rules.reach, ring=rules.ring), nuclei
+
+
+def _shape(plane: Plane) -> tuple[int, int]:
+    height, width = plane.shape
+    return height, width
 
 
 def _numbered(cells: Labels, nuclei: Labels) -> Masks:
     """Both as 1..n: at full size a region of a few pixels may be gone."""
-    table = np.zeros(int(cells.max(initial=0)) + 1, np.int64)
-    present = np.unique(cells[cells > 0])
-    table[present] = np.arange(1, len(present) + 1)
+    present = areas(cells, 1) > 0
+    present[0] = False
+    table = np.where(present, np.cumsum(present), 0).astype(np.int32)
     return Masks(narrow(table[cells]), narrow(table[nuclei]))
-
-
-def _predictors(
-    card: Any,
-    tensors: dict[str, npt.NDArray[Any]],
-    name: str,
-    *,
-    device: str,
-    views: int,
-    threads: int | None,
-) -> tuple[Predict, Predict]:
-    """With one view and with `views`."""
-    from cellwise.parts.pixel_maps import load_net
-    from cellwise.parts.pixel_nets.small_unet import make_predictor
-
-    spec = dict(card.net)
-    if spec.get("name") != _OWN or spec.get("planes", PLANES) != PLANES:
-        raise FormatError(
-            f"Weights {name!r} are of {spec.get('name')!r}, not of small_unet. "
-            "Choose the segmenter of that name, or train with `cellwise train-segmenter`."
-        )
-    net = load_net(spec, tensors, device, source=f"Weights {name!r}")
-    one, many = (
-        make_predictor(net, device=device, views=count, threads=threads) for count in (1, views)
-    )
-    return one, many

@@ -5,6 +5,9 @@ lower peak are one. Nuclei seed the cells; what the maps show as a cell of its o
 the field, where its nucleus may be out of view, is a cell without a nucleus.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +30,9 @@ from cellwise.stages.segment.watershed.regions import (
     whole_pieces,
 )
 
-Maps = npt.NDArray[np.float32]
+# Single precision, or half for large fields.
+Maps = npt.NDArray[Any]
+Flood = Callable[[npt.NDArray[Any], Labels, npt.NDArray[Any]], Labels]
 
 # Chosen on images that a training had not seen (benchmarks/small_unet_cross_validation.py): what
 # counts as inside, how far the hills are smoothed, in pixels, and how high the lowest hill is.
@@ -42,7 +47,7 @@ _SLENDER = 1.3
 _LEAST_CELL = 0.15
 
 
-def regions(maps: Maps, *, split: float, window: int) -> Labels:
+def regions(maps: Maps, *, split: float, window: int, flood: Flood = flood) -> Labels:
     """Regions 1..n of one kind from its maps `[inside, border, distance]`, each one hill.
 
     Args:
@@ -50,11 +55,11 @@ def regions(maps: Maps, *, split: float, window: int) -> Labels:
         split: Two peaks are two regions where the pass between them lies below this share of the
             lower one.
         window: Peaks nearer than half of this many pixels are one.
+        flood: How labels grow, see `kernels.flood`.
     """
-    inside, border, distance = maps
-    solid = np.where(inside > _INSIDE, np.uint8(255), np.uint8(0))
+    solid = np.where(_single(maps[0]) > _INSIDE, np.uint8(255), np.uint8(0))
     mask: Mask = fill_small_holes(solid, _HOLE)
-    height = hills(border, distance)
+    height = hills(_single(maps[1]), _single(maps[2]))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (window, window))
     tops = (height >= cv2.dilate(height, kernel)) & (mask > 0) & (height > _PEAK)
     _, markers = cv2.connectedComponents(tops.astype(np.uint8), connectivity=8)
@@ -69,9 +74,17 @@ def regions(maps: Maps, *, split: float, window: int) -> Labels:
     return renumber(labels, areas(labels, count) > 0)
 
 
+def _single(plane: npt.NDArray[Any]) -> Plane:
+    return np.asarray(plane, np.float32)
+
+
 def hills(border: Plane, distance: Plane) -> Plane:
     """The distance map, lowered where the network sees a border."""
-    return np.asarray(cv2.GaussianBlur(distance * (1 - 0.5 * border), (0, 0), _SMOOTH), np.float32)
+    # In place: copies of a large field cost more than the sums.
+    height = border * np.float32(-0.5)
+    height += 1
+    height *= distance
+    return np.asarray(cv2.GaussianBlur(height, (0, 0), _SMOOTH), np.float32)
 
 
 def drop_debris(labels: Labels, debris: float, diameter: float) -> Labels:
@@ -109,21 +122,28 @@ def measured_diameter(labels: Labels) -> float:
     return weighted_median(np.minimum(round_one, _SLENDER * 2 * circle[1:]), area[1:])
 
 
-def cells_around(nuclei: Labels, maps: Maps, *, split: float) -> Labels:
+def cells_around(
+    nuclei: Labels, maps: Maps, *, split: float, rim: int = 0, flood: Flood = flood
+) -> Labels:
     """One cell per nucleus under its number, then cells of the frame without one.
 
     Args:
         nuclei: Regions 1..n at the size of the maps.
         maps: `[inside, border, distance]` of cells.
         split: See `regions`; for cells that have no nucleus.
+        rim: How far from the frame these are looked for, in pixels; 0 for everywhere.
+        flood: How labels grow, see `kernels.flood`.
     """
-    inside, border, distance = maps
-    solid = np.where((inside > _INSIDE) | (nuclei > 0), np.uint8(255), np.uint8(0))
-    mask = fill_small_holes(solid, _HOLE)
-    lonely = _without_nucleus(regions(maps, split=split, window=_CELL_WINDOW), nuclei)
+    outer = maps if rim == 0 else _near_frame(maps, rim)
+    own = regions(outer, split=split, window=_CELL_WINDOW, flood=flood)
+    lonely = _without_nucleus(own, nuclei)
+    del own, outer
     count = int(nuclei.max(initial=0))
     seeds = np.where(nuclei > 0, nuclei, np.where(lonely > 0, lonely + count, 0))
-    cells = flood(-hills(border, distance), seeds.astype(np.int32), mask > 0)
+    solid = np.where((_single(maps[0]) > _INSIDE) | (nuclei > 0), np.uint8(255), np.uint8(0))
+    mask = fill_small_holes(solid, _HOLE)
+    height = -hills(_single(maps[1]), _single(maps[2]))
+    cells = flood(height, seeds.astype(np.int32, copy=False), mask > 0)
     cells = whole_pieces(np.where(nuclei > 0, nuclei, cells).astype(np.int32))
     return renumber(cells, areas(cells, int(cells.max(initial=0)) + 1) > 0)
 
@@ -142,6 +162,7 @@ def enlarged_smoothly(labels: Labels, inside: Plane, shape: tuple[int, int]) -> 
     if labels.shape == shape:
         return labels
     # A hole that was filled must not open again.
+    inside = _single(inside)
     sure = np.where(labels > 0, np.maximum(inside, np.float32(_INSIDE + 0.01)), inside)
     solid = cv2.resize(sure, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR) > _INSIDE
     best = np.zeros(shape, np.float32)
@@ -180,6 +201,13 @@ def _enlarged_region(
         borderMode=cv2.BORDER_REPLICATE,
     )
     return (outer[0], outer[1]), np.asarray(wide, np.float32)
+
+
+def _near_frame(maps: Maps, rim: int) -> Maps:
+    """The maps with nothing inside further than `rim` pixels from the frame."""
+    kept = maps.copy()
+    kept[0, rim:-rim, rim:-rim] = 0
+    return kept
 
 
 def _without_nucleus(cells: Labels, nuclei: Labels) -> Labels:

@@ -5,6 +5,9 @@ counted from the dark ground up, with 1 for a typical bright pixel; a second pla
 logarithm, in which nuclei a hundredth as bright as their neighbours still stand out.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -26,10 +29,22 @@ _BRIGHTEST = 4.0
 _SMOOTH = 0.04
 
 
-def relative_level(
+@dataclass(frozen=True, slots=True)
+class Light:
+    """What relative brightness is counted by: the level of the dark ground, and of what shines."""
+
+    dark: np.float32
+    bright: np.float32
+
+    def relative(self, plane: Plane) -> Plane:
+        """The plane with 0 for the dark ground and 1 for the median of what shines."""
+        return np.asarray((plane - self.dark) / (self.bright - self.dark), np.float32)
+
+
+def measure_light(
     plane: Plane, diameter: float, *, background: Background = "local"
-) -> Plane | None:
-    """Brightness with 0 for the dark ground and 1 for the median of what shines; None for nothing.
+) -> Light | None:
+    """The dark ground and the median of what shines; None where nothing does.
 
     Args:
         plane: One channel `[y, x]`, any range.
@@ -46,16 +61,28 @@ def relative_level(
     bright = np.float32(np.median(plane[inside]))
     if not bright > dark:
         return None
-    return np.asarray((plane - dark) / (bright - dark), np.float32)
+    return Light(dark, bright)
+
+
+def relative_level(
+    plane: Plane, diameter: float, *, background: Background = "local"
+) -> Plane | None:
+    """Brightness by the plane's own `measure_light`; None where nothing shines."""
+    light = measure_light(plane, diameter, background=background)
+    return None if light is None else light.relative(plane)
 
 
 def body_level(stains: list[Plane], diameter: float) -> Plane | None:
     """The mean of several stains of the cell body, each by its own `relative_level`."""
     levels = [relative_level(stain, diameter, background="even") for stain in stains]
-    seen = [level for level in levels if level is not None]
-    if not seen:
+    return mean_level([level for level in levels if level is not None])
+
+
+def mean_level(levels: Sequence[Plane]) -> Plane | None:
+    """The mean of several stains that are on one scale; None where there is none."""
+    if not levels:
         return None
-    return np.asarray(sum(seen) / np.float32(len(seen)), np.float32)
+    return np.asarray(sum(levels) / np.float32(len(levels)), np.float32)
 
 
 def network_planes(nucleus: Plane, body: Plane | None) -> npt.NDArray[np.float32]:

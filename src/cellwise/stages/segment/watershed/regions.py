@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cellwise.kernels.components import label_components
+from cellwise.kernels.components import count_pixels, keep_largest
 from cellwise.stages.segment.watershed.foreground import Labels, Mask, Plane
 
 
@@ -122,19 +122,9 @@ def renumber(labels: npt.NDArray[Any], keep: npt.NDArray[np.bool_]) -> Labels:
 
 def areas(labels: npt.NDArray[Any], count: int) -> npt.NDArray[np.int64]:
     """Pixels per label 0..count-1."""
-    return np.bincount(labels.ravel(), minlength=count)
+    return count_pixels(labels, count)
 
 
 def whole_pieces(labels: Labels) -> Labels:
     """Each label reduced to its largest connected piece (4 neighbours)."""
-    pieces = label_components(labels)
-    size = np.bincount(pieces.ravel())
-    owner = np.zeros(len(size), np.int32)
-    owner[pieces.ravel()] = labels.ravel()
-    size[owner == 0] = 0
-    order = np.lexsort((-np.arange(len(size)), size))
-    best = np.zeros(int(labels.max(initial=0)) + 1, np.int64)
-    best[owner[order]] = order
-    chosen = best[owner] == np.arange(len(size))
-    result: Labels = np.where(chosen[pieces], labels, 0).astype(np.int32)
-    return result
+    return keep_largest(labels)
