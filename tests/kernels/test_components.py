@@ -9,9 +9,11 @@ from scipy import ndimage
 
 from cellwise.kernels.components import (
     claim_components,
+    count_pixels,
     drop_small,
     fill_enclosed,
     fill_small_holes,
+    keep_largest,
     label_components,
 )
 from cellwise.kernels.flood import flood
@@ -124,3 +126,22 @@ def test_thin_and_even_images(shape, value):
     assert np.array_equal(drop_small(image, 1), image)
     filled = fill_small_holes(image.astype(np.uint8), 100)
     assert (filled == 1).all()
+
+
+@given(labels_of_few)
+@MANY
+def test_of_each_label_the_largest_component_stays_and_of_equal_ones_the_first(labels):
+    pieces = label_components(labels)
+    expected = np.zeros_like(labels)
+    for value in np.unique(labels[labels > 0]):
+        own = np.unique(pieces[labels == value])
+        best = max(own, key=lambda piece: ((pieces == piece).sum(), -piece))
+        expected[pieces == best] = value
+    assert np.array_equal(keep_largest(labels), expected)
+
+
+@given(labels_of_few, st.integers(0, 6))
+@MANY
+def test_pixels_are_counted_per_label(labels, count):
+    expected = np.bincount(labels.ravel(), minlength=count)
+    assert np.array_equal(count_pixels(labels, count), expected)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cellwise.kernels.flood import flood, flood_into
+from cellwise.kernels.flood import flood, flood_in_tiles, flood_into
 
 
 def slow_flood(height, markers, mask):
@@ -100,3 +100,29 @@ def test_views_that_are_not_contiguous_give_the_same():
     mask = rng.random(height.shape) < 0.9
     plain = flood(height[::2, ::-2].copy(), markers[::2, ::-2].copy(), mask[::2, ::-2].copy())
     assert np.array_equal(flood(height[::2, ::-2], markers[::2, ::-2], mask[::2, ::-2]), plain)
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    shape=st.tuples(st.integers(1, 90), st.integers(1, 90)),
+    tile=st.integers(8, 40),
+)
+@settings(max_examples=30, deadline=None)
+def test_tiles_give_what_the_whole_image_gives(seed, shape, tile):
+    rng = np.random.default_rng(seed)
+    height = rng.random(shape, np.float32)
+    mask = rng.random(shape) < 0.75
+    # Every region lies between lines without mask, so that it is no longer than 20 pixels.
+    mask[::20] = mask[:, ::20] = False
+    markers = np.where(rng.random(shape) < 0.02, rng.integers(1, 99, shape), 0).astype(np.int32)
+    tiled = flood_in_tiles(height, markers, mask, tile=tile, around=20)
+    np.testing.assert_array_equal(tiled, flood(height, markers, mask))
+
+
+def test_a_region_longer_than_a_tile_sees_is_flooded_to_its_end():
+    mask = np.zeros((3, 300), bool)
+    mask[1] = True
+    markers = np.zeros(mask.shape, np.int32)
+    markers[1, 0] = 7
+    tiled = flood_in_tiles(np.ones(mask.shape, np.float32), markers, mask, tile=20, around=10)
+    np.testing.assert_array_equal(tiled, np.where(mask, 7, 0))
