@@ -24,7 +24,7 @@ Planes = npt.NDArray[np.float32]
 Predict = Callable[[Planes], Planes]
 # Planes `[plane, y, x]` of a part of a field: of these rows and columns.
 Show = Callable[[slice, slice], Planes]
-PredictField = Callable[[Show, tuple[int, int]], npt.NDArray[np.float16]]
+PredictField = Callable[[Show, tuple[int, int]], npt.NDArray[np.uint16]]
 
 # Sides of what the network is given are multiples of this many pixels.
 STRIDE = 16
@@ -73,7 +73,6 @@ def make_predictor(
             lambda rows, columns: padded[:, rows, columns],
             (padded.shape[1], padded.shape[2]),
             side=_TILE,
-            kind=np.float32,
         )
         whole: Planes = found[:, :height, :width]
         return whole
@@ -86,16 +85,21 @@ def make_field_predictor(
 ) -> PredictField:
     """A function from a large field, whose planes are asked for tile by tile, to maps in 0..1.
 
-    It answers `[map, y, x]` in half precision, of one view. The arguments are those of
+    It answers `[map, y, x]` of one view as whole numbers, 65,535 for 1. The arguments are those of
     `make_predictor`.
     """
     answer = _answer(net, device=device, views=1, threads=threads)
 
-    def maps_of(show: Show, shape: tuple[int, int]) -> npt.NDArray[np.float16]:
+    def whole(planes: Planes) -> npt.NDArray[np.uint16]:
+        found = answer(planes)
+        found *= 65535
+        return np.rint(found, out=found).astype(np.uint16)
+
+    def maps_of(show: Show, shape: tuple[int, int]) -> npt.NDArray[np.uint16]:
         def padded(rows: slice, columns: slice) -> Planes:
             return _padded(show(rows, columns))
 
-        return _in_tiles(answer, padded, shape, side=_LARGE_TILE, kind=np.float16)
+        return _in_tiles(whole, padded, shape, side=_LARGE_TILE)
 
     return maps_of
 
@@ -114,13 +118,13 @@ def _answer(net: nn.Module, *, device: str, views: int, threads: int | None) -> 
 
 
 def _in_tiles(
-    answer: Predict, show: Show, shape: tuple[int, int], *, side: int, kind: type[Any]
+    answer: Callable[[Planes], npt.NDArray[Any]], show: Show, shape: tuple[int, int], *, side: int
 ) -> npt.NDArray[Any]:
     result: npt.NDArray[Any] | None = None
     for seen, kept in _tiles(*shape, side):
         found = answer(show(*seen))
         if result is None:
-            result = np.empty((len(found), *shape), kind)
+            result = np.empty((len(found), *shape), found.dtype)
         rows, columns = (
             slice(k.start - s.start, k.stop - s.start) for s, k in zip(seen, kept, strict=True)
         )

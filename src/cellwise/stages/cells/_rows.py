@@ -42,7 +42,7 @@ def cell_rows(field: Field, masks: Masks, boxes: Boxes) -> pl.DataFrame:
         )
     level = measure.background_level(field.pixels, _BACKGROUND)
     flags = quality.build()(field, masks, boxes, level)
-    measured = measure.build(background=_BACKGROUND)(field, masks, boxes)
+    measured = measure.build(background=_BACKGROUND)(field, masks, boxes, level)
     return _geometry(field.site_id, boxes, flags).hstack(measured)
 
 

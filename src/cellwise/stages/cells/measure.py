@@ -17,7 +17,7 @@ from cellwise.kernels.boxes import Boxes, find_boxes
 from cellwise.kernels.rings import draw_rings, measure_intensities
 from cellwise.kernels.shape import measure_shapes
 
-Measure = Callable[[Field, Masks, Boxes], pl.DataFrame]
+Measure = Callable[..., pl.DataFrame]
 Numbers = npt.NDArray[np.float64]
 
 # A quarter of a grey level of 8 bits: a signal below it cannot be told from none.
@@ -50,6 +50,8 @@ def build(near: float = 0.1, far: float = 0.5, background: float = 1.0) -> Measu
     brighter than background; a nucleus no brighter counts with the least signal, so that the
     logarithm of the ratio always exists.
 
+    The function takes the field's `background_level` as a fourth argument where it is known.
+
     Args:
         near: The ring begins this many nucleus radii outside the nucleus (at least 1 pixel).
         far: It ends at this many radii (at least 2 pixels further), inside the same cell.
@@ -60,14 +62,16 @@ def build(near: float = 0.1, far: float = 0.5, background: float = 1.0) -> Measu
     if not 0 <= background <= 50:
         raise BadOption(f"The background percentile is 0 to 50, not {background}.")
 
-    def measure(field: Field, masks: Masks, boxes: Boxes) -> pl.DataFrame:
+    def measure(
+        field: Field, masks: Masks, boxes: Boxes, level: Numbers | None = None
+    ) -> pl.DataFrame:
         nuclei = find_boxes(masks.nuclei)
         rings = draw_rings(masks.cells, masks.nuclei, boxes=nuclei, near=near, far=far)
         cell_mean, nucleus_mean, ring_mean = (
             measure_intensities(field.pixels, labels, boxes.ids).mean
             for labels in (masks.cells, masks.nuclei, rings)
         )
-        level = background_level(field.pixels, background)
+        level = background_level(field.pixels, background) if level is None else level
         ratio = nuclear_ring_ratio(nucleus_mean, ring_mean, level)
         columns = _shape_columns(masks, boxes, nuclei)
         for c, channel in enumerate(field.channels):

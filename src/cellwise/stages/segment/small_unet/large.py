@@ -2,7 +2,7 @@
 
 All eight views of a field of tens of thousands of cells would take minutes, and their maps
 gigabytes. Such a field is seen in one view, never enlarged; the planes of a tile are made when the
-network comes to it, and its maps are kept in half precision. Each tile shows as much around what
+network comes to it, and its maps are kept as 16-bit numbers. Each tile shows as much around what
 is kept of it as the network looks, and one landscape is flooded from markers of the whole field,
 so that there are no seams.
 """

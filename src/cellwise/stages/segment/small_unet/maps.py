@@ -30,7 +30,7 @@ from cellwise.stages.segment.watershed.regions import (
     whole_pieces,
 )
 
-# Single precision, or half for large fields.
+# Floats in 0..1, or for large fields whole numbers with 65,535 for 1.
 Maps = npt.NDArray[Any]
 Flood = Callable[[npt.NDArray[Any], Labels, npt.NDArray[Any]], Labels]
 
@@ -75,6 +75,8 @@ def regions(maps: Maps, *, split: float, window: int, flood: Flood = flood) -> L
 
 
 def _single(plane: npt.NDArray[Any]) -> Plane:
+    if plane.dtype == np.uint16:
+        return plane * np.float32(1 / 65535)
     return np.asarray(plane, np.float32)
 
 
