@@ -21,15 +21,8 @@ from cellwise.stages.report._charts import (
     spreads,
 )
 from cellwise.stages.report._plate_chart import plate, row_name
-from cellwise.stages.report.drawing.images import (
-    composite,
-    edges,
-    limits,
-    outlines,
-    shrink,
-    shrink_labels,
-    tints,
-)
+from cellwise.stages.report.drawing.images import composite, limits, shrink
+from cellwise.stages.report.drawing.lines import edges, outlines, shrink_labels
 from cellwise.stages.report.drawing.svg import Scale, shade, short, tick_words, ticks
 
 NUCLEUS, PROTEIN = Channel("dna", "nucleus"), Channel("gfp", "protein")
@@ -41,11 +34,6 @@ def test_nucleus_is_blue_and_protein_green():
     left, right = composite(pixels, (NUCLEUS, PROTEIN), [(0, 1), (0, 1)])[0]
     assert left.argmax() == 2
     assert right.argmax() == 1
-
-
-def test_a_lone_channel_is_grey_and_no_two_unknown_stains_share_a_colour():
-    assert tints((PROTEIN,)) == [(1.0, 1.0, 1.0)]
-    assert len(set(tints([Channel(n) for n in ("a", "b", "c")]))) == 3
 
 
 def test_contrast_is_clipped_at_both_ends_and_nan_is_dark():
@@ -91,15 +79,32 @@ def test_edges_lie_inside_regions_and_agree_with_a_slow_count(seed, tall, wide):
             assert found[y, x] == (differs and labels[y, x] > 0)
 
 
-def test_outlines_are_transparent_but_for_their_lines():
-    cells = np.zeros((8, 8), np.uint16)
-    cells[1:7, 1:7] = 1
+def drawn(cells, nuclei, side):
+    return Image.open(io.BytesIO(outlines(cells, nuclei, side))).convert("RGBA")
+
+
+def test_outlines_lie_on_both_sides_of_a_border_with_a_rim_and_else_nothing():
+    cells = np.zeros((20, 20), np.uint16)
+    cells[3:17, 3:17] = 1
+    row = np.asarray(drawn(cells, cells * 0, 20))[10]
+    white, dark, clear = [255] * 4, [0, 0, 0, 184], [0] * 4
+    assert row[:6].tolist() == [clear, dark, white, white, dark, clear]
+    assert not row[6:14].any()
+
+
+def test_nuclei_are_drawn_over_cells_in_their_own_colour():
+    cells = np.ones((12, 12), np.uint16)
     nuclei = np.zeros_like(cells)
-    nuclei[3:5, 3:5] = 1
-    image = np.asarray(Image.open(io.BytesIO(outlines(cells, nuclei))).convert("RGBA"))
-    assert image[0, 0, 3] == 0
-    assert image[1, 1].tolist() == [255, 255, 255, 255]
-    assert image[3, 3].tolist() == [90, 230, 255, 255]
+    nuclei[4:8, 4:8] = 1
+    assert np.asarray(drawn(cells, nuclei, 12))[4, 4].tolist() == [90, 230, 255, 255]
+
+
+def test_lines_over_a_small_image_are_drawn_finer_than_its_pixels():
+    cells = np.zeros((10, 10), np.uint16)
+    cells[2:8, 2:8] = 1
+    image = drawn(cells, cells * 0, 45)
+    assert image.size == (40, 40)
+    assert (np.asarray(image)[20, :, :3].sum(axis=1) > 0).sum() == 4
 
 
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 40))

@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 
 from cellwise.stages.report._results import reliability_points
+from cellwise.stages.report.material import choose
 from cellwise.stages.report.sections.galleries import spread_over_sites
-from cellwise.stages.report.sections.segmentation import choose
 
 
 def test_reliability_points_count_every_cell_once():

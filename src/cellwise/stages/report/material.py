@@ -9,6 +9,7 @@ import polars as pl
 
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import Field, Masks
+from cellwise.stages.report.shown import FieldImages
 from cellwise.store.run.class_maps import ClassMaps
 
 PLATE, WELL = "Metadata_Plate", "Metadata_Well"
@@ -43,12 +44,24 @@ def place_of(row: dict[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """The report's own options: sites shown, cells per gallery row, the control's name, seed."""
+    """The report's own options: sites shown, cells per gallery row, the control's name, seed.
+
+    `cell_switches`: whether the channels of cells can be switched; fields always have it.
+    """
 
     sites: int = 24
     gallery: int = 12
     negative_control: str = ""
     seed: int = 0
+    cell_switches: bool = True
+
+
+def choose(sites: list[str], most: int, seed: int) -> list[str]:
+    """At most `most` of the sites, drawn by the seed, in their own order."""
+    if len(sites) <= most:
+        return sites
+    picked = np.random.default_rng(seed).choice(len(sites), most, replace=False)
+    return [sites[i] for i in sorted(picked)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +71,9 @@ class Material:
     Args:
         images: Source of pixels.
         choices: The report's own options.
-        sites: One row per site: `site_id`, `part`, `labels`, `Metadata_*`; None where unread.
+        drawn: Fields as they are shown; None where no site was read.
+        sites: One row per site: `site_id`, `part`, `labels`, `pixel_size`, `Metadata_*`; None where
+            unread.
         channels: The channels of the first site.
         cells: `cells.parquet` with its row number as `position`.
         predictions: One row per cell with `Prob_*`, `Metadata_*` and `position`.
@@ -75,6 +90,7 @@ class Material:
 
     images: Images
     choices: Choices
+    drawn: FieldImages | None = None
     sites: pl.DataFrame | None = None
     channels: tuple[Channel, ...] = ()
     pixels: pl.DataFrame | None = None

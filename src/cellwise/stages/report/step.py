@@ -27,7 +27,8 @@ from cellwise.domain.tables import (
 from cellwise.domain.trial import Trial
 from cellwise.errors import FormatError, InputError
 from cellwise.stages.report._page import render
-from cellwise.stages.report.material import Choices, Material
+from cellwise.stages.report.material import Choices, Material, choose
+from cellwise.stages.report.shown import FieldImages
 from cellwise.stages.report.spec import Options
 from cellwise.store.atomic import write_text
 from cellwise.store.images.fields import read_field
@@ -41,6 +42,8 @@ from cellwise.store.run.sites import read_sites
 from cellwise.store.run.tables import read_table
 
 LARGEST = 15_000_000
+# Fields that decide the contrast where fewer are shown.
+_CONTRAST_FIELDS = 8
 # Of a page with as many images as it takes.
 _SECONDS = 3.0
 
@@ -53,21 +56,25 @@ def forecast(job: Job, trial: Trial) -> float:
 def work(job: Job, report: Report) -> dict[str, Any]:
     """Write `report.html`; returns its size in bytes.
 
-    A page above 15 MB is made again with fewer and fewer images, until it can be sent on.
+    A page above 15 MB is made again, first without switches for the channels of cells, then with
+    fewer and fewer images, until it can be sent on.
     """
     options = Options.of(job.options)
     wanted = Choices(options.sites, options.gallery, options.negative_control, job.seed)
     material = gather(job, wanted)
-    share = 1.0
+    share, switched = 1.0, True
     while True:
         fewer = replace(
-            wanted, sites=int(wanted.sites * share), gallery=int(wanted.gallery * share)
+            wanted,
+            sites=int(wanted.sites * share),
+            gallery=int(wanted.gallery * share),
+            cell_switches=switched,
         )
         page = render(replace(material, choices=fewer), report)
         size = len(page.encode())
         if size < LARGEST or share < 0.05:
             break
-        share /= 2
+        share, switched = (share if switched else share / 2), False
     write_text(RunFolder(job.run).report, page)
     return {"bytes": size}
 
@@ -86,11 +93,13 @@ def gather(job: Job, choices: Choices) -> Material:
         run, job.images, {site.id: site for site in sites}, cells, Path(truth) if truth else None
     )
     control = run.path / f"predictions_{choices.negative_control}.parquet"
+    channels = sites[0].channels if sites else ()
     return Material(
         images=shown,
         choices=choices,
+        drawn=_drawn(shown, frame, channels, choices),
         sites=frame,
-        channels=sites[0].channels if sites else (),
+        channels=channels,
         pixels=_table(run.pixels, PIXELS),
         cells=cells,
         folds=_table(run.folds, FOLDS),
@@ -162,6 +171,16 @@ class RunImages:
             return tuple(read_channels(self.run.crops))
         except FormatError:
             return ()
+
+
+def _drawn(
+    images: RunImages, sites: pl.DataFrame | None, channels: tuple[Channel, ...], choices: Choices
+) -> FieldImages | None:
+    if sites is None:
+        return None
+    most = max(choices.sites, _CONTRAST_FIELDS)
+    sample = choose(sites["site_id"].to_list(), most, choices.seed)
+    return FieldImages(images.field, channels, sample)
 
 
 def _class_maps(run: RunFolder) -> dict[str, ClassMaps]:

@@ -20,10 +20,9 @@ from cellwise.stages.report.drawing.images import (
     data_link,
     encode,
     limits,
-    outlines,
     shrink,
-    shrink_labels,
 )
+from cellwise.stages.report.drawing.lines import outlines
 from cellwise.stages.report.step import RunImages
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.sites import read_sites
@@ -160,9 +159,7 @@ def _field(site: str, keys: pl.DataFrame, sources: RunImages) -> tuple[str, str,
         return "", "", ""
     colour = composite(field.pixels, field.channels, limits(field.pixels))
     drawn = data_link(encode(shrink(colour, _FIELD_SIDE), quality=82))
-    lines = outlines(
-        shrink_labels(masks.cells, _FIELD_SIDE), shrink_labels(masks.nuclei, _FIELD_SIDE)
-    )
+    lines = outlines(masks.cells, masks.nuclei, _FIELD_SIDE)
     own = keys.filter(pl.col("site_id") == site)
     given = own["given"].to_list()[0]
     shows = int(own.select(_AS_GIVEN.sum()).item())

@@ -1,50 +1,36 @@
-"""Pixels to images: colour composites, outlines, and their bytes for a page.
+"""Pixels to images: contrast, colour composites, and their bytes for a page.
 
-Colours by role: nucleus blue, protein green, microtubule red, endoplasmic reticulum yellow, other
-stains magenta, cyan, orange. Contrast is stretched between percentiles, as viewers of the field do.
+How channels are mixed: an image is as bright as the brightest channel shown there, in the hue of
+all. Added up as they are, three or more stains leave the range of a screen and turn white; here
+nothing leaves the range, and where hues cancel out the image becomes grey, never white.
 """
 
 import base64
 import io
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from cellwise.domain.channels import Channel
+from cellwise.stages.report.drawing.colours import first_shown, tints
 
 Pixels = npt.NDArray[np.float32]
+Levels = npt.NDArray[np.uint8]
 Limits = Sequence[tuple[float, float]]
 
-_BY_ROLE = {
-    "nucleus": (0.25, 0.42, 1.0),
-    "protein": (0.1, 1.0, 0.25),
-    "microtubule": (1.0, 0.2, 0.15),
-    "er": (1.0, 0.85, 0.1),
-    "brightfield": (0.6, 0.6, 0.6),
-}
-_OTHERS = ((1.0, 0.2, 0.9), (0.1, 0.85, 0.95), (1.0, 0.55, 0.1))
-_GREY = (1.0, 1.0, 1.0)
+# From this greyness of a mix (least part over greatest) on it is drawn darker, up to this share
+# where hues cancel out altogether. No colour of a stain is as pale. `channels.js` has both numbers.
+PALE, HEADROOM = 0.6, 0.5
+# Of a field: percentiles of its pixels; then over fields, so that neither an empty field nor one
+# of debris decides for all.
+LOW, HIGH = 1.0, 99.7
+MIDDLE_FIELD, BRIGHT_FIELD = 50.0, 90.0
+_SAMPLE = 200_000
 
 
-def tints(channels: Sequence[Channel]) -> list[tuple[float, float, float]]:
-    """One colour per channel; a lone channel is grey."""
-    if len(channels) == 1:
-        return [_GREY]
-    spare = 0
-    chosen = []
-    for channel in channels:
-        if channel.role in _BY_ROLE:
-            chosen.append(_BY_ROLE[channel.role])
-        else:
-            chosen.append(_OTHERS[spare % len(_OTHERS)])
-            spare += 1
-    return chosen
-
-
-def limits(pixels: Pixels, *, low: float = 1.0, high: float = 99.7) -> list[tuple[float, float]]:
+def limits(pixels: Pixels, *, low: float = LOW, high: float = HIGH) -> list[tuple[float, float]]:
     """Darkest and brightest shown value per channel of `pixels[..., channel, y, x]`.
 
     Background that a crop policy set to exactly 0 is left out, so that masked crops do not look
@@ -53,81 +39,119 @@ def limits(pixels: Pixels, *, low: float = 1.0, high: float = 99.7) -> list[tupl
     found = []
     for channel in range(pixels.shape[-3]):
         values = pixels[..., channel, :, :]
+        values = values.reshape(-1)[:: max(1, values.size // (4 * _SAMPLE))]
         seen = values[(values > 0) & np.isfinite(values)]
         if seen.size == 0:
             found.append((0.0, 1.0))
             continue
-        dark, bright = np.percentile(seen[:: max(1, seen.size // 200_000)], (low, high))
+        dark, bright = np.percentile(seen[:: max(1, seen.size // _SAMPLE)], (low, high))
         found.append((float(dark), float(max(bright, dark + 1e-4))))
     return found
 
 
-def composite(pixels: Pixels, channels: Sequence[Channel], bounds: Limits) -> npt.NDArray[np.uint8]:
-    """`pixels[channel, y, x]` as a colour image `[y, x, rgb]`: tinted channels, added up."""
-    colour = np.zeros((*pixels.shape[1:], 3), np.float32)
-    for plane, tint, (dark, bright) in zip(pixels, tints(channels), bounds, strict=True):
-        shown = np.clip((np.nan_to_num(plane) - dark) / (bright - dark), 0, 1)
-        colour += shown[..., None] * np.asarray(tint, np.float32)
-    return np.asarray(np.clip(colour, 0, 1) * 255 + 0.5, np.uint8)
+def common_limits(fields: Limits) -> tuple[float, float]:
+    """One contrast for a channel of many fields, from the contrast of each.
+
+    Dark is the median over fields, bright the 90th percentile: a tenth of the fields may be
+    saturated or full of debris, or half of them empty, and the others stay as bright as they are.
+    """
+    dark = float(np.percentile([low for low, _ in fields], MIDDLE_FIELD))
+    bright = float(np.percentile([high for _, high in fields], BRIGHT_FIELD))
+    return dark, max(bright, dark + 1e-4)
 
 
-def edges(labels: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Pixels of each region that touch another region or the background."""
-    framed = np.pad(labels, 1, mode="edge")
-    centre = framed[1:-1, 1:-1]
-    differs = np.zeros(labels.shape, bool)
-    for shifted in (framed[:-2, 1:-1], framed[2:, 1:-1], framed[1:-1, :-2], framed[1:-1, 2:]):
-        differs |= shifted != centre
-    return differs & (centre > 0)
+def stretch(pixels: Pixels, bounds: Limits) -> Levels:
+    """`pixels[channel, y, x]` between dark and bright as 0..255; what is not finite is dark."""
+    levels = np.empty(pixels.shape, np.uint8)
+    for plane, level, (dark, bright) in zip(pixels, levels, bounds, strict=True):
+        share = (np.nan_to_num(plane) - np.float32(dark)) / np.float32(bright - dark)
+        level[...] = np.clip(share, 0, 1) * 255 + np.float32(0.5)
+    return levels
 
 
-def shrink(image: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
+def blend(levels: Levels, colours: Sequence[tuple[float, float, float]]) -> Levels:
+    """Tinted channels mixed: `[channel, y, x]` in 0..255 to `[y, x, rgb]`.
+
+    The hue is that of all, each by the square of its level, so that the stronger of two stains is
+    seen and their mud is not. The brightness is that of the brightest tinted channel, less up to
+    `HEADROOM` where the mix is greyer than its parts.
+    """
+    count = len(colours)
+    flat = levels.reshape(count, -1).astype(np.float32)
+    table = np.asarray(colours, np.float32).reshape(count, 3)
+    weights = flat * flat
+    added = table.T @ weights
+    most = np.maximum(added.max(axis=0), np.float32(1e-6))
+    brightest = (flat * table.max(axis=1)[:, None]).max(axis=0)
+    # Only bright field is grey by itself, and is not to be darker than its colour.
+    own = _paleness(table.min(axis=1) / table.max(axis=1)) @ weights
+    own /= np.maximum(weights.sum(axis=0), np.float32(1e-6))
+    greyer = np.maximum(_paleness(added.min(axis=0) / most) - own, 0)
+    mixed = added * (brightest / most * (1 - np.float32(HEADROOM) * greyer))
+    return np.asarray(mixed + np.float32(0.5), np.uint8).T.reshape(*levels.shape[1:], 3)
+
+
+def _paleness(greyness: Pixels) -> Pixels:
+    return np.asarray(np.maximum((greyness - np.float32(PALE)) / np.float32(1 - PALE), 0))
+
+
+def composite(
+    pixels: Pixels,
+    channels: Sequence[Channel],
+    bounds: Limits,
+    *,
+    shown: Sequence[int] | None = None,
+) -> Levels:
+    """`pixels[channel, y, x]` as a colour image `[y, x, rgb]` of the channels at places `shown`.
+
+    Without `shown` those of `first_shown`, at most four.
+    """
+    places = list(first_shown(channels) if shown is None else shown)
+    if not places:
+        return np.zeros((*pixels.shape[1:], 3), np.uint8)
+    colours = tints(channels)
+    levels = stretch(pixels[places], [bounds[place] for place in places])
+    return blend(levels, [colours[place].rgb for place in places])
+
+
+def shrink(image: Levels, side: int) -> Levels:
     """The image reduced so that its longer side is at most `side` pixels."""
     tall, wide = image.shape[:2]
     if max(tall, wide) <= side:
         return image
-    factor = side / max(tall, wide)
-    size = (max(1, round(wide * factor)), max(1, round(tall * factor)))
+    size = _size(tall, wide, side)
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
 
 
-def shrink_labels(labels: npt.NDArray[Any], side: int) -> npt.NDArray[Any]:
-    """The label image sampled to the size that `shrink` gives; numbers are never mixed."""
-    tall, wide = labels.shape
+def shrink_pixels(pixels: Pixels, side: int) -> Pixels:
+    """`pixels[channel, y, x]` reduced as `shrink` does; each result is the mean of its area."""
+    tall, wide = pixels.shape[1:]
     if max(tall, wide) <= side:
-        return labels
+        return pixels
+    size = _size(tall, wide, side)
+    planes = [Image.fromarray(np.nan_to_num(plane)) for plane in pixels]
+    return np.stack([np.asarray(plane.resize(size, Image.Resampling.BOX)) for plane in planes])
+
+
+def _size(tall: int, wide: int, side: int) -> tuple[int, int]:
     factor = side / max(tall, wide)
-    rows = (np.arange(max(1, round(tall * factor))) + 0.5) * (tall / max(1, round(tall * factor)))
-    columns = (np.arange(max(1, round(wide * factor))) + 0.5) * (
-        wide / max(1, round(wide * factor))
-    )
-    return labels[np.ix_(rows.astype(int), columns.astype(int))]
+    return max(1, round(wide * factor)), max(1, round(tall * factor))
 
 
-def outlines(cells: npt.NDArray[Any], nuclei: npt.NDArray[Any]) -> bytes:
-    """A transparent PNG with cells in white and nuclei in cyan, to lie over an image."""
-    drawn = np.zeros(cells.shape, np.uint8)
-    drawn[edges(cells)] = 1
-    drawn[edges(nuclei)] = 2
-    return palette_png(drawn, ("#ffffff", "#5ae6ff"))
-
-
-def palette_png(numbers: npt.NDArray[np.uint8], colours: Sequence[str]) -> bytes:
-    """A PNG of few colours: number 1 is the first of `colours` (`#rrggbb`), 0 is transparent."""
-    image = Image.fromarray(numbers, mode=None).convert("P")
-    image.putpalette([0, 0, 0, *(b for colour in colours for b in bytes.fromhex(colour[1:]))])
+def encode(image: Levels, *, kind: str = "JPEG", quality: int = 82) -> bytes:
+    """The bytes of an image file, `[y, x]` grey or `[y, x, rgb]`; `kind` is JPEG or PNG."""
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", transparency=0, optimize=True)
+    # Colour at full resolution: thin structures in saturated colours would blur else.
+    Image.fromarray(image).save(buffer, kind, quality=quality, subsampling=0)
     return buffer.getvalue()
 
 
-def encode(image: npt.NDArray[np.uint8], *, kind: str = "WEBP", quality: int = 80) -> bytes:
-    """The bytes of an image file; `kind` is WEBP, JPEG or PNG."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, kind, quality=quality)
-    return buffer.getvalue()
-
-
-def data_link(content: bytes, kind: str = "webp") -> str:
+def data_link(content: bytes, kind: str = "jpeg") -> str:
     """The bytes as an address that a page can show without asking anyone."""
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def planes_link(levels: Levels, *, quality: int = 72) -> str:
+    """The channels `[channel, y, x]` one below the other in one grey image, for `page.js`."""
+    stacked = levels.reshape(-1, levels.shape[2])
+    return data_link(encode(stacked, quality=quality))

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from cellwise.stages.report.drawing.images import composite, data_link, encode, limits, shrink
 from cellwise.stages.report.material import WELL, Material
+from cellwise.stages.report.shown import CellImages, crop_plan, pixel_sizes, switches
 
 _MOST_CLASSES = 24
 _PER_SITE = 2
@@ -21,18 +21,20 @@ def context(material: Material) -> dict[str, Any]:
         return {"empty": "The predictions of this run are not about single cells."}
     if not material.predictions.height:
         return {"empty": "No cell was found, so there is no image to show."}
-    bounds = _contrast(material)
-    if bounds is None:
+    images = _drawn(material)
+    if images.bounds is None:
         return {"empty": "The single-cell images are no longer in the run folder."}
     names = _most_frequent(material)
+    classes = [
+        {"name": name, "rows": [_row(material, row, images) for row in rows(material, name)]}
+        for name in names
+    ]
     return {
-        "classes": [
-            {"name": name, "rows": [_row(material, row, bounds) for row in rows(material, name)]}
-            for name in names
-        ],
+        "classes": classes,
         "hidden": len(material.classes) - len(names),
-        "channels": material.images.crop_channels,
-        "side": _SIDE,
+        "channels": switches(images.channels),
+        "switched": material.choices.cell_switches,
+        "scaled": bool(pixel_sizes(material.sites)),
     }
 
 
@@ -86,28 +88,25 @@ def _most_frequent(material: Material) -> list[str]:
     return [name for name in material.classes if name in kept]
 
 
-def _contrast(material: Material) -> list[tuple[float, float]] | None:
-    """One contrast for all cells, from up to 200 of them spread over the table."""
+def _drawn(material: Material) -> CellImages:
     assert material.predictions is not None
-    positions = material.predictions["position"].drop_nulls().to_numpy()
-    if not positions.size:
-        return None
-    step = max(1, positions.size // 200)
-    sample = material.images.crops(positions[::step].astype(np.int64))
-    return None if sample is None else limits(sample, low=2.0, high=99.7)
+    positions = material.predictions["position"].drop_nulls().to_numpy().astype(np.int64)
+    sizes = pixel_sizes(material.sites)
+    return CellImages(material.images, positions, crop_plan(material.record), sizes)
 
 
-def _row(
-    material: Material, row: dict[str, Any], bounds: list[tuple[float, float]]
-) -> dict[str, Any]:
+def _row(material: Material, row: dict[str, Any], images: CellImages) -> dict[str, Any]:
     cells = row["cells"].filter(pl.col("position").is_not_null())
-    pixels = material.images.crops(cells["position"].to_numpy().astype(np.int64))
+    positions = cells["position"].to_numpy().astype(np.int64)
+    levels = images.levels(positions)
     shown = []
     for i, cell in enumerate(cells.to_dicts()):
-        image = None
-        if pixels is not None:
-            colour = composite(pixels[i], material.images.crop_channels, bounds)
-            image = data_link(encode(shrink(colour, _SIDE), quality=78))
+        links: dict[str, Any] = {"image": "", "planes": "", "bar": None}
+        if levels is not None and material.cells is not None:
+            own = material.cells.row(int(positions[i]), named=True)
+            planes = material.choices.cell_switches
+            links = images.links(levels[i], side=_SIDE, planes=planes)
+            links["bar"] = images.bar(own)
         shown.append(
             {
                 "site": cell["site_id"],
@@ -115,7 +114,7 @@ def _row(
                 "well": cell.get(WELL) or "",
                 "probability": cell["shown"],
                 "labels": " + ".join(cell.get("field_labels") or []),
-                "image": image,
+                **links,
             }
         )
     return {"title": row["title"], "words": row["words"], "n": row["n"], "cells": shown}

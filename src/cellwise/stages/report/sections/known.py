@@ -11,24 +11,16 @@ import polars as pl
 
 from cellwise.kernels.matching import find_overlaps, match
 from cellwise.stages.report._charts import Row, bar, intervals
-from cellwise.stages.report.drawing.images import (
-    composite,
-    data_link,
-    edges,
-    encode,
-    limits,
-    palette_png,
-    shrink,
-    shrink_labels,
-)
+from cellwise.stages.report.drawing.images import data_link
+from cellwise.stages.report.drawing.lines import edges, line_labels, line_png
 from cellwise.stages.report.drawing.svg import BLUE, GREY, VERMILION, short
 from cellwise.stages.report.material import Material, place_of
+from cellwise.stages.report.shown import SIDE, switches
 
-_SIDE, _DRAWN, _LISTED = 640, 6, 15
+_DRAWN, _LISTED = 6, 15
 # Outlines over an image: found cell, cell that is none, known cell, known cell that was missed.
 COLOURS = ("#ffffff", "#ff5a36", "#35c8ff", "#ffd400")
 _GOOD = 0.9
-_DIM = 0.6
 
 
 def context(material: Material) -> dict[str, Any]:
@@ -60,6 +52,7 @@ def context(material: Material) -> dict[str, Any]:
             image for row in rows[:_DRAWN] if (image := _image(material, row, kind)) is not None
         ],
         "colours": COLOURS,
+        "channels": switches(material.channels),
         "folder": (material.known.get("truth") or {}).get("folder", ""),
         "notes": [
             str(note)
@@ -213,12 +206,9 @@ def _image(material: Material, row: dict[str, Any], kind: str) -> dict[str, Any]
     if known is None or masks is None or known.shape != masks.cells.shape:
         return None
     own = masks.cells if kind == "cells" else masks.nuclei
-    links = {"lines": data_link(_outlines(own, known), "png")}
-    field = material.images.field(site)
-    if field is not None:
-        shown = shrink(composite(field.pixels, field.channels, limits(field.pixels)), _SIDE)
-        # Dimmed, so that lines of any colour are seen on bright nuclei.
-        links["image"] = data_link(encode((shown * _DIM).astype(np.uint8), quality=72))
+    links: dict[str, Any] = {"lines": data_link(_outlines(own, known), "png")}
+    if material.drawn is not None:
+        links |= material.drawn.links(site)
     return {**row, **links}
 
 
@@ -226,16 +216,16 @@ def _outlines(cells: npt.NDArray[Any], known: npt.NDArray[Any]) -> bytes:
     """Both as one transparent image, the outlines of the run on top."""
     overlaps = find_overlaps(cells, known)
     pairs = match(overlaps, 0.5)
-    drawn = np.zeros(shrink_labels(cells, _SIDE).shape, np.uint8)
+    drawn = np.zeros(line_labels(cells, SIDE).shape, np.uint8)
     for labels, found, hit, other in (
         (known, overlaps.true_ids[pairs[:, 1]], 3, 4),
         (cells, overlaps.predicted_ids[pairs[:, 0]], 1, 2),
     ):
-        small = shrink_labels(labels, _SIDE)
+        small = line_labels(labels, SIDE)
         right = np.isin(small, found)
         rim = edges(small)
         drawn[rim & right] = hit
         # Errors in double width: they are what is looked for.
         wrong = (small > 0) & ~right
         drawn[wrong & (rim | edges(np.where(rim, 0, small)))] = other
-    return palette_png(drawn, COLOURS)
+    return line_png(drawn, COLOURS)

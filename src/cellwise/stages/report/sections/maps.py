@@ -11,17 +11,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from cellwise.domain.channels import Channel
-from cellwise.stages.report.drawing.images import (
-    composite,
-    data_link,
-    edges,
-    encode,
-    limits,
-    palette_png,
-    shrink,
-    shrink_labels,
-)
+from cellwise.stages.report.drawing.images import Levels, data_link, encode, shrink
+from cellwise.stages.report.drawing.lines import edges, line_labels, line_png
 from cellwise.stages.report.material import Material
+from cellwise.stages.report.shown import switches
 from cellwise.store.run.class_maps import ClassMaps
 
 _SIDE, _EACH = 288, 2
@@ -36,6 +29,7 @@ def context(material: Material) -> dict[str, Any]:
     return {
         "steps": [_step(material, name, kept) for name, kept in material.class_maps.items()],
         "protein": _protein(material.channels) is not None,
+        "channels": switches(material.channels),
     }
 
 
@@ -74,38 +68,30 @@ def _images(
     material: Material, kept: ClassMaps, number: int, place: int, labels: list[str]
 ) -> dict[str, Any]:
     site = kept.sites[number]
-    field, masks = material.images.field(site), material.images.masks(site)
-    if field is None:
+    masks, images = material.images.masks(site), material.drawn
+    levels = None if images is None else images.levels(site)
+    if images is None or levels is None:
         return {}
-    bounds = limits(field.pixels)
-    colour = shrink(composite(field.pixels, field.channels, bounds), _SIDE)
     class_map = kept.maps[number, place].astype(np.float32)
     lines = None
     if masks is not None:
-        drawn = edges(shrink_labels(masks.cells, _SIDE)).astype(np.uint8)
-        lines = data_link(palette_png(drawn, _LINES), "png")
+        drawn = edges(line_labels(masks.cells, _SIDE)).astype(np.uint8)
+        lines = data_link(line_png(drawn, _LINES), "png")
     chance = 1 / (1 + np.exp(-float(class_map.max())))
     return {
         "site": site,
         "labels": " + ".join(labels),
         "chance": chance,
-        "image": data_link(encode(colour, quality=72)),
-        "map": data_link(encode(heat(_grey(field, bounds), class_map), quality=76)),
+        **images.links(site, side=_SIDE),
+        "map": data_link(encode(heat(_grey(levels, images.channels), class_map))),
         "lines": lines,
     }
 
 
-def _grey(field: Any, bounds: Any) -> npt.NDArray[np.float32]:
+def _grey(levels: Levels, channels: tuple[Channel, ...]) -> npt.NDArray[np.float32]:
     """The protein, or the mean of all stains where none is called so, in 0..1 at shown size."""
-    place = _protein(field.channels)
-    chosen = range(len(field.channels)) if place is None else [place]
-    planes = [
-        np.clip(
-            (np.nan_to_num(field.pixels[n]) - bounds[n][0]) / (bounds[n][1] - bounds[n][0]), 0, 1
-        )
-        for n in chosen
-    ]
-    image = (np.mean(planes, axis=0) * 255).astype(np.uint8)
+    place = _protein(channels)
+    image = levels.mean(axis=0).astype(np.uint8) if place is None else levels[place]
     return np.asarray(shrink(image, _SIDE) / np.float32(255), np.float32)
 
 

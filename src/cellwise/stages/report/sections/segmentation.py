@@ -7,22 +7,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from cellwise.domain.records import Field, Masks
 from cellwise.stages.report._charts import histogram
-from cellwise.stages.report.drawing.images import (
-    composite,
-    data_link,
-    encode,
-    limits,
-    outlines,
-    shrink,
-    shrink_labels,
-    tints,
-)
+from cellwise.stages.report.drawing.images import data_link
+from cellwise.stages.report.drawing.lines import CELL, NUCLEUS, outlines
 from cellwise.stages.report.drawing.svg import BLUE
-from cellwise.stages.report.material import Material, place_of
+from cellwise.stages.report.material import Material, choose, place_of
+from cellwise.stages.report.shown import SIDE, switches
 
-_SIDE = 640
 _FEW_ROWS, _MOST_ROWS = 40, 500
 # Of fewer fields the list says more than a histogram.
 _CHARTED = 6
@@ -52,7 +43,9 @@ def context(material: Material) -> dict[str, Any]:
         "empty_sites": sorted(site for site, n in counts.items() if n == 0)[:20],
         "n_empty": sum(n == 0 for n in counts.values()),
         "median": f"{np.median(list(counts.values())) if counts else 0:g}",
-        "key": _colour_key(material),
+        "channels": switches(material.channels),
+        "lines": (CELL, NUCLEUS),
+        "scale": scale_words(material),
         "rows": rows,
         "odd_pixels": any(row["pixels"] for row in rows),
         "open_rows": material.outlines_only and len(counts) <= _FEW_ROWS,
@@ -65,14 +58,6 @@ def context(material: Material) -> dict[str, Any]:
 def _cells_per_site(sites: pl.DataFrame, cells: pl.DataFrame) -> dict[str, int]:
     found = dict(cells.group_by("site_id").len().iter_rows())
     return {site: int(found.get(site, 0)) for site in sites["site_id"].to_list()}
-
-
-def choose(sites: list[str], most: int, seed: int) -> list[str]:
-    """At most `most` of the sites, drawn by the seed, in their own order."""
-    if len(sites) <= most:
-        return sites
-    picked = np.random.default_rng(seed).choice(len(sites), most, replace=False)
-    return [sites[i] for i in sorted(picked)]
 
 
 def _site_rows(material: Material, counts: dict[str, int]) -> list[dict[str, Any]]:
@@ -141,32 +126,26 @@ def _images(material: Material, counts: dict[str, int]) -> list[dict[str, Any]]:
             "place": place_of(row),
             "labels": " + ".join(row["labels"] or []),
         }
-        sheet.append({**shown, **_image(material.images.field(name), material, name)})
+        links = {} if material.drawn is None else material.drawn.links(name)
+        masks = material.images.masks(name)
+        if masks is not None:
+            links["lines"] = data_link(outlines(masks.cells, masks.nuclei, SIDE), "png")
+        sheet.append({**shown, **links})
     return sheet
 
 
-def _image(field: Field | None, material: Material, name: str) -> dict[str, str]:
-    masks = material.images.masks(name)
-    links = {}
-    if field is not None:
-        shown = shrink(composite(field.pixels, field.channels, limits(field.pixels)), _SIDE)
-        links["image"] = data_link(encode(shown, quality=72))
-    if masks is not None:
-        links["lines"] = data_link(_lines(masks), "png")
-    return links
-
-
-def _lines(masks: Masks) -> bytes:
-    return outlines(shrink_labels(masks.cells, _SIDE), shrink_labels(masks.nuclei, _SIDE))
-
-
-def _colour_key(material: Material) -> list[dict[str, str]]:
-    key = []
-    for channel, tint in zip(material.channels, tints(material.channels), strict=True):
-        shade = "#" + "".join(f"{round(255 * part):02x}" for part in tint)
-        role = channel.role if channel.role and channel.role != channel.name else ""
-        key.append({"name": channel.name, "role": role, "colour": shade})
-    return key
+def scale_words(material: Material) -> str:
+    """Why fields have no scale bar; empty where all have one."""
+    if material.sites is None or "pixel_size" not in material.sites.columns:
+        return ""
+    unknown = material.sites["pixel_size"].null_count()
+    if not unknown:
+        return ""
+    whose = "" if unknown == material.n_sites else f" of {unknown:,} of {material.n_sites:,} fields"
+    return (
+        f"The size of a pixel{whose} is not known, so there is no scale bar. "
+        "Where you know it, give it in micrometres: --set read.pixel_size=0.325"
+    )
 
 
 def _counts_chart(counts: list[int]) -> Any:

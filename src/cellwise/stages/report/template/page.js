@@ -39,6 +39,7 @@ document.body.append(viewer);
 viewer.addEventListener("click", () => viewer.close());
 for (const button of document.querySelectorAll("button.enlarge")) {
   button.addEventListener("click", () => {
+    viewer.classList.toggle("dim", button.closest(".dim") !== null);
     viewer.replaceChildren(button.querySelector(".stack").cloneNode(true));
     const words = document.createElement("p");
     words.textContent = button.getAttribute("aria-label");
