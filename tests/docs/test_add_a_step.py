@@ -206,7 +206,10 @@ def test_a_table_that_is_gone_is_made_again(home, finished, copy):
 
 def test_a_site_that_its_work_refuses_is_set_aside(home, copy):
     out = copy / "out.run"
-    save(copy / "images" / f"A03_{CHANNELS[1]}.png", np.full((96, 96), 255, np.uint8))
+    pixels = np.full((96, 96), 255, np.uint8)
+    # With every pixel saturated no step would see it.
+    pixels[:20] = 9
+    save(copy / "images" / f"A03_{CHANNELS[1]}.png", pixels)
     again(home, copy)
     (row,) = quarantine(out)
     assert (row["path"], row["stage"], row["code"]) == ("A03", "spots", "saturated")

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cellwise.domain.channels import Channel
+from cellwise.domain.intensities import Scale
 
 PARTS = ("train", "test", "unlabelled")
 
@@ -42,12 +43,14 @@ class ChannelFile:
         plane: Index along the channel axis where one file holds several channels, else None.
         colour: True where a grey image was stored as RGB (public HPA files): the brightest of the
             three colours is the signal.
+        scale: Which stored number is 0.0 and which 1.0; None in runs made before scales were kept.
     """
 
     channel: Channel
     paths: tuple[str, ...]
     plane: int | None = None
     colour: bool = False
+    scale: Scale | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ SITES = TableKind(
         "height": "int32",
         "width": "int32",
         "dtype": "string",
+        "scale": "string",
         "pixel_size": "float64",
         "labels": "list<string>",
         "status": "string",

@@ -78,6 +78,7 @@ def check_folder(
         "recipe_because": proposal.why,
         "channels": [{"name": c.name, "role": c.role} for c in reading.channels],
         "images": _image_facts(reading),
+        "scales": {name: scale.to_json() for name, scale in reading.scales.items()},
         "counts": dict(reading.counts),
         "labels": _label_facts(reading, foreseen),
         "problems": [*(_problem(problem) for problem in reading.problems), *flags],

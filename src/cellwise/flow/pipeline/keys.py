@@ -8,11 +8,13 @@ to be another one all the same (`files.identity`); tables by their bytes.
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from cellwise.domain.intensities import Scale
 from cellwise.domain.records import file_of
 
 # Made once: a run of 100,000 sites makes some 400,000 keys.
@@ -39,7 +41,7 @@ def frame_digest(frame: pl.DataFrame) -> str:
 
 
 def file_keys(sites: pl.DataFrame, contents: Mapping[str, str] | None = None) -> dict[str, str]:
-    """One key per site from what `sites.parquet` says of its files.
+    """One key per site from what `sites.parquet` says of its files and of how they are read.
 
     Args:
         sites: Rows of that table.
@@ -48,16 +50,28 @@ def file_keys(sites: pl.DataFrame, contents: Mapping[str, str] | None = None) ->
     """
     columns = ["channel", "role", "paths", "plane", "colour", "size", "mtime_ns"]
     rows: dict[str, list[tuple[str, ...]]] = {}
-    for site, entry in zip(
-        sites["site_id"].to_list(), zip(*_texts(sites.select(columns)), strict=True), strict=True
-    ):
-        rows.setdefault(site, []).append(entry)
+    entries = zip(*_texts(sites.select(columns)), strict=True)
+    for site, entry, scale in zip(sites["site_id"].to_list(), entries, _scales(sites), strict=True):
+        rows.setdefault(site, []).append((*entry, scale) if scale else entry)
     if contents:
         for site, paths in sites.select("site_id", "paths").iter_rows():
             found = [contents.get(file_of(path), "") for path in paths or ()]
             if any(found):
                 rows[site].append(tuple(found))
     return {site: digest(columns, entries) for site, entries in rows.items()}
+
+
+def _scales(sites: pl.DataFrame) -> list[str]:
+    """The intensity scale of each file; empty for that of its type, which older runs had too."""
+    if "scale" not in sites.columns:
+        return [""] * sites.height
+    pairs = zip(sites["scale"].to_list(), sites["dtype"].to_list(), strict=True)
+    return ["" if text is None or _is_of_type(text, dtype) else text for text, dtype in pairs]
+
+
+@lru_cache(maxsize=256)
+def _is_of_type(scale: str, dtype: str) -> bool:
+    return Scale.parse(scale).is_of_type(dtype)
 
 
 def _texts(frame: pl.DataFrame) -> Iterator[Iterator[str]]:

@@ -8,6 +8,7 @@ import dataclasses
 
 from cellwise.contracts.layout import Listing, Problem
 from cellwise.errors import InputError
+from cellwise.stages.read._aside import set_aside
 from cellwise.stages.read._assemble import OK, Assembly
 from cellwise.store.images.fields import read_pixels
 
@@ -25,27 +26,18 @@ def refuse_colours(assembly: Assembly, listing: Listing) -> Assembly:
         and entry.plane is None
         and any(_is_colour(listing, path) for path in entry.paths)
     ]
-    status = dict(assembly.status)
-    headers = dict(assembly.headers)
-    problems = list(assembly.problems)
+    found = []
     for site, entry in suspects[:_SAMPLE]:
         try:
             read_pixels(entry, listing.folder)
         except InputError as error:
             path = entry.paths[0].split("#z=")[0]
-            problems.append(Problem(error.code, path, error.reason, error.remedy, site.id))
-            if status[site.id] == OK:
-                status[site.id] = error.code
-                for other in site.files:
-                    facts = headers[site.id, other.channel.name]
-                    headers[site.id, other.channel.name] = {**facts, "status": error.code}
+            found.append(Problem(error.code, path, error.reason, error.remedy, site.id))
     notes = assembly.notes
     if suspects:
         note = f"{len(suspects)} files are stored as colours; grey ones among them are used."
         notes = (*notes, note)
-    return dataclasses.replace(
-        assembly, status=status, headers=headers, problems=tuple(problems), notes=notes
-    )
+    return dataclasses.replace(set_aside(assembly, found), notes=notes)
 
 
 def _is_colour(listing: Listing, path: str) -> bool:

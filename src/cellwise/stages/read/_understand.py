@@ -4,13 +4,14 @@ Only reads. `cellwise check` shows what comes out of here; the read step writes 
 """
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from cellwise.contracts.layout import Arrangement, Layout, Listing, Problem
 from cellwise.domain.classes import ClassList
+from cellwise.domain.intensities import BY_TYPE
 from cellwise.domain.records import Site
 from cellwise.domain.steps import Report
 from cellwise.errors import BadOption, InputError
@@ -21,6 +22,7 @@ from cellwise.stages.read._crops import refuse_crops, refuse_stacks_of_crops
 from cellwise.stages.read._label_source import find_labels
 from cellwise.stages.read._labels import Joined
 from cellwise.stages.read._reading import Reading
+from cellwise.stages.read._scales import by_key, fit_scales
 from cellwise.stages.read.channels.split_names import refuse_unclear_numbers, split_names
 from cellwise.stages.read.layouts import layouts
 from cellwise.stages.read.listing import list_folder, read_headers
@@ -37,6 +39,7 @@ def understand(
     workers: int = 4,
     report: Report | None = None,
     inherited: Collection[str] = (),
+    scales: Mapping[str, str] | None = None,
 ) -> Reading:
     """Look at a folder of images; nothing is written.
 
@@ -46,9 +49,11 @@ def understand(
         workers: Threads that read headers.
         report: Called while headers are read.
         inherited: Channels whose roles a finished run gives; they need not be in this folder.
+        scales: Intensity scales that the run has already, by channel.
 
     Raises:
-        PreflightError: No image, single-cell crops, labels that cannot be used.
+        PreflightError: No image, single-cell crops, intensities without a scale, labels that
+            cannot be used.
         UnknownName: No layout or class list of that name.
         BadOption: A setting that does not fit the folder or its labels.
     """
@@ -65,7 +70,15 @@ def understand(
     else:
         layout, notes = _build(name, options), []
     arrangement = layout.arrange(listing)
-    assembly = _assemble(arrangement, listing, options, inherited)
+    assembly, fitted = fit_scales(
+        _assemble(arrangement, listing, options, inherited),
+        listing,
+        given={name: str(text) for name, text in (options.scale or {}).items()},
+        known=scales or {},
+        # Its images are of 8 and of 16 bits, both filled whole.
+        usual=BY_TYPE if arrangement.classes == "hpa19" else "",
+        workers=workers,
+    )
     joined = find_labels(assembly, arrangement, options, folder=folder.resolve().name)
     classes, list_name = choose_classes(joined, arrangement, options)
     sites, contradictions = label_sites(assembly, arrangement, joined, classes)
@@ -87,7 +100,11 @@ def understand(
         labels_file=options.labels or (arrangement.labels_file if joined else ""),
         unlabelled=joined.without_row if joined else (),
         label_columns=joined.columns if joined else {},
-        again=_again(name, options, assembly, classes, list_name),
+        scales=fitted,
+        again={
+            **_again(name, options, assembly, classes, list_name),
+            "scale": by_key(fitted, assembly.channels),
+        },
     )
 
 

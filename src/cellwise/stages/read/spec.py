@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from cellwise.domain.channels import ROLES
+from cellwise.domain.intensities import BY_TYPE, ONE_BY_ONE, Scale
 from cellwise.domain.nouns import IMAGES, READING, SITES
 from cellwise.domain.specs import Content, Read, StepOptions, StepSpec
 from cellwise.errors import BadOption
@@ -40,6 +41,10 @@ class Options(StepOptions):
     """What Z or time stacks become: `max`, `mid` or `refuse`."""
     declared: Literal["use", "ignore"] = "use"
     """Whether to `use` or `ignore` labels that the folder itself declares."""
+    scale: Mapping[str, str | float] | None = None
+    """Stored numbers that become 0.0 and 1.0, by name or role of a channel: `0..4095`, or 4095
+    for short; `type` takes the whole range of each file's number type. Else it is decided once
+    from the folder, and kept."""
 
     @model_validator(mode="after")
     def _check(self) -> "Options":
@@ -51,6 +56,12 @@ class Options(StepOptions):
                     f"read.roles.{name}: no role is called {role!r}."
                     f"{did_you_mean(role, list(ROLES))} There is: {', '.join(ROLES)}."
                 )
+        for name, text in (self.scale or {}).items():
+            if str(text) not in (BY_TYPE, ONE_BY_ONE):
+                try:
+                    Scale.parse(str(text))
+                except ValueError as error:
+                    raise BadOption(f"read.scale.{name}: {error}") from error
         return self
 
 
@@ -65,5 +76,5 @@ SPEC = StepSpec(
     contents=(Content("labels", settings=("key", "label")),),
     headline=("sites",),
     command_words={"labels": {}, "layout": {}, "pattern": {}},
-    late=("separator", "spelling"),
+    late=("scale", "separator", "spelling"),
 )

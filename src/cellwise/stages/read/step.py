@@ -33,8 +33,14 @@ def prepare(job: Job, report: Report) -> Reading:
         reading = RunFolder(job.fitted).reading
         again = read_json(reading).get("again", {}) if reading.is_file() else {}
         inherited = frozenset(again.get("roles") or {})
-    options = Options.of(job.options)
-    return understand(job.images, options, workers=job.workers, report=report, inherited=inherited)
+    return understand(
+        job.images,
+        Options.of(job.options),
+        workers=job.workers,
+        report=report,
+        inherited=inherited,
+        scales=_kept_scales(job),
+    )
 
 
 def work(job: Job, report: Report, prepared: Reading | None = None) -> dict[str, Any]:
@@ -52,6 +58,19 @@ def work(job: Job, report: Report, prepared: Reading | None = None) -> dict[str,
     if not prepared.usable:
         raise PreflightError(_none_usable(prepared))
     return dict(prepared.counts)
+
+
+def _kept_scales(job: Job) -> dict[str, str]:
+    """The scales that this run has decided on, so that fields added later are held to them.
+
+    Those that a setting gave go with the setting.
+    """
+    reading = RunFolder(job.run).reading
+    # Whoever only looks at a folder has no run folder.
+    if job.run == Path() or not reading.is_file():
+        return {}
+    scales = read_json(reading).get("scales", {})
+    return {n: facts["scale"] for n, facts in scales.items() if facts["source"] != "setting"}
 
 
 def whole(job: Job, counts: dict[str, Any]) -> bool:

@@ -52,13 +52,13 @@ def read_field(site: Site, root: Path) -> Field:
         root: The folder that the paths are relative to.
 
     Returns:
-        Pixels float32 `[channel, y, x]` in 0..1: 8-bit / 255, 16-bit / 65535; other numbers as they
-        are up to 1, else divided by the smallest of 255, 4095, 65535 that covers them. NaN,
-        infinities and negative numbers become 0.
+        Pixels float32 `[channel, y, x]` in 0..1 by the intensity scale of each channel, one for
+        all sites of a run (`domain.intensities.decide`), see `to_unit`. NaN and infinities become
+        0, what lies beyond the scale 0 or 1.
 
     Raises:
         InputError: `not_found`, `empty_file`, `truncated`, `unreadable`, `colour`, `size_mismatch`,
-            `channel_missing`.
+            `channel_missing`, `scale_mismatch`, `all_saturated`.
     """
     return read_field_with_flags(site, root)[0]
 
@@ -67,7 +67,8 @@ def read_field_with_flags(site: Site, root: Path) -> tuple[Field, dict[str, list
     """Decode a site as `read_field` does, and say what was changed.
 
     Returns:
-        The field, and per channel name the flags among `nan`, `negative`, `float_scaled`.
+        The field, and per channel name the flags among `nan`, `negative`, `clipped`
+        (`float_scaled` in older runs).
     """
     return kept_or(_decoded, site, root)
 
@@ -83,7 +84,9 @@ def _decoded(site: Site, root: Path) -> tuple[Field, dict[str, list[str]]]:
     planes: list[npt.NDArray[np.float32]] = []
     flags: dict[str, list[str]] = {}
     for entry in site.files:
-        plane, marks = to_unit(read_pixels(entry, root))
+        pixels = read_pixels(entry, root)
+        name, path = entry.channel.name, entry.paths[0]
+        plane, marks = to_unit(pixels, entry.scale, channel=name, path=path)
         if planes and plane.shape != planes[0].shape:
             raise _mismatch(site, entry, plane.shape, planes[0].shape)
         planes.append(plane)

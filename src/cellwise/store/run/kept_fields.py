@@ -68,10 +68,12 @@ class KeptFields:
         return np.asarray(kept, np.float32) / np.float32(self._most)
 
     def _state(self, site: Site) -> str:
-        """A digest of the files of a site: their sizes, times of change and places on the disk."""
+        """A digest of a site's files: how they are read, sizes, times of change, places on disk."""
         seen = hashlib.sha256("\n".join(self._channels).encode())
         for entry in site.files:
             seen.update(f"{entry.channel.key}\0{entry.plane}\0{entry.colour}\n".encode())
+            if entry.scale is not None:
+                seen.update(f"{entry.scale}\n".encode())
             for path in entry.paths:
                 # A page of a file is named behind a '#'.
                 file = self._images / file_of(path)

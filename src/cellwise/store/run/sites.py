@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import lru_cache, partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from cellwise.domain.channels import Channel
+from cellwise.domain.intensities import Scale
 from cellwise.domain.records import ChannelFile, Site, file_of
 from cellwise.domain.tables import SITES
 from cellwise.store.run.folder import RunFolder, read_json
@@ -27,6 +28,7 @@ _OWN: dict[str, Callable[[Site, ChannelFile], Any]] = {
     "paths": lambda site, entry: list(entry.paths),
     "plane": lambda site, entry: entry.plane,
     "colour": lambda site, entry: entry.colour,
+    "scale": lambda site, entry: None if entry.scale is None else str(entry.scale),
     "pixel_size": lambda site, entry: site.pixel_size,
     "labels": lambda site, entry: None if site.labels is None else list(site.labels),
     "status": lambda site, entry: "ok",
@@ -91,7 +93,8 @@ def sites_of(frame: pl.DataFrame) -> list[Site]:
     """The sites of rows of a site table, in their order; the rows of a site stand together."""
     metadata = [column for column in frame.columns if column.startswith(PREFIX)]
     # Lists of whole columns: polars makes an object of its own of each list in a row.
-    used = [*_OWN, *metadata]
+    # Tables of older runs have no scale.
+    used = [*(name for name in _OWN if name in frame.columns), *metadata]
     columns = [frame[name].to_list() for name in used]
     rows = (dict(zip(used, row, strict=True)) for row in zip(*columns, strict=True))
     return [_site(list(group), metadata) for _, group in groupby(rows, lambda row: row["site_id"])]
@@ -146,7 +149,13 @@ def _site(rows: list[dict[str, Any]], metadata: list[str]) -> Site:
                 tuple(row["paths"]),
                 row["plane"],
                 bool(row["colour"]),
+                _scale(row.get("scale")),
             )
             for row in rows
         ),
     )
+
+
+@lru_cache(maxsize=256)
+def _scale(text: str | None) -> Scale | None:
+    return Scale.parse(text) if text else None

@@ -25,6 +25,7 @@ def screen(facts: Mapping[str, Any]) -> list[Line]:
             f"{_list(images['dtypes'])}, {_list(images['sizes'])} px, {_pixel_size(images)}",
         ),
     ]
+    lines += [("Scale", _scale(*pair)) for pair in facts["scales"].items()]
     lines += _problem_lines(facts)
     lines += _label_lines(facts)
     lines += _some([("Note", note) for note in facts["notes"]], "notes")
@@ -78,6 +79,19 @@ def _layout(facts: Mapping[str, Any]) -> str:
     ignored = sum(counts.get("ignored_files", {}).values())
     passed = f", {_count(ignored, 'file')} in mask or label folders passed over"
     return text + (passed if ignored else "")
+
+
+def _scale(channel: str, facts: Mapping[str, Any]) -> str:
+    """`dna: uint16, 98 to 3901 in 8 images looked at; 65535 becomes 1.0`."""
+    text = f"{channel}: {_list(facts['stored'])}"
+    if facts["sampled"]:
+        seen = f"{facts['low']:.6g} to {facts['high']:.6g}"
+        text += f", {seen} in {facts['sampled']} images looked at"
+    words = {"type": "the top of each number type becomes 1.0", "each": "each image by itself"}
+    scale = facts["scale"].split()[-1]
+    zero, _, one = scale.rpartition("..")
+    black = "" if zero in ("", "0") else f"{zero} becomes 0.0, "
+    return f"{text}; {words.get(scale) or f'{black}{one} becomes 1.0'}"
 
 
 def _problem_lines(facts: Mapping[str, Any]) -> list[Line]:
