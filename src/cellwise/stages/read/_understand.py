@@ -22,10 +22,10 @@ from cellwise.stages.read._crops import refuse_crops, refuse_stacks_of_crops
 from cellwise.stages.read._label_source import find_labels
 from cellwise.stages.read._labels import Joined
 from cellwise.stages.read._reading import Reading
-from cellwise.stages.read._scales import by_key, fit_scales
 from cellwise.stages.read.channels.split_names import refuse_unclear_numbers, split_names
 from cellwise.stages.read.layouts import layouts
 from cellwise.stages.read.listing import list_folder, read_headers
+from cellwise.stages.read.scales.folder import by_key, fit_scales
 from cellwise.stages.read.spec import Options
 
 _FIRST = 5

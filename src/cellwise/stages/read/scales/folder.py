@@ -13,8 +13,8 @@ from cellwise.domain.records import ChannelFile, Site
 from cellwise.errors import PreflightError
 from cellwise.stages.read._aside import set_aside
 from cellwise.stages.read._assemble import OK, Assembly
-from cellwise.stages.read._fitting import Fitting, Image
 from cellwise.stages.read._reading import ChannelScale
+from cellwise.stages.read.scales.fitting import Fitting, Image
 
 _THREADS = 4
 

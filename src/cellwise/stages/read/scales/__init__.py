@@ -1,0 +1,1 @@
+"""One intensity scale for each channel of a folder."""
