@@ -8,8 +8,8 @@ import dataclasses
 
 from cellwise.contracts.layout import Listing, Problem
 from cellwise.errors import InputError
-from cellwise.stages.read._aside import set_aside
 from cellwise.stages.read._assemble import OK, Assembly
+from cellwise.stages.read.scales.aside import set_aside
 from cellwise.store.images.fields import read_pixels
 
 _SAMPLE = 24

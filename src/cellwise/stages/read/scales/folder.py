@@ -11,9 +11,9 @@ from cellwise.contracts.layout import Listing, Problem
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import ChannelFile, Site
 from cellwise.errors import PreflightError
-from cellwise.stages.read._aside import set_aside
 from cellwise.stages.read._assemble import OK, Assembly
 from cellwise.stages.read._reading import ChannelScale
+from cellwise.stages.read.scales.aside import set_aside
 from cellwise.stages.read.scales.fitting import Fitting, Image
 
 _THREADS = 4
