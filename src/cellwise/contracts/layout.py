@@ -59,10 +59,12 @@ class Listing:
     problems: tuple[Problem, ...] = ()
     headers: dict[str, Header | InputError] = field(default_factory=dict)
 
-    def header(self, path: str) -> Header | None:
-        """What the file says of itself; None where it could not be read."""
+    def header(self, path: str, series: int = 0) -> Header | None:
+        """What the file says of one of its fields; None where it could not be read."""
         found = self.headers.get(path)
-        return found if isinstance(found, Header) else None
+        if not isinstance(found, Header) or series == 0:
+            return found if isinstance(found, Header) else None
+        return found.series[series - 1] if series <= len(found.series) else None
 
     def table(self, *names: str) -> Path | None:
         """The table of one of these names nearest to the top of the folder, ignoring case."""
@@ -84,8 +86,12 @@ class Plane:
         path: The file, relative to the folder.
         plane: Index along the file's channel axis, None where the file is one channel.
         z: Place in a stack made of several files.
+        t: Number of the time point as the folder writes it, None where it names none.
         part: `train` or `test` where the folder declares it, else empty.
         metadata: Columns about the site.
+        series: Which field of the file, from 0; set while sites are made.
+        time: Which time point of the file, from 0, None for all; set while sites are made.
+        field_id: The `site_id` of the layout where one field became several sites, else empty.
     """
 
     site_id: str
@@ -94,8 +100,12 @@ class Plane:
     path: str
     plane: int | None = None
     z: int = 0
+    t: int | None = None
     part: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    series: int = 0
+    time: int | None = None
+    field_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,11 @@ class Header:
         t: Planes along time.
         pages: Pages of unstated meaning.
         colour: Whether pixels are stored as colours (RGB, palette, CMYK).
+        series: The further fields in the file; each of them has no further ones.
+        left: What else the file holds and is not read, in words, such as smaller copies.
+        odd: Images in the file that are not alike, so that nobody knows which is meant, in words.
+        turned: How the file asks to be shown, as in the TIFF tag Orientation; 1 is as stored.
+        transparent: Whether it holds transparency, which is not read.
     """
 
     height: int
@@ -35,3 +40,8 @@ class Header:
     t: int = 1
     pages: int = 1
     colour: bool = False
+    series: tuple["Header", ...] = ()
+    left: tuple[str, ...] = ()
+    odd: tuple[str, ...] = ()
+    turned: int = 1
+    transparent: bool = False

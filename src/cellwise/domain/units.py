@@ -24,6 +24,8 @@ CELL, SITE, WELL, PLATE, EXPERIMENT = "cell", "site", "well", "plate", "experime
 # From the smallest to the largest.
 LEVELS = (CELL, SITE, WELL, PLATE, EXPERIMENT)
 ABOVE_SITES = (WELL, PLATE, EXPERIMENT)
+# What is known of a site that is one time point of a field: the field. Such sites share a fold.
+TIME_SERIES = "TimeSeries"
 
 _COLUMNS = {
     EXPERIMENT: "Metadata_Experiment",

@@ -38,6 +38,17 @@ def put_colours(folder, *names):
     return folder
 
 
+def put_hues(folder, hues, size=(96, 64)):
+    """Save grey images shown in one colour each: by name, how much red, green and blue."""
+    for seed, (name, hue) in enumerate(hues.items()):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # In blocks, as JPEG keeps colours.
+        grey = np.kron(image(seed, (size[0] // 32, size[1] // 32)), np.ones((32, 32)))
+        Image.fromarray(np.uint8(grey[..., None] * hue)).save(path)
+    return folder
+
+
 def put_channels(folder, *names, channels=3, size=SIZE, **options):
     """Save TIFF files with several channels each."""
     for seed, name in enumerate(names):

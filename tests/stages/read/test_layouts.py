@@ -13,7 +13,7 @@ from tests.stages.read.read_folders import (
     image,
     put,
     put_channels,
-    put_colours,
+    put_hues,
     put_table,
     read,
 )
@@ -114,8 +114,11 @@ def test_hpa_labels_without_images_and_images_without_labels_are_counted(tmp_pat
     assert by_id(reading)["bb"].part == "unlabelled"
 
 
+HPA_HUES = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "yellow": (1, 1, 0)}
+
+
 def test_public_hpa_images_hold_grey_in_colours(tmp_path):
-    put_colours(tmp_path / "30741", *(f"800_A6_1_{c}.jpg" for c in HPA))
+    put_hues(tmp_path / "30741", {f"800_A6_1_{c}.jpg": hue for c, hue in HPA_HUES.items()})
     header = ("Image", "Label", "Cellline")
     put_table(
         tmp_path / "kaggle_2021.csv",
@@ -132,7 +135,7 @@ def test_public_hpa_images_hold_grey_in_colours(tmp_path):
     assert site.metadata["Well"] == "A06"
     assert all(entry.colour for entry in site.files)
     assert any("Rods & Rings" in note for note in reading.notes)
-    assert read_field(site, tmp_path).pixels.shape == (4, 24, 32)
+    assert read_field(site, tmp_path).pixels.shape == (4, 96, 64)
 
 
 def test_rxrx1_as_kaggle_gives_it(tmp_path):

@@ -94,7 +94,7 @@ def test_stacks_follow_the_setting(tmp_path):
     pixels = np.arange(4 * 6 * 5, dtype=np.uint16).reshape(4, 6, 5)
     for stain in ("dna", "gfp"):
         tifffile.imwrite(
-            tmp_path / f"A01_{stain}.tif", pixels, imagej=True, metadata={"axes": "TYX"}
+            tmp_path / f"A01_{stain}.tif", pixels, imagej=True, metadata={"axes": "ZYX"}
         )
     highest, middle, refused = (read(tmp_path, stack=s) for s in ("max", "mid", "refuse"))
     for reading, plane in ((highest, 3), (middle, 2)):

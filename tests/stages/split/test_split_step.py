@@ -220,3 +220,16 @@ def test_an_unknown_column_is_refused_with_the_nearest_name(tmp_path):
 def test_no_label_at_all_is_refused(tmp_path):
     with pytest.raises(PreflightError, match="Label more fields"):
         _work(_run(tmp_path, [("s0", None, "unlabelled", {})]))
+
+
+def test_time_points_of_one_field_share_a_fold_whatever_is_chosen(tmp_path):
+    rows = [
+        (f"f{field}_t{time}", (("a", "b")[field % 2],), "train", {"TimeSeries": f"f{field}"})
+        for field in range(8)
+        for time in range(3)
+    ]
+    for by in ("auto", "site"):
+        _, folds, _ = _work(_run(tmp_path, rows), by=by)
+        for field in range(8):
+            assert len({folds[f"f{field}_t{time}"]["fold"] for time in range(3)}) == 1
+        assert len({row["group"] for row in folds.values()}) == 8

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 
 from cellwise.domain.missing import is_missing
 from cellwise.domain.records import Site, normalise_well
+from cellwise.domain.units import TIME_SERIES
 from cellwise.stages.read.listing import IMAGE_ENDINGS
 
 Ids = frozenset[str]
@@ -40,8 +41,13 @@ class Fields:
             "site": _by(sites, "Site", number),
             "experiment": _by(sites, "Experiment", str.casefold),
         }
+        self._series = {site.id: site.metadata.get(TIME_SERIES, site.id) for site in sites}
         self._plate_numbers = _by(sites, "PlateNumber", number)
         self._folder = folder
+
+    def one_field(self, ids: Ids) -> bool:
+        """Whether these are one field, at one time or at several."""
+        return len({self._series[site_id] for site_id in ids}) == 1
 
     def reader(self, level: str, values: Collection[str]) -> Callable[[str], Ids]:
         """The function from text to fields.

@@ -136,7 +136,7 @@ def _fields_of(place: int, fields: Fields, keys: Keys) -> tuple[Ids, str]:
     ids = fields.all.intersection(*known)
     if not ids:
         return NONE, "apart" if all(known) else "absent"
-    if any(named) and len(ids) > 1:
+    if any(named) and not fields.one_field(ids):
         return NONE, "several"
     return ids, ""
 

@@ -17,7 +17,6 @@ from cellwise.domain.steps import Report
 from cellwise.errors import BadOption, InputError
 from cellwise.stages.read._assemble import OK, Assembly, assemble
 from cellwise.stages.read._classes import choose_classes, label_sites
-from cellwise.stages.read._colour import refuse_colours
 from cellwise.stages.read._crops import refuse_crops, refuse_stacks_of_crops
 from cellwise.stages.read._label_source import find_labels
 from cellwise.stages.read._labels import Joined
@@ -25,10 +24,13 @@ from cellwise.stages.read._reading import Reading
 from cellwise.stages.read.channels.split_names import refuse_unclear_numbers, split_names
 from cellwise.stages.read.layouts import layouts
 from cellwise.stages.read.listing import list_folder, read_headers
+from cellwise.stages.read.planes.colours import settle_colours, split_colours
+from cellwise.stages.read.planes.frames import spread
 from cellwise.stages.read.scales.folder import by_key, fit_scales
 from cellwise.stages.read.spec import Options
 
 _FIRST = 5
+_LATER = ("time", "series", "colours")
 _ONE_FILE_ONE_FIELD = ("single_channel", "class_folders")
 
 
@@ -70,6 +72,8 @@ def understand(
     else:
         layout, notes = _build(name, options), []
     arrangement = layout.arrange(listing)
+    if options.colours == "split":
+        arrangement = split_colours(arrangement, listing)
     assembly, fitted = fit_scales(
         _assemble(arrangement, listing, options, inherited),
         listing,
@@ -117,9 +121,10 @@ def _assemble(
         roles=options.roles or {},
         inherited=inherited,
         stack=options.stack,
+        spread=spread(arrangement, listing, time=options.time, series=options.series),
         pixel_size=options.pixel_size,
     )
-    return refuse_colours(assembly, listing)
+    return settle_colours(assembly, listing)
 
 
 def _named_layout(options: Options) -> str:
@@ -223,6 +228,8 @@ def _again(
         "pixel_size": options.pixel_size,
         "stack": options.stack,
         "declared": options.declared,
+        # What came later stands there only where it says something.
+        **{n: v for n, v in options if n in _LATER and v != Options.model_fields[n].default},
     }
 
 

@@ -110,6 +110,11 @@ def spelling(channel: str) -> str:
     return re.sub(r"(?<=[^\W_])[\s_-]+(?=[^\W_])", "", channel.lower())
 
 
+def time_number(text: str) -> int | None:
+    """The number of a time point, None where the name tells none."""
+    return int(text) if text else None
+
+
 def same_spelling(planes: Iterable[Plane]) -> dict[str, str]:
     """The distinct channels in order of appearance: as compared, and as written last."""
     return {spelling(plane.channel): plane.channel for plane in planes}

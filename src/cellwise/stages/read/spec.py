@@ -38,13 +38,22 @@ class Options(StepOptions):
     pixel_size: float = 0.0
     """Micrometres per pixel of all sites; 0 takes what the files say."""
     stack: Literal["max", "mid", "refuse"] = "max"
-    """What Z or time stacks become: `max`, `mid` or `refuse`."""
+    """What Z stacks become: `max`, `mid` or `refuse`."""
     declared: Literal["use", "ignore"] = "use"
     """Whether to `use` or `ignore` labels that the folder itself declares."""
     scale: Mapping[str, str | float] | None = None
     """Stored numbers that become 0.0 and 1.0, by name or role of a channel: `0..4095`, or 4095
     for short; `type` takes the whole range of each file's number type. Else it is decided once
     from the folder, and kept."""
+    time: Literal["refuse", "each", "first"] = "refuse"
+    """What time series become: `refuse` sets them aside, `each` makes a site of every time point
+    (`_t0001`), `first` takes the first one."""
+    series: Literal["each", "first", "refuse"] = "each"
+    """What files with several fields become: `each` makes a site of every one (`_s01`), `first`
+    takes the first one, `refuse` sets them aside."""
+    colours: Literal["grey", "split"] = "grey"
+    """What images stored as colours become: `grey` takes grey ones and those of one hue and sets
+    the others aside, `split` makes three channels red, green and blue."""
 
     @model_validator(mode="after")
     def _check(self) -> "Options":
@@ -76,5 +85,5 @@ SPEC = StepSpec(
     contents=(Content("labels", settings=("key", "label")),),
     headline=("sites",),
     command_words={"labels": {}, "layout": {}, "pattern": {}},
-    late=("scale", "separator", "spelling"),
+    late=("scale", "separator", "spelling", "time", "series", "colours"),
 )

@@ -83,8 +83,10 @@ def whole(job: Job, counts: dict[str, Any]) -> bool:
 
 
 def _none_usable(reading: Reading) -> str:
-    found = [f"{p.path}: {p.reason}" for p in reading.problems if p.set_aside][:_FIRST]
+    aside = [problem for problem in reading.problems if problem.set_aside]
+    found = [f"{problem.path}: {problem.reason}" for problem in aside[:_FIRST]]
+    cures = list(dict.fromkeys(problem.remedy for problem in aside if problem.remedy))
     return (
         f"None of the {len(reading.sites)} sites can be used (layout {reading.layout}). "
-        f"{' '.join(found)}"
+        f"{' '.join([*found, *cures[:_FIRST]])}"
     )

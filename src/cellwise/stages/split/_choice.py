@@ -34,7 +34,7 @@ class Choice:
 
 def choose_column(
     columns: Mapping[str, Values],
-    duplicates: Values,
+    bound: Values,
     labels: npt.NDArray[np.bool_],
     labelled: npt.NDArray[np.bool_],
     *,
@@ -48,19 +48,19 @@ def choose_column(
 
     Args:
         columns: Metadata columns, name to values, one value per site.
-        duplicates: Digest of each site's pixels; equal ones are one group whatever the column.
+        bound: What is equal for sites that are one group whatever the column, such as exact copies.
         labels: `[site, class]`.
         labelled: `[site]`.
         folds: How many folds will be made.
     """
-    alone = _lonely(connect([duplicates], count=len(labelled)), labels, labelled)
+    alone = _lonely(connect([bound], count=len(labelled)), labels, labelled)
     passed: dict[str, str] = {}
     for name in CANDIDATES:
         if name not in columns:
             continue
         key = qualified(columns, name)
         known = np.array([value is not None for value in key])
-        groups = connect([key, duplicates], count=len(labelled))
+        groups = connect([key, bound], count=len(labelled))
         lonely = int((_lonely(groups, labels, labelled) & ~alone).sum())
         present = int(labels[labelled].any(axis=0).sum())
         if known[labelled].mean() < _LEAST_KNOWN:

@@ -16,6 +16,7 @@ from cellwise.contracts.splitter import SplitInput
 from cellwise.domain.foresight import FolderFacts, Foresight
 from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import FOLDS, PIXELS
+from cellwise.domain.units import TIME_SERIES
 from cellwise.errors import BadOption
 from cellwise.registry import did_you_mean
 from cellwise.stages.split import splitters
@@ -30,6 +31,7 @@ from cellwise.store.run.reader import RunReader, labels_matrix
 from cellwise.store.run.tables import read_table, write_table
 
 _PREFIX = "Metadata_"
+_TIMES = f"{_PREFIX}{TIME_SERIES}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class _Sites:
     ids: tuple[str, ...]
     columns: dict[str, Values]
     copies: Values
+    bound: Values
     usable: npt.NDArray[np.bool_]
     classes: tuple[str, ...]
     labels: npt.NDArray[np.bool_]
@@ -60,7 +63,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     by, passed_over = _columns(options, sites)
     key_columns = [qualified(sites.columns, name) for name in by]
     groups = connect(
-        [_only(sites.usable, key) for key in (*key_columns, sites.copies)], count=len(sites.ids)
+        [_only(sites.usable, key) for key in (*key_columns, sites.bound)], count=len(sites.ids)
     )
     fold = splitters.build(options.method)(
         SplitInput(sites.ids, groups, sites.labels, sites.labelled, options.folds, job.seed)
@@ -105,7 +108,18 @@ def _load(run: RunFolder) -> _Sites:
         for name in frame.columns
         if name.startswith(_PREFIX)
     }
-    return _Sites(ids, metadata, copies, usable, classes, labels & labelled[:, None], labelled)
+    bound = _bound(copies, metadata)
+    known = labels & labelled[:, None]
+    return _Sites(ids, metadata, copies, bound, usable, classes, known, labelled)
+
+
+def _bound(copies: Values, metadata: dict[str, Values]) -> Values:
+    """A name for the sites that no choice parts: exact copies, and the times of one field."""
+    times = metadata.get(_TIMES)
+    if times is None:
+        return copies
+    groups = connect([copies, qualified(metadata, _TIMES)], count=len(copies))
+    return [str(group) for group in groups]
 
 
 def _digests(pixels: pl.DataFrame) -> dict[str, str | None]:
@@ -126,7 +140,7 @@ def _columns(options: Options, sites: _Sites) -> tuple[list[str], dict[str, str]
         if not sites.labelled.any():
             return [], {}
         choice = choose_column(
-            sites.columns, sites.copies, sites.labels, sites.labelled, folds=options.folds
+            sites.columns, sites.bound, sites.labels, sites.labelled, folds=options.folds
         )
         return ([] if choice.column is None else [choice.column]), choice.passed_over
     if options.columns == (ALONE,):

@@ -1,47 +1,42 @@
 """Pixels of fields: decoded by Pillow and tifffile only, whole or not at all.
 
 OpenCV and imagecodecs are not used: both give half an array for a half JPEG without an error.
-Within one TIFF, `ChannelFile.plane` counts along the channel axis (`C`, else the pages of unstated
-meaning, else separately stored colours). All other axes (Z, time, unstated pages) are one stack; a
-path that ends in `#z=<k>` means its k-th plane (from 0, in stored order), else the stack is
-projected.
+Within one file, `ChannelFile.plane` counts along the channel axis (`C`, else the pages of unstated
+meaning, else the colours). A path may end in marks (`domain.places`): `#s=<i>` is the i-th field of
+the file, `#t=<j>` its j-th time point, `#z=<k>` the k-th plane (from 0, in stored order) of the
+stack that all other axes are; without it the stack is projected.
 """
 
-import math
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import numpy.typing as npt
-import tifffile
 from PIL import ImageFile as PillowSettings
 
 from cellwise.domain.headers import Header
+from cellwise.domain.places import Place, place_of
 from cellwise.domain.records import ChannelFile, Field, Site
 from cellwise.errors import InputError
+from cellwise.store.images.colours import REMEDY, Hues, grey_of, hues_of
 from cellwise.store.images.headers import open_plain, open_tiff, read_header, reading
-from cellwise.store.images.headers import tiff_header as _tiff_header
 from cellwise.store.images.kept import kept_or
 from cellwise.store.images.scale import to_unit
 from cellwise.store.images.structure import check_whole, kind_of
+from cellwise.store.images.tiff_planes import tiff_stack
 
 __all__ = [
     "Header",
     "read_field",
     "read_field_with_flags",
     "read_header",
+    "read_hues",
     "read_pixels",
 ]
 
 Pixels = npt.NDArray[Any]
 Stack = Literal["max", "mid", "refuse"]
-
-_PLANE_MARK = re.compile(r"(?P<path>.+)#z=(?P<z>\d+)")
-# TIFF photometric interpretation 0: the largest number is black.
-_WHITE_IS_ZERO = 0
-_COLOUR_REMEDY = "Save one grey image per channel; colour images of public HPA have a layout."
 
 
 def read_field(site: Site, root: Path) -> Field:
@@ -133,16 +128,36 @@ def _brightest(planes: Iterable[Pixels], entry: ChannelFile) -> Pixels:
 
 
 def _read_plane(path: str, entry: ChannelFile, root: Path, z: Stack) -> Pixels:
-    match = _PLANE_MARK.fullmatch(path)
-    file, chosen = (match["path"], int(match["z"])) if match else (path, None)
-    with reading(root / file) as stream:
-        kind = kind_of(stream)
-        check_whole(stream, kind)
-        if kind == "tiff":
-            with open_tiff(stream) as tiff:
-                return _tiff_plane(tiff, entry, z if chosen is None else chosen)
-        pixels, colours_last = _plain_pixels(stream, kind)
-    return _grey(pixels, entry, file) if colours_last else pixels
+    place = place_of(path)
+    with reading(root / place.file) as stream:
+        pixels, colours = _stored(stream, place, entry.plane)
+        stack = grey_of(pixels, one_hue=entry.colour) if colours else pixels
+        return _flatten(stack, z if place.z is None else place.z, place.file)
+
+
+def read_hues(entry: ChannelFile, root: Path) -> Hues:
+    """Whether the first file of a channel is grey, of one hue or of several.
+
+    Raises:
+        InputError: As `read_pixels`.
+    """
+    place = place_of(entry.paths[0])
+    with reading(root / place.file) as stream:
+        pixels, colours = _stored(stream, place, entry.plane)
+        return hues_of(pixels) if colours else "grey"
+
+
+def _stored(stream: BinaryIO, place: Place, plane: int | None) -> tuple[Pixels, bool]:
+    """`[plane, y, x]`, or `[plane, y, x, colour]` and True where these are colours."""
+    kind = kind_of(stream)
+    check_whole(stream, kind)
+    if kind == "tiff":
+        with open_tiff(stream) as tiff:
+            return tiff_stack(tiff, place, plane)
+    pixels, colours = _plain_pixels(stream, kind)
+    if colours and plane is not None:
+        pixels, colours = pixels[..., plane], False
+    return pixels[None], colours
 
 
 def _plain_pixels(stream: BinaryIO, kind: str) -> tuple[Pixels, bool]:
@@ -162,9 +177,7 @@ def _plain_pixels(stream: BinaryIO, kind: str) -> tuple[Pixels, bool]:
         return np.array(image)[..., 0], False
     if mode in ("P", "PA", "RGB", "RGBA", "RGBX"):
         return np.array(image.convert("RGB")), True
-    raise InputError(
-        f"The image is stored in colour mode {mode}.", code="colour", remedy=_COLOUR_REMEDY
-    )
+    raise InputError(f"The image is stored in colour mode {mode}.", code="colour", remedy=REMEDY)
 
 
 def _refuse_deep_colour(stream: BinaryIO) -> None:
@@ -179,71 +192,6 @@ def _refuse_deep_colour(stream: BinaryIO) -> None:
             code="colour",
             remedy="Save one 16-bit grey image per channel.",
         )
-
-
-def _tiff_plane(tiff: tifffile.TiffFile, entry: ChannelFile, z: Stack | int) -> Pixels:
-    """One channel of a TIFF, its stack projected (`max`), or one plane of it by number."""
-    header = _tiff_header(tiff)
-    if entry.plane is None and header.channels > 1:
-        raise InputError(
-            f"The file holds {header.channels} channels where one is expected.",
-            code="unreadable",
-            remedy="Read the folder with --layout multichannel.",
-        )
-    axes = list(header.axes)
-    channel_axis = None if entry.plane is None else _channel_axis(header, entry.plane)
-    pages = _pages_of(tiff, header, channel_axis, entry.plane)
-    if pages is not None:
-        pixels: Pixels = tiff.asarray(key=pages, series=0)
-        stack = pixels.reshape(-1, header.height, header.width)
-    else:
-        pixels = tiff.series[0].asarray()
-        if channel_axis is not None:
-            pixels = np.take(pixels, entry.plane or 0, axis=channel_axis)
-            del axes[channel_axis]
-        if "S" in axes:
-            pixels = _grey(np.moveaxis(pixels, axes.index("S"), -1), entry, entry.paths[0])
-            axes.remove("S")
-        stack = np.moveaxis(pixels, [axes.index("Y"), axes.index("X")], [-2, -1])
-        stack = stack.reshape(-1, header.height, header.width)
-    if stack.dtype.kind not in "uifb":
-        raise InputError(
-            f"The pixels are of type {stack.dtype}.",
-            code="unreadable",
-            remedy="Save the image as 8-bit, 16-bit or float.",
-        )
-    if tiff.pages[0].photometric == _WHITE_IS_ZERO and stack.dtype.kind == "u":
-        stack = np.iinfo(stack.dtype).max - stack
-    return _flatten(stack, z, entry.paths[0])
-
-
-def _pages_of(
-    tiff: tifffile.TiffFile, header: Header, axis: int | None, plane: int | None
-) -> list[int] | None:
-    """The pages that hold one channel, so that the others are not decoded; None if not by page."""
-    pages = tiff.series[0].pages
-    lead = header.shape[:-2]
-    if not header.axes.endswith("YX") or "S" in header.axes or len(pages) != math.prod(lead):
-        return None
-    if any(page is None for page in pages):
-        return None
-    numbers = np.arange(len(pages)).reshape(lead)
-    chosen = numbers if axis is None else np.take(numbers, plane or 0, axis=axis)
-    return [int(number) for number in np.ravel(chosen)]
-
-
-def _channel_axis(header: Header, plane: int) -> int:
-    """Where the channels lie: axis C, else pages of unstated meaning, else planar colours."""
-    axis = next((header.axes.index(letter) for letter in "CQI" if letter in header.axes), None)
-    if axis is None and header.axes.startswith("S"):
-        axis = 0
-    if axis is None or plane >= header.shape[axis]:
-        raise InputError(
-            f"The file has no channel number {plane + 1} (axes {header.axes}, {header.shape}).",
-            code="channel_missing",
-            remedy="Every file of a folder needs the same channels.",
-        )
-    return axis
 
 
 def _flatten(stack: Pixels, z: Stack | int, path: str) -> Pixels:
@@ -261,22 +209,6 @@ def _flatten(stack: Pixels, z: Stack | int, path: str) -> Pixels:
         return np.array(stack[len(stack) // 2])
     # NaN in one plane must not hide the other planes.
     return np.asarray(np.fmax.reduce(stack, axis=0))
-
-
-def _grey(colours: Pixels, entry: ChannelFile, path: str) -> Pixels:
-    """Grey from `[y, x, colour]`: as it is where all are equal, else only if it was said."""
-    first = colours[..., 0]
-    rest = colours[..., 1:3]
-    if entry.colour:
-        return np.asarray(colours[..., :3].max(axis=-1))
-    if (rest == first[..., None]).all():
-        return np.array(first)
-    raise InputError(
-        "The image has colours where grey is expected.",
-        code="colour",
-        remedy=_COLOUR_REMEDY,
-        path=path,
-    )
 
 
 def _mismatch(

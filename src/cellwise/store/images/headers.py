@@ -11,6 +11,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 from xml.etree import ElementTree
@@ -25,6 +26,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from cellwise.domain.headers import Header
 from cellwise.errors import InputError
 from cellwise.store.images.structure import check_whole, kind_of, truncated
+from cellwise.store.images.tiff_images import TiffImage, contents_of
 
 # What the decoders are known to raise on damaged files.
 _DAMAGE = (
@@ -113,31 +115,34 @@ def open_tiff(stream: BinaryIO) -> Iterator[tifffile.TiffFile]:
 
 
 def tiff_header(tiff: tifffile.TiffFile) -> Header:
-    """The header of an open TIFF, from its first series."""
-    series = tiff.series[0]
-    lengths = dict(zip(series.axes, series.shape, strict=True))
-    if "Y" not in lengths or "X" not in lengths:
-        raise InputError(
-            f"The image has axes {series.axes}.", code="unreadable", remedy="Save it as YX."
-        )
-    check_size(lengths["Y"], lengths["X"])
-    ome = _ome(tiff)
+    """The header of an open TIFF: of its first field, with those of further ones in `series`."""
+    contents = contents_of(tiff)
+    first, *further = [_image_header(tiff, image) for image in contents.fields]
+    return replace(first, series=tuple(further), left=contents.left, odd=contents.odd)
+
+
+def _image_header(tiff: tifffile.TiffFile, image: TiffImage) -> Header:
+    lengths = image.lengths
+    check_size(*image.size)
+    ome = _ome(tiff, image)
     names, size = _ome_facts(ome) if ome is not None else _plain_facts(tiff)
-    colour = lengths.get("S", 1) > 1 or tiff.pages[0].photometric == 3
+    tag = image.pages[0].keyframe.tags.get("Orientation")
     stated = {"Y", "X", "C", "S", "Z", "T"}
     return Header(
         height=lengths["Y"],
         width=lengths["X"],
-        dtype=str(series.dtype),
+        dtype=image.dtype,
         channels=lengths.get("C", 1),
-        axes=series.axes,
-        shape=tuple(series.shape),
+        axes=image.axes,
+        shape=image.shape,
         channel_names=names if len(names) == lengths.get("C", 1) else (),
         pixel_size=_plausible(size),
         z=lengths.get("Z", 1),
         t=lengths.get("T", 1),
         pages=math.prod(n for axis, n in lengths.items() if axis not in stated),
-        colour=bool(colour),
+        colour=image.colour,
+        turned=int(tag.value) if tag is not None else 1,
+        transparent=image.spare > 0,
     )
 
 
@@ -178,7 +183,8 @@ def _unreadable(error: BaseException) -> InputError:
     )
 
 
-def _ome(tiff: tifffile.TiffFile) -> ElementTree.Element | None:
+def _ome(tiff: tifffile.TiffFile, image: TiffImage) -> ElementTree.Element | None:
+    """What OME-XML says of one image; of the first where it cannot be told which it is."""
     text = tiff.ome_metadata if tiff.is_ome else None
     if not text:
         return None
@@ -188,7 +194,8 @@ def _ome(tiff: tifffile.TiffFile) -> ElementTree.Element | None:
         return None
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
-    return root.find("./Image/Pixels")
+    found = root.findall("./Image/Pixels")
+    return found[image.number if len(found) == len(tiff.series) else 0] if found else None
 
 
 def _ome_facts(pixels: ElementTree.Element) -> tuple[tuple[str, ...], float | None]:

@@ -1,14 +1,21 @@
 """Names of CellVoyager: `{plate}_{A01}_T0001F001L01A01Z01C01.tif`.
 
 Source: Yokogawa CellVoyager CV7000 and CV8000 exports (time, field, line, action, plane, channel),
-as the JUMP Cell Painting Consortium's sources write them. Planes and times of one field are one
-stack.
+as the JUMP Cell Painting Consortium's sources write them. Planes of one field are one stack, times
+are not.
 """
 
 import re
 
 from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane
-from cellwise.stages.read.names import Named, match_names, plain_number, share, well_place
+from cellwise.stages.read.names import (
+    Named,
+    match_names,
+    plain_number,
+    share,
+    time_number,
+    well_place,
+)
 
 _NAME = re.compile(
     r"(?P<raw>(?:(?P<plate>.+?)_)?(?P<well>[A-Z]{1,2}\d{2})_T(?P<time>\d{4})F(?P<site>\d{3}))"
@@ -16,7 +23,6 @@ _NAME = re.compile(
     re.IGNORECASE,
 )
 _SPECIFIC = 0.93
-_MOST_PLANES = 10_000
 
 
 def build() -> Layout:
@@ -40,6 +46,7 @@ def _plane(name: Named) -> Plane:
         raw_id="/".join((*name.folders, name.get("raw"))),
         channel=f"C{name.get('channel')}",
         path=name.path,
-        z=(int(name.get("time")) - 1) * _MOST_PLANES + int(name.get("z")),
+        z=int(name.get("z")),
+        t=time_number(name.get("time")),
         metadata=metadata,
     )

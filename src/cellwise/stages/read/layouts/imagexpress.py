@@ -1,8 +1,8 @@
 """Names of ImageXpress (MetaXpress): `{plate}_{A01}_s{1}_w{1}{GUID}.tif`.
 
 Source: Molecular Devices MetaXpress exports as CellProfiler reads them (CellProfiler issue 505),
-such as BBBC021 and BBBC039. Folders `TimePoint_1` and `ZStep_1` are one stack; thumbnails are not
-used.
+such as BBBC021 and BBBC039. Folders `ZStep_1` are one stack, `TimePoint_1` are times; thumbnails
+are not used.
 """
 
 import re
@@ -18,7 +18,6 @@ _NAME = re.compile(
 )
 _STACK_FOLDER = re.compile(r"(TimePoint|ZStep)_(\d+)", re.IGNORECASE)
 _SPECIFIC = 0.95
-_MOST_PLANES = 10_000
 
 
 def build() -> Layout:
@@ -38,7 +37,7 @@ def _arrange(listing: Listing) -> Arrangement:
 
 
 def _plane(name: Named) -> Plane:
-    steps = {"timepoint": 0, "zstep": 0}
+    steps: dict[str, int] = {}
     folders = []
     for folder in name.folders:
         match = _STACK_FOLDER.fullmatch(folder)
@@ -53,6 +52,7 @@ def _plane(name: Named) -> Plane:
         raw_id="/".join((*folders, name.get("raw"))),
         channel=f"w{name.get('channel') or 1}",
         path=name.path,
-        z=steps["timepoint"] * _MOST_PLANES + steps["zstep"],
+        z=steps.get("zstep", 0),
+        t=steps.get("timepoint"),
         metadata=metadata,
     )

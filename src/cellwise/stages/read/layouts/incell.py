@@ -1,23 +1,29 @@
 """Names of GE INCell: `A - 01(fld 2 wv Blue - FITC).tif` and the newer `A_01_f2_c1_xUV_mDAPI.tif`.
 
 Source: GE/Cytiva INCell Analyzer exports as CellProfiler reads them (CellProfiler pull request
-3725). Planes and times of one field are one stack.
+3725). Planes of one field are one stack, times are not.
 """
 
 import re
 
 from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane
-from cellwise.stages.read.names import Named, match_names, plain_number, share, well_place
+from cellwise.stages.read.names import (
+    Named,
+    match_names,
+    plain_number,
+    share,
+    time_number,
+    well_place,
+)
 
 _NAME = re.compile(
     r"(?P<raw>(?P<well>[A-P] - \d{1,2})\((?:fld (?P<site>\d+) )?)"
-    r"wv (?P<channel>[^()]+?)(?: z (?P<z>\d+))?\)"
+    r"wv (?P<channel>[^()]+?)(?: z (?P<z>\d+)| time (?P<time>\d+)(?: - \d+ ?m?s)?)*\)"
     r"|(?P<raw_new>(?P<well_new>[A-P]_\d{1,2})_f(?P<site_new>\d+))_c\d+"
     r"_(?P<channel_new>x[^_]+_m[^_]+)(?:_z(?P<z_new>\d+))?(?:_t(?P<time_new>\d+))?",
     re.IGNORECASE,
 )
 _SPECIFIC = 0.94
-_MOST_PLANES = 10_000
 
 
 def build() -> Layout:
@@ -44,12 +50,12 @@ def _plane(name: Named) -> Plane:
     if not channel:
         excitation, emission = name.get("channel_new").split("_")
         channel = f"{excitation[1:]} - {emission[1:]}"
-    time = name.get("time_new") if name.get("well_new") else ""
     return Plane(
         site_id=site_id,
         raw_id="/".join((*name.folders, either("raw").rstrip(" ("))),
         channel=channel,
         path=name.path,
-        z=int(time or 0) * _MOST_PLANES + int(either("z") or 0),
+        z=int(either("z") or 0),
+        t=time_number(either("time")),
         metadata=metadata,
     )

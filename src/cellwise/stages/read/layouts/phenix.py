@@ -1,13 +1,20 @@
 """Names of Harmony, the software of Opera Phenix and Operetta: `r01c02f03p04-ch5sk1fk1fl1.tiff`.
 
 Source: PerkinElmer/Revvity Harmony exports (row, column, field, plane, channel, time), as listed by
-CellProfiler and Cell Painting Gallery. Planes and times of one field are one stack.
+CellProfiler and Cell Painting Gallery. Planes of one field are one stack, times (`sk`) are not.
 """
 
 import re
 
 from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane
-from cellwise.stages.read.names import Named, match_names, plain_number, share, well_place
+from cellwise.stages.read.names import (
+    Named,
+    match_names,
+    plain_number,
+    share,
+    time_number,
+    well_place,
+)
 
 _NAME = re.compile(
     r"(?P<raw>r(?P<row>\d{2})c(?P<column>\d{2})f(?P<site>\d{2,4}))p(?P<z>\d{2,3})"
@@ -15,7 +22,6 @@ _NAME = re.compile(
     re.IGNORECASE,
 )
 _SPECIFIC = 0.96
-_MOST_PLANES = 10_000
 
 
 def build() -> Layout:
@@ -44,6 +50,7 @@ def _plane(name: Named) -> Plane:
         raw_id="/".join((*name.folders, name.get("raw"))),
         channel=f"ch{int(name.get('channel'))}",
         path=name.path,
-        z=int(name.get("time") or 0) * _MOST_PLANES + int(name.get("z")),
+        z=int(name.get("z")),
+        t=time_number(name.get("time")),
         metadata=metadata,
     )

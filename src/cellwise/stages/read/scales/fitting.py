@@ -55,7 +55,7 @@ class Image:
         """Why its site is set aside."""
         return Problem(
             "scale_mismatch",
-            self.entry.paths[0].split("#z=")[0],
+            self.entry.paths[0].partition("#")[0],
             f"Channel {channel!r}: {reason}.",
             "Export it as the other images of the channel are, or say what becomes 0.0 and 1.0: "
             f"--set read.scale.{channel}=LOW..HIGH.",

@@ -85,7 +85,7 @@ def _images(assembly: Assembly, listing: Listing, name: str) -> list[Image]:
 
 def _pixels(entry: ChannelFile, listing: Listing) -> int:
     """Pixels that decoding the channel takes."""
-    header = listing.header(entry.paths[0].split("#z=")[0])
+    header = listing.header(entry.paths[0].partition("#")[0])
     if header is None:
         return 1
     planes = len(entry.paths) * header.z * header.t * header.pages
