@@ -21,6 +21,7 @@ from cellwise.stages.read._crops import refuse_crops, refuse_stacks_of_crops
 from cellwise.stages.read._label_source import find_labels
 from cellwise.stages.read._labels import Joined
 from cellwise.stages.read._reading import Reading
+from cellwise.stages.read._unread import unread_files
 from cellwise.stages.read.channels.split_names import refuse_unclear_numbers, split_names
 from cellwise.stages.read.layouts import layouts
 from cellwise.stages.read.listing import list_folder, read_headers
@@ -87,7 +88,15 @@ def understand(
     classes, list_name = choose_classes(joined, arrangement, options)
     sites, contradictions = label_sites(assembly, arrangement, joined, classes)
     strays = (_unmatched(path, name) for path in arrangement.unmatched)
-    found = (listing.problems, arrangement.problems, strays, assembly.problems, contradictions)
+    unread = unread_files(listing.others)
+    found = (
+        unread,
+        listing.problems,
+        arrangement.problems,
+        strays,
+        assembly.problems,
+        contradictions,
+    )
     problems = (*chain(*found), *(joined.problems if joined else ()))
     remarks = (*notes, *arrangement.notes, *assembly.notes, *(joined.notes if joined else ()))
     return Reading(

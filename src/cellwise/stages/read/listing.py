@@ -11,6 +11,7 @@ from cellwise.contracts.layout import Listing, Problem
 from cellwise.domain.headers import Header
 from cellwise.domain.steps import Report
 from cellwise.errors import InputError, PreflightError
+from cellwise.stages.read._unread import unread_files
 from cellwise.store.images.fields import read_header
 
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
@@ -24,6 +25,8 @@ _PASSED_OVER = {
 _MASKS_BESIDE = ("_cp_masks", "_cp_outlines")
 # A finished run inside the image folder holds masks and crops, not fields.
 _RUN_FILES = {"sites.parquet", "run.json"}
+# What lies in a folder that is one array.
+_ARRAY_FILES = ("zarr.json", ".zgroup", ".zarray")
 _REPORT_EVERY = 500
 
 
@@ -123,6 +126,10 @@ class _Walk:
             if entry.is_dir():
                 passed = entry.name.lower() in _PASSED_OVER
                 reason = reason or (f"{entry.name}/" if passed else "")
+                if not reason and _is_array_folder(entry):
+                    # One thing in thousands of files.
+                    self.others[".zarr"] += 1
+                    return
                 self.enter(Path(entry.path), f"{path}/", reason)
             else:
                 self._file(entry, path, reason)
@@ -152,6 +159,13 @@ class _Walk:
         self.problems.append(Problem(code, path, reason, remedy))
 
 
+def _is_array_folder(entry: "os.DirEntry[str]") -> bool:
+    """Whether a folder is an array in pieces (Zarr, OME-Zarr, N5) and no folder of images."""
+    if entry.name.lower().endswith((".zarr", ".n5")):
+        return True
+    return any((Path(entry.path) / name).is_file() for name in _ARRAY_FILES)
+
+
 def _is_text(path: str) -> bool:
     try:
         path.encode("utf-8")
@@ -161,11 +175,13 @@ def _is_text(path: str) -> bool:
 
 
 def _nothing(listing: Listing) -> str:
+    unread = unread_files(listing.others)
+    cure = f"{unread[0].remedy} " if unread else ""
     parts = [f"{count} {ending}" for ending, count in listing.others.items()]
     parts += [f"{count} in {what}" for what, count in listing.ignored.items()]
     parts += [f"{problem.path}: {problem.reason}" for problem in listing.problems[:3]]
     inside = f" It holds: {', '.join(parts)}." if parts else " It is empty."
     return (
         f"{listing.folder} holds no image ({', '.join(IMAGE_ENDINGS)}).{inside} "
-        "Give the folder that holds the images."
+        f"{cure}Give the folder that holds the images."
     )

@@ -33,11 +33,13 @@ def print_ending(outcome: "Outcome") -> None:
 def _noticed(run: RunFolder) -> list[str]:
     """One line for what reading noticed without setting a field aside, such as labels too many."""
     problems = read_json(run.reading)["problems"] if run.reading.is_file() else []
-    codes = Counter(p["code"].replace("_", " ") for p in problems if not p["set_aside"])
+    noted = [problem for problem in problems if not problem["set_aside"]]
+    unread = [f"{p['reason']} {p['remedy']}" for p in noted if p["code"] == "not_read"]
+    codes = Counter(p["code"].replace("_", " ") for p in noted if p["code"] != "not_read")
     if not codes:
-        return []
+        return unread
     said = ", ".join(f"{count} {code}" for code, count in sorted(codes.items()))
-    return [f"noticed: {said} ({run.reading})"]
+    return [*unread, f"noticed: {said} ({run.reading})"]
 
 
 def _headlines(run: RunFolder) -> list[str]:

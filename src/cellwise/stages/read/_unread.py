@@ -1,0 +1,55 @@
+"""Images of kinds that are not read: a line for each kind, with its count and what to do."""
+
+from collections.abc import Mapping
+
+from cellwise.contracts.layout import Problem
+
+_EXPORT = "Export it as OME-TIFF, from the microscope's program or with Bio-Formats (in Fiji)."
+_SAVE = "Save it as TIFF or PNG, one grey image per channel."
+_RENAME = "It is a TIFF inside: export it as OME-TIFF, so that names and channels are stated."
+_KINDS = {
+    "Zeiss": (_EXPORT, (".czi", ".zvi")),
+    "Zeiss, a kind of TIFF": (_RENAME, (".lsm",)),
+    "Nikon": (_EXPORT, (".nd2", ".nd")),
+    "Leica": (_EXPORT, (".lif", ".lof", ".xlef", ".lei", ".scn")),
+    "Olympus": (_EXPORT, (".oib", ".oif", ".oir", ".vsi", ".ets", ".poir")),
+    "Imaris": (_EXPORT, (".ims",)),
+    "DeltaVision": (_EXPORT, (".dv", ".r3d")),
+    "GE or Cytiva": (_EXPORT, (".xdce",)),
+    "Andor, Molecular Devices or PerkinElmer": (_EXPORT, (".sld", ".stk", ".flex", ".mrc", ".ics")),
+    "whole slides": (_EXPORT, (".svs", ".ndpi", ".qptiff", ".bif", ".mrxs", ".btf", ".tf8")),
+    "OME-Zarr or Zarr": (_EXPORT, (".zarr", ".n5")),
+    "arrays": (_SAVE, (".npy", ".npz", ".h5", ".hdf5", ".mat", ".nrrd", ".nii")),
+    "images for screens": (_SAVE, (".gif", ".heic", ".avif", ".jp2", ".jxr", ".tga", ".svg")),
+    "raw or medical images": (_SAVE, (".dcm", ".dng", ".nef", ".cr2", ".arw", ".raw")),
+    "films": ("Save its frames as TIFF.", (".avi", ".mp4", ".mov", ".mpg", ".wmv")),
+    "archives": ("Unpack it.", (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")),
+}
+_OF_ENDING = {
+    ending: (maker, remedy) for maker, (remedy, endings) in _KINDS.items() for ending in endings
+}
+
+
+def unread_files(others: Mapping[str, int]) -> list[Problem]:
+    """One problem that names all images of kinds that are not read, none where there are none.
+
+    Args:
+        others: Count of the files that are no images for us, by ending; a Zarr folder counts once.
+    """
+    found = {ending: count for ending, count in others.items() if ending in _OF_ENDING}
+    if not found:
+        return []
+    kinds = ", ".join(
+        f"{count} {ending} ({_OF_ENDING[ending][0]})" for ending, count in sorted(found.items())
+    )
+    many = sum(found.values())
+    remedies = dict.fromkeys(_OF_ENDING[ending][1] for ending in sorted(found))
+    return [
+        Problem(
+            "not_read",
+            ".",
+            f"{many} {'files are' if many > 1 else 'file is'} of kinds that are not read: {kinds}.",
+            " ".join(remedies),
+            set_aside=False,
+        )
+    ]
