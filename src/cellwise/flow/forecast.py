@@ -100,19 +100,23 @@ def look_at(
     started = time.monotonic()
     opened = time.process_time()
     order = [sites[place] for place in spread(len(sites), _FIELDS)]
-    segment = open_segmenter(request.job(step, ""), sites)
     # Masks that were brought fit whole fields only.
     brought = any(c.what == "folder" and step.options.get(c.option) for c in step.spec.contents)
     rate = 0.0
+    made: dict[int, Any] = {}
     for number, (site, whole, decode) in enumerate(_decoded(order, request.folder)):
         if report is not None:
             report(number, len(order), f"trying out {site.id}")
+        area = math.prod(whole.pixels.shape[1:])
+        if area not in made:
+            # Large fields are worked on in another way, which their pieces have to show.
+            made[area] = open_segmenter(request.job(step, ""), sites, area=area)
+        segment = made[area]
         if not look.sites and not brought:
             # What is compiled and loaded at the first call is paid once by each process.
             segment(_piece(whole, _PIECE // 2))
             look.load = time.process_time() - opened - decode
         left = _BUDGET - (time.monotonic() - started)
-        area = math.prod(whole.pixels.shape[1:])
         small = not brought and (not rate or rate * area > max(left, 0))
         shown = _piece(whole, _PIECE) if small else whole
         begun = time.process_time()

@@ -342,3 +342,19 @@ def test_the_check_before_a_run_leaves_torch_alone(weights):
         "step.check_part({'name': 'hpa_unet'}); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "area", "large"),
+    [
+        ({"name": "small_unet"}, 2**24, 1),
+        ({"name": "small_unet"}, 2**22, None),
+        ({"name": "small_unet"}, 0, None),
+        ({"name": "small_unet", "large": 100}, 200, 1),
+        ({"name": "small_unet", "large": 300}, 200, 300),
+        ({"name": "watershed"}, 2**24, None),
+        ({"name": "hpa_unet"}, 2**24, None),
+    ],
+)
+def test_a_piece_of_a_large_field_is_worked_on_as_the_field_is(options, area, large):
+    assert _network.as_of_a_field(options, area).get("large") == large

@@ -26,6 +26,7 @@ from cellwise.domain.channels import Channel
 from cellwise.domain.records import Field
 from cellwise.domain.steps import Job
 from cellwise.stages.segment import segmenters
+from cellwise.stages.segment.spec import LARGE
 from cellwise.store.network_weights import (
     NetworkCard,
     Tensors,
@@ -84,6 +85,14 @@ def handed(options: dict[str, Any], job: Job) -> dict[str, Any]:
     if "threads" in defaults and spec.get("threads") is None and job.workers > 1:
         spec["threads"] = max(1, count_cores() // job.workers)
     return spec
+
+
+def as_of_a_field(options: dict[str, Any], area: int) -> dict[str, Any]:
+    """The options by which a piece of a field of so many pixels is worked on as the field is."""
+    border = options.get("large", _defaults(options).get("large"))
+    if border is None or area <= (border or LARGE):
+        return options
+    return {**options, "large": 1}
 
 
 def named_only(options: dict[str, Any]) -> dict[str, Any]:

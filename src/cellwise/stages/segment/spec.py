@@ -6,6 +6,9 @@ from cellwise.domain.nouns import FILES, MASKS, PIXELS
 from cellwise.domain.specs import Content, Read, Renamed, StepOptions, StepSpec
 from cellwise.errors import BadOption
 
+# More pixels than this make a field large: some 2,900 by 2,900, more than one image of a camera.
+LARGE = 2**23
+
 
 class Options(StepOptions):
     """Which segmenter finds the cells; its own options stand beside these."""

@@ -23,6 +23,7 @@ from cellwise.parts.memory import keep_freed_memory
 from cellwise.stages.segment import segmenters
 from cellwise.stages.segment._checks import check, check_part, check_sites, foresee
 from cellwise.stages.segment._network import (
+    as_of_a_field,
     handed,
     is_network,
     named_only,
@@ -80,18 +81,20 @@ def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
     return [record for record, _ in done]
 
 
-def open_segmenter(job: Job, sites: Sequence[Site] = ()) -> Segmenter:
+def open_segmenter(job: Job, sites: Sequence[Site] = (), *, area: int = 0) -> Segmenter:
     """The job's segmenter, a function of a field in memory.
 
     Args:
         job: Gives options and device.
         sites: Those whose own masks are wanted, for the segmenter `given` only.
+        area: Pixels of the field that a piece is shown of, which is then worked on as the whole
+            field would be; 0 where fields are shown whole.
 
     Raises:
         UsageError: There are no such weights.
         FormatError: They are torn, no weights of ours, or those of another network.
     """
-    spec = _spec(job, sites)
+    spec = as_of_a_field(_spec(job, sites), area)
     if is_network(spec):
         return network_segmenter(spec, job)
     segment: Segmenter = segmenters.build(handed(spec, job))

@@ -17,6 +17,7 @@ from pydantic import Field as Limits
 from cellwise.contracts.segmenter import Segmenter
 from cellwise.domain.records import Field, Masks
 from cellwise.errors import BadOption, FormatError
+from cellwise.parts.memory import give_back_freed_memory
 from cellwise.stages.segment.small_unet import large as large_fields
 from cellwise.stages.segment.small_unet.look import (
     CELL_MAPS,
@@ -27,6 +28,7 @@ from cellwise.stages.segment.small_unet.look import (
 )
 from cellwise.stages.segment.small_unet.maps import cells_around, enlarged_smoothly
 from cellwise.stages.segment.small_unet.planes import PLANES
+from cellwise.stages.segment.spec import LARGE
 from cellwise.stages.segment.watershed import body_planes, check_channels, nucleus_index
 from cellwise.stages.segment.watershed.cells import grow_cells
 from cellwise.stages.segment.watershed.foreground import Labels, Plane
@@ -94,7 +96,7 @@ def build(
     def small_unet(field: Field) -> Masks:
         nucleus = nucleus_index(field)
         stains = body_planes(field, nucleus, body)
-        way = _large if field.pixels[0].size > (large or large_fields.LARGE) else _small
+        way = _large if field.pixels[0].size > (large or LARGE) else _small
         found = way(field.pixels[nucleus], stains, network, rules)
         if found is None:
             empty = np.zeros(field.pixels.shape[1:], np.uint16)
@@ -184,6 +186,7 @@ def _large(
     shown = large_fields.Shown(sample, plane, stains)
     maps = network.predict_field(shown, shown.shape)
     del shown
+    give_back_freed_memory()
     small = large_fields.find_nuclei(maps, split=split, debris=debris)
     nuclei = enlarged_smoothly(small, maps[NUCLEUS_MAPS][0], _shape(plane))
     if network.knows_cells and sample.has_body:

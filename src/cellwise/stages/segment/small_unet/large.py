@@ -34,8 +34,6 @@ from cellwise.stages.segment.small_unet.planes import (
 from cellwise.stages.segment.watershed.foreground import Labels, Plane, find_foreground
 from cellwise.stages.segment.watershed.nuclei import reduced
 
-# More pixels than this make a field large: some 2,900 by 2,900, more than one picture of a camera.
-LARGE = 2**23
 # The sample is this many windows of this side, in pixels of the field.
 _WINDOWS, _SIDE = 4, 550
 # Among the windows that show something, in the order of how much: these places of 0..1. The
