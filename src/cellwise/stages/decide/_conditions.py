@@ -2,6 +2,8 @@
 
 import polars as pl
 
+from cellwise.domain.quantities import dose_unit, read_quantities
+
 # What a well was treated with. Names are compared without `Metadata_` and ignoring case.
 CONDITION = (
     "drug",
@@ -48,10 +50,12 @@ def replicate_key(wells: pl.DataFrame) -> list[str | None]:
     nothing says that such wells were treated alike.
     """
     columns = [name for word in CONDITION if (name := column_named(wells, word)) is not None]
+    doses = [n for n in wells.columns if n.startswith("Metadata_") and dose_unit(n) is not None]
+    columns += [name for name in doses if name not in columns]
     if not columns:
         return [None if x is None else "|".join(x) for x in wells["Weak_labels"].to_list()]
     words = [name.split("_", 1)[1] for name in columns]
-    rows = wells.select(pl.col(name).cast(pl.String) for name in columns).rows()
+    rows = wells.select(_texts(wells, name) for name in columns).rows()
     return [
         None
         if all(value is None for value in row)
@@ -60,3 +64,15 @@ def replicate_key(wells: pl.DataFrame) -> list[str | None]:
         )
         for row in rows
     ]
+
+
+def _texts(wells: pl.DataFrame, name: str) -> pl.Series:
+    """A column as texts; `10 nM`, `10nM` and `0.01 uM` are one dose."""
+    texts = wells[name].cast(pl.String)
+    unit = dose_unit(name)
+    found = read_quantities(texts.to_list(), unit=unit or "") if unit is not None else None
+    if found is None or not found.typed:
+        return texts
+    values = zip(texts.to_list(), found.values, strict=True)
+    plain = [text if value is None else f"{value:g} {found.unit}".strip() for text, value in values]
+    return pl.Series(name, plain, pl.String)

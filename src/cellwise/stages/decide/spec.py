@@ -78,7 +78,7 @@ class Options(StepOptions):
 
 
 SPEC = StepSpec(
-    version=1,
+    version=2,
     grain="table",
     options=Options,
     reads=(

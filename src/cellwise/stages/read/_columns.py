@@ -20,7 +20,7 @@ _WORDS = {
     "row": "row wellrow platerow rowname rowid rowletter",
     "column": "column col wellcolumn wellcol platecolumn platecol columnid colid columnnumber",
     "site": "site siteid sitenumber siteno field fieldid fieldnumber fieldno fieldindex fov fovid "
-    "fovnumber fieldofview view position positionid",
+    "fovnumber fieldofview",
     "name": "image imageid imagename img imgid imgname file fileid filename imagefile "
     "imagefilename path filepath imagepath url rawid fieldname sitename fovname",
     "id": "id ids idcode identifier name sample sampleid",
@@ -116,7 +116,9 @@ def refuse_open(
             "`genotype` or alike"
         )
         rest = [name for name in _named(table) if name not in keys and not role_of(name)]
-        settings.append(("label", next(iter([*labels, *rest]), "COLUMN")))
+        # A column that says the same everywhere tells nothing apart.
+        telling = [n for n in (labels or rest) if len({row[n] for row in table.rows}) > 1]
+        settings.append(("label", next(iter([*telling, *labels, *rest]), "COLUMN")))
     if settings:
         raise PreflightError(
             f"{table.path}: it is open {'; and '.join(said)}. It has the columns "

@@ -4,6 +4,7 @@ Each way gives for a text the ids of all fields that it names, none where it nam
 """
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
@@ -145,7 +146,8 @@ class Fields:
 
 def tidy(text: str) -> str:
     """A name or path as it is compared."""
-    return text.strip().replace("\\", "/").removeprefix("./").casefold()
+    plain = unicodedata.normalize("NFC", text)
+    return plain.strip().replace("\\", "/").removeprefix("./").casefold()
 
 
 def number(text: str) -> str:
@@ -159,7 +161,7 @@ def number(text: str) -> str:
 
 def plate_words(text: str) -> tuple[str, ...]:
     """The words of a plate's name without `plate`, case, separators and leading zeros."""
-    plain = re.sub(r"\.0+$", "", text.strip().casefold())
+    plain = re.sub(r"\.0+$", "", unicodedata.normalize("NFC", text).strip().casefold())
     words = re.findall(r"[^\W_]+", re.sub(r"^(plate[\s_-]*)?(p(?=[\s_-]*\d))?", "", plain))
     return tuple(word.lstrip("0") or "0" for word in words) or (plain,)
 

@@ -39,6 +39,7 @@ def refuse_overreach(fields: Fields, table: LabelTable, keys: Keys, found: Seque
     _refuse_shift(fields, table, keys)
     if keys.chosen or any(key.level == "name" for key in keys.joined):
         return
+    _refuse_numbers_alone(table, keys, found)
     rows: dict[Ids, list[int]] = defaultdict(list)
     for place, ids in enumerate(found):
         if ids and table.rows[place][keys.label]:
@@ -67,6 +68,16 @@ def _refuse_shift(fields: Fields, table: LabelTable, keys: Keys) -> None:
                 f"{table.path}: {key.column!r} counts fields from {min(stated)}, the images from "
                 f"{min(known)}. Number both alike."
             )
+
+
+def _refuse_numbers_alone(table: LabelTable, keys: Keys, found: Sequence[Ids]) -> None:
+    """The number of a field says nothing while every well has a field of that number."""
+    several = max((len(ids) for ids in found), default=0)
+    if several > 1 and {key.level for key in keys.joined} <= {"site", "experiment"}:
+        raise PreflightError(
+            f"{table.path}: {keys.columns[0]!r} says a number that {several} fields of this folder "
+            "have. Add a column `well` (and `plate`), or a column `image` with names of files."
+        )
 
 
 def _numbers(texts: object) -> set[int]:

@@ -18,7 +18,7 @@ from cellwise.stages.read._columns import (
     role_of,
     words,
 )
-from cellwise.stages.read._fields import Fields, Ids, number
+from cellwise.stages.read._fields import Fields, Ids, number, plate_words
 from cellwise.stages.read._tables import LabelTable
 
 # In which ways a column of a role may name fields, the most usual first.
@@ -128,13 +128,15 @@ def find_keys(fields: Fields, table: LabelTable, *, key: str = "", label: str = 
         keys += [found for n in plates if (found := _understood(fields, table, n, "plate")).hits]
     if pair and not any(found.hits and found.level == "well" for found in keys):
         keys.append(_paired(fields, table, *pair))
-    joined = [found for found in keys if found.hits and not _by_chance(found, keys)]
+    joined = [found for found in keys if found.hits]
+    joined = [found for found in joined if not _by_chance(found, joined)]
     joined = [found for found in joined if not _spans_plates(found, joined, fields)]
     if not joined:
         _refuse_unknown(fields, table, keys)
     more, notes = ([], []) if chosen else _of_other_names(fields, table, joined, labels[0])
     taken = {found.column for found in (*joined, *more)}
     idle = [found.title for found in keys if found.column not in taken and found.said]
+    notes += _renamed_plate(fields, table, joined)
     return Keys(labels[0], (*joined, *more), tuple(idle), bool(chosen), tuple(notes))
 
 
@@ -186,10 +188,17 @@ def _well(row: str, column: str) -> str:
     return f"{place}{number(column)}"
 
 
-def _by_chance(key: Key, keys: Sequence[Key]) -> bool:
-    """Whether a general name such as `ID` names few fields, as a number of its own may."""
-    others = any(other.hits for other in keys if other is not key)
-    return role_of(key.column) == "id" and others and 2 * key.hits < key.said
+def _by_chance(key: Key, joined: Sequence[Key]) -> bool:
+    """Whether a general name such as `ID` names few fields, or others than the columns beside it.
+
+    Numbers and names of samples may look like those of fields.
+    """
+    beside = [other for other in joined if role_of(other.column) != "id"]
+    if role_of(key.column) != "id" or not beside:
+        return False
+    rows = zip(key.sites, *(other.sites for other in beside), strict=True)
+    agreed = sum(all(ids is None or ids & row[0] for ids in row[1:]) for row in rows if row[0])
+    return 2 * agreed < key.said
 
 
 def _spans_plates(key: Key, joined: Sequence[Key], fields: Fields) -> bool:
@@ -242,6 +251,15 @@ def _of_other_names(
         for key in found
         if key.hits
     ]
+
+
+def _renamed_plate(fields: Fields, table: LabelTable, joined: Sequence[Key]) -> list[str]:
+    """A note where the only plate of the table has another name than that of the folder."""
+    plates = {row[key.column] for key in joined if key.level == "plate" for row in table.rows}
+    stated, known = [text for text in plates if not is_missing(text)], list(fields.plates)
+    if len(stated) != 1 or len(known) != 1 or plate_words(stated[0]) == plate_words(known[0]):
+        return []
+    return [f"Plate {stated[0]!r} of the table is taken as the only plate here, {known[0]!r}."]
 
 
 def _telling(text: str) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from cellwise.contracts.layout import Problem
 from cellwise.domain.records import Site, normalise_well
+from cellwise.errors import PreflightError
 from cellwise.stages.read._columns import metadata_name, role_of
 from cellwise.stages.read._fields import NONE, Fields, Ids, number
 from cellwise.stages.read._guard import refuse_overreach
@@ -75,6 +76,7 @@ def join_labels(sites: Sequence[Site], table: LabelTable, keys: Keys, fields: Fi
         for site_id in ids:
             rows_of[site_id].append(row)
     labels, metadata, doubled, contradictions = _settle(rows_of, table, keys)
+    _refuse_nothing(sites, table, labels, (*problems, *contradictions))
     without = tuple(site.id for site in sites if site.id not in labels)
     counts = {
         "label_rows": len(table.rows),
@@ -92,6 +94,21 @@ def join_labels(sites: Sequence[Site], table: LabelTable, keys: Keys, fields: Fi
         tuple(notes),
         {**{key.level: key.title for key in keys.joined}, "label": keys.label},
     )
+
+
+def _refuse_nothing(
+    sites: Sequence[Site],
+    table: LabelTable,
+    labels: Mapping[str, str],
+    problems: Sequence[Problem],
+) -> None:
+    """Refuse a table whose every label comes to nothing, with what is wrong with the first."""
+    if problems and not any(labels.values()):
+        first = problems[0]
+        raise PreflightError(
+            f"{table.path} labels none of the {len(sites)} fields of this folder: "
+            f"{len(problems)} times something is wrong with its rows. {first.reason} {first.remedy}"
+        )
 
 
 def _found(fields: Fields, table: LabelTable, keys: Keys) -> tuple[list[Ids], list[Problem], int]:
