@@ -80,7 +80,7 @@ def check_folder(
         "images": _image_facts(reading),
         "scales": {name: scale.to_json() for name, scale in reading.scales.items()},
         "counts": dict(reading.counts),
-        "labels": _label_facts(reading, foreseen),
+        "labels": _label_facts(reading, foreseen) or _unused_labels(given, reading, faulty),
         "problems": [*(_problem(problem) for problem in reading.problems), *flags],
         "notes": list(reading.notes),
         "warnings": list(foreseen.warnings),
@@ -224,6 +224,17 @@ def _label_facts(reading: Reading, foreseen: Foresight) -> dict[str, Any] | None
         "labelled": sum(site.labels is not None for site in reading.usable),
         "unlabelled": sum(site.labels is None for site in reading.usable),
     }
+
+
+def _unused_labels(
+    given: Mapping[str, Any], reading: Reading, faulty: list[CellwiseError]
+) -> dict[str, Any] | None:
+    """What stands for a labels file that is refused; None where none was given."""
+    file = next((str(value) for path, value in given.items() if path.endswith(".labels")), "")
+    if not file or not faulty:
+        return None
+    none: dict[str, Any] = {"classes": {}, "enough": [], "negative": None, "labelled": 0}
+    return {"file": file, **none, "unlabelled": len(reading.usable)}
 
 
 def _problem(problem: Any) -> dict[str, Any]:

@@ -112,6 +112,9 @@ def test_all_refusals_are_said_at_once(call, home):
     assert code in (2, 4)
     assert len(said) == 2
     assert "none.csv" in said[0]
+    assert by_heading(out)["Labels"] == "none.csv cannot be used (see Refused)"
+    _, out = call("check", "my images", "--labels", "none.csv", "--json")
+    assert json.loads(out)["labels"]["classes"] == {}
     assert "read.roles.GFP=nucleus" in said[1]
 
 

@@ -115,6 +115,8 @@ def _label_lines(facts: Mapping[str, Any]) -> list[Line]:
     labels = facts["labels"]
     if labels is None:
         return [("Labels", "none: give them with --labels CSV, or segment only")]
+    if not labels["classes"]:
+        return [("Labels", f"{labels['file']} cannot be used (see Refused)")]
     said = f"{_count(labels['labelled'], 'field')} labelled, {labels['unlabelled']} not"
     judged = {row["name"]: row for row in labels["enough"]}
     if not judged:
