@@ -18,6 +18,19 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+SUMS = """(selector) => {
+  const image = document.querySelector(selector), canvas = document.createElement("canvas");
+  canvas.width = image.naturalWidth;
+  canvas.height = image.naturalHeight;
+  const context = canvas.getContext("2d");
+  context.drawImage(image, 0, 0);
+  const { data } = context.getImageData(0, 0, canvas.width, canvas.height), sums = [0, 0, 0];
+  for (let at = 0; at < data.length; at += 4) {
+    for (const part of [0, 1, 2]) sums[part] += data[at + part];
+  }
+  return sums;
+}"""
+"""The sums of red, green and blue over an image, as the browser decodes it."""
 _WRITER = Path(__file__).parents[1] / "stages" / "report" / "conftest.py"
 
 

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from tests.browser.conftest import SUMS
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -109,7 +110,10 @@ def test_all_images_of_cells_arrive(gallery):
     page.get_by_label("Well").select_option("A01")
     has_tiles(page, 9)
     page.wait_for_load_state("networkidle")
-    loaded = "Array.from(document.querySelectorAll('.tile img')).every(i => i.naturalWidth === 48)"
+    loaded = (
+        "Array.from(document.querySelectorAll('.tile .image'))"
+        ".every(image => image.naturalWidth === 48)"
+    )
     assert page.evaluate(loaded)
 
 
@@ -127,3 +131,50 @@ def test_the_name_of_a_run_is_text(gallery):
 def test_nothing_sticks_out_on_a_telephone(gallery):
     gallery.page.set_viewport_size({"width": 360, "height": 700})
     assert gallery.page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def colours(page, channels):
+    """Sums of red, green and blue of the first tile, once it shows these channels."""
+    tile = page.locator(".tile .image").first
+    playwright.expect(tile).to_have_attribute("src", re.compile(rf"channels={channels}$"))
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(400)
+    return page.evaluate(SUMS, ".tile .image")
+
+
+def test_channels_go_by_box_and_by_key(gallery):
+    page = gallery.page
+    box = page.get_by_label("gfp protein, green")
+    assert box.is_checked()
+    page.keyboard.press("1")
+    _, green, blue = colours(page, "1")
+    assert green > 2 * blue > 0
+    box.uncheck()
+    assert colours(page, "") == [0, 0, 0]
+    page.keyboard.press("1")
+    _, green, blue = colours(page, "0")
+    assert blue > 1.5 * green > 0
+    assert gallery.errors == []
+
+
+def test_outlines_go_by_key_and_reach_the_open_cell(gallery):
+    page = gallery.page
+    lines = page.locator(".tile .lines")
+    assert not lines.first.is_visible()
+    page.keyboard.press("o")
+    playwright.expect(lines.first).to_be_visible()
+    page.locator(".tile").first.click()
+    inside = page.locator("#card .lines")
+    playwright.expect(inside).to_be_visible()
+    page.keyboard.press("o")
+    playwright.expect(inside).not_to_be_visible()
+    assert gallery.errors == []
+
+
+def test_a_chosen_channel_holds_on_the_next_page(gallery):
+    page = gallery.page
+    page.keyboard.press("2")
+    page.keyboard.press("PageDown")
+    has_tiles(page, 8)
+    _, green, blue = colours(page, "0")
+    assert blue > 1.5 * green > 0

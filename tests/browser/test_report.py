@@ -1,6 +1,7 @@
 """The report in a real browser, opened from the disk."""
 
 import pytest
+from tests.browser.conftest import SUMS
 
 from cellwise.stages.report._page import SECTIONS
 
@@ -46,6 +47,33 @@ def test_outlines_can_be_switched_off(opened):
     assert lines.is_visible()
     opened.page.get_by_label("show outlines").uncheck()
     assert not lines.is_visible()
+
+
+def test_channels_can_be_switched_and_come_back_as_they_were(opened):
+    page, image = opened.page, "#segmentation img.image"
+    first = page.evaluate(SUMS, image)
+    box = page.locator("#segmentation fieldset.channels input").nth(1)
+    assert box.is_visible()
+    box.uncheck()
+    page.wait_for_timeout(700)
+    _, green, blue = page.evaluate(SUMS, image)
+    assert blue > 1.5 * green > 0
+    box.check()
+    page.wait_for_timeout(700)
+    # Mixed by the page from its planes as the report was: only what JPEG loses differs.
+    again = page.evaluate(SUMS, image)
+    assert again == pytest.approx(first, abs=0.03 * max(first))
+    assert opened.errors == []
+
+
+def test_cells_are_switched_apart_from_fields(opened):
+    page = opened.page
+    fields = page.evaluate(SUMS, "#segmentation img.image")
+    page.locator("#galleries fieldset.channels input").first.uncheck()
+    page.wait_for_timeout(900)
+    _, green, blue = page.evaluate(SUMS, "#galleries img.image")
+    assert green > 2 * blue
+    assert page.evaluate(SUMS, "#segmentation img.image") == fields
 
 
 def test_a_field_opens_large_and_closes_again(opened):

@@ -40,9 +40,21 @@ def crop_windows(boxes: Boxes, plan: CropPlan) -> npt.NDArray[np.float64]:
 
     The window is square and shares its centre with the box; it may reach beyond the frame.
     """
-    longer = np.maximum(boxes.y1 - boxes.y0, boxes.x1 - boxes.x0)
-    side = longer * (1.0 + plan.pad) if plan.window is None else np.full(len(boxes), plan.window)
-    middle_y, middle_x = (boxes.y0 + boxes.y1) / 2, (boxes.x0 + boxes.x1) / 2
+    return windows_of(boxes.y0, boxes.x0, boxes.y1, boxes.x1, plan=plan)
+
+
+def windows_of(
+    y0: npt.NDArray[Any],
+    x0: npt.NDArray[Any],
+    y1: npt.NDArray[Any],
+    x1: npt.NDArray[Any],
+    *,
+    plan: CropPlan,
+) -> npt.NDArray[np.float64]:
+    """Windows as `crop_windows` gives them, for half-open boxes `[cell]`."""
+    longer = np.maximum(y1 - y0, x1 - x0)
+    side = longer * (1.0 + plan.pad) if plan.window is None else np.full(len(y0), plan.window)
+    middle_y, middle_x = (y0 + y1) / 2, (x0 + x1) / 2
     return np.stack([middle_y - side / 2, middle_x - side / 2, side], axis=1).astype(np.float64)
 
 

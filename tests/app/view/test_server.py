@@ -2,12 +2,18 @@
 
 import io
 
+import numpy as np
 import polars as pl
 import pytest
+from fastapi.testclient import TestClient
 from PIL import Image
+from tests.app.view.conftest import writer
 
 from cellwise.app.view.server import _listen, make_app
+from cellwise.domain.tables import SITES
 from cellwise.errors import PreflightError
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.tables import read_table, write_table
 
 TOKEN = "a-secret-for-tests"
 PLACES = ("/", "/cells", "/api/run", "/api/cells", "/api/cells/plate_A01/1.png", "/static/cells.js")
@@ -145,6 +151,63 @@ def test_each_cell_has_its_image(client):
     assert answer.headers["content-type"] == "image/png"
     image = Image.open(io.BytesIO(answer.content))
     assert (image.size, image.mode) == ((48, 48), "RGB")
+
+
+def image(client, place):
+    return np.asarray(Image.open(io.BytesIO(client.get(f"/api/cells/{place}").content)))
+
+
+def test_only_the_channels_asked_for_are_drawn(client):
+    nucleus, protein = (image(client, f"plate_A01/1.png?channels={n}") for n in (0, 1))
+    assert nucleus[..., 2].sum() > 3 * nucleus[..., 0].sum()
+    assert protein[..., 1].sum() > 3 * protein[..., 0].sum()
+    both = image(client, "plate_A01/1.png?channels=0,1")
+    assert (both == image(client, "plate_A01/1.png")).all()
+    assert not image(client, "plate_A01/1.png?channels=").any()
+
+
+@pytest.mark.parametrize("channels", ["2", "0,1,2,3,4", "x", "-1", "0;1", "9" * 30])
+def test_channels_that_are_not_there_are_refused(client, channels):
+    answer = client.get("/api/cells/plate_A01/1.png", params={"channels": channels})
+    assert answer.status_code == 422
+
+
+def test_the_run_tells_name_role_and_colour_of_its_channels(client):
+    dna, gfp = client.get("/api/run").json()["channels"]
+    assert (dna["name"], dna["role"], dna["colour"]) == ("dna", "nucleus", "blue")
+    assert (gfp["name"], gfp["role"], gfp["colour"]) == ("gfp", "protein", "green")
+    assert dna["shown"]
+    assert dna["code"] != gfp["code"]
+
+
+def test_the_outline_of_a_cell_lies_where_its_mask_ends(client, shown_run):
+    table = pl.read_parquet(shown_run.run / "cells.parquet")
+    cell = table.filter(pl.col("site_id") == "plate_A02", pl.col("cell_id") == 5).to_dicts()[0]
+    drawn = client.get("/api/cells/plate_A02/5/outline.png")
+    lines = np.asarray(Image.open(io.BytesIO(drawn.content)).convert("RGBA"))
+    white = np.argwhere((lines[..., 0] == 255) & (lines[..., 3] == 255))
+    scale = 1.1 * max(cell["y1"] - cell["y0"], cell["x1"] - cell["x0"]) / len(lines)
+    found = (white.max(axis=0) - white.min(axis=0) + 1) * scale
+    # The line lies on both sides of the border.
+    expected = np.array([cell["y1"] - cell["y0"], cell["x1"] - cell["x0"]])
+    assert np.abs(found - expected).max() < 3 * scale + 0.5
+    assert not lines[len(lines) // 2, len(lines) // 2, 3]
+
+
+def test_a_cell_without_a_mask_has_no_outline(client):
+    assert client.get("/api/cells/nowhere/1/outline.png").status_code == 404
+
+
+def test_cells_have_a_scale_bar_where_the_pixel_size_is_known(client, tmp_path):
+    assert client.get("/api/cells").json()["cells"][0]["bar"] is None
+    made = writer().write_run(tmp_path)
+    sites = RunFolder(made.run).sites
+    write_table(sites, SITES, read_table(sites, SITES).with_columns(pixel_size=pl.lit(0.5)))
+    with TestClient(make_app(made.run, TOKEN), base_url="http://127.0.0.1") as visitor:
+        answer = visitor.get("/api/cells", params={"token": TOKEN}).json()
+        assert visitor.get("/api/run").json()["sized"] == 12
+    assert {cell["bar"]["words"] for cell in answer["cells"]} == {"5 µm"}
+    assert all(0.12 <= cell["bar"]["share"] <= 0.32 for cell in answer["cells"])
 
 
 @pytest.mark.parametrize("place", ["plate_A01/999", "nowhere/1", "plate_A01/one"])

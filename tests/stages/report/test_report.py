@@ -4,12 +4,16 @@ import re
 import shutil
 from html.parser import HTMLParser
 
+import polars as pl
 import pytest
 
+from cellwise.domain.tables import SITES
 from cellwise.errors import BadOption
 from cellwise.stages.report._page import SECTIONS
 from cellwise.stages.report.spec import Options
 from cellwise.stages.report.step import LARGEST
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.tables import read_table, write_table
 
 # Class maps are there only where a score step kept some: see test_maps.
 TITLES = [title for name, title, _ in SECTIONS if name != "maps"]
@@ -175,3 +179,19 @@ def test_a_page_that_is_made_smaller_gathers_once(plate_run, monkeypatch):
     smaller = len(plate_run.html().encode())
     assert smaller < whole * 0.9
     assert len(calls) == 2, "once for each of the two pages"
+
+
+def test_a_known_pixel_size_gives_fields_and_cells_a_scale_bar(plate_run):
+    unknown = plate_run.html()
+    assert 'class="bar"' not in unknown
+    assert "there is no scale bar" in unknown
+    sites = RunFolder(plate_run.run).sites
+    write_table(sites, SITES, read_table(sites, SITES).with_columns(pixel_size=pl.lit(0.5)))
+    page = plate_run.html()
+    assert "there is no scale bar" not in page
+    fields = page[page.index('id="segmentation"') : page.index('id="plates"')]
+    # 160 pixels are 80 micrometres wide, of which 20 are a quarter.
+    assert fields.count('style="width: 25.00%"><span>20 µm</span>') == 12
+    cells = page[page.index('id="galleries"') :]
+    # A box of 41 or 42 pixels and a tenth is about 23 micrometres wide.
+    assert cells.count("<span>5 µm</span>") > 20

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import quote
 
-from cellwise.errors import PreflightError
+from cellwise.errors import PreflightError, UsageError
 from cellwise.store.run.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ _FILES = {
     "api.js": "text/javascript",
     "state.js": "text/javascript",
     "card.js": "text/javascript",
+    "channels.js": "text/javascript",
     "view.css": "text/css",
 }
 _HOSTS = ("127.0.0.1", "localhost")
@@ -193,17 +194,33 @@ def _api(app: "FastAPI", gallery: "Gallery") -> None:
             "total": found.total,
             "page": found.page,
             "pages": found.pages,
-            "cells": [as_json(row, chosen) for row in found.rows.to_dicts()],
+            "cells": [
+                as_json(row, chosen) | {"bar": gallery.bar(row)} for row in found.rows.to_dicts()
+            ],
         }
 
 
 def _images(app: "FastAPI", gallery: "Gallery") -> None:
-    from fastapi import HTTPException
+    from fastapi import HTTPException, Query
     from fastapi.responses import Response
 
-    @app.get("/api/cells/{site_id}/{cell_id}.png")
-    def image(site_id: str, cell_id: int) -> Response:
-        content = gallery.image(site_id, cell_id)
+    def png(content: bytes | None) -> Response:
         if content is None:
             raise HTTPException(404, "There is no image of such a cell.")
         return Response(content, media_type="image/png")
+
+    @app.get("/api/cells/{site_id}/{cell_id}.png")
+    def image(
+        site_id: str,
+        cell_id: int,
+        channels: Annotated[str | None, Query(pattern=r"^(\d{1,3}(,\d{1,3})*)?$")] = None,
+    ) -> Response:
+        shown = None if channels is None else [int(place) for place in channels.split(",") if place]
+        try:
+            return png(gallery.image(site_id, cell_id, shown))
+        except UsageError as error:
+            raise HTTPException(422, str(error)) from error
+
+    @app.get("/api/cells/{site_id}/{cell_id}/outline.png")
+    def outline(site_id: str, cell_id: int) -> Response:
+        return png(gallery.outline(site_id, cell_id))

@@ -14,8 +14,7 @@ import polars as pl
 from cellwise.domain.channels import Channel
 from cellwise.domain.crop_plan import CropPlan
 from cellwise.domain.records import Field
-from cellwise.kernels.boxes import Boxes
-from cellwise.kernels.crop import crop_windows
+from cellwise.kernels.crop import windows_of
 from cellwise.stages.report.drawing.colours import first_shown, tints
 from cellwise.stages.report.drawing.images import (
     Levels,
@@ -157,8 +156,13 @@ class CellImages:
     def window(self, row: Mapping[str, Any]) -> tuple[float, float, float]:
         """Top, left and side of what was cut out, in pixels of the field."""
         corners = (np.array([int(row[name])]) for name in _BOX)
-        top, left, side = crop_windows(Boxes(np.array([1]), *corners), self.plan)[0]
+        top, left, side = windows_of(*corners, plan=self.plan)[0]
         return float(top), float(left), float(side)
+
+    def shown_twice(self, row: Mapping[str, Any]) -> bool:
+        """Whether the crop of this cell shows it twice, side by side."""
+        tall, wide = row["y1"] - row["y0"], row["x1"] - row["x0"]
+        return self.plan.repeat and bool(2 * min(tall, wide) < max(tall, wide))
 
     def bar(self, row: Mapping[str, Any]) -> ScaleBar | None:
         """The scale bar for the cell of this row of the cells table."""

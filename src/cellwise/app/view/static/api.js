@@ -14,4 +14,8 @@ export const run = () => ask("/api/run");
 
 export const cells = (state) => ask(`/api/cells?${new URLSearchParams(state)}`);
 
-export const image = (cell) => `/api/cells/${encodeURIComponent(cell.site)}/${cell.cell}.png`;
+const place = (cell) => `/api/cells/${encodeURIComponent(cell.site)}/${cell.cell}`;
+
+export const image = (cell, channels) => `${place(cell)}.png?channels=${channels.join(",")}`;
+
+export const outline = (cell) => `${place(cell)}/outline.png`;

@@ -1,6 +1,6 @@
 // The card of one cell: its image, its place, and all its probabilities.
 
-import { image as address } from "./api.js";
+import { draw } from "./channels.js";
 import { setOpenCell } from "./state.js";
 
 const dialog = document.getElementById("card");
@@ -27,17 +27,14 @@ export function show(cell, calibration) {
   close.type = "button";
   close.addEventListener("click", () => dialog.close());
   const parts = [title];
-  if (cell.picture) {
-    const image = element("img");
-    image.src = address(cell);
-    image.alt = title.textContent;
-    parts.push(image);
-  }
+  if (cell.picture) parts.push(draw(cell, title.textContent));
   parts.push(facts(cell));
   if (Object.keys(cell.probabilities).length) parts.push(bars(cell), element("p", `Calibration: ${calibration}.`, "soft"));
   dialog.replaceChildren(...parts, close);
   setOpenCell(cell);
   if (!dialog.open) dialog.showModal();
+  // The button that has the focus stands at the end; the image is to be seen first.
+  dialog.scrollTop = 0;
 }
 
 function facts(cell) {

@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import * as state from "./state.js";
 import { element, number, show } from "./card.js";
+import { draw as drawCell, offer, press } from "./channels.js";
 
 const form = document.getElementById("filters");
 const grid = document.getElementById("grid");
@@ -77,13 +78,8 @@ async function openLinked() {
 function tile(cell) {
   const button = element("button", "", "tile");
   button.type = "button";
-  if (cell.picture && run.pictures) {
-    const image = element("img");
-    image.src = api.image(cell);
-    image.loading = "lazy";
-    image.alt = "";
-    button.append(image);
-  } else button.append(element("span", "no image", "none"));
+  if (cell.picture && run.pictures) button.append(drawCell(cell));
+  else button.append(element("span", "no image", "none"));
   const line = element("span", "", "line");
   if (cell.probability !== null) line.append(element("b", number(cell.probability)));
   line.append(element("span", `${cell.site} #${cell.cell}`, "id"));
@@ -117,7 +113,9 @@ function columns() {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.target.closest("form, dialog") || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest("form") || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (press(event.key)) return;
+  if (event.target.closest("dialog")) return;
   const actions = {
     ArrowRight: () => move(1),
     ArrowLeft: () => move(-1),
@@ -159,6 +157,8 @@ try {
   }
   const words = { weak: "weak: fitted against field labels, no person has judged single cells", audited: "audited: against cells a person looked at", none: "none: the network's own numbers" };
   document.getElementById("note").textContent = run.calibration ? `Calibration of the probabilities: ${words[run.calibration]}.` : "This run gave no classes: cells stand by field.";
+  offer(run);
+  document.getElementById("scale").hidden = !run.pictures || run.sized === run.sites;
   fillForm();
   await load();
 } catch (error) {

@@ -76,6 +76,8 @@ def blend(levels: Levels, colours: Sequence[tuple[float, float, float]]) -> Leve
     seen and their mud is not. The brightness is that of the brightest tinted channel, less up to
     `HEADROOM` where the mix is greyer than its parts.
     """
+    if not colours:
+        return np.zeros((*levels.shape[1:], 3), np.uint8)
     count = len(colours)
     flat = levels.reshape(count, -1).astype(np.float32)
     table = np.asarray(colours, np.float32).reshape(count, 3)
@@ -107,8 +109,6 @@ def composite(
     Without `shown` those of `first_shown`, at most four.
     """
     places = list(first_shown(channels) if shown is None else shown)
-    if not places:
-        return np.zeros((*pixels.shape[1:], 3), np.uint8)
     colours = tints(channels)
     levels = stretch(pixels[places], [bounds[place] for place in places])
     return blend(levels, [colours[place].rgb for place in places])
