@@ -52,3 +52,22 @@ def test_draws_of_a_generator_in_use_are_those_of_its_state():
     assert np.array_equal(first, group_draws(6, draws=3, seed=4))
     assert not np.array_equal(first, drawn(random, 6, draws=3))
     assert drawn(random, 1, draws=2).tolist() == [[1], [1]]
+
+
+@given(st.integers(1, 200), st.sampled_from([0.0, 1.0]))
+def test_what_was_right_throughout_has_the_exact_interval_of_as_many_groups(units, value):
+    low, high = interval(np.full(50, value), units=units)
+    # Chance of that many hits (misses) in a row, at the far end.
+    far = low if value else 1 - high
+    assert far**units == pytest.approx(0.025)
+    assert (high if value else low) == value
+
+
+def test_exact_intervals_are_of_figures_without_width_only():
+    low, high = interval(np.ones(9), units=4)
+    assert low == pytest.approx(0.3976, abs=1e-4)
+    assert high == 1
+    assert interval(np.ones(9)) == (1.0, 1.0)
+    assert interval(np.full(9, 0.5), units=4) == (0.5, 0.5)
+    mixed = np.r_[np.ones(99), 0.9]
+    assert interval(mixed, units=4) == interval(mixed)

@@ -3,10 +3,17 @@
 from pathlib import Path
 from typing import Any
 
-from cellwise.errors import PreflightError
+from cellwise.errors import FormatError, PreflightError
 from cellwise.flow.pipeline.done import parse_line
+from cellwise.flow.pipeline.progress import FILE
 from cellwise.store.run.folder import RunFolder, read_json
 
+_NOTHING_TOLD = dict.fromkeys(
+    [
+        *("unit", "done", "total", "note", "rate", "seconds_left", "time"),
+        *("model", "models", "fold", "epoch", "epochs"),
+    ]
+)
 _USED = ("status", "recipe", "started", "finished", "steps", "counts")
 
 
@@ -35,9 +42,11 @@ def run_status(run: Path) -> dict[str, Any]:
                 "sites": _recorded_sites(log),
             }
         )
-    running = record["status"] == "running"
+    status = _liveness(run, record) if record["status"] == "running" else record["status"]
+    progress = _progress(folder, steps) if status == "running" else None
     return {
-        "status": _liveness(run, record) if running else record["status"],
+        "status": status,
+        "progress": progress,
         "recipe": record["recipe"]["name"],
         "started": record["started"],
         "finished": record["finished"],
@@ -45,6 +54,31 @@ def run_status(run: Path) -> dict[str, Any]:
         "counts": record["counts"],
         "quarantined": _lines(folder.quarantine) - 1 if folder.quarantine.is_file() else 0,
     }
+
+
+def _progress(folder: RunFolder, steps: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """What runs now: its step, and how far that is where it told; marks the step as running.
+
+    Some steps do another one along; the one that told is the one that runs.
+    """
+    try:
+        told = read_json(folder.temporary / FILE)
+    except (OSError, FormatError):
+        told = {}
+    waiting = [step for step in steps if step["state"] == "waiting"]
+    running = next((s for s in waiting if step_title(s) == told.get("step")), None)
+    if running is None:
+        told, running = {}, next(iter(waiting), None)
+    if running is None:
+        return None
+    running["state"] = "running"
+    return {**_NOTHING_TOLD, "step": step_title(running), **told}
+
+
+def step_title(step: dict[str, Any]) -> str:
+    """What a step is called: its kind, and its name where that is another."""
+    kind, name = str(step["kind"]), str(step["name"])
+    return kind if kind == name else f"{kind} {name}"
 
 
 def _liveness(run: Path, record: dict[str, Any]) -> str:

@@ -46,7 +46,7 @@ def test_labels_without_an_image_are_said_at_the_end(images, tmp_path):
     labels.write_text("well,label\nA01,x\nH12,y\n")
     done = call(words(images, tmp_path / "out.run", "--labels", labels))
     assert done.returncode == 0, done.stderr
-    assert "noticed: 1 label without image" in done.stdout
+    assert "noticed: 1 row of labels without an image" in done.stdout
 
 
 def test_a_log_gets_plain_lines(images, tmp_path):

@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import subprocess
+import time
 
 import pytest
 from rich.console import Console
@@ -13,6 +14,7 @@ from tests.worlds import plate
 
 from cellwise.app.cli.terminal import screen
 from cellwise.app.cli.terminal.screen import Bars, Lines, Progress
+from cellwise.flow.pipeline.pace import Pace
 
 
 def test_plain_lines_come_at_most_every_ten_seconds(capsys):
@@ -107,3 +109,24 @@ def test_a_call_that_fails_leaves_the_terminal_in_order(monkeypatch):
     with pytest.raises(ZeroDivisionError):
         fail()
     assert ended == [""]
+
+
+def test_a_training_that_goes_on_is_not_taken_for_a_fast_one(capsys, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(screen, "Pace", lambda: Pace(lambda: now[0]))
+    lines = Lines()
+    lines.step_started("train", total=0, unit="", why="")
+    now[0] += 1
+    lines.step_advanced(900, total=1000, note="model 5 of 5")
+    now[0] += 20
+    lines.step_advanced(920, total=1000, note="model 5 of 5")
+    said = capsys.readouterr().err.splitlines()
+    assert said[-1] == "train: 92% (1 min 20 s left) model 5 of 5"
+    bars = Bars()
+    bars._console = bars._progress.live.console = Console(file=io.StringIO(), width=100)
+    bars.step_started("train", total=0, unit="", why="")
+    bars.step_advanced(900, total=1000, note="")
+    assert bars._progress.tasks[0].completed == 900
+    assert bars._progress.tasks[0].speed is None
+    bars.ended("interrupted")

@@ -9,6 +9,7 @@ from tests.worlds import plate
 from typer.testing import CliRunner
 
 from cellwise.app.cli import app
+from cellwise.app.cli.status import how_far
 from cellwise.app.status import run_status
 from cellwise.errors import CellwiseError, PreflightError
 
@@ -82,3 +83,33 @@ def test_a_foreign_record_is_refused_with_words(tmp_path, content):
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
     with pytest.raises(PreflightError, match="holds no run"):
         run_status(tmp_path)
+
+
+def test_a_run_under_way_says_step_rate_and_time_left(out):
+    content = record(out)
+    content = {**content, "status": "running", "steps": content["steps"][:1]}
+    (out / "run.json").write_text(json.dumps(content))
+    told = {"step": "cells", "unit": "site", "done": 30, "total": 400, "note": "A02", "rate": 2.5}
+    (out / "work" / "progress.json").write_text(json.dumps({**told, "seconds_left": 148.0}))
+    with FileLock(out / ".lock"):
+        facts = run_status(out)
+        shown = CliRunner().invoke(app, ["status", str(out)]).output
+    assert [step["state"] for step in facts["steps"]] == ["done", "waiting", "running"]
+    assert facts["progress"]["rate"] == 2.5
+    assert facts["progress"]["epoch"] is None
+    assert "30 of 400 sites · 2.5 per second · 2 min 28 s left · A02" in shown
+    assert run_status(out)["progress"] is None, "nobody works there"
+
+
+def test_a_training_says_its_model_and_epoch_and_a_share(out):
+    line = how_far(
+        {
+            "unit": "",
+            "done": 1,
+            "total": 4,
+            "rate": 3.0,
+            "seconds_left": 5.0,
+            "note": "epoch 1 of 2",
+        }
+    )
+    assert line == "25% · 5.0 s left · epoch 1 of 2"

@@ -160,7 +160,7 @@ def test_own_masks_are_found_under_the_usual_names(job, tmp_path, name):
         Image.fromarray(labels).save(folder / name)
     else:
         tifffile.imwrite(folder / name, labels)
-    records = do(step, other(job, name="given", masks=str(folder)), ["a", "b"])
+    records = do(step, other(job, name="given", implausible="take", masks=str(folder)), ["a", "b"])
     assert records[0].counts == {"cells": 2, "nuclei": 2, "border": 0}
     assert np.array_equal(read_masks(RunFolder(job.run).masks, "a").cells, labels)
     assert records[1].error is not None
@@ -174,7 +174,7 @@ def test_own_cells_and_nuclei_come_as_a_pair(job, tmp_path):
     nuclei[20:30, 20:30] = 1
     tifffile.imwrite(tmp_path / "a_cells.tif", cells)
     tifffile.imwrite(tmp_path / "a_nuclei.tif", nuclei)
-    (record,) = do(step, other(job, name="given", masks=str(tmp_path)), ["a"])
+    (record,) = do(step, other(job, name="given", implausible="take", masks=str(tmp_path)), ["a"])
     assert record.counts["nuclei"] == 1
     masks = read_masks(RunFolder(job.run).masks, "a")
     assert np.array_equal(masks.nuclei, nuclei.astype(np.uint32) * 70_000)
@@ -182,7 +182,7 @@ def test_own_cells_and_nuclei_come_as_a_pair(job, tmp_path):
 
 def test_a_torn_own_mask_sets_its_site_aside(job, tmp_path):
     (tmp_path / "a_cells.tif").write_bytes(b"II*\0")
-    (record,) = do(step, other(job, name="given", masks=str(tmp_path)), ["a"])
+    (record,) = do(step, other(job, name="given", implausible="take", masks=str(tmp_path)), ["a"])
     assert record.error is not None
 
 
@@ -205,7 +205,7 @@ def test_leave_to_open_pickles_is_read_as_the_option_is(job, tmp_path, said, all
     labels = np.zeros((120, 120), np.uint16)
     labels[5:9, 5:9] = 1
     np.save(tmp_path / "a_seg.npy", np.array({"masks": labels}, dtype=object))
-    options = {"name": "given", "masks": str(tmp_path), "allow_pickle": said}
+    options = {"name": "given", "implausible": "take", "masks": str(tmp_path), "allow_pickle": said}
     (record,) = do(step, other(job, **options), ["a"])
     assert (record.error is None) == allowed
     assert allowed or record.error.code == "mask_pickle"
@@ -221,7 +221,7 @@ def test_a_name_that_a_field_of_another_batch_shares_is_refused(job, tmp_path):
     labels[5:9, 5:9] = 1
     for name in ("A01_1", "A02_1"):
         tifffile.imwrite(tmp_path / f"{name}.tif", labels)
-    given = other(job, name="given", masks=str(tmp_path))
+    given = other(job, name="given", implausible="take", masks=str(tmp_path))
     records = [do(step, given, [site])[0] for site in "abc"]
     assert [record.error and record.error.code for record in records] == [
         *("mask_ambiguous", "mask_ambiguous", None)
@@ -291,7 +291,7 @@ def test_what_was_odd_about_brought_masks_is_kept_in_a_table(job, tmp_path):
     (folder / "b.geojson").write_text(
         json.dumps({"type": "FeatureCollection", "features": squares[:1]})
     )
-    records = do(step, other(job, name="given", masks=str(folder)), ["a", "b"])
+    records = do(step, other(job, name="given", implausible="take", masks=str(folder)), ["a", "b"])
     step.finish(job, {record.site_id: Finished("k", record.counts) for record in records})
     assert read_notes(RunFolder(job.run)) == {
         "a": {"overlapped_pixels": 100, "outlines_lost": 0, "outlines_skipped": 0}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cellwise.app.cli.terminal.options import AsJson
+from cellwise.domain.plain_words import counted
 
 if TYPE_CHECKING:
     from cellwise.app.evaluate import Evaluation, Table
@@ -59,7 +60,7 @@ def _show(found: "Evaluation") -> None:
     console = Console(highlight=False)
     for table in found.tables:
         counts = table.detail.get("counts", {})
-        about = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in counts.items())
+        about = ", ".join(counted(n, name) for name, n in counts.items())
         title = f"{table.title[0].upper()}{table.title[1:]}{': ' if about else ''}{about}"
         console.print(Text(title, "bold"), soft_wrap=True)
         console.print(_figures(table))

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cellwise.app.cli.terminal.options import Seed, Workers
+from cellwise.domain.plain_words import counted
 
 
 def register(app: typer.Typer) -> None:
@@ -76,5 +77,5 @@ def simulate(
     if made.found:
         print(f"{out} is already there, made by the same words.")
         return
-    counted = [f"{value:,} {name.replace('_', ' ')}" for name, value in made.counts.items()]
-    print(f"{out}: {' · '.join(counted)}")
+    said = [counted(value, name) for name, value in made.counts.items()]
+    print(f"{out}: {' · '.join(said)}")

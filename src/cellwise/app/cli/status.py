@@ -1,11 +1,15 @@
 """`cellwise status`: what is done, running and set aside; safe while the run is under way."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import typer
 
 from cellwise.app.cli.terminal.options import AsJson, RunPath
-from cellwise.app.status import run_status
+from cellwise.app.cli.terminal.screen import clock
+from cellwise.app.status import run_status, step_title
+from cellwise.domain.plain_words import counted
 
 
 def register(app: typer.Typer) -> None:
@@ -21,7 +25,22 @@ def status(run: RunPath, as_json: AsJson = False) -> None:
         return
     print(f"{run}: {facts['status']}, recipe {facts['recipe']}, started {facts['started']}")
     for step in facts["steps"]:
-        title = step["name"] if step["name"] == step["kind"] else f"{step['kind']} {step['name']}"
-        sites = f"{step['sites']:>8,} sites on record" if step["sites"] else ""
+        title, n = step_title(step), step["sites"]
+        sites = f"{n:>8,} {'site' if n == 1 else 'sites'} done" if n else ""
         print(f"  {title:<18} {step['state']:<10} {sites}".rstrip())
-    print(f"  set aside: {facts['quarantined']} (quarantine.csv)")
+        if step["state"] == "running" and facts["progress"]["total"]:
+            print(f"    {how_far(facts['progress'])}")
+    aside = facts["quarantined"]
+    print(f"  set aside: {f'{aside:,} (quarantine.csv)' if aside else 'nothing'}")
+
+
+def how_far(progress: Mapping[str, Any]) -> str:
+    """One line on the running step: how much is done, at what rate, how long it will take."""
+    done, total, unit = progress["done"], progress["total"], progress["unit"]
+    parts = [f"{done:,} of {counted(total, f'{unit}s')}" if unit else f"{done / total:.0%}"]
+    # Of what has no unit, such as the batches of several trainings, people know only the share.
+    if unit and progress["rate"]:
+        parts.append(f"{progress['rate']:.2g} per second")
+    if progress["seconds_left"] is not None:
+        parts.append(f"{clock(progress['seconds_left'])} left")
+    return " · ".join([*parts, *([progress["note"]] if progress["note"] else [])])

@@ -15,6 +15,7 @@ from cellwise.flow.pipeline.files.identity import learn, recognise, remember
 from cellwise.flow.pipeline.files.listed import list_files
 from cellwise.flow.pipeline.leftovers import sweep
 from cellwise.flow.pipeline.lock import locked
+from cellwise.flow.pipeline.progress import Told
 from cellwise.flow.pipeline.record import (
     changed_options,
     earlier_options,
@@ -68,7 +69,8 @@ def run_pipeline(request: Request, listener: Listener | None = None) -> Outcome:
     with locked(request.out), engine:
         if earlier.get("status") != "done":
             sweep(request.out)
-        state = State(request, listener or Silent(), run, engine, earlier=earlier)
+        told = Told(listener or Silent(), run.temporary)
+        state = State(request, told, run, engine, earlier=earlier)
         recognise(state, request.listing or list_files(request.folder))
         record = opening_record(request, state.listing, earlier)
         refuse_stale_results(state)
@@ -134,6 +136,8 @@ def _steps(state: State, record: dict[str, Any], log: EventLog) -> None:
             check_before_work(state)
             learn(state)
             _check_sites(state)
+    # Now it is known of which images no pixels are noted.
+    learn(state)
 
 
 def _not_passed_over(state: State) -> Iterator[Step]:

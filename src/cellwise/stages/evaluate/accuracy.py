@@ -42,6 +42,6 @@ def build(draws: int = 500) -> Evaluator:
         drawn = group_draws(count, draws=draws, seed=seed)
         total = drawn @ n
         shares = drawn @ hits / np.where(total > 0, total, np.nan)
-        return Accuracy(float(hit.mean()), *interval(shares), len(truth))
+        return Accuracy(float(hit.mean()), *interval(shares, units=count), len(truth))
 
     return evaluate

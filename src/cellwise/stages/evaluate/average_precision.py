@@ -71,15 +71,17 @@ def build(draws: int = 500, min_positives: int = 3, min_groups: int = 2) -> Eval
     ) -> MacroPrecision:
         """`truth` and `scores` are `[item, class]`, `groups` `[item]` numbers from 0."""
         drawn = _drawn(truth, scores, groups, draws=draws, seed=seed)
-        rows = []
+        rows: list[ClassPrecision] = []
+        units = np.zeros(len(names), np.int64)
         for c, name in enumerate(names):
             held = len(np.unique(groups[truth[:, c]]))
             few = _apart(truth[:, c], held, min_positives, min_groups)
             value = average_precision(truth[:, c], scores[:, c])
-            low, high = interval(drawn[:, c])
+            units[c] = min(held, len(np.unique(groups[~truth[:, c]])))
+            low, high = interval(drawn[:, c], units=int(units[c]))
             count = int(truth[:, c].sum())
             rows.append(ClassPrecision(name, value, low, high, count, held, few))
-        return _macro(rows, drawn, negative, len(truth))
+        return _macro(rows, drawn, units, negative, len(truth))
 
     return evaluate
 
@@ -108,17 +110,19 @@ def _apart(truth: npt.NDArray[np.bool_], held: int, positives: int, groups: int)
 
 
 def _macro(
-    rows: list[ClassPrecision], drawn: Floats, negative: str | None, n: int
+    rows: list[ClassPrecision], drawn: Floats, units: Groups, negative: str | None, n: int
 ) -> MacroPrecision:
     every = [c for c, row in enumerate(rows) if not row.apart]
     positive = [c for c in every if rows[c].name != negative]
-    return MacroPrecision(*_mean(rows, drawn, every), *_mean(rows, drawn, positive), n, tuple(rows))
+    means = (*_mean(rows, drawn, units, every), *_mean(rows, drawn, units, positive))
+    return MacroPrecision(*means, n, tuple(rows))
 
 
 def _mean(
-    rows: list[ClassPrecision], drawn: Floats, chosen: list[int]
+    rows: list[ClassPrecision], drawn: Floats, units: Groups, chosen: list[int]
 ) -> tuple[float, float, float]:
     if not chosen:
         return float("nan"), float("nan"), float("nan")
     value = float(np.mean([rows[c].value for c in chosen]))
-    return value, *interval(row_means(drawn[:, chosen]))
+    least = int(units[chosen].min())
+    return value, *interval(row_means(drawn[:, chosen]), units=least)

@@ -81,12 +81,17 @@ def build(lowest: float = 0.5, highest: float = 0.9, steps: int = 5, draws: int 
             total = (int(n) for n in table.sum(axis=0))
             rows.append(
                 FoundCells(
-                    threshold, f1[0], *interval(f1[1:]), share[0], *interval(share[1:]), *total
+                    threshold,
+                    f1[0],
+                    *interval(f1[1:], units=count),
+                    share[0],
+                    *interval(share[1:], units=count),
+                    *total,
                 )
             )
         mean = np.mean(each, axis=0)
         n = int((~ignored).sum())
-        return SegmentationF1(float(mean[0]), *interval(mean[1:]), n, tuple(rows))
+        return SegmentationF1(float(mean[0]), *interval(mean[1:], units=count), n, tuple(rows))
 
     return evaluate
 

@@ -40,7 +40,7 @@ class Options(StepOptions):
 
 
 SPEC = StepSpec(
-    version=2,
+    version=3,
     grain="table",
     options=Options,
     reads=(

@@ -84,7 +84,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     for number, fold in enumerate(folds):
         folder = run.model(job.name, fold)
         if not is_done(folder, job.key):
-            share = _Share(report, number, len(folds))
+            share = _Share(report, number, len(folds), fold)
             if job.devices > 1:
                 in_ranks(train_beside, (job, options, fold), devices=job.devices, told=share)
             else:
@@ -105,9 +105,11 @@ class _Share:
     report: Report
     number: int
     trainings: int
+    fold: int | None
 
     def __call__(self, done: int, total: int, note: str) -> None:
-        text = f"model {self.number + 1} of {self.trainings}, {note}"
+        which = "" if self.fold is None else f" (fold {self.fold})"
+        text = f"model {self.number + 1} of {self.trainings}{which}, {note}"
         self.report(self.number * total + done, self.trainings * total, text)
 
 

@@ -95,6 +95,16 @@ def test_a_copy_is_looked_at_once_and_nothing_is_done_again(home, tmp_path, monk
     assert len(seen) == 8
 
 
+def test_a_copy_with_fields_that_are_set_aside_is_not_read_anew(home, tmp_path):
+    (home / "images/p2/A02_GFP.tif").unlink()
+    path = home / "images/p2/A01_DNA.tif"
+    dated(save(path, np.zeros((64, 64), np.uint8)))
+    path.write_bytes(path.read_bytes()[:-50])
+    again(home)
+    shutil.copytree(home, tmp_path / "copy")
+    assert again(tmp_path / "copy").reused == ["read", "segment", "cells"]
+
+
 def test_a_moved_run_with_its_folder_is_not_even_looked_at(home, tmp_path, monkeypatch):
     home.rename(tmp_path / "moved")
     seen = looks(monkeypatch)

@@ -1,8 +1,9 @@
 """The screen of `cellwise check`: lines of a heading and a text, as few as say it all."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from cellwise.domain.plain_words import problems_said
 
 _SHOWN = 6
 _CLASSES = 12
@@ -164,8 +165,7 @@ def _some(lines: list[Line], what: str) -> list[Line]:
 
 
 def _codes(problems: Iterable[Mapping[str, Any]]) -> str:
-    codes = Counter(problem["code"] for problem in problems)
-    return ", ".join(f"{n} {code.replace('_', ' ')}" for code, n in sorted(codes.items()))
+    return ", ".join(problems_said(problem["code"] for problem in problems))
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,8 +1,8 @@
 """The last lines of a run: what was done, what may be trusted, where to look."""
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from cellwise.domain.plain_words import counted, problems_said
 from cellwise.store.run.folder import RunFolder, read_json
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ def print_ending(outcome: "Outcome") -> None:
     counts = outcome.counts
     aside = counts.get("quarantined", 0)
     print(
-        f"done in {_minutes(outcome.seconds)} · {counts.get('sites', 0):,} sites · "
-        f"{counts.get('cells', 0):,} cells · {aside} set aside"
+        f"done in {_minutes(outcome.seconds)} · {counted(counts.get('sites', 0), 'sites')} · "
+        f"{counted(counts.get('cells', 0), 'cells')} · {aside} set aside"
         f"{f' ({run.quarantine})' if aside else ''} · exit {outcome.exit_code}"
     )
     for line in (*_noticed(run), *_headlines(run)):
@@ -35,11 +35,8 @@ def _noticed(run: RunFolder) -> list[str]:
     problems = read_json(run.reading)["problems"] if run.reading.is_file() else []
     noted = [problem for problem in problems if not problem["set_aside"]]
     unread = [f"{p['reason']} {p['remedy']}" for p in noted if p["code"] == "not_read"]
-    codes = Counter(p["code"].replace("_", " ") for p in noted if p["code"] != "not_read")
-    if not codes:
-        return unread
-    said = ", ".join(f"{count} {code}" for code, count in sorted(codes.items()))
-    return [*unread, f"noticed: {said} ({run.reading})"]
+    said = problems_said(p["code"] for p in noted if p["code"] != "not_read")
+    return [*unread, *([f"noticed: {', '.join(said)} ({run.reading})"] if said else [])]
 
 
 def _headlines(run: RunFolder) -> list[str]:

@@ -4,6 +4,9 @@ import sys
 import time
 from typing import Any
 
+from cellwise.domain.plain_words import counted
+from cellwise.flow.pipeline.pace import Pace
+
 _PLAIN_EVERY = 10.0
 
 
@@ -58,33 +61,38 @@ class Lines:
     def __init__(self) -> None:
         self._name = ""
         self._unit = ""
-        self._started = 0.0
+        self._pace = Pace()
         self._spoken = 0.0
 
     def step_started(self, name: str, *, total: int, unit: str, why: str) -> None:
         """Say what begins and what made it necessary."""
         self._name, self._unit = name, unit
-        self._started = self._spoken = time.monotonic()
-        count = f" {total} {unit}s" if total else ""
+        self._pace, self._spoken = Pace(), time.monotonic()
+        if unit:
+            self._pace.advance(0, total)
+        count = f" {counted(total, f'{unit}s')}" if total else ""
         print(f"{name}:{count}{f' ({why})' if why else ''} ...", file=sys.stderr, flush=True)
 
     def step_advanced(self, done: int, *, total: int, note: str) -> None:
         """Say how far it is, at most every ten seconds."""
+        self._pace.advance(done, total)
         now = time.monotonic()
         if now - self._spoken < _PLAIN_EVERY or not total:
             return
         self._spoken = now
-        rate = done / max(now - self._started, 1e-9)
-        left = (total - done) / max(rate, 1e-9)
+        rate, left = self._pace.rate, self._pace.seconds_left
+        facts = [f"{rate:.1f}/s"] if rate and self._unit else []
+        facts += [] if left is None else [f"{clock(left)} left"]
+        said = f" ({', '.join(facts)})" if facts else ""
         print(
-            f"{self._name}: {done}/{total} ({rate:.1f}/s, {_clock(left)} left) {note}",
+            f"{self._name}: {_far(done, total, self._unit)}{said} {note}".rstrip(),
             file=sys.stderr,
             flush=True,
         )
 
     def step_finished(self, name: str, *, seconds: float, counts: dict[str, Any]) -> None:
         """Say what came out."""
-        print(f"{name}: done in {_clock(seconds)}{_said(counts)}", file=sys.stderr, flush=True)
+        print(f"{name}: done in {clock(seconds)}{_said(counts)}", file=sys.stderr, flush=True)
 
     def step_reused(self, name: str, *, counts: dict[str, Any]) -> None:
         """Say that nothing had to be done."""
@@ -105,45 +113,57 @@ class Bars:
         from rich.console import Console
         from rich.progress import (
             BarColumn,
-            MofNCompleteColumn,
             Progress,
             SpinnerColumn,
             TextColumn,
-            TimeElapsedColumn,
             TimeRemainingColumn,
         )
+        from rich.table import Column
 
         self._console = Console(stderr=True)
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description:<18}", markup=False),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
+            BarColumn(bar_width=10),
+            TextColumn("{task.fields[far]}", markup=False),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}", markup=False),
+            TextColumn("left"),
+            TextColumn(
+                "{task.fields[note]}",
+                markup=False,
+                table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
+            ),
+            expand=True,
             console=self._console,
             transient=True,
         )
         self._task: Any = None
+        self._unit, self._pace = "", Pace()
 
     def step_started(self, name: str, *, total: int, unit: str, why: str) -> None:
         """Open a bar."""
+        self._unit, self._pace = unit, Pace()
+        if unit:
+            self._pace.advance(0, total)
         if why:
             self._say(f"{name}: {why}", "dim")
-        self._task = self._progress.add_task(name, total=total or None, note="")
+        far = _far(0, total, unit)
+        self._task = self._progress.add_task(name, total=total or None, note="", far=far)
         self._progress.start()
 
     def step_advanced(self, done: int, *, total: int, note: str) -> None:
-        """Move the bar."""
-        if self._task is not None:
-            self._progress.update(self._task, completed=done, total=total or None, note=note[:30])
+        """Move the bar; the rate is that since counting began in this session."""
+        if self._task is None:
+            return
+        if self._pace.advance(done, total):
+            self._progress.reset(self._task, completed=done, total=total or None)
+        far = _far(done, total, self._unit)
+        self._progress.update(self._task, completed=done, total=total or None, note=note, far=far)
 
     def step_finished(self, name: str, *, seconds: float, counts: dict[str, Any]) -> None:
         """Close the bar and leave one line."""
         self._close_bar()
-        self._say(f" {name:<18} {_clock(seconds):>7}{_said(counts)}", "", tick="✓")
+        self._say(f" {name:<18} {clock(seconds):>7}{_said(counts)}", "", tick="✓")
 
     def step_reused(self, name: str, *, counts: dict[str, Any]) -> None:
         """Leave one line for a step that was done before."""
@@ -173,14 +193,22 @@ class Bars:
 
 def _said(counts: dict[str, Any]) -> str:
     plain = [
-        f"{value:,.0f} {name.replace('_', ' ')}"
+        counted(value, name)
         for name, value in counts.items()
         if isinstance(value, (int, float)) and not isinstance(value, bool)
     ]
     return f" · {' · '.join(plain[:5])}" if plain else ""
 
 
-def _clock(seconds: float) -> str:
+def _far(done: int, total: int, unit: str) -> str:
+    """How far a step is: of what has a unit its count, else the share alone."""
+    if unit:
+        return f"{done:,}/{counted(total, f'{unit}s')}"
+    return f"{done / total:.0%}" if total else ""
+
+
+def clock(seconds: float) -> str:
+    """A duration for people."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

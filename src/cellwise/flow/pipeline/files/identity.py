@@ -19,14 +19,21 @@ from cellwise.domain.tables import KNOWN_FILES
 from cellwise.errors import FormatError, StorageError
 from cellwise.flow.pipeline.contents import content_path
 from cellwise.flow.pipeline.files.listed import Listed, list_files
-from cellwise.flow.pipeline.files.same_content import STAT, Verdict, hash_of, look_at, rows_by_file
+from cellwise.flow.pipeline.files.same_content import (
+    STAT,
+    Verdict,
+    files_without_pixels,
+    hash_of,
+    look_at,
+    rows_by_file,
+)
 from cellwise.flow.pipeline.state import State
 from cellwise.stages.read.listing import TABLE_ENDINGS
 from cellwise.store.run.tables import empty_frame, read_table, write_table
 
 # The image folder in the table of files; other folders are named by step and option.
 _IMAGES = ""
-# Tables and masks up to this size are hashed when they are first seen; images never are.
+# Files up to this size are hashed where no pixels are noted of them.
 _MOST_BYTES = 1 << 24
 _LETTERS = 24
 _SHOWN = 3
@@ -78,16 +85,22 @@ def remember(state: State) -> None:
 
 
 def learn(state: State) -> None:
-    """Hash what is small and no image of a site, once: nothing else tells its content later."""
+    """Hash small files of which no pixels are noted, once: nothing else tells their content later.
+
+    Those are tables, masks, and images of sites that are set aside.
+    """
     known = state.known
     if known is None:
         return
     folders = {_IMAGES: state.request.folder}
     folders |= {name: listed.folder for name, listed in _folders(state, look=False).items()}
-    images = {str(state.request.folder / path) for path in rows_by_file(state)}
+    unnoted = files_without_pixels(state)
+    noted = [path for path in rows_by_file(state) if path not in unnoted]
+    images = {str(state.request.folder / path) for path in noted}
     table = pl.col("path").str.to_lowercase().str.contains(rf"({'|'.join(TABLE_ENDINGS)})$")
     small = pl.col("sha256").is_null() & (pl.col("size") <= _MOST_BYTES)
-    wanted = known.filter(small & ((pl.col("folder") != _IMAGES) | table))
+    read = table | pl.col("path").is_in(list(unnoted))
+    wanted = known.filter(small & ((pl.col("folder") != _IMAGES) | read))
     places = [
         (name, path, folders[name] / path)
         for name, path in wanted.select("folder", "path").iter_rows()

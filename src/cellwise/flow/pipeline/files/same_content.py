@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -99,6 +100,18 @@ def rows_by_file(
         for file in files:
             found.setdefault(file, []).append((site, channel))
     return found
+
+
+def files_without_pixels(state: State) -> set[str]:
+    """The images of sites that no step will decode, or that none could, as far as that is known."""
+    frame = _sites(state).select("site_id", "paths", "status")
+    if state.run.pixels.is_file():
+        with suppress(FormatError):
+            noted = read_table(state.run.pixels, PIXEL_TABLE, columns=["site_id"])["site_id"]
+            frame = frame.filter(~pl.col("site_id").is_in(noted.unique().to_list()))
+            return {file_of(path) for paths in frame["paths"].to_list() for path in paths or ()}
+    aside = frame.filter(pl.col("status") != "ok")["paths"].to_list()
+    return {file_of(path) for paths in aside for path in paths or ()}
 
 
 def _sites(state: State) -> pl.DataFrame:

@@ -70,11 +70,13 @@ def well_results(wells: pl.DataFrame, said: Mapping[str, str], *, draws: int, se
     official = set(kinds) == set(TEST_COUNTS)
     by = np.array([TEST_COUNTS[k] for k in kinds] if official else n.sum(axis=1), np.float64)
     whole = _weighted(shares, by if official else below)
-    metrics = {"accuracy": _metric(whole, len(wells))}
+    metrics = {"accuracy": _metric(whole, len(wells), count)}
     if official:
-        metrics["accuracy_plain"] = _metric(_weighted(shares, below), len(wells))
+        metrics["accuracy_plain"] = _metric(_weighted(shares, below), len(wells), count)
     for place, kind in enumerate(kinds):
-        metrics[f"accuracy_{kind}"] = _metric(shares[:, place], int(n[place].sum()))
+        metrics[f"accuracy_{kind}"] = _metric(
+            shares[:, place], int(n[place].sum()), int(np.count_nonzero(n[place]))
+        )
     detail: dict[str, Any] = {
         "weights": dict(zip(kinds, by.tolist(), strict=True)),
         "cell_types": {k: int(n[place].sum()) for place, k in enumerate(kinds)},
@@ -92,5 +94,5 @@ def _weighted(shares: Floats, by: Floats) -> Floats:
     return np.asarray(np.nansum(shares * weights, axis=1) / np.where(total > 0, total, np.nan))
 
 
-def _metric(values: Floats, n: int) -> Metric:
-    return Metric(float(values[0]), *interval(values[1:]), n, "well")
+def _metric(values: Floats, n: int, groups: int) -> Metric:
+    return Metric(float(values[0]), *interval(values[1:], units=groups), n, "well")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cellwise.domain.plain_words import figure_said
 from cellwise.stages.report._charts import Row, intervals, reliability
 from cellwise.stages.report._results import ClassResult, class_results, reliability_points
 from cellwise.stages.report.drawing.svg import BLUE, GREY, ORANGE, VERMILION, short
@@ -83,7 +84,7 @@ def _figures(metrics: dict[str, dict[str, Any]]) -> list[dict[str, str]]:
         n = row.get("n")
         shown.append(
             {
-                "name": name.replace("_", " "),
+                "name": figure_said(name),
                 "value": short(row.get("value")),
                 "interval": interval,
                 "n": "" if n is None else short(n),

@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from cellwise.domain.plain_words import problems_said
 from cellwise.stages.report.material import PLATE, WELL, Material
 
 _SHOWN = 60
@@ -24,7 +25,7 @@ def context(material: Material) -> dict[str, Any]:
         "labels": _label_counts(material.sites),
         "quarantine": rows[:_SHOWN],
         "quarantined": len(rows),
-        "reasons": Counter(row.get("code") or "unknown" for row in rows).most_common(),
+        "reasons": problems_said(row.get("code") or "unknown" for row in rows),
         "problems": problems(material.reading)[:_SHOWN],
         "n_problems": len(problems(material.reading)),
         "flags": _flags(material.pixels),

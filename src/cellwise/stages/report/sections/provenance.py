@@ -3,6 +3,7 @@
 import shlex
 from typing import Any
 
+from cellwise.domain.plain_words import counted
 from cellwise.stages.report.material import Material
 
 _CALIBRATION = {
@@ -64,7 +65,12 @@ def _state(record: dict[str, Any]) -> str:
 
 def _step(step: dict[str, Any]) -> dict[str, Any]:
     counts = step.get("counts") or {}
-    words = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in counts.items())
+    words = ", ".join(
+        counted(value, name)
+        if isinstance(value, int | float)
+        else f"{name.replace('_', ' ')} {value}"
+        for name, value in counts.items()
+    )
     return {
         "name": step.get("name") or step.get("kind") or "",
         "kind": step.get("kind") or "",

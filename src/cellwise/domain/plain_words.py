@@ -1,0 +1,95 @@
+"""Counts, names of figures and codes of problems in words for people."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+# What stands after a count of one, and after any other.
+_PROBLEMS = {
+    "channel_extra": ("channel that other sites lack", "channels that other sites lack"),
+    "channel_missing": ("site without one of its channels", "sites without one of their channels"),
+    "class_spelling": ("class spelled in several ways", "classes spelled in several ways"),
+    "colour": ("colour image", "colour images"),
+    "dose_unreadable": ("dose that cannot be read", "doses that cannot be read"),
+    "duplicate_file": ("site with two files for a channel", "sites with two files for a channel"),
+    "empty_file": ("empty file", "empty files"),
+    "folder_twice": ("folder listed once only", "folders listed once only"),
+    "label_contradiction": ("site with two labels", "sites with two labels"),
+    "label_row_malformed": ("broken row of labels", "broken rows of labels"),
+    "label_without_image": ("row of labels without an image", "rows of labels without an image"),
+    "mask_ambiguous": ("site with several masks", "sites with several masks"),
+    "mask_file": ("broken file of masks", "broken files of masks"),
+    "mask_implausible": ("mask that does not fit its site", "masks that do not fit their sites"),
+    "mask_key": ("archive without masks", "archives without masks"),
+    "mask_missing": ("site without a mask", "sites without a mask"),
+    "mask_pickle": ("mask in a Python file", "masks in Python files"),
+    "mask_size": ("mask of another size", "masks of another size"),
+    "mask_unreadable": ("mask that cannot be read", "masks that cannot be read"),
+    "mask_values": ("mask without numbered cells", "masks without numbered cells"),
+    "multichannel_file": ("file of several channels", "files of several channels"),
+    "name_not_text": ("file name that is no text", "file names that are no text"),
+    "name_unmatched": ("image with another name", "images with other names"),
+    "not_found": ("file that is gone", "files that are gone"),
+    "pixel_size": ("site without a pixel size", "sites without a pixel size"),
+    "size_mismatch": ("site of unequal image sizes", "sites of unequal image sizes"),
+    "too_large": ("image that is too large", "images that are too large"),
+    "truncated": ("image that is cut off", "images that are cut off"),
+    "unreadable": ("image that cannot be read", "images that cannot be read"),
+    "unreadable_folder": ("folder that cannot be read", "folders that cannot be read"),
+    "worker_died": ("site with which a worker died", "sites with which a worker died"),
+    "z_stack": ("stack of planes", "stacks of planes"),
+}
+# Letters that stand for words in the names of figures.
+_LETTERS = {
+    "ap": "average precision",
+    "brier": "Brier score",
+    "ece": "calibration error",
+    "f1": "F1",
+    "hpa": "HPA",
+    "icc": "intraclass correlation",
+    "iou": "overlap",
+    "map": "mean average precision",
+    "n": "number",
+    "ssmd": "SSMD",
+}
+
+
+def figure_said(name: str) -> str:
+    """The name of a figure in words: `site_ece` is the site calibration error."""
+    return " ".join(_LETTERS.get(word, word) for word in name.split("_"))
+
+
+def counted(number: float, words: str) -> str:
+    """A count and what is counted, given in the plural: `1 site`, `2,000 sites`, `1 field used`.
+
+    Args:
+        number: The count.
+        words: The name of the count; its first word in the plural stands for one thing alike.
+    """
+    plain = words.replace("_", " ")
+    return f"{number:,.0f} {_one(plain) if number == 1 else plain}"
+
+
+def problems_said(codes: Iterable[str]) -> list[str]:
+    """How often there is each kind of problem, in words, by code: `2 empty files`."""
+    return [
+        f"{number:,} {_PROBLEMS[code][number != 1]}"
+        if code in _PROBLEMS
+        # A code of another package.
+        else counted(number, code)
+        for code, number in sorted(Counter(codes).items())
+    ]
+
+
+def _one(plain: str) -> str:
+    words = plain.split(" ")
+    for place, word in enumerate(words):
+        if word.endswith("classes"):
+            words[place] = word[:-2]
+            break
+        if word == "nuclei":
+            words[place] = "nucleus"
+            break
+        if word.endswith("s") and not word.endswith("ss"):
+            words[place] = word[:-1]
+            break
+    return " ".join(words)

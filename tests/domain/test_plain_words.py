@@ -1,0 +1,36 @@
+"""Counts and codes are shown as a person would say them."""
+
+import pytest
+
+from cellwise.domain.plain_words import counted, figure_said, problems_said
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "said"),
+    [
+        (1, "sites", "1 site"),
+        (2, "sites", "2 sites"),
+        (0, "wells", "0 wells"),
+        (1, "fields_used", "1 field used"),
+        (1, "classes", "1 class"),
+        (1, "nuclei", "1 nucleus"),
+        (1, "unscored", "1 unscored"),
+        (12_345.0, "cells", "12,345 cells"),
+    ],
+)
+def test_one_is_no_plural(number, words, said):
+    assert counted(number, words) == said
+
+
+def test_problems_are_counted_in_words():
+    codes = ["empty_file", "label_without_image", "empty_file", "of_another_package"]
+    assert problems_said(codes) == [
+        "2 empty files",
+        "1 row of labels without an image",
+        "1 of another package",
+    ]
+
+
+def test_letters_of_figures_are_words():
+    assert figure_said("site_ece") == "site calibration error"
+    assert figure_said("well_macro_ap") == "well macro average precision"
