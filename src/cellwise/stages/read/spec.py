@@ -1,9 +1,9 @@
 """What the step `read` declares."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from cellwise.domain.channels import ROLES
 from cellwise.domain.intensities import BY_TYPE, ONE_BY_ONE, Scale
@@ -55,6 +55,12 @@ class Options(StepOptions):
     """What images stored as colours become: `grey` takes grey ones and those of one hue and sets
     the others aside, `split` makes three channels red, green and blue."""
 
+    @field_validator("roles", mode="before")
+    @classmethod
+    def _whole_names(cls, roles: object) -> object:
+        """Names that hold a dot (`Cy 5.5`) arrive in pieces, since a setting's path has dots."""
+        return _flat(roles) if isinstance(roles, Mapping) else roles
+
     @model_validator(mode="after")
     def _check(self) -> "Options":
         if not 0 <= self.pixel_size < 1000:
@@ -72,6 +78,16 @@ class Options(StepOptions):
                 except ValueError as error:
                     raise BadOption(f"read.scale.{name}: {error}") from error
         return self
+
+
+def _flat(roles: Mapping[Any, object], before: str = "") -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name, value in roles.items():
+        if isinstance(value, Mapping):
+            found |= _flat(value, f"{before}{name}.")
+        else:
+            found[f"{before}{name}"] = value
+    return found
 
 
 SPEC = StepSpec(

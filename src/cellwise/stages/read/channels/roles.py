@@ -39,6 +39,8 @@ def given_roles(
             )
         if name in inherited and (roles[name] in wanted or channel in found):
             continue
+        if found.get(channel, roles[name]) != roles[name]:
+            raise BadOption(f"read.roles gives {channel} two roles. Leave it one. {listed}")
         found[channel] = roles[name]
         if channel not in wanted[roles[name]]:
             wanted[roles[name]].append(channel)
