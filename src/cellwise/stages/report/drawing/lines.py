@@ -80,7 +80,7 @@ def line_png(numbers: npt.NDArray[np.uint8], colours: Sequence[str]) -> bytes:
     image.putpalette([0, 0, 0, *palette, 0, 0, 0])
     opacity = bytes([0, *[255] * len(colours), round(255 * HALO)])
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", transparency=opacity, optimize=True)
+    image.save(buffer, "PNG", transparency=opacity, compress_level=6)
     return buffer.getvalue()
 
 
