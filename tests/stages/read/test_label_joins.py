@@ -53,6 +53,8 @@ def test_fields_of_one_well_may_differ(fields, tmp_path, name, spelled):
         ("Assay_Plate_Barcode", "CP071"),
         ("barcode", "Plate_CP071"),
         ("cassette", "CP071"),
+        ("plate", "CP71"),
+        ("plate", "71"),
     ],
 )
 def test_rows_of_one_plate_leave_the_other_alone(plates, tmp_path, name, plate):
@@ -175,6 +177,12 @@ def test_an_id_that_is_no_field_does_not_disturb(fields, tmp_path):
     assert by_id(reading)["A01_2"].labels == ("x",)
     assert by_id(reading)["A01_2"].metadata["ID"] == "cpd-9"
     assert reading.label_columns == {"well": "well", "label": "label"}
+
+
+def test_well_and_field_may_be_one_text(fields, tmp_path):
+    rows = (("image", "label"), ("A1_1", "x"), ("a02_f2", "y"), ("A02 - site 1", "z"))
+    found = labels_of(fields, tmp_path, *rows)
+    assert found == {"A01_1": ("x",), "A01_2": None, "A02_1": ("z",), "A02_2": ("y",)}
 
 
 def test_numbers_of_fields_alone_say_nothing_of_several_wells(fields, tmp_path):

@@ -17,7 +17,7 @@ from cellwise.stages.read.listing import IMAGE_ENDINGS
 Ids = frozenset[str]
 NONE: Ids = frozenset()
 _PLACE = re.compile(
-    r"(?:(?P<plate>.+?)[\s_/:-]+)?(?P<well>[A-Za-z]{1,2}[\s_-]?\d{1,3})"
+    r"(?:(?P<plate>.+)[\s_/:-]+)??(?P<well>[A-Za-z]{1,2}[\s_-]?\d{1,3})"
     r"(?:[\s_/:-]+(?:site|field|fld|fov|s|f)?[\s_-]*(?P<site>\d{1,4}))?"
 )
 
@@ -162,7 +162,7 @@ def number(text: str) -> str:
 def plate_words(text: str) -> tuple[str, ...]:
     """The words of a plate's name without `plate`, case, separators and leading zeros."""
     plain = re.sub(r"\.0+$", "", unicodedata.normalize("NFC", text).strip().casefold())
-    words = re.findall(r"[^\W_]+", re.sub(r"^(plate[\s_-]*)?(p(?=[\s_-]*\d))?", "", plain))
+    words = re.findall(r"[^\W\d_]+|\d+", re.sub(r"^(plate[\s_-]*)?(p(?=[\s_-]*\d))?", "", plain))
     return tuple(word.lstrip("0") or "0" for word in words) or (plain,)
 
 
