@@ -41,6 +41,8 @@ _READERS: dict[str, type[ImageFile]] = {
     "bmp": BmpImageFile,
 }
 _MOST_PIXELS = 2**31
+# The number of the orientation mark, in EXIF as in TIFF.
+_ORIENTATION = 274
 _PLAUSIBLE = (0.005, 50.0)
 _MICROMETRES = dict.fromkeys(
     ("µm", "μm", "um", "micron", "microns", "micrometer", "micrometre"), 1.0
@@ -58,7 +60,7 @@ def read_header(path: Path) -> Header:
         kind = kind_of(stream)
         check_whole(stream, kind)
         if kind == "png":
-            return _png_header(stream)
+            return replace(_png_header(stream), turned=_turned(open_plain(stream, kind)))
         if kind == "tiff":
             with open_tiff(stream) as tiff:
                 return tiff_header(tiff)
@@ -88,11 +90,18 @@ def open_plain(stream: BinaryIO, kind: str) -> ImageFile:
     """Open a PNG, JPEG, WebP or BMP with Pillow; pixels are decoded by the caller.
 
     Raises:
-        InputError: `too_large` above 2**31 pixels.
+        InputError: `too_large` above 2**31 pixels, `animation` for several images in turn.
     """
     stream.seek(0)
     image = _READERS[kind](stream)
     check_size(image.height, image.width)
+    frames = int(getattr(image, "n_frames", 1))
+    if frames > 1:
+        raise InputError(
+            f"The file is an animation of {frames} images, of which one could be read.",
+            code="animation",
+            remedy="Save each as a grey TIFF or PNG of its own.",
+        )
     return image
 
 
@@ -158,7 +167,14 @@ def _png_header(stream: BinaryIO) -> Header:
         axes="YXS" if samples > 1 else "YX",
         shape=(height, width, samples) if samples > 1 else (height, width),
         colour=colour in (2, 3, 6),
+        transparent=colour in (4, 6),
     )
+
+
+def _turned(image: ImageFile) -> int:
+    """The EXIF mark of how the image asks to be shown; 1 is as stored."""
+    found = image.getexif().get(_ORIENTATION, 1)
+    return int(found) if found in range(1, 9) else 1
 
 
 def _plain_header(image: ImageFile) -> Header:
@@ -171,6 +187,8 @@ def _plain_header(image: ImageFile) -> Header:
         axes="YX" if grey else "YXS",
         shape=shape if grey else (*shape, len(image.getbands())),
         colour=not grey,
+        turned=_turned(image),
+        transparent=image.mode in ("RGBA", "LA"),
     )
 
 
