@@ -19,6 +19,7 @@ FUNCTIONS = {
     "check_sites": ["job"],
     "foresee": ["job", "folder"],
     "forecast": ["job", "trial"],
+    "measure": ["options", "sides"],
     "prepare": ["job", "report"],
     "whole": ["job", "counts"],
     "present": ["job", "finished"],

@@ -198,6 +198,7 @@ class StepSpec:
             a step's options nor, with what it reads, in its key.
         former: The ways in which its results were keyed before it worked site by site.
         renamed: Words of its options that recipes say differently by now.
+        measured: Options whose value `auto` is settled from the cells of a few fields before a run.
     """
 
     version: int
@@ -220,3 +221,4 @@ class StepSpec:
     late: tuple[str, ...] = ()
     former: tuple[Former, ...] = ()
     renamed: tuple[Renamed, ...] = ()
+    measured: tuple[str, ...] = ()

@@ -20,6 +20,8 @@ Any step may have
 * `check(options, job)`: refuses before any work what its options name and is not there;
 * `forecast(job, trial) -> float`: seconds of one core that it will take, from a few fields that
   were tried out, a `domain.trial.Trial`;
+* `measure(options, sides) -> (options, sentence)`, where its spec says that options are `measured`:
+  what they become, from the longer sides in pixels of the boxes of some cells;
 * `check_sites(job)`: refuses as soon as the sites are known;
 * `foresee(job, folder) -> Foresight`: what it refuses and warns of once the folder is read, see
   `domain.foresight`; nothing but the folder is there, so that `check` asks it too;

@@ -12,16 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from cellwise.domain.foresight import FolderFacts, Foresight, Refusal
+from cellwise.domain.nouns import MASKS
 from cellwise.domain.records import Site
 from cellwise.domain.steps import Report
 from cellwise.errors import CellwiseError, InputError, PreflightError
 from cellwise.flow.forecast import forecast
+from cellwise.flow.looks import Look, look_at
+from cellwise.flow.measured import with_look
 from cellwise.flow.pipeline.checks import check_steps
 from cellwise.flow.pipeline.state import Request
 from cellwise.flow.plan import understand_folder
 from cellwise.flow.preflight import facts_of_reading, foresee
 from cellwise.flow.proposal import Proposal, propose
 from cellwise.flow.recipe.load import load_recipe
+from cellwise.flow.recipe.references import writer
 from cellwise.flow.recipe.resolve import resolve
 from cellwise.flow.request import settings_of
 from cellwise.stages.read.step import Reading
@@ -68,7 +72,9 @@ def check_folder(
     decoded = [_decode(site, folder) for site in sample]
     faults = [fault for found in decoded for fault in found if fault["set_aside"]]
     flags = [fault for found in decoded for fault in found if not fault["set_aside"]]
-    works = usable and not faults and not refused and not foreseen.refusals
+    works = bool(usable and not faults and not refused and not foreseen.refusals)
+    look = _look(request, usable, report) if works else Look()
+    request = dataclasses.replace(request, recipe=with_look(request.recipe, look))
     refused += foreseen.refusals
     codes = [error.exit_code for error in faulty]
     return {
@@ -86,9 +92,14 @@ def check_folder(
         "warnings": list(foreseen.warnings),
         "decoded": {"sites": len(sample), "all": full, "faults": faults},
         "refused": [dataclasses.asdict(refusal) for refusal in dict.fromkeys(refused)],
-        "cost": forecast(request, reading, report=report) if works else None,
+        "settled": list(request.recipe.notices) if works else [],
+        "cost": forecast(request, reading, look) if works else None,
         "exit_code": (codes or [4])[0] if refused else _exit_code(reading, faults),
     }
+
+
+def _look(request: Request, sites: list[Site], report: Report | None) -> Look:
+    return look_at(request, sites, writer(MASKS, request.recipe.steps), report=report)
 
 
 def _read(

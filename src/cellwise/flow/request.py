@@ -8,6 +8,7 @@ from typing import Any
 from cellwise.domain.nouns import SITES
 from cellwise.domain.specs import WHOLE
 from cellwise.errors import PreflightError, UsageError
+from cellwise.flow.measured import is_open, settled
 from cellwise.flow.pipeline.checks import earlier_record
 from cellwise.flow.pipeline.state import Request
 from cellwise.flow.plan import (
@@ -18,7 +19,7 @@ from cellwise.flow.plan import (
 from cellwise.flow.proposal import propose
 from cellwise.flow.recipe.kinds import defaults as own_defaults
 from cellwise.flow.recipe.kinds import kinds, spec_of
-from cellwise.flow.recipe.load import load_recipe
+from cellwise.flow.recipe.load import load_recipe, recipe_names
 from cellwise.flow.recipe.resolve import Recipe, Step, parse_setting, resolve
 from cellwise.flow.recipe.threads import settle_threads
 from cellwise.parts.devices import count_gpus, has_gpu
@@ -48,8 +49,8 @@ def make_request(
 ) -> Request:
     """A request for `run`.
 
-    A run folder that is there goes on with the recipe, settings and seed it began with, unless a
-    recipe is named; else the recipe is chosen from the folder.
+    A run folder that is there goes on with the recipe, settings and seed it began with, unless
+    another recipe is named; else the recipe is chosen from the folder.
 
     Raises:
         UsageError: A wrong setting, recipe or device.
@@ -60,7 +61,7 @@ def make_request(
     _existing(folder, "folder")
     earlier = _record_in(out)
     understood: Understood | None = None
-    if recipe:
+    if recipe and not _goes_on(recipe, earlier):
         chosen = resolve(load_recipe(recipe), given)
     elif earlier and not (earlier.get("inputs") or {}).get("fitted"):
         chosen = resolve(recipe_from_record(earlier, given), given)
@@ -72,6 +73,8 @@ def make_request(
     device, keyed = _devices(device, earlier)
     _check_devices(devices, device)
     workers = workers or count_cores()
+    if understood is None and any(map(is_open, chosen.steps)):
+        understood = understand_folder(folder, given, recipe=recipe)
     request = Request(
         folder=folder,
         out=out,
@@ -86,7 +89,20 @@ def make_request(
         loaders=0 if device == "cpu" else min(workers, _MOST_LOADERS),
         command=tuple(command),
     )
-    return request if understood is None else understood.given_to(request)
+    if understood is None:
+        return request
+    return settled(understood.given_to(request), understood.reading)
+
+
+def _goes_on(recipe: str, earlier: Mapping[str, Any]) -> bool:
+    """Whether the recipe of this name is the one that the run began with: then it goes on.
+
+    The recipes that come along may change from version to version, a run does not. A file of the
+    user's is read again.
+    """
+    begun = (earlier.get("recipe") or {}).get("name")
+    fitted = (earlier.get("inputs") or {}).get("fitted")
+    return begun == recipe and recipe in recipe_names() and not fitted
 
 
 def fitted_request(
@@ -144,6 +160,7 @@ def _as_begun(recipe: Recipe, earlier: Mapping[str, Any]) -> Recipe:
     """
     steps = (earlier.get("recipe") or {}).get("steps", [])
     before = {(step["kind"], step["name"]): step["options"] for step in steps}
+    same = (earlier.get("recipe") or {}).get("name") == recipe.name
 
     def begun(step: Step) -> Step:
         known = before.get((step.kind, step.name), step.options)
@@ -154,6 +171,9 @@ def _as_begun(recipe: Recipe, earlier: Mapping[str, Any]) -> Recipe:
             for name, value in step.options.items()
             if name in known or step.origins[name] != "default"
         }
+        if same and is_open(step):
+            # Once settled it stays, whatever images were added since.
+            options |= {name: known[name] for name in step.spec.measured if name in known}
         return replace(step, options=options)
 
     return replace(recipe, steps=tuple(begun(step) for step in recipe.steps))

@@ -198,3 +198,13 @@ def test_a_value_of_the_wrong_type_names_step_and_option(setting, value):
 def test_numbers_that_yaml_takes_for_text_are_numbers():
     resolved = resolve(recipe(*LEARNING), dict([parse_setting("train.learning_rate=1e-3")]))
     assert resolved.of_kind("train")[0].checked.model_dump()["learning_rate"] == 0.001
+
+
+def test_another_part_takes_the_place_of_one_with_options():
+    raw = recipe(("read", {}), ("segment", {"name": "small_unet", "views": 2, "split": 0.4}))
+    settings = {"segment.split": 0.3, "segment.name": "watershed"}
+    segment = resolve(raw, settings).of_kind("segment")[0].options
+    assert (segment["name"], segment["split"]) == ("watershed", 0.3)
+    assert "views" not in segment
+    same = resolve(raw, {"segment.name": "small_unet"}).of_kind("segment")[0].options
+    assert (same["views"], same["split"]) == (2, 0.4)

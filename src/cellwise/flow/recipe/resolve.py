@@ -167,9 +167,21 @@ def _override(
         if len(keys) > 1 and keys[0] not in options:
             # `train.net.width=8` speaks of the net that the step takes by itself.
             options = {**options, keys[0]: _default(steps[index].kind, keys[0])}
+        if keys == ["name"] and WHOLE in spec_of(steps[index].kind).shelves:
+            options = _without_part(steps[index], options, origins[index], new)
         options = _placed(options, keys, new)
         steps[index] = RawStep(steps[index].kind, options)
         origins[index] = {**origins[index], keys[0]: origin}
+
+
+def _without_part(
+    step: RawStep, options: dict[str, Any], origin: dict[str, str], name: str
+) -> dict[str, Any]:
+    """The options without those that a recipe gives to the part whose place another one takes."""
+    if options.get("name", _default(step.kind, "name")) == name:
+        return options
+    own = {*_own_names(spec_of(step.kind)), "as", "needs"}
+    return {o: v for o, v in options.items() if o in own or origin.get(o) == "command line"}
 
 
 def _has_option(step: RawStep, option: str) -> bool:

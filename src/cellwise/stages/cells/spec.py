@@ -1,5 +1,7 @@
 """What the step `cells` declares."""
 
+from typing import Literal
+
 from pydantic import model_validator
 
 from cellwise.domain.crop_plan import CropPlan
@@ -16,8 +18,9 @@ class Options(StepOptions):
     """`mask_others`, `mask_all`, `keep`, `dim` or `recentre`; see `domain.crop_plan`."""
     pad: float = 0.1
     """Window beyond the longer side of the cell's box, as a fraction of it."""
-    window: float | None = None
-    """Side of the window in source pixels, the same for all cells, in place of `pad`."""
+    window: float | Literal["auto"] | None = None
+    """Side of the window in source pixels, the same for all cells, in place of `pad`; `auto` is
+    settled before a run so that 95 of 100 cells fit."""
     dim: float = 0.25
     """Factor of policy `dim` for everything outside the cell."""
     repeat: bool = False
@@ -32,8 +35,9 @@ class Options(StepOptions):
 
     @property
     def plan(self) -> CropPlan:
-        """How cells are cut out."""
-        return CropPlan(self.size, self.policy, self.pad, self.window, self.dim, self.repeat)
+        """How cells are cut out; a window that is not settled yet counts as one of `size`."""
+        window = float(self.size) if self.window == "auto" else self.window
+        return CropPlan(self.size, self.policy, self.pad, window, self.dim, self.repeat)
 
 
 SPEC = StepSpec(
@@ -46,4 +50,5 @@ SPEC = StepSpec(
     ordered=True,
     batch=32,
     headline=("cells",),
+    measured=("window",),
 )

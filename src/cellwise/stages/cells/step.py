@@ -5,7 +5,7 @@ table does not depend on how sites were grouped into batches, nor on how often t
 """
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from cellwise.kernels.boxes import Boxes, find_boxes
 from cellwise.kernels.crop import crop_cells
 from cellwise.parts.memory import keep_freed_memory
 from cellwise.stages.cells._rows import align, cell_rows, frame_of_none
+from cellwise.stages.cells._window import cut_share, window_of
 from cellwise.stages.cells.spec import Options
 from cellwise.store.images.fields import read_field
 from cellwise.store.run.crops import (
@@ -96,10 +97,12 @@ def finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
     channels = run_channels(run)
     empty = frame_of_none(channels, crops=options.crops)
     cells, flagged, kept = 0, 0, set()
+    cut = 0.0
     filled: set[str] = set()
     for frame in shards.merge({site: record.shard for site, record in finished.items()}, empty):
         cells += frame.height
         filled |= set(frame["site_id"].unique())
+        cut += frame.height * cut_share(_sides(frame), options.plan.window)
         flagged += int((frame["flags"].list.len() > 0).sum())
         if options.crops:
             kept |= set(frame["shard"].unique())
@@ -114,7 +117,15 @@ def finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
         "cells": cells,
         "sites_without_cells": len(finished) - len(filled),
         "cells_flagged": flagged,
+        # Only where all have one window is there anything to be larger than.
+        **({"cells_cut": round(cut)} if options.crops and options.plan.window else {}),
     }
+
+
+def _sides(frame: pl.DataFrame) -> npt.NDArray[np.int32]:
+    """The longer sides of the boxes of cells, in pixels."""
+    sides = pl.max_horizontal(pl.col("y1") - pl.col("y0"), pl.col("x1") - pl.col("x0"))
+    return frame.select(sides.alias("side"))["side"].to_numpy()
 
 
 def settle(job: Job, batches: Collection[str]) -> None:
@@ -140,6 +151,12 @@ def _run_channels(path: Path, _stamp: tuple[int, ...]) -> tuple[Channel, ...]:
     # The longer and then the earlier by name where two are equally common: never by chance.
     ranked = sorted(counts.iter_rows(), key=lambda row: (-row[2], -len(row[0]), row[0]))
     return tuple(Channel(*pair) for pair in zip(ranked[0][0], ranked[0][1], strict=True))
+
+
+def measure(options: Mapping[str, Any], sides: Sequence[int]) -> tuple[dict[str, Any], str]:
+    """The window that fits the cells of a folder, where the options leave it to them."""
+    window, said = window_of(Options.of(options).size, sides)
+    return {"window": window}, said
 
 
 def cells_of(

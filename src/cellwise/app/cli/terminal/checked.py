@@ -36,6 +36,7 @@ def screen(facts: Mapping[str, Any]) -> list[Line]:
             ("Refused", f"{one['reason']} {one['remedy']}".strip()) for one in facts["refused"]
         ]
     lines.append(("Recipe", f"{facts['recipe']} ({facts['recipe_because']})"))
+    lines += [("", text) for text in facts["settled"]]
     return lines + _cost_lines(facts["cost"])
 
 

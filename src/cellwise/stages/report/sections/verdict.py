@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import polars as pl
+
 from cellwise.stages.report._results import ClassResult, class_results
 from cellwise.stages.report.drawing.svg import short
 from cellwise.stages.report.material import Material
@@ -9,6 +11,8 @@ from cellwise.stages.report.sections import control, known, replicates
 from cellwise.stages.report.sections.provenance import calibration
 
 _SHOWN = 12
+# A larger share of cells cut by their window is worth a warning.
+_MOST_CUT = 0.1
 
 
 def context(material: Material) -> dict[str, Any]:
@@ -84,6 +88,7 @@ def _points(material: Material) -> list[tuple[str, str]]:
     points.append(_set_aside(material))
     if material.cells is not None and material.n_cells:
         points.append(_outlines(material))
+        points.extend(_crops(material))
     points.extend(known.points(material))
     points.extend(_leaks(material))
     points.extend(("care", str(words)) for words in material.evaluation.get("warnings") or [])
@@ -123,6 +128,21 @@ def _outlines(material: Material) -> tuple[str, str]:
     if empty:
         return "care", f"{words} {empty:,} of {material.n_sites:,} fields have no cell."
     return ("care" if touching > 0.4 * n else "good"), words
+
+
+def _crops(material: Material) -> list[tuple[str, str]]:
+    """How much of each cell models see, where all cells are cut out with one window."""
+    steps = (material.record.get("recipe") or {}).get("steps") or []
+    options = next((step["options"] for step in steps if step.get("kind") == "cells"), {})
+    window = options.get("window")
+    if not material.classes or not isinstance(window, int | float) or material.cells is None:
+        return []
+    sides = pl.max_horizontal(pl.col("y1") - pl.col("y0"), pl.col("x1") - pl.col("x0"))
+    cut, n = int(material.cells.select((sides > window).sum()).item()), material.n_cells
+    words = f"Models see {window:g} px of the field around each cell; {cut:,} of {n:,} are larger"
+    if cut > _MOST_CUT * n:
+        return [("care", f"{words} and are cut: --set cells.window=auto measures how large it is.")]
+    return [("good", f"{words}.")]
 
 
 def _controls_apart(material: Material) -> list[tuple[str, str]]:
