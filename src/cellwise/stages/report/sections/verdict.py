@@ -133,7 +133,7 @@ def _outlines(material: Material) -> tuple[str, str]:
 def _crops(material: Material) -> list[tuple[str, str]]:
     """How much of each cell models see, where all cells are cut out with one window."""
     steps = (material.record.get("recipe") or {}).get("steps") or []
-    options = next((step["options"] for step in steps if step.get("kind") == "cells"), {})
+    options: dict[str, Any] = next((s["options"] for s in steps if s.get("kind") == "cells"), {})
     window = options.get("window")
     if not material.classes or not isinstance(window, int | float) or material.cells is None:
         return []
