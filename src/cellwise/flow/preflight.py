@@ -44,7 +44,11 @@ def foresee(request: Request, folder: FolderFacts, steps: Iterable[Step]) -> For
     refusals: dict[str, Refusal] = {}
     warnings: dict[str, None] = {}
     classes: tuple[ClassCount, ...] = ()
+    roles = {channel.role for channel in folder.channels}
     for step in steps:
+        if not set(step.needs) <= roles:
+            # It is passed over.
+            continue
         ask = getattr(step_module(step.kind), "foresee", None)
         if ask is None or (request.fitted and step.spec.fits):
             continue

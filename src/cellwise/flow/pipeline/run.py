@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cellwise.domain.nouns import CELLS
 from cellwise.errors import CellwiseError, Interrupted, StorageError
 from cellwise.flow.engines import Engine, engines
+from cellwise.flow.likeness import unlike_words
 from cellwise.flow.pipeline.checks import check_request
 from cellwise.flow.pipeline.events import EventLog, Listener, Silent
 from cellwise.flow.pipeline.files.identity import learn, recognise, remember
@@ -131,6 +133,8 @@ def _steps(state: State, record: dict[str, Any], log: EventLog) -> None:
         log.write(event="step", time=now(), **facts)
         write_quarantine(state.run, quarantine_rows(state))
         write_record(state.run, {**record, "counts": _counts(state)})
+        if state.request.fitted is not None and CELLS in step.spec.writes:
+            _compare(state, record)
         if not known and state.run.sites.is_file():
             known = True
             check_before_work(state)
@@ -180,6 +184,15 @@ def _without(step: Step, passed_over: set[tuple[str, str]]) -> tuple[Step, str]:
             rest: Any = [n for n in value if n != name] if isinstance(value, list) else ""
             step = replace(step, options={**step.options, option: rest})
     return step, ""
+
+
+def _compare(state: State, record: dict[str, Any]) -> None:
+    """Say how these images differ from those that were learned from; the report says it too."""
+    assert state.request.fitted is not None
+    record["unlike"] = unlike_words(RunFolder(state.request.fitted), state.run)
+    write_record(state.run, {**record, "counts": _counts(state)})
+    for sentence in record["unlike"]:
+        state.listener.message(sentence)
 
 
 def _check_sites(state: State) -> None:

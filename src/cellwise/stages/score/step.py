@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import polars as pl
 
 from cellwise.domain.classes import ClassList
+from cellwise.domain.foresight import FolderFacts, Foresight
 from cellwise.domain.records import Site
 from cellwise.domain.steps import Finished, Job, SiteRecord
 from cellwise.domain.tables import CELLS, SCORES
 from cellwise.domain.trial import Trial
 from cellwise.errors import BadOption, InputError
 from cellwise.stages.score import scorers
+from cellwise.stages.score._foresight import foresight_of
 from cellwise.stages.score._tables import folds_of, places_of
 from cellwise.stages.score.spec import Options
 from cellwise.store.run.embeddings import Embeddings, index_path
@@ -63,6 +65,11 @@ def check(options: dict[str, Any], job: Job) -> None:
     home = RunFolder(job.fitted).model(chosen.model, None).parent
     for card in sorted(home.glob(f"*/{CARD_FILE}")):
         verify_model(card.parent)
+
+
+def foresee(job: Job, folder: FolderFacts) -> Foresight:
+    """Refuse new images that lack a channel of the models to be applied; name further ones."""
+    return foresight_of(job, Options.of(job.options), folder)
 
 
 def forecast(job: Job, trial: Trial) -> float:

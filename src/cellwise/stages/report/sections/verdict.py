@@ -89,6 +89,7 @@ def _points(material: Material) -> list[tuple[str, str]]:
     if material.cells is not None and material.n_cells:
         points.append(_outlines(material))
         points.extend(_crops(material))
+    points.extend(("bad", str(words)) for words in material.record.get("unlike") or [])
     points.extend(known.points(material))
     points.extend(_leaks(material))
     points.extend(("care", str(words)) for words in material.evaluation.get("warnings") or [])
