@@ -31,6 +31,8 @@ from cellwise.flow.request import settings_of
 from cellwise.stages.read.step import Reading
 
 _SAMPLE = 3
+# Whatever their labels: with and without a class, to learn and to test.
+_LEAST_FIELDS = 4
 
 
 def check_folder(
@@ -63,6 +65,8 @@ def check_folder(
     given = {**settings_of(labels=labels), **(settings or {})}
     reading, faulty = _read(folder, given, recipe, report)
     refused = [_refusal(error) for error in faulty]
+    if faulty and len(reading.usable) < _LEAST_FIELDS:
+        refused.append(_too_few(len(reading.usable)))
     proposal = _proposal(reading, recipe, refused)
     resolved = resolve(load_recipe(proposal.recipe), _settings(given, proposal, recipe, refused))
     request = Request(folder, Path(), resolved, workers=workers or os.cpu_count() or 1)
@@ -117,6 +121,8 @@ def _read(
         if not labels:
             raise
         without = {path: value for path, value in given.items() if path not in labels}
+        # Labels that the folder itself declares are not those that were meant.
+        without |= {f"{path.split('.')[0]}.declared": "ignore" for path in labels[:1]}
         try:
             return understand_folder(folder, without, recipe=recipe).reading, [error]
         except CellwiseError:
@@ -144,6 +150,15 @@ def _settings(
         return dict(given)
     steps = {step.name for step in load_recipe(proposal.recipe).steps}
     return {path: value for path, value in given.items() if path.split(".")[0] in steps}
+
+
+def _too_few(count: int) -> Refusal:
+    return Refusal(
+        f"Too few fields: here are {count}, and to learn and to test a class takes at least 2 "
+        f"labelled fields with it and 2 without it, {_LEAST_FIELDS} in all.",
+        "Add labelled fields, or leave the labels out to segment only.",
+        "too_few_fields",
+    )
 
 
 def _foreseen(request: Request, facts: FolderFacts, refused: list[Refusal]) -> Foresight:

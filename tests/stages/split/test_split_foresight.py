@@ -47,7 +47,7 @@ def test_two_fields_of_each_class_are_enough():
     [
         (one_each("a", "a", "b"), "too_few_fields", ["a 2", "b 1", "merge classes"]),
         (one_each("a", "b"), "too_few_fields", ["a 1", "b 1"]),
-        (one_each("a", "a", "a"), "one_class", ["All 3", "Negative"]),
+        (one_each("a", "a", "a"), "one_class", ["a 3 of 3", "Negative"]),
         (one_each("Negative", "Negative", "Negative"), "one_class", ["Negative"]),
         (one_each("a", "a", "Negative"), "too_few_fields", ["Negative 1"]),
     ],

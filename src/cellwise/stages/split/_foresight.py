@@ -53,11 +53,11 @@ def foresight_of(options: Options, folder: FolderFacts) -> Foresight:
         for c, name in enumerate(folder.classes.names)
         if name != folder.classes.negative and min(held[c], other[c]) >= NEEDED
     ]
-    return Foresight(
-        _refusals(counts, len(learned), len(np.unique(groups)), options.folds, unit),
-        (*_too_few(counts, unit), *confounded(columns, labels, folder.classes.names)),
-        counts,
-    )
+    refusals = _refusals(counts, len(learned), len(np.unique(groups)), options.folds, unit)
+    if refusals:
+        return Foresight(refusals, (), counts)
+    mixed = confounded(columns, labels, folder.classes.names)
+    return Foresight((), (*_too_few(counts, unit), *mixed), counts)
 
 
 def metadata_columns(sites: Sequence[Site]) -> dict[str, Values]:
@@ -126,9 +126,10 @@ def _refusals(
     if len(counts) == 1 and not learned:
         return (
             Refusal(
-                f"All {counts[0].fields} labelled fields are of one class, {counts[0].name}: there "
+                f"Only one class is labelled ({said} of {counts[0].fields} labelled fields): there "
                 "is nothing to tell it from.",
-                "Label fields of another class too (or Negative), or take --recipe segment-only.",
+                f"Label at least {NEEDED} fields of it and {NEEDED} of another one (or Negative), "
+                "or take --recipe segment-only.",
                 "one_class",
             ),
         )
