@@ -10,6 +10,7 @@ import pytest
 from tests.faults.fault_runs import PLAIN, Heard, left_on_disk, record, run, states
 from tests.worlds import field, labels, plate, wells
 
+from cellwise.errors import PreflightError
 from cellwise.flow.check import check_folder
 from cellwise.flow.pipeline.run import run_pipeline
 from cellwise.flow.request import make_request
@@ -102,12 +103,13 @@ def test_real_plates_open_each_header_once(shared_data, tmp_path, opened):
     opened.clear()
     request = make_request(folder, tmp_path / "out.run", device="cpu", workers=2)
     assert request.recipe.name == facts["recipe"]
-    with pytest.raises(Enough):
+    # What the folder lacks is known once it is read, before anything is opened again.
+    with pytest.raises(PreflightError, match="Only one class"):
         run_pipeline(request, AfterReading())
     assert set(opened.values()) == {1}
     assert set(opened) == checked
     opened.clear()
-    with pytest.raises(Enough):
+    with pytest.raises(PreflightError, match="Only one class"):
         run_pipeline(
             make_request(folder, tmp_path / "out.run", device="cpu", workers=2),
             AfterReading(),
