@@ -127,7 +127,8 @@ def test_imported_masks():
     def load(site_id):
         return Brought(labels) if site_id == "discs" else None
 
-    testing.check_segmenter(given.build, load=load)
+    # Rectangles of nobody's cells: they are taken as they are.
+    testing.check_segmenter(given.build, load=load, implausible="take")
 
 
 LAYOUTS = {

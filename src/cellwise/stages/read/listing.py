@@ -163,7 +163,11 @@ def _is_array_folder(entry: "os.DirEntry[str]") -> bool:
     """Whether a folder is an array in pieces (Zarr, OME-Zarr, N5) and no folder of images."""
     if entry.name.lower().endswith((".zarr", ".n5")):
         return True
-    return any((Path(entry.path) / name).is_file() for name in _ARRAY_FILES)
+    try:
+        return any((Path(entry.path) / name).is_file() for name in _ARRAY_FILES)
+    except PermissionError:
+        # Told of where it is entered.
+        return False
 
 
 def _is_text(path: str) -> bool:
