@@ -12,6 +12,7 @@ import cellwise
 from cellwise.errors import PreflightError, UsageError
 from cellwise.flow.pipeline.run import run_pipeline
 from cellwise.flow.request import fitted_request
+from cellwise.store.run.models import read_card
 
 pytestmark = pytest.mark.long
 
@@ -72,14 +73,40 @@ def through_files(finished, tmp_path_factory):
 
 
 @pytest.mark.parametrize("channels", [["nucleus", "protein"], ["dna", "gfp"], ["gfp", "dna"]])
-@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
-def test_memory_and_files_give_the_same_table(finished, through_files, kind, channels):
-    pixels = np.stack(draw(1, nuclear=True)).astype(kind) * kind(3)
+def test_memory_and_files_give_the_same_table(finished, through_files, channels):
+    pixels = np.stack(draw(1, nuclear=True)) * np.uint8(3)
     if channels[0] == "gfp":
         pixels = np.ascontiguousarray(pixels[::-1])
     cells = cellwise.predict(pixels, channels, model=finished.path)
     assert cells.height > 0
     assert_frame_equal(cells, through_files(pixels, channels), check_exact=True)
+
+
+def test_other_numbers_than_the_models_learned_are_refused(finished, through_files):
+    """They learned from 8-bit images: the brightness of others is not known."""
+    pixels = np.stack(draw(1, nuclear=True))
+    for kind in (np.uint16, np.float32):
+        with pytest.raises(UsageError, match=r"8-bit 0\.\.255"):
+            cellwise.predict(pixels.astype(kind), ["nucleus", "protein"], model=finished.path)
+        with pytest.raises(PreflightError, match=r"(?s)8-bit 0\.\.255.*--set read.scale"):
+            through_files(pixels.astype(kind), ["nucleus", "protein"])
+
+
+def test_floats_in_memory_are_what_the_models_see(finished):
+    pixels = np.stack(draw(1, nuclear=True))
+    stored = cellwise.predict(pixels, ["nucleus", "protein"], model=finished.path)
+    scaled = pixels.astype(np.float32) / np.float32(255)
+    assert_frame_equal(
+        cellwise.predict(scaled, ["nucleus", "protein"], model=finished.path), stored
+    )
+
+
+def test_the_scale_is_kept_with_the_model(finished):
+    for card in sorted(finished.path.glob("models/*/*/model.json")):
+        assert read_card(card.parent).scales == {
+            "nucleus": "8-bit 0..255",
+            "protein": "8-bit 0..255",
+        }
 
 
 def test_a_field_without_cells_is_a_table_without_rows(finished, through_files):

@@ -182,7 +182,8 @@ def predict(
     For many fields make a `Predictor` once: it keeps the models.
 
     Args:
-        array: Pixels `[channel, y, x]`, uint8, uint16 or float.
+        array: Pixels `[channel, y, x]`: numbers as the images of the run hold them, of their type
+            (uint8, uint16, float); or float 0..1, as the models see them.
         channels: A role (`nucleus`, `protein`...) or the run's own channel name per plane.
         model: A finished run folder.
         device: `auto`, `cpu` or `cuda`.
@@ -191,7 +192,8 @@ def predict(
         One row per cell, columns as in `predictions.parquet`.
 
     Raises:
-        UsageError: The number of channels does not fit the array.
+        UsageError: The channels do not fit the array, or the pixels do not fit the intensity scale
+            that the models have learned.
         PreflightError: The run has no model, or asks for other channels.
     """
     return Predictor(model, device=device)(array, channels)

@@ -7,6 +7,17 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from cellwise.domain.channels import Channel
+from cellwise.domain.intensities import (
+    BY_TYPE,
+    COUNTS,
+    EIGHT_BIT,
+    FLOAT,
+    ONE_BY_ONE,
+    Scale,
+    kind_of,
+    scale_of_type,
+)
 from cellwise.domain.records import Field
 from cellwise.domain.steps import Job
 from cellwise.domain.tables import PREDICTIONS
@@ -15,6 +26,7 @@ from cellwise.flow.recipe.resolve import Step
 from cellwise.flow.request import fitted_request
 from cellwise.store.images.scale import to_unit
 from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.scales import learned_scales
 from cellwise.store.stains import name_channels
 
 _SITE = "field"
@@ -65,20 +77,23 @@ class Predictor:
         }
         again = read_json(self._home.reading).get("again", {})
         self._roles = {str(name): str(role) for name, role in again.get("roles", {}).items()}
+        self._scales = {key.lower(): text for key, text in learned_scales(self._home).items()}
         self._pixel_size = float(again.get("pixel_size") or 0) or None
 
     def __call__(self, array: npt.ArrayLike, channels: Sequence[str]) -> pl.DataFrame:
         """Per-cell probabilities for one field.
 
         Args:
-            array: Pixels `[channel, y, x]`, uint8, uint16 or float.
+            array: Pixels `[channel, y, x]`: numbers as the images of the run hold them, of their
+                type (uint8, uint16, float); or float 0..1, as the models see them.
             channels: A role (`nucleus`, `protein`...) or the run's own channel name per plane.
 
         Returns:
             One row per cell, columns as in `predictions.parquet`.
 
         Raises:
-            UsageError: The channels do not fit the array, or the pixels are of another type.
+            UsageError: The channels do not fit the array, or the pixels do not fit the intensity
+                scale that the models have learned.
             PreflightError: The field cannot be segmented, or lacks a channel of the models.
         """
         from cellwise.stages.cells.step import cells_of
@@ -100,8 +115,28 @@ class Predictor:
         """The array as a decoded field, its channels in the order in which tables have them."""
         ordered = sorted(names)
         known = name_channels(ordered, self._roles)
-        planes = [to_unit(pixels[names.index(name)])[0] for name in ordered]
+        planes = [self._scaled(pixels[names.index(channel.name)], channel) for channel in known]
         return Field(_SITE, np.stack(planes), known, self._pixel_size)
+
+    def _scaled(self, plane: npt.NDArray[np.generic], channel: Channel) -> npt.NDArray[np.float32]:
+        """One channel in 0..1, by the scale that the run was made with."""
+        text = self._scales.get(channel.name.lower()) or self._scales.get(channel.key.lower(), "")
+        dtype = plane.dtype.name
+        scale = None if text in ("", ONE_BY_ONE) else _scale_of(text, dtype)
+        if scale is not None and scale.kind in (EIGHT_BIT, COUNTS) and kind_of(dtype) == FLOAT:
+            # Of no file of this kind, so it was brought to 0..1 in memory.
+            scale = scale_of_type(dtype)
+        try:
+            return to_unit(plane, scale, channel=channel.name)[0]
+        except InputError as error:
+            raise UsageError(
+                f"predict: {error.reason} The run reads this channel as {text}: give such numbers, "
+                "or floats in 0..1."
+            ) from error
+
+
+def _scale_of(text: str, dtype: str) -> Scale:
+    return scale_of_type(dtype) if text == BY_TYPE else Scale.parse(text)
 
 
 def _main_decision(steps: Sequence[Step], home: RunFolder) -> Step:

@@ -148,7 +148,7 @@ def decide(kind: str, images: Sequence[Levels]) -> Scale:
         return Scale(0.0, _BYTE, kind)
     if kind == FLOAT:
         units = [image for image in images if image.is_unit]
-        counts = [image for image in images if not image.under(_OVERSHOT[-1])]
+        counts = [image for image in images if image.top_percent > _OVERSHOT[-1]]
         if len(units) > len(counts):
             images = [image for image in images if image.under(_OVERSHOT[-1])]
     rungs = (_COUNT,) if kind == COUNTS else (*_OVERSHOT, _BYTE, _COUNT)

@@ -25,6 +25,7 @@ from cellwise.flow.recipe.threads import settle_threads
 from cellwise.parts.devices import count_gpus, has_gpu
 from cellwise.store.processor import count_cores, look_at_processor
 from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.scales import learned_scales
 
 DEVICES = ("auto", "cpu", "cuda")
 _MOST_LOADERS = 8
@@ -134,10 +135,14 @@ def fitted_request(
     reads = [read for step in done.steps for read in step.spec.reads if read.by]
     if not any(read.noun.learned and not read.optional for read in reads):
         raise PreflightError(f"{fitted} holds no model to apply: its recipe only segments.")
-    given = _for_other_images(done, read_json(home.reading).get("again", {}))
+    earlier = earlier_record(RunFolder(out)) if out.is_dir() else {}
+    again = dict(read_json(home.reading).get("again", {}))
+    again.pop("scale", None)
+    if _keeps_scales(earlier):
+        again["scale"] = learned_scales(home)
+    given = _for_other_images(done, again)
     given.update(settings_of(labels=None, masks=masks, layout=layout, pattern=pattern))
     given.update(parse_setting(text) for text in settings)
-    earlier = earlier_record(RunFolder(out)) if out.is_dir() else {}
     device, keyed = _devices(device, earlier)
     return Request(
         folder=_existing(folder, "folder"),
@@ -151,6 +156,13 @@ def fitted_request(
         fitted=fitted,
         command=tuple(command),
     )
+
+
+def _keeps_scales(earlier: Mapping[str, Any]) -> bool:
+    """Whether scales are asked for: a prediction of an older cellwise goes on without them."""
+    steps = (earlier.get("recipe") or {}).get("steps", [])
+    reads = [step["options"] for step in steps if step["kind"] == "read"]
+    return not reads or any("scale" in options for options in reads)
 
 
 def _as_begun(recipe: Recipe, earlier: Mapping[str, Any]) -> Recipe:

@@ -12,7 +12,9 @@ from cellwise.errors import BadOption, FormatError
 from cellwise.learning.material import Material, Method
 from cellwise.learning.plan import Plan, Trained
 from cellwise.stages.train._sources import Collection
+from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.models import CARD_FILE, ModelCard, check_classes, read_model
+from cellwise.store.run.scales import learned_scales
 
 
 def make_card(
@@ -57,6 +59,7 @@ def make_card(
         seed=job.seed,
         version=version("cellwise"),
         training=training,
+        scales={} if found.length else learned_scales(RunFolder(job.run)),
     )
 
 

@@ -50,6 +50,8 @@ class ModelCard:
         seed: Root of the training's randomness.
         version: The cellwise version that trained it.
         training: Facts such as epochs run, numbers of cells and sites, final losses, options.
+        scales: Intensity scale by channel of the images it learned from, see `read.scale`; empty
+            on cards of older runs.
     """
 
     classes: tuple[str, ...]
@@ -65,6 +67,7 @@ class ModelCard:
     seed: int
     version: str
     training: dict[str, Any] = field(default_factory=dict)
+    scales: dict[str, str] = field(default_factory=dict)
 
     @property
     def inputs(self) -> int:
@@ -104,6 +107,7 @@ def read_card(folder: Path) -> ModelCard:
             negative=content["negative"],
             channels=tuple(Channel(c["name"], c["role"]) for c in content["channels"]),
             **{key: content[key] for key in _PLAIN},
+            scales=content.get("scales", {}),
         )
     except (KeyError, TypeError) as error:
         raise FormatError(f"{folder / CARD_FILE} lacks {error}; train the model again.") from error

@@ -1,0 +1,152 @@
+"""One intensity scale per channel of a folder, kept with the run; what does not fit is set aside."""
+
+import shutil
+
+import numpy as np
+import pytest
+import tifffile
+from tests.stages.read.read_folders import put, read
+from tests.stages.read.test_read_step import job, silent
+
+from cellwise.domain.records import Field
+from cellwise.errors import InputError, PreflightError
+from cellwise.stages.read import step
+from cellwise.store.images.fields import read_field
+from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.sites import read_sites
+
+PICTURE = np.random.default_rng(2).beta(1, 4, (30, 40))
+
+
+def save(folder, **pixels):
+    folder.mkdir(exist_ok=True)
+    for name, image in pixels.items():
+        tifffile.imwrite(folder / f"{name}_gfp.tif", image, photometric="minisblack")
+    return folder
+
+
+def floats(top=1.0, hot=None):
+    image = (PICTURE * top).astype(np.float32)
+    if hot is not None:
+        image[3, 3] = hot
+    return image
+
+
+def fields(folder, reading) -> dict[str, Field]:
+    return {site.id: read_field(site, folder) for site in reading.usable}
+
+
+def scale(reading):
+    (one,) = reading.scales.values()
+    return one
+
+
+def test_a_hot_pixel_changes_no_other_pixel(tmp_path):
+    save(tmp_path, A01=floats(), A02=floats(hot=1.07), A03=floats(hot=5.5), A04=floats())
+    reading = read(tmp_path)
+    assert (scale(reading).text, scale(reading).source) == ("float 0..1", "sample")
+    assert scale(reading).high == 5.5
+    found = fields(tmp_path, reading)
+    assert len(found) == 4
+    for one in found.values():
+        np.testing.assert_array_equal(one.pixels[0, 4:], found["A01"].pixels[0, 4:])
+
+
+def test_an_image_that_was_not_looked_at_fits_or_is_set_aside(tmp_path, monkeypatch):
+    """The decision rests on a sample; the others meet it when they are decoded."""
+    monkeypatch.setattr("cellwise.stages.read.scales.fitting._MOST", 2)
+    save(tmp_path, A01=floats(), A02=floats(hot=9.0), A03=floats(900.5), A04=floats())
+    reading = read(tmp_path)
+    assert (scale(reading).sampled, len(reading.usable)) == (2, 4)
+    sites = {site.id: site for site in reading.usable}
+    alike = [read_field(sites[name], tmp_path).pixels[0, 4:] for name in ("A01", "A02")]
+    np.testing.assert_array_equal(*alike)
+    with pytest.raises(InputError, match="becomes 1.0 in this channel") as caught:
+        read_field(sites["A03"], tmp_path)
+    assert (caught.value.code, caught.value.path) == ("scale_mismatch", "A03_gfp.tif")
+
+
+def test_the_minority_of_two_scales_is_set_aside(tmp_path):
+    save(tmp_path, A01=floats(2400.5), A02=floats(0.9), A03=floats(2100.5), A04=floats(300.5))
+    reading = read(tmp_path)
+    assert scale(reading).text == "float 0..65535"
+    assert reading.status == {"A01": "ok", "A02": "scale_mismatch", "A03": "ok", "A04": "ok"}
+    (problem,) = [p for p in reading.problems if p.set_aside]
+    assert (problem.site_id, problem.path) == ("A02", "A02_gfp.tif")
+
+
+def test_two_bit_depths_of_one_channel_are_named_and_the_rarer_is_set_aside(tmp_path):
+    twelve = np.rint(PICTURE * 4000).astype(np.uint16)
+    eight = np.rint(PICTURE * 250).astype(np.uint8)
+    save(tmp_path, A01=eight, A02=twelve, A03=twelve, A04=eight)
+    reading = read(tmp_path)
+    assert {site.id for site in reading.usable} == {"A02", "A03"}
+    assert any("several bit depths (2 images uint16, 2 images uint8)" in n for n in reading.notes)
+    by_type = read(tmp_path, scale={"gfp": "type"})
+    assert len(by_type.usable) == 4
+    tops = [one.pixels.max() for one in fields(tmp_path, by_type).values()]
+    assert max(tops) > 15 * min(tops), "it was asked for"
+
+
+def test_bit_depths_that_are_filled_alike_are_each_read_by_their_type(tmp_path):
+    whole = np.rint(PICTURE * 65535).astype(np.uint16)
+    eight = np.rint(PICTURE * 255).astype(np.uint8)
+    save(tmp_path, A01=eight, A02=whole)
+    reading = read(tmp_path)
+    assert scale(reading).text == "type"
+    first, second = fields(tmp_path, reading).values()
+    np.testing.assert_allclose(first.pixels, second.pixels, atol=0.003)
+    assert any("two bit depths" in note for note in reading.notes)
+
+
+def test_a_folder_below_zero_is_refused_with_the_words_that_help(tmp_path):
+    shifted = (np.rint(PICTURE * 4000) - 32768).astype(np.int16)
+    save(tmp_path, A01=shifted, A02=shifted)
+    with pytest.raises(PreflightError, match="all values are negative") as refused:
+        read(tmp_path)
+    assert "--set read.scale.gfp=-32768..32767" in str(refused.value)
+    reading = read(tmp_path, scale={"GFP": "-32768..32767"})
+    assert fields(tmp_path, reading)["A01"].pixels.max() == pytest.approx(4000 / 65535, rel=0.2)
+
+
+def test_fields_added_later_are_held_to_the_scale_of_the_run(tmp_path):
+    images, run = tmp_path / "in", RunFolder(tmp_path / "run")
+    save(images, A01=floats(), A02=floats())
+    step.work(job(tmp_path, images), silent)
+    save(images, A03=floats(1.7), A04=floats(hot=3.0), **{f"B{n:02d}": floats() for n in (1, 2)})
+    step.work(job(tmp_path, images), silent)
+    facts = read_json(run.reading)["scales"]["gfp"]
+    assert (facts["scale"], facts["source"]) == ("float 0..1", "run")
+    assert {str(site.files[0].scale) for site in read_sites(run.sites)} == {"float 0..1"}
+    aside = [p for p in read_json(run.reading)["problems"] if p["set_aside"]]
+    assert [p["site_id"] for p in aside] == ["A03"]
+    # Most of a folder in other numbers is another folder.
+    shutil.rmtree(images)
+    save(images, **{f"A{n:02d}": floats(3000.5) for n in range(1, 5)})
+    with pytest.raises(PreflightError, match="1 becomes 1.0"):
+        step.work(job(tmp_path, images), silent)
+
+
+def test_a_scale_that_is_asked_for_goes_with_the_setting(tmp_path):
+    images, run = tmp_path / "in", RunFolder(tmp_path / "run")
+    save(images, A01=floats(900.5), A02=floats(700.5))
+    for options, text in (({"scale": {"gfp": 4095}}, "0..4095"), ({}, "float 0..65535")):
+        step.work(job(tmp_path, images, **options), silent)
+        assert read_json(run.reading)["scales"]["gfp"]["scale"] == text
+
+
+def test_a_folder_laid_out_alike_is_held_to_the_scale(tmp_path):
+    first = read(save(tmp_path / "a", A01=floats(), A02=floats()))
+    assert first.again["scale"] == {"protein": "float 0..1"}
+    save(tmp_path / "b", B01=np.rint(PICTURE * 250).astype(np.uint8))
+    with pytest.raises(PreflightError, match="uint8, and the scale that is asked for"):
+        read(tmp_path / "b", scale=first.again["scale"])
+
+
+def test_what_was_never_wrong_stays_as_it_is(tmp_path):
+    """8-bit over 255 and 16-bit over 65535, whatever they hold."""
+    for dtype, text in (("uint8", "8-bit 0..255"), ("uint16", "counts 0..65535")):
+        folder = put(tmp_path / dtype, "A01_dna.png", "A02_dna.png", dtype=dtype)
+        reading = read(folder)
+        assert (scale(reading).text, scale(reading).source) == (text, "type")
+        assert all(site.files[0].scale.is_of_type(dtype) for site in reading.sites)
