@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from cellwise.contracts.layout import Listing, Problem
 from cellwise.domain.channels import Channel
+from cellwise.domain.intensities import BY_TYPE, ONE_BY_ONE, Scale
 from cellwise.domain.records import ChannelFile, Site
 from cellwise.errors import PreflightError
 from cellwise.stages.read._assemble import OK, Assembly
@@ -95,7 +96,8 @@ def _pixels(entry: ChannelFile, listing: Listing) -> int:
 def _given(given: Mapping[str, str], channel: Channel) -> str:
     """What is asked for by name, else by role; capitals do not matter."""
     lowered = {name.lower(): text for name, text in given.items()}
-    return lowered.get(channel.name.lower()) or lowered.get((channel.role or "").lower(), "")
+    text = str(lowered.get(channel.name.lower()) or lowered.get((channel.role or "").lower(), ""))
+    return text if text in ("", BY_TYPE, ONE_BY_ONE) else str(Scale.parse(text))
 
 
 def _with_scales(assembly: Assembly, scales: Mapping[str, ChannelScale]) -> Assembly:
