@@ -1,4 +1,4 @@
-"""One intensity scale per channel of a folder, kept with the run; what does not fit is set aside."""
+"""One intensity scale per channel of a folder, kept with the run; what misfits is set aside."""
 
 import shutil
 
@@ -59,9 +59,9 @@ def test_an_image_that_was_not_looked_at_fits_or_is_set_aside(tmp_path, monkeypa
     reading = read(tmp_path)
     assert (scale(reading).sampled, len(reading.usable)) == (2, 4)
     sites = {site.id: site for site in reading.usable}
-    alike = [read_field(sites[name], tmp_path).pixels[0, 4:] for name in ("A01", "A02")]
-    np.testing.assert_array_equal(*alike)
-    with pytest.raises(InputError, match="becomes 1.0 in this channel") as caught:
+    one, other = (read_field(sites[name], tmp_path).pixels[0, 4:] for name in ("A01", "A02"))
+    np.testing.assert_array_equal(one, other)
+    with pytest.raises(InputError, match=r"becomes 1\.0 in this channel") as caught:
         read_field(sites["A03"], tmp_path)
     assert (caught.value.code, caught.value.path) == ("scale_mismatch", "A03_gfp.tif")
 
@@ -123,7 +123,7 @@ def test_fields_added_later_are_held_to_the_scale_of_the_run(tmp_path):
     # Most of a folder in other numbers is another folder.
     shutil.rmtree(images)
     save(images, **{f"A{n:02d}": floats(3000.5) for n in range(1, 5)})
-    with pytest.raises(PreflightError, match="1 becomes 1.0"):
+    with pytest.raises(PreflightError, match=r"1 becomes 1\.0"):
         step.work(job(tmp_path, images), silent)
 
 
