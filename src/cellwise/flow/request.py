@@ -161,8 +161,8 @@ def fitted_request(
 def _keeps_scales(earlier: Mapping[str, Any]) -> bool:
     """Whether scales are asked for: a prediction of an older cellwise goes on without them."""
     steps = (earlier.get("recipe") or {}).get("steps", [])
-    reads = [step["options"] for step in steps if step["kind"] == "read"]
-    return not reads or any("scale" in options for options in reads)
+    opening = [step for step in steps if SITES in spec_of(step["kind"]).writes]
+    return not opening or any("scale" in step["options"] for step in opening)
 
 
 def _as_begun(recipe: Recipe, earlier: Mapping[str, Any]) -> Recipe:
