@@ -93,6 +93,7 @@ class Fitting:
             return
         if text:
             scale = Scale.parse(text)
+            self._text = str(scale)
             fitting = self._of_kind(scale.kind)
             self._zero = scale.zero
             self._look(fitting)
