@@ -62,6 +62,12 @@ def test_the_scale_follows_from_the_images(kind, tops, one):
         assert decide(kind, images) == Scale(0, one, kind)
 
 
+def test_bright_debris_in_one_image_of_0_to_1_is_not_taken_for_counts():
+    debris = picture(0.9, seed=1)
+    debris[5, :30] = 40.0
+    assert decide(FLOAT, [levels_of(picture(0.8)), levels_of(debris)]) == Scale(0, 1, FLOAT)
+
+
 def test_why_an_image_does_not_fit():
     counts, unit = Scale(0, 65535, FLOAT), Scale(0, 1, FLOAT)
     assert misfit(levels_of(picture(0.8)), unit) == ""

@@ -85,6 +85,7 @@ class Levels:
         bottom: All but a negligible share of the pixels (a thousandth) are at least this.
         top: All but a negligible share are at most this.
         top_percent: All but a hundredth are at most this.
+        top_twentieth: All but a twentieth are at most this.
         below: Sum of what lies below black over the sum of what lies above it.
         whole: Whether all numbers are whole.
     """
@@ -95,6 +96,7 @@ class Levels:
     bottom: float
     top: float
     top_percent: float
+    top_twentieth: float
     below: float
     whole: bool
 
@@ -148,7 +150,7 @@ def decide(kind: str, images: Sequence[Levels]) -> Scale:
         return Scale(0.0, _BYTE, kind)
     if kind == FLOAT:
         units = [image for image in images if image.is_unit]
-        counts = [image for image in images if image.top_percent > _OVERSHOT[-1]]
+        counts = [image for image in images if image.top_twentieth > _OVERSHOT[-1]]
         if len(units) > len(counts):
             images = [image for image in images if image.under(_OVERSHOT[-1])]
     rungs = (_COUNT,) if kind == COUNTS else (*_OVERSHOT, _BYTE, _COUNT)
@@ -157,7 +159,7 @@ def decide(kind: str, images: Sequence[Levels]) -> Scale:
             return Scale(0.0, rung, kind)
     tops = sorted(image.top for image in images)
     # A few images of marks such as 1e10 must not make all others black.
-    most = _STRANGE * max(tops[len(tops) // 2], _BYTE)
+    most = _STRANGE * max(tops[(len(tops) - 1) // 2], _BYTE)
     brightest = max(top for top in tops if top <= most)
     return Scale(0.0, max(2.0 ** math.ceil(math.log2(_HEADROOM * brightest)) - 1, _COUNT), kind)
 

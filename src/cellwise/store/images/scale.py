@@ -84,11 +84,12 @@ def levels_of(pixels: npt.NDArray[Any], zero: float = 0.0) -> Levels:
     values = above(pixels, zero).ravel()
     values = values[np.isfinite(values)]
     if not values.size:
-        return Levels(kind, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, whole=True)
+        return Levels(kind, *(0.0,) * 7, whole=True)
     few = max(values.size // 1000, min(4, values.size // 100))
     percent = max(values.size // 100, few)
+    twentieth = max(values.size // 20, percent)
     last = values.size - 1
-    ranked = np.partition(values, sorted({few, last - percent, last - few}))
+    ranked = np.partition(values, sorted({few, last - twentieth, last - percent, last - few}))
     low, high = float(values.min()), float(values.max())
     lacking = -float(np.minimum(values, 0).sum(dtype=np.float64)) if low < 0 else 0.0
     beyond = float(np.maximum(values, 0).sum(dtype=np.float64)) if low < 0 else 1.0
@@ -99,6 +100,7 @@ def levels_of(pixels: npt.NDArray[Any], zero: float = 0.0) -> Levels:
         bottom=float(ranked[few]),
         top=float(ranked[last - few]),
         top_percent=float(ranked[last - percent]),
+        top_twentieth=float(ranked[last - twentieth]),
         below=lacking / beyond if beyond > 0 else float("inf"),
         whole=kind != "float" or bool((values == np.rint(values)).all()),
     )
