@@ -68,6 +68,10 @@ class Scale:
             raise ValueError(f"A scale is written as 0..4095 or 4095, not {text!r}.")
         return cls(float(match["zero"] or 0), float(match["one"]), (match["kind"] or "").lower())
 
+    def takes(self, dtype: str) -> bool:
+        """Whether images of this numpy type hold the kind of numbers that the scale is for."""
+        return not self.kind or kind_of(dtype) == self.kind
+
     def is_of_type(self, dtype: str) -> bool:
         """Whether this is how numbers of an 8-bit or unsigned 16-bit type are read anyway."""
         top = {"uint8": _BYTE, "uint16": _COUNT}.get(dtype)
@@ -175,6 +179,12 @@ def misfit(image: Levels, scale: Scale) -> str:
             black = "negative" if scale.zero == 0 else f"below {plain(scale.zero)}"
             return f"all values are {black} ({low} to {high})"
         return f"half of its signal is below {plain(scale.zero)} ({low} to {high})"
+    if scale.zero < 0 and image.low >= width / 2:
+        # Such as unsigned counts, or signed ones without the offset of the others.
+        return (
+            f"none of its numbers is below {plain(image.low + scale.zero)}, "
+            f"and {plain(scale.zero)} is the black of this channel"
+        )
     if not image.under(width):
         return (
             f"its pixels reach {plain(image.top + scale.zero)}, "

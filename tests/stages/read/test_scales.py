@@ -1,10 +1,15 @@
 """One intensity scale per channel of a folder, kept with the run; what misfits is set aside."""
 
 import shutil
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.stages.read.read_folders import put, read
 from tests.stages.read.test_read_step import job, silent
 
@@ -88,6 +93,64 @@ def test_two_bit_depths_of_one_channel_are_named_and_the_rarer_is_set_aside(tmp_
     assert max(tops) > 15 * min(tops), "it was asked for"
 
 
+STORED = {
+    "8-bit": np.rint(PICTURE * 250).astype(np.uint8),
+    "12 in 16 bits": np.rint(PICTURE * 4000).astype(np.uint16),
+    "the same, wider": np.rint(PICTURE * 4000).astype(np.int32),
+    "signed with an offset": (np.rint(PICTURE * 4000) - 32768).astype(np.int16),
+    "signed": np.rint(PICTURE * 4000).astype(np.int16),
+    "0 to 1": PICTURE.astype(np.float32),
+    "counts in float": (PICTURE * 4000).astype(np.float32),
+}
+ASKED = ("", "255", "4095", "65535", "0..65535", "-32768..32767", "counts 0..65535")
+
+
+@settings(max_examples=60)
+@given(st.lists(st.sampled_from(sorted(STORED)), min_size=2, max_size=6), st.sampled_from(ASKED))
+def test_no_range_that_is_asked_for_gives_one_picture_two_brightnesses(stored, asked):
+    with TemporaryDirectory() as name:
+        images = {f"A{k:02d}": STORED[kind] for k, kind in enumerate(stored, start=1)}
+        folder = save(Path(name) / "in", **images)
+        try:
+            reading = read(folder, **({"scale": {"gfp": asked}} if asked else {}))
+        except PreflightError:
+            return
+        found = []
+        for site in reading.usable:
+            with suppress(InputError):
+                found.append(read_field(site, folder).pixels[0])
+        for one in found[1:]:
+            np.testing.assert_allclose(one, found[0], rtol=0.02, atol=0.002)
+        aside = {problem.site_id for problem in reading.problems if problem.set_aside}
+        assert aside == {site.id for site in reading.sites} - {site.id for site in reading.usable}
+
+
+def test_a_range_holds_for_the_number_type_of_most_images_and_stays_with_it(tmp_path):
+    images, run = tmp_path / "in", RunFolder(tmp_path / "run")
+    wide, narrow = STORED["12 in 16 bits"], STORED["8-bit"]
+    save(images, A01=wide, A02=wide, A03=narrow)
+    asked = {"scale": {"gfp": "0..65535"}}
+    for _ in range(2):
+        step.work(job(tmp_path, images, **asked), silent)
+        (problem,) = [p for p in read_json(run.reading)["problems"] if p["set_aside"]]
+        assert problem["site_id"] == "A03"
+        assert "read.scale" not in problem["remedy"], "no range mends it"
+    # More of the other kind than before: the run keeps its own.
+    save(images, A04=narrow, A05=narrow, A06=narrow)
+    step.work(job(tmp_path, images, **asked), silent)
+    assert read_json(run.reading)["scales"]["gfp"]["scale"] == "counts 0..65535"
+    usable = [site.id for site in read_sites(run.sites) if site.files[0].scale.takes("uint16")]
+    assert {"A01", "A02"} <= set(usable)
+
+
+def test_reading_two_depths_by_their_types_says_how_far_apart_they_lie(tmp_path):
+    save(tmp_path, A01=STORED["8-bit"], A02=STORED["12 in 16 bits"])
+    reading = read(tmp_path, scale={"gfp": "type"})
+    assert len(reading.usable) == 2
+    (note,) = [n for n in reading.notes if "bit depths" in n]
+    assert "8-bit images 69.8%, counts images 4.4%" in note
+
+
 def test_bit_depths_that_are_filled_alike_are_each_read_by_their_type(tmp_path):
     whole = np.rint(PICTURE * 65535).astype(np.uint16)
     eight = np.rint(PICTURE * 255).astype(np.uint8)
@@ -130,7 +193,7 @@ def test_fields_added_later_are_held_to_the_scale_of_the_run(tmp_path):
 def test_a_scale_that_is_asked_for_goes_with_the_setting(tmp_path):
     images, run = tmp_path / "in", RunFolder(tmp_path / "run")
     save(images, A01=floats(900.5), A02=floats(700.5))
-    for options, text in (({"scale": {"gfp": 4095}}, "0..4095"), ({}, "float 0..65535")):
+    for options, text in (({"scale": {"gfp": 4095}}, "float 0..4095"), ({}, "float 0..65535")):
         step.work(job(tmp_path, images, **options), silent)
         assert read_json(run.reading)["scales"]["gfp"]["scale"] == text
 

@@ -121,5 +121,5 @@ def test_what_was_changed_is_said():
 
 
 def test_another_number_type_than_the_channels_is_set_aside():
-    with pytest.raises(InputError, match="8-bit, those of the channel counts"):
+    with pytest.raises(InputError, match=r"stored as uint8, the scale is counts 0\.\.65535"):
         to_unit(FAMILIES["uint8"](PICTURE), Scale(0, 65535, "counts"), channel="gfp")

@@ -42,7 +42,7 @@ def understand(
     workers: int = 4,
     report: Report | None = None,
     inherited: Collection[str] = (),
-    scales: Mapping[str, str] | None = None,
+    scales: Mapping[str, tuple[str, str]] | None = None,
 ) -> Reading:
     """Look at a folder of images; nothing is written.
 
@@ -52,7 +52,7 @@ def understand(
         workers: Threads that read headers.
         report: Called while headers are read.
         inherited: Channels whose roles a finished run gives; they need not be in this folder.
-        scales: Intensity scales that the run has already, by channel.
+        scales: Intensity scales that the run has already, and their source, by channel.
 
     Raises:
         PreflightError: No image, single-cell crops, intensities without a scale, labels that

@@ -60,17 +60,14 @@ def work(job: Job, report: Report, prepared: Reading | None = None) -> dict[str,
     return dict(prepared.counts)
 
 
-def _kept_scales(job: Job) -> dict[str, str]:
-    """The scales that this run has decided on, so that fields added later are held to them.
-
-    Those that a setting gave go with the setting.
-    """
+def _kept_scales(job: Job) -> dict[str, tuple[str, str]]:
+    """The scales of this run and where they come from: fields added later are held to them."""
     reading = RunFolder(job.run).reading
     # Whoever only looks at a folder has no run folder.
     if job.run == Path() or not reading.is_file():
         return {}
     scales = read_json(reading).get("scales", {})
-    return {n: facts["scale"] for n, facts in scales.items() if facts["source"] != "setting"}
+    return {name: (facts["scale"], facts["source"]) for name, facts in scales.items()}
 
 
 def whole(job: Job, counts: dict[str, Any]) -> bool:

@@ -53,8 +53,8 @@ def _to_scale(
 ) -> tuple[npt.NDArray[np.float32], list[str]]:
     if pixels.dtype == np.bool_:
         pixels = pixels.astype(np.uint8) * np.uint8(255)
-    if scale.kind and kind_of(pixels.dtype.name) != scale.kind:
-        raise _does_not_fit(misfit(levels_of(pixels, scale.zero), scale), channel)
+    if not scale.takes(pixels.dtype.name):
+        raise _does_not_fit(f"stored as {pixels.dtype.name}, the scale is {scale}", channel)
     if scale.is_of_type(pixels.dtype.name):
         _refuse_saturated(pixels, 0.0, scale, channel)
         return pixels.astype(np.float32) / np.float32(scale.one), []
@@ -66,7 +66,8 @@ def _to_scale(
         values = np.where(finite, values, values.dtype.type(0))
     width = scale.one - scale.zero
     low, high = float(values.min(initial=0)), float(values.max(initial=0))
-    if low < 0 or high > width or _may_be_unit(values, width):
+    far_up = scale.zero < 0 and float(values.min(initial=np.inf)) >= width / 2
+    if low < 0 or high > width or far_up or _may_be_unit(values, width):
         reason = misfit(levels_of(pixels, scale.zero), scale)
         if reason:
             raise _does_not_fit(reason, channel)
@@ -137,8 +138,8 @@ def _does_not_fit(reason: str, channel: str) -> InputError:
     return InputError(
         f"{_of(channel)}{reason}.",
         code="scale_mismatch",
-        remedy="Export it as the other images of the channel are, or say what becomes 0.0 and 1.0: "
-        f"--set read.scale.{channel or 'CHANNEL'}=LOW..HIGH.",
+        remedy="Export it as the other images of the channel are, or say what becomes 0.0 and 1.0 "
+        f"in all of them: --set read.scale.{channel or 'CHANNEL'}=LOW..HIGH.",
     )
 
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from cellwise.contracts.layout import Listing, Problem
@@ -51,14 +51,13 @@ class Image:
     dtype: str
     pixels: int
 
-    def problem(self, reason: str, channel: str) -> Problem:
+    def problem(self, reason: str, channel: str, remedy: str) -> Problem:
         """Why its site is set aside."""
         return Problem(
             "scale_mismatch",
             self.entry.paths[0].partition("#")[0],
             f"Channel {channel!r}: {reason}.",
-            "Export it as the other images of the channel are, or say what becomes 0.0 and 1.0: "
-            f"--set read.scale.{channel}=LOW..HIGH.",
+            remedy,
             self.site.id,
         )
 
@@ -88,20 +87,26 @@ class Fitting:
     def fit(self, text: str, source: str) -> None:
         """Take this scale, or decide where it is empty."""
         self._text, self._source = text, source
-        if text in (BY_TYPE, ONE_BY_ONE):
+        if text == ONE_BY_ONE:
             self._look(self._images)
+            return
+        if text == BY_TYPE:
+            self._look(self._images)
+            self._name_depths()
             return
         if text:
             scale = Scale.parse(text)
+            # A range alone says nothing of how other numbers compare: it is that of most images.
+            scale = scale if scale.kind else replace(scale, kind=self._usual_kind(scale))
             self._text = str(scale)
-            fitting = self._of_kind(scale.kind)
+            fitting = self._taken_by(scale)
             self._zero = scale.zero
             self._look(fitting)
         elif self._fill_their_types():
             return
         else:
             scale = self._decided()
-            fitting = self._of_kind(scale.kind)
+            fitting = self._taken_by(scale)
         self._refuse_other_numbers(scale, fitting)
         if not self.refusal:
             self._refuse_misfits(scale)
@@ -118,21 +123,49 @@ class Fitting:
             sampled=len(seen),
         )
 
-    def _of_kind(self, kind: str) -> list[Image]:
-        return [one for one in self._images if not kind or kind_of(one.dtype) == kind]
+    def _taken_by(self, scale: Scale) -> list[Image]:
+        return [one for one in self._images if scale.takes(one.dtype)]
+
+    def _usual_kind(self, scale: Scale | None = None) -> str:
+        """What most images hold, of those that this scale takes if it takes any."""
+        taken = self._taken_by(scale) if scale else []
+        kinds = Counter(kind_of(image.dtype) for image in taken or self._images)
+        # A channel without images is read as the smallest.
+        return max(_WIDTH, key=lambda word: kinds[word]) if kinds else EIGHT_BIT
+
+    def _shares(self) -> tuple[dict[str, float], list[tuple[Image, Levels]]]:
+        """How much of the range of their type 8-bit images and counts fill, and what was seen."""
+        shares: dict[str, float] = {}
+        seen: list[tuple[Image, Levels]] = []
+        for kind in (EIGHT_BIT, COUNTS):
+            self._look([one for one in self._images if kind_of(one.dtype) == kind])
+            tops = [levels.top / scale_of_type(one.dtype).one for one, levels in self._levels]
+            shares[kind] = median(tops) if tops else 0.0
+            seen += self._levels
+        return shares, seen
+
+    def _in_two_depths(self) -> bool:
+        return {kind_of(dtype) for dtype in self._stored} == {EIGHT_BIT, COUNTS}
+
+    def _name_depths(self) -> None:
+        """Say how far apart images of several number types lie that are each read over its own."""
+        if len({kind_of(dtype) for dtype in self._stored}) < 2:
+            return
+        said = f"Channel {self._name} is stored in several bit depths ({self._counted()}); each is "
+        said += "read over the whole range of its type"
+        if self._in_two_depths():
+            shares, self._levels = self._shares()
+            filled = ", ".join(f"{kind} images {share:.1%}" for kind, share in shares.items())
+            said += f", of which the brightest pixels fill: {filled}"
+        self.notes.append(f"{said}.")
 
     def _fill_their_types(self) -> bool:
         """Whether 8-bit and 16-bit images both use their range alike: each is read over its own."""
-        if {kind_of(dtype) for dtype in self._stored} != {EIGHT_BIT, COUNTS}:
+        if not self._in_two_depths():
             return False
-        shares = []
-        seen: list[tuple[Image, Levels]] = []
-        for kind in (EIGHT_BIT, COUNTS):
-            self._look(self._of_kind(kind))
-            tops = [levels.top / scale_of_type(one.dtype).one for one, levels in self._levels]
-            shares.append(median(tops) if tops else 0.0)
-            seen += self._levels
-        if not 0 < max(shares) < _ALIKE * min(shares):
+        shares, seen = self._shares()
+        low, high = sorted(shares.values())
+        if not 0 < high < _ALIKE * low:
             return False
         self._text, self._source, self._levels = BY_TYPE, "sample", seen
         self.notes.append(
@@ -145,11 +178,8 @@ class Fitting:
         return ", ".join(f"{n} images {dtype}" for dtype, n in sorted(self._stored.items()))
 
     def _decided(self) -> Scale:
-        kinds = Counter(kind_of(image.dtype) for image in self._images)
-        kind = max(_WIDTH, key=lambda word: kinds[word])
-        if not self._images:
-            kind = EIGHT_BIT
-        fitting = self._of_kind(kind)
+        kind = self._usual_kind()
+        fitting = [one for one in self._images if kind_of(one.dtype) == kind]
         self._look(fitting)
         types = Counter(image.dtype for image in fitting)
         by_type = kind == EIGHT_BIT or 2 * types["uint16"] > len(fitting)
@@ -187,14 +217,14 @@ class Fitting:
         usual = "/".join(sorted({image.dtype for image in fitting}))
         self.notes.append(
             f"Channel {self._name} is stored in several bit depths ({stored}); images other than "
-            f"{usual} are set aside, as nothing says how their brightness compares. "
-            f"--set read.scale.{self._name}=type reads each over the whole range of its type."
+            f"{usual} are set aside, as nothing says how their brightness compares."
         )
         chosen = {id(image) for image in fitting}
         for image in self._images:
             if id(image) not in chosen:
                 reason = f"stored as {image.dtype}, another bit depth than {usual} elsewhere"
-                self.problems.append(image.problem(reason, self._name))
+                remedy = f"Export it as {usual} from the original image, or leave it out."
+                self.problems.append(image.problem(reason, self._name, remedy))
 
     def _refuse_misfits(self, scale: Scale) -> None:
         found = [(image, misfit(levels, scale)) for image, levels in self._levels]
@@ -205,7 +235,11 @@ class Fitting:
                 f"so {len(wrong)} of {len(found)} images that were looked at."
             )
             return
-        self.problems += [image.problem(reason, self._name) for image, reason in wrong]
+        remedy = (
+            "Export it as the other images of the channel are, or say what becomes 0.0 and 1.0 in "
+            f"all of them: --set read.scale.{self._name}=LOW..HIGH."
+        )
+        self.problems += [image.problem(reason, self._name, remedy) for image, reason in wrong]
 
     def proposal(self) -> str:
         """A setting that covers what was seen."""

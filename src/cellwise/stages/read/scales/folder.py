@@ -25,7 +25,7 @@ def fit_scales(
     listing: Listing,
     *,
     given: Mapping[str, str],
-    known: Mapping[str, str],
+    known: Mapping[str, tuple[str, str]],
     usual: str = "",
     workers: int = 4,
 ) -> tuple[Assembly, dict[str, ChannelScale]]:
@@ -35,7 +35,8 @@ def fit_scales(
         assembly: The sites; their usable images count.
         listing: The headers.
         given: Scales that are asked for, by name or role of a channel.
-        known: Scales that this run has already, by name.
+        known: Scales that this run has already and where they come from, by name. Those that a
+            setting gave go with the setting.
         usual: The scale of all channels where the layout knows it, else empty.
         workers: Threads that decode.
 
@@ -50,7 +51,9 @@ def fit_scales(
         for channel in assembly.channels:
             images = _images(assembly, listing, channel.name)
             found = Fitting(listing, channel.name, images, pool)
-            asked, kept = _given(given, channel), known.get(channel.name, "")
+            before, came_from = known.get(channel.name, ("", ""))
+            kept = "" if came_from == "setting" else before
+            asked = _as_kept(_given(given, channel), before)
             source = "setting" if asked else "run" if kept else "type"
             found.fit(asked or kept or usual, source)
             scales[channel.name] = found.result()
@@ -98,6 +101,11 @@ def _given(given: Mapping[str, str], channel: Channel) -> str:
     lowered = {name.lower(): text for name, text in given.items()}
     text = str(lowered.get(channel.name.lower()) or lowered.get((channel.role or "").lower(), ""))
     return text if text in ("", BY_TYPE, ONE_BY_ONE) else str(Scale.parse(text))
+
+
+def _as_kept(asked: str, before: str) -> str:
+    """The range that is asked for with the kind of numbers that it had in the run so far."""
+    return before if asked and before.split()[-1:] == [asked] else asked
 
 
 def _with_scales(assembly: Assembly, scales: Mapping[str, ChannelScale]) -> Assembly:
