@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 # What stands after a count of one, and after any other.
 _PROBLEMS = {
+    "all_saturated": ("field that is saturated all over", "fields that are saturated all over"),
+    "animation": ("animated image", "animated images"),
     "channel_extra": ("channel that other sites lack", "channels that other sites lack"),
     "channel_missing": ("site without one of its channels", "sites without one of their channels"),
     "class_spelling": ("class spelled in several ways", "classes spelled in several ways"),
@@ -18,6 +20,7 @@ _PROBLEMS = {
     "label_without_image": ("row of labels without an image", "rows of labels without an image"),
     "mask_ambiguous": ("site with several masks", "sites with several masks"),
     "mask_file": ("broken file of masks", "broken files of masks"),
+    "mask_ids": ("mask with numbers that are too large", "masks with numbers that are too large"),
     "mask_implausible": ("mask that does not fit its site", "masks that do not fit their sites"),
     "mask_key": ("archive without masks", "archives without masks"),
     "mask_missing": ("site without a mask", "sites without a mask"),
@@ -29,10 +32,20 @@ _PROBLEMS = {
     "name_not_text": ("file name that is no text", "file names that are no text"),
     "name_unmatched": ("image with another name", "images with other names"),
     "not_found": ("file that is gone", "files that are gone"),
+    "pixel_type": ("image of a number type not read", "images of number types not read"),
+    "planes_missing": ("file that lacks planes", "files that lack planes"),
     "pixel_size": ("site without a pixel size", "sites without a pixel size"),
+    "scale_mismatch": (
+        "image that does not fit the scale of its channel",
+        "images that do not fit the scale of their channel",
+    ),
+    "segmentation": ("field that could not be segmented", "fields that could not be segmented"),
     "size_mismatch": ("site of unequal image sizes", "sites of unequal image sizes"),
+    "time_series": ("site with several time points", "sites with several time points"),
     "too_large": ("image that is too large", "images that are too large"),
     "truncated": ("image that is cut off", "images that are cut off"),
+    "turned": ("site whose channels are turned unlike", "sites whose channels are turned unlike"),
+    "uneven_series": ("file of unlike images", "files of unlike images"),
     "unreadable": ("image that cannot be read", "images that cannot be read"),
     "unreadable_folder": ("folder that cannot be read", "folders that cannot be read"),
     "worker_died": ("site with which a worker died", "sites with which a worker died"),

@@ -1,4 +1,4 @@
-"""How far a run is: told for this session alone, and to whoever asks from outside."""
+"""How far a run is: told for this start alone, and to whoever asks from outside."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""How fast a step goes and how long it will take, by what this session did of it alone."""
+"""How fast a step goes and how long it will take, by what was done of it since the start."""
 
 import time
 from collections.abc import Callable

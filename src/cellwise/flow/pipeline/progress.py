@@ -78,7 +78,7 @@ class Told:
             self._file.unlink(missing_ok=True)
 
     def _facts(self, note: str) -> dict[str, Any]:
-        """What the note holds; rate and time left are of this session alone."""
+        """What the note holds; rate and time left count from this start alone."""
         facts: dict[str, Any] = {
             "step": self._step,
             "unit": self._unit,

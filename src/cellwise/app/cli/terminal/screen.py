@@ -152,7 +152,7 @@ class Bars:
         self._progress.start()
 
     def step_advanced(self, done: int, *, total: int, note: str) -> None:
-        """Move the bar; the rate is that since counting began in this session."""
+        """Move the bar; the rate is that since this start."""
         if self._task is None:
             return
         if self._pace.advance(done, total):
