@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -204,3 +205,44 @@ def test_a_row_about_a_field_is_about_its_time_points(tmp_path):
         reading = read(tmp_path / "in", time="each", labels=str(table))
         assert [site.labels for site in reading.usable] == [("x",), ("x",), ("y",), ("y",)]
         assert not reading.problems
+
+
+FREE = (
+    (
+        "A01_t{0:03d}_DAPI.tif",
+        "A01_t{0:03d}_GFP.tif",
+        "A02_t{0:03d}_DAPI.tif",
+        "A02_t{0:03d}_GFP.tif",
+    ),
+    ("a_time-{0}_dapi.tif", "a_time-{0}_gfp.tif", "b_time-{0}_dapi.tif", "b_time-{0}_gfp.tif"),
+    ("one-tp{0}-dapi.tif", "one-tp{0}-gfp.tif", "two-tp{0}-dapi.tif", "two-tp{0}-gfp.tif"),
+    ("control/x frame{0:02d}.tif", "treated/y frame{0:02d}.tif"),
+)
+
+
+@pytest.mark.parametrize("names", FREE)
+def test_time_in_names_of_no_layout_is_asked_for_and_stays_together(tmp_path, names):
+    put(tmp_path, *(name.format(point) for point in (1, 2, 3) for name in names))
+    with pytest.raises(PreflightError, match=r"read\.time=each"):
+        work(Job(tmp_path / "run", tmp_path, "read", {}, key="k", seed=0), lambda *_: None)
+    reading = read(tmp_path, time="each")
+    assert len(reading.usable) == 6
+    held = Counter(site.metadata["TimeSeries"] for site in reading.usable)
+    assert sorted(held.values()) == [3, 3]
+    assert all(site.id.endswith(("_t0001", "_t0002", "_t0003")) for site in reading.usable)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("A01_t001_DAPI.tif", "A02_t001_DAPI.tif"),
+        ("cut_a.tif", "cut_b.tif"),
+        ("rat1_dapi.tif", "rat2_dapi.tif"),
+        ("a.tif", "a_t1.tif", "a_t2.tif"),
+    ],
+)
+def test_names_without_a_series_of_times_stay_as_they_are(tmp_path, names):
+    put(tmp_path, *names)
+    reading = read(tmp_path)
+    assert len(reading.usable) == len(names)
+    assert not any("TimeSeries" in site.metadata for site in reading.sites)

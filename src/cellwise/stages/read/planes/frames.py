@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from cellwise.contracts.layout import Arrangement, Listing, Plane, Problem
 from cellwise.domain.headers import Header
 from cellwise.domain.units import TIME_SERIES
+from cellwise.stages.read.planes.times import name_times
 
 Key = tuple[str, str]
 _SHOWN = 3
@@ -56,7 +57,7 @@ def spread(arrangement: Arrangement, listing: Listing, *, time: str, series: str
         series: `each`, `first` or `refuse`.
     """
     groups: dict[Key, list[Plane]] = defaultdict(list)
-    for plane in arrangement.planes:
+    for plane in name_times(arrangement.planes):
         groups[plane.part, plane.site_id].append(plane)
     work = _Spreader(listing, time, series)
     fields = [found for group in groups.values() for found in _fields(work, group)]
