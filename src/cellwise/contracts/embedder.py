@@ -18,7 +18,8 @@ class Embedded:
 
     Args:
         numbers: Numbers of the cells, int32 and rising; None where the vector is of the whole site.
-        vectors: `[cell, number]`, finite; one row for a whole site.
+        vectors: `[cell, number]`; one row for a whole site. Never infinite; NaN means "not measured
+            of this cell", and only where the card says that numbers may be missing.
         fold: The fold that the network left out, where one of a fold made them.
         model: What made them, in a word.
     """
@@ -31,10 +32,18 @@ class Embedded:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known once all sites are: `card` is kept beside the vectors, `counts` are told."""
+    """What is known once all sites are.
+
+    Args:
+        card: Kept beside the vectors. `missing: True` says that NaN in them means "not measured of
+            this cell"; `columns` names the numbers of a vector, where they have names.
+        counts: Told at the end of the step.
+        dtype: The type that the numbers need, whatever the step's option says; empty for any.
+    """
 
     card: dict[str, Any] = field(default_factory=dict)
     counts: dict[str, Any] = field(default_factory=dict)
+    dtype: str = ""
 
 
 # The id of a site to its vectors; raises `InputError` for a site to be set aside.

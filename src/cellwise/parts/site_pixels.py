@@ -55,8 +55,14 @@ def vector_loader(kept: Embeddings, cells: pl.DataFrame, card: ModelCard) -> Pix
     """Embeddings of the cells of a site; each of `cells` has one.
 
     Raises:
-        PreflightError: They are of another length than the model was trained on.
+        PreflightError: They are of another length than the model was trained on, or numbers may be
+            missing.
     """
+    if kept.missing:
+        raise PreflightError(
+            f"Numbers may be missing in {kept.folder.name!r}, and the network {card.step!r} reads "
+            "whole vectors only. Score by a learner that takes them, 'by: vector_learner'."
+        )
     if kept.length != card.inputs:
         raise PreflightError(
             f"Model {card.step!r} was trained on vectors of {card.inputs} numbers, those of "

@@ -1,5 +1,7 @@
 """Heads on embeddings: learned out of fold, scored by those that left a field out, resumed."""
 
+import json
+
 import numpy as np
 import polars as pl
 import pytest
@@ -50,6 +52,12 @@ def run(tmp_path):
     run = make_run(tmp_path, unlabelled=3)
     embed(run)
     return run
+
+
+def declare_missing(run):
+    """The card says that numbers may be missing."""
+    card = run.embeddings("e") / "embeddings.json"
+    card.write_text(json.dumps({**json.loads(card.read_text()), "missing": True}))
 
 
 def scored(run, **options):
@@ -162,3 +170,12 @@ def test_models_of_vectors_and_of_pixels_have_their_own_scorers(run):
         scored(run, embeddings="")
     with pytest.raises(BadOption, match="was trained on pixels, this scorer shows vectors"):
         scored(run, model="pixels")
+
+
+def test_networks_refuse_vectors_with_missing_numbers_and_say_what_takes_them(run):
+    train(make_job(run, **{**HEAD, "epochs": 1}), silent)
+    declare_missing(run)
+    with pytest.raises(BadOption, match=r"numbers may be missing.*train\.learner=kernel_ridge"):
+        train(make_job(run, **HEAD, key="other"), silent)
+    with pytest.raises(PreflightError, match=r"reads whole vectors only.*vector_learner"):
+        scored(run)

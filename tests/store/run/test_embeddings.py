@@ -144,6 +144,50 @@ def test_vectors_that_cannot_be_kept_are_not_written(tmp_path, vectors, dtype, m
     assert not list(tmp_path.iterdir())
 
 
+GAPS = st.one_of(FINITE, st.just(float("nan")))
+
+
+@given(
+    vectors=arrays(np.float32, st.tuples(st.integers(1, 6), st.integers(1, 5)), elements=GAPS),
+    dtype=st.sampled_from(["float16", "float32"]),
+)
+def test_numbers_that_are_missing_stay_missing_where_the_card_says_so(
+    tmp_path_factory, vectors, dtype
+):
+    folder = RunFolder(tmp_path_factory.mktemp("gaps")).embeddings("e")
+    name = write_vectors(folder, "s", vectors, dtype=dtype, missing=True)
+    names = [f"Cells_{n}" for n in range(vectors.shape[1])]
+    listed = frame(rows("s", name, *vectors.shape))
+    write_index(folder, listed, {"columns": names, "missing": True}, dtype)
+    kept = Embeddings(folder)
+    np.testing.assert_array_equal(kept.read(np.arange(len(kept))), vectors)
+    assert (kept.columns, kept.missing) == (tuple(names), True)
+    seal(folder, listed, dtype, {"columns": names})
+    if np.isnan(vectors).any():
+        with pytest.raises(FormatError, match="holds NaN"):
+            Embeddings(folder).read(np.arange(len(vectors)))
+
+
+def test_numbers_without_names_have_none_and_none_is_missing(stored):
+    run, _, _ = stored
+    kept = Embeddings(run.embeddings("net"))
+    assert (kept.columns, kept.missing) == ((), False)
+
+
+def test_an_infinity_is_never_written(tmp_path):
+    with pytest.raises(ValueError, match="Row 1 of s holds NaN or an infinity"):
+        write_vectors(tmp_path, "s", np.array([[np.nan], [np.inf]]), dtype="float32", missing=True)
+    with pytest.raises(ValueError, match="beyond float16"):
+        write_vectors(tmp_path, "s", np.array([[np.nan, 7e4]]), dtype="float16", missing=True)
+
+
+def test_names_that_are_not_as_many_as_numbers_are_refused(tmp_path):
+    folder = RunFolder(tmp_path).embeddings("e")
+    name = write_vectors(folder, "s", np.ones((2, 3)), dtype="float32")
+    with pytest.raises(FormatError, match="3 numbers, but 2 names"):
+        write_index(folder, frame(rows("s", name, 2, 3)), {"columns": ["a", "b"]})
+
+
 def test_two_lengths_are_refused_by_name(tmp_path):
     one = write_vectors(tmp_path, "one", np.ones((2, 3)), dtype="float32")
     other = write_vectors(tmp_path, "other", np.ones((2, 4)), dtype="float32")

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import ConfigDict
 
 from cellwise.domain.nouns import CELLS, EMBEDDINGS, FOLD_OF_SITE, MODELS
-from cellwise.domain.specs import Content, Read, StepOptions, StepSpec
+from cellwise.domain.specs import Content, Read, Renamed, StepOptions, StepSpec
 
 
 class Options(StepOptions):
@@ -14,7 +14,7 @@ class Options(StepOptions):
     model_config = ConfigDict(extra="allow")
 
     name: str = "imported"
-    """The embedder, a part of this stage; its own options stand beside it."""
+    """The embedder, a part of this stage, `by` in recipes; its own options stand beside it."""
     dtype: Literal["float16", "float32"] = "float16"
     """How numbers are kept: float16 holds three digits, up to 65,504."""
 
@@ -35,4 +35,5 @@ SPEC = StepSpec(
     shelves={"*": "cellwise.stages.embed"},
     contents=(Content("file", beside=(".csv", ".npy")),),
     threads="threads",
+    renamed=(Renamed("name", "by"),),
 )

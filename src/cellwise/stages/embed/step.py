@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from cellwise.contracts.embedder import Embedded, Embedder
+from cellwise.contracts.embedder import Embedded, Embedder, Facts
 from cellwise.domain.records import Site
 from cellwise.domain.steps import Finished, Job, SiteRecord
 from cellwise.domain.tables import CELLS, EMBEDDINGS
@@ -76,6 +76,7 @@ def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
     cells = rows_of_sites(run.cells, CELLS, ids).sort(_KEY)
     counts = dict(cells.group_by("site_id").len().iter_rows())
     embed = embedder.open(job, sites, cells)
+    facts = embedder.facts(job)
     records, frames = [], [empty_frame(EMBEDDINGS)]
     for site in sites:
         try:
@@ -87,7 +88,7 @@ def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
         without = 0 if found.numbers is None else counts.get(site.id, 0) - count
         records.append(SiteRecord(site.id, {"units": count, "without": without}))
         if count:
-            frames.append(_kept(site.id, found, job))
+            frames.append(_kept(site.id, found, facts, job))
     _shards(job).write(job.key, ids, pl.concat(frames))
     return records
 
@@ -131,7 +132,8 @@ def finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
     brought = {UNDER: job.key} if "file" in facts.card else {}
     if brought:
         note_cells(job)
-    seal(folder, index, options.dtype, {"embedder": options.name, **facts.card, **brought})
+    dtype = facts.dtype or options.dtype
+    seal(folder, index, dtype, {"embedder": options.name, **facts.card, **brought})
     return {
         "vectors": index.height,
         "sites": index["site_id"].n_unique(),
@@ -145,12 +147,13 @@ def settle(job: Job, batches: Collection[str]) -> None:
     _shards(job).remove()
 
 
-def _kept(site_id: str, found: Embedded, job: Job) -> pl.DataFrame:
+def _kept(site_id: str, found: Embedded, facts: Facts, job: Job) -> pl.DataFrame:
     """The vectors of a site on disk, and their rows of the index."""
-    dtype = Options.of(job.options).dtype
+    dtype = facts.dtype or Options.of(job.options).dtype
+    missing = bool(facts.card.get("missing"))
     folder, count = RunFolder(job.run).embeddings(job.name), len(found.vectors)
     try:
-        shard = write_vectors(folder, site_id, found.vectors, dtype=dtype)
+        shard = write_vectors(folder, site_id, found.vectors, dtype=dtype, missing=missing)
     except ValueError as error:
         raise BadOption(f"embed: {error} Give --set {job.name}.dtype=float32.") from error
     return pl.DataFrame(

@@ -24,10 +24,17 @@ def collect_vectors(run: RunFolder, name: str, cells: pl.DataFrame, fields: Floa
 
     Raises:
         BadOption: Networks of several folds made the vectors: their numbers do not mean the same.
+            Or numbers may be missing, which networks cannot read.
         PreflightError: None of the cells has a vector.
         FormatError: There are no such embeddings, they are torn, or of other cells.
     """
     kept = Embeddings(run.embeddings(name))
+    if kept.missing:
+        raise BadOption(
+            f"train: numbers may be missing in embeddings {name!r}; networks "
+            "cannot learn from vectors with gaps. Name a learner that can: "
+            "--set train.learner=kernel_ridge."
+        )
     makers = kept.index["model"].unique().sort().to_list()
     if len(makers) > 1:
         raise BadOption(

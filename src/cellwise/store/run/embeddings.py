@@ -2,8 +2,9 @@
 
 `embeddings/<name>/` holds shards `<shard>.npy`, `[row, number]` in float16 or float32;
 `index.parquet`, one row per unit with its shard and row, and the fold and model of the network that
-made it, where one did; and `embeddings.json`, the length and type of the vectors and where they
-come from. The card is written last: where it is, the rest is whole.
+made it, where one did; and `embeddings.json`, the length and type of the vectors, the names of
+their numbers where they have names, whether numbers may be missing (NaN), and where they come from.
+The card is written last: where it is, the rest is whole.
 """
 
 import hashlib
@@ -40,23 +41,26 @@ def index_path(folder: Path) -> Path:
     return folder / "index.parquet"
 
 
-def write_vectors(folder: Path, stem: str, vectors: npt.NDArray[Any], *, dtype: str) -> str:
+def write_vectors(
+    folder: Path, stem: str, vectors: npt.NDArray[Any], *, dtype: str, missing: bool = False
+) -> str:
     """Write `vectors[row, number]` as one shard and return its name.
 
     The name is `stem` and a digest of the content, so that an index never meets vectors made with
     other settings, whenever a run was killed.
 
     Raises:
-        ValueError: They are not two-dimensional, hold NaN or an infinity, or do not fit the type.
+        ValueError: They are not two-dimensional, hold an infinity, or NaN though numbers may not be
+            `missing`, or do not fit the type.
         StorageError: The disk is full or cannot be written.
     """
     if dtype not in DTYPES or vectors.ndim != 2 or vectors.shape[1] == 0:
         raise ValueError(f"Vectors are [row, number] of {' or '.join(DTYPES)}, not {dtype}.")
     with np.errstate(over="ignore"):
         narrow = np.ascontiguousarray(vectors, np.dtype(dtype).newbyteorder("<"))
-    if not np.isfinite(narrow).all():
-        row = int(np.flatnonzero(~np.isfinite(narrow).all(1))[0])
-        if np.isfinite(vectors[row]).all():
+    if not _sound(narrow, missing=missing).all():
+        row = int(np.flatnonzero(~_sound(narrow, missing=missing).all(1))[0])
+        if _sound(vectors[row], missing=missing).all():
             raise ValueError(f"Row {row} of {stem} is beyond {dtype}. Keep float32.")
         raise ValueError(f"Row {row} of {stem} holds NaN or an infinity.")
     content = io.BytesIO()
@@ -73,10 +77,12 @@ def seal(folder: Path, frame: pl.DataFrame, dtype: str, facts: Mapping[str, Any]
         folder: That of the embeddings.
         frame: The rows of the index.
         dtype: The type of the vectors.
-        facts: Where the vectors come from, for people; anything that JSON can write.
+        facts: Where the vectors come from, for people; anything that JSON can write. `columns` and
+            `missing` are read again: see `Embeddings`.
 
     Raises:
-        FormatError: A shard is missing, vectors are of two lengths, or a unit is there twice.
+        FormatError: A shard is missing, vectors are of two lengths or not as long as their names
+            are many, or a unit is there twice.
     """
     twice = frame.filter(frame.select(_KEY).is_duplicated())
     if twice.height:
@@ -92,6 +98,12 @@ def seal(folder: Path, frame: pl.DataFrame, dtype: str, facts: Mapping[str, Any]
     if lost:
         raise FormatError(f"{folder.name}: shard {lost[0]} is gone. Let the step run again.")
     length = int(lengths["length"][0]) if lengths.height else 0
+    columns = facts.get("columns") or ()
+    if columns and frame.height and len(columns) != length:
+        raise FormatError(
+            f"{folder.name}: vectors of {length} numbers, but {len(columns)} names. Let the step "
+            "run again."
+        )
     unit = str(frame["unit"][0]) if frame.height else "cell"
     own = {"format": FORMAT, "unit": unit, "length": length, "dtype": dtype, "units": frame.height}
     card = {**own, **facts}
@@ -114,6 +126,9 @@ def embedding_names(run: RunFolder) -> list[str]:
 class Embeddings:
     """Random access to the vectors of one embed step; may be sent to other processes.
 
+    `columns` are the names of the numbers of a vector, empty where they have none; `missing` says
+    that NaN in a vector means "not measured of this cell".
+
     Args:
         folder: That of the embeddings.
 
@@ -131,6 +146,8 @@ class Embeddings:
         self.index = read_table(index_path(folder), EMBEDDINGS)
         self.length = int(self.facts["length"])
         self.dtype = str(self.facts["dtype"])
+        self.columns = tuple(str(name) for name in self.facts.get("columns") or ())
+        self.missing = bool(self.facts.get("missing"))
         names, numbers = np.unique(self.index["shard"].to_numpy(), return_inverse=True)
         self._names = [str(name) for name in names]
         self._numbers = numbers.astype(np.int32)
@@ -145,7 +162,8 @@ class Embeddings:
 
         Raises:
             IndexError: A position outside the index.
-            FormatError: A shard is missing, torn, of another length, or holds NaN.
+            FormatError: A shard is missing, torn, of another length, or holds an infinity, or NaN
+                where numbers may not be missing.
         """
         wanted = np.asarray(positions, np.int64).reshape(-1)
         if len(wanted) and (wanted.min() < 0 or wanted.max() >= len(self)):
@@ -155,11 +173,13 @@ class Embeddings:
         for number in np.unique(numbers):
             at = np.flatnonzero(numbers == number)
             result[at] = self._shard(int(number))[self._rows[wanted[at]]]
-        finite = np.isfinite(result).all(1)
-        if not finite.all():
-            row = self.index.row(int(wanted[np.flatnonzero(~finite)[0]]), named=True)
+        sound = _sound(result, missing=self.missing).all(1)
+        if not sound.all():
+            row = self.index.row(int(wanted[np.flatnonzero(~sound)[0]]), named=True)
+            what = "an infinity" if self.missing else "NaN"
             raise FormatError(
-                f"{self.folder.name}: the vector of {_unit(row)} holds NaN. Let the step run again."
+                f"{self.folder.name}: the vector of {_unit(row)} holds {what}. Let the step run "
+                "again."
             )
         return result
 
@@ -232,6 +252,11 @@ def read_embeddings(
     if rows is None:
         return kept.index, kept.read(np.arange(len(kept)))
     return kept.index[np.asarray(rows, np.int64)], kept.read(rows)
+
+
+def _sound(vectors: npt.NDArray[Any], *, missing: bool) -> npt.NDArray[np.bool_]:
+    """Which numbers may stand in a vector."""
+    return np.asarray(~np.isinf(vectors) if missing else np.isfinite(vectors))
 
 
 def _unit(row: Mapping[str, Any]) -> str:
