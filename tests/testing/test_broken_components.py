@@ -6,6 +6,7 @@ Source: made up for these tests; every component here is wrong in one way.
 import itertools
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from cellwise.contracts.scorer import Scorer
 from cellwise.contracts.task import Task
 from cellwise.domain.records import Masks
 from cellwise.errors import BadOption, BrokenContract, InputError
+from cellwise.parts.learners import kernel_ridge
 from cellwise.parts.losses import bce
 from cellwise.stages.decide import temperature
 from cellwise.stages.export import cells_csv
@@ -266,6 +268,41 @@ def test_scorers():
     broken(testing.check_scorer, replace(vectors, items="pixels"), "3, 3")
     mapped = replace(fields, gives="site", class_map=lambda p, pixels: pixels.field[0])
     broken(testing.check_scorer, mapped, "class, y, x")
+
+
+class ClosedLearner:
+    """A learner with one part of it changed."""
+
+    def __init__(self, made, answer=lambda found: found, seed=0):
+        self.made, self.answer, self.seed = made, answer, seed
+
+    def fit(self, vectors, labels, weights, seed):
+        fitted = self.made.fit(vectors, labels, weights, seed)
+        return SimpleNamespace(
+            predict=lambda new: self.answer(fitted.predict(new)), arrays=fitted.arrays
+        )
+
+    def out_of_fold(self, vectors, folds, seed):
+        return self.made.out_of_fold(vectors, folds, seed)
+
+    def restore(self, arrays):
+        return self.made.restore(arrays)
+
+
+def test_learners():
+    plain = kernel_ridge.build()
+
+    class Leaky(ClosedLearner):
+        def out_of_fold(self, vectors, folds, seed):
+            return lambda labels: (labels + 0.1 * labels.mean()).clip(0, 1)
+
+    broken(testing.check_learner, ClosedLearner(plain, lambda p: p[:, :2]), "cell, class")
+    broken(testing.check_learner, ClosedLearner(plain, lambda p: p * 2), "0..1")
+    broken(testing.check_learner, ClosedLearner(plain, lambda p: p * np.nan), "finite")
+    broken(testing.check_learner, ClosedLearner(plain, lambda p: 1 - p), "tells classes apart")
+    broken(testing.check_learner, ClosedLearner(plain, lambda p: p * 0.5), "restored")
+    broken(testing.check_learner, Leaky(plain), "own fold")
+    broken(testing.check_learner, plain.fit, "gives a Learner")
 
 
 def test_labellers():

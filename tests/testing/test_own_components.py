@@ -26,6 +26,10 @@ MORE: dict[str, list[Any]] = {
         {"name": "bce", "smooth": 0.1},
     ],
     "augmentation": [{"name": "gain", "chance": 0.5}],
+    "learner": [
+        {"name": "kernel_ridge", "exact": 0, "landmarks": 50},
+        {"name": "kernel_ridge", "members": 3, "metric": True},
+    ],
     "labeller": [
         {"name": "soft", "exclusive": True},
         {"name": "inherit", "border": 0.5, "tiny": 0.0},
@@ -82,6 +86,10 @@ def test_tasks():
 def test_nets():
     each("net", testing.check_net, without=["backbone"])
     testing.check_net(backbone.build, model="resnet18")
+
+
+def test_learners():
+    each("learner", testing.check_learner)
 
 
 def test_scorers():

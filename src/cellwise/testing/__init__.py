@@ -15,6 +15,7 @@ test against an independent computation and a benchmark can tell.
 
 from cellwise.testing.folders import check_exporter, check_layout, check_splitter
 from cellwise.testing.labels import check_adjuster, check_decider, check_labeller
+from cellwise.testing.learners import check_learner
 from cellwise.testing.losses import check_loss, check_task
 from cellwise.testing.orders import check_optimiser, check_sampler, check_schedule
 from cellwise.testing.pixels import check_augmentation, check_net, check_scorer, check_segmenter
@@ -26,6 +27,7 @@ __all__ = [
     "check_exporter",
     "check_labeller",
     "check_layout",
+    "check_learner",
     "check_loss",
     "check_net",
     "check_optimiser",

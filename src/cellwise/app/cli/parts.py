@@ -22,6 +22,7 @@ SHELVES = {
     "augmentation": "cellwise.parts.augment",
     "optimiser": "cellwise.parts.optimisers",
     "schedule": "cellwise.parts.schedules",
+    "learner": "cellwise.parts.learners",
     "scorer": "cellwise.stages.score",
     "labeller": "cellwise.stages.label",
     "calibration": "cellwise.stages.decide",
