@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import Field, Masks
@@ -14,7 +13,7 @@ from cellwise.domain.tables import CELLS
 from cellwise.errors import InputError
 from cellwise.kernels.boxes import Boxes
 from cellwise.stages.cells import measure, quality
-from cellwise.store.run.tables import arrow_type
+from cellwise.store.run.tables import empty_frame
 
 _BACKGROUND = 1.0
 _LARGEST_ID = np.iinfo(np.int32).max
@@ -71,10 +70,7 @@ def frame_of_none(channels: tuple[Channel, ...], *, crops: bool) -> pl.DataFrame
     extra: dict[str, Any] = dict.fromkeys(names, pl.Float32)
     if crops:
         extra |= {"shard": pl.String, "row": pl.Int32}
-    fixed = pa.schema([pa.field(n, arrow_type(t, 0)) for n, t in CELLS.columns.items()])
-    frame = pl.from_arrow(fixed.empty_table())
-    assert isinstance(frame, pl.DataFrame)
-    return frame.hstack(pl.DataFrame(schema=extra))
+    return empty_frame(CELLS).hstack(pl.DataFrame(schema=extra))
 
 
 def _geometry(site_id: str, boxes: Boxes, flags: list[list[str]]) -> pl.DataFrame:

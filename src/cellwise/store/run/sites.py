@@ -1,9 +1,9 @@
 """Sites to and from `sites.parquet`: one row per site and channel."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
-from itertools import groupby
+from itertools import accumulate, groupby
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +62,23 @@ def sites_to_frame(
 
 def _series(name: str, values: list[Any]) -> pl.Series:
     if name in ("paths", "labels"):
-        # Through Arrow: polars makes an object of its own of each list.
-        return pl.Series(name, pa.array(values, pa.list_(pa.string())))
+        return _lists(name, values)
     return pl.Series(name, values, pl.String if name.startswith(PREFIX) else None)
+
+
+def _lists(name: str, values: Sequence[list[str] | None]) -> pl.Series:
+    """A column of lists of words, None among them.
+
+    Through Arrow, as polars makes an object of its own of each list; from its parts, as `pa.array`
+    would import pandas.
+    """
+    words = pl.Series([word for value in values for word in value or ()], dtype=pl.String)
+    ends = list(accumulate((len(value or ()) for value in values), initial=0))
+    # A list without a start is None.
+    starts = [None if value is None else end for value, end in zip(values, ends, strict=False)]
+    offsets = pl.Series([*starts, ends[-1]], dtype=pl.Int32).to_arrow()
+    lists = pa.ListArray.from_arrays(offsets, words.to_arrow())
+    return pl.Series(name, lists, pl.List(pl.String))
 
 
 def _values(metadata: Iterable[str]) -> dict[str, Callable[[Site, ChannelFile], Any]]:

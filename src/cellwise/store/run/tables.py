@@ -9,7 +9,6 @@ from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from cellwise.domain.tables import FORMAT, TableKind
@@ -100,6 +99,9 @@ def rows_of_sites(
     Raises:
         FormatError: The file is torn, of another kind, or written by a newer cellwise.
     """
+    # Imported here: it brings pandas, which no other step of most commands needs.
+    import pyarrow.dataset as ds
+
     schema = _open(path, kind).schema_arrow
     wanted = list(columns) if columns is not None else schema.names
     column = ds.field("site_id")
