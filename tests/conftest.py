@@ -23,6 +23,18 @@ settings.load_profile("cellwise")
 _SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nothing_waits_for_the_disk():
+    """No test pulls the plug, so that none needs its files on the disk; a closed one fails."""
+
+    def at_once(handle):
+        os.fstat(handle)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", at_once)
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real image sets that lie beside a developer's checkout; users do not have them."""

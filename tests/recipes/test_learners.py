@@ -45,8 +45,8 @@ ROLES = {"blue": "nucleus", "green": "protein", "red": "microtubule", "yellow": 
 CHANNELS = tuple(Channel(name, role) for name, role in ROLES.items())
 CLASSES = class_list("hpa19").positive
 TASKS = {
-    "image": ({"name": "image", "size": 128}, "field_net"),
-    "puzzle": ({"name": "puzzle", "size": 128}, "field_net"),
+    "image": ({"name": "image", "size": 96}, "field_net"),
+    "puzzle": ({"name": "puzzle", "size": 96}, "field_net"),
     "bag": ({"name": "bag", "cells": 6, "cell_weight": 0.0}, "cell_net"),
 }
 
@@ -72,7 +72,7 @@ def by_heart(world):
             "task": task,
             "net": "tiny",
             "loss": "bce",
-            "epochs": 100 if name == "puzzle" else 60,
+            "epochs": 80 if name == "puzzle" else 60,
             "batch": 4,
         }
         steps += [
