@@ -5,13 +5,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from cellwise.domain.channels import Channel
-from cellwise.errors import FormatError, PreflightError
+from cellwise.errors import BadOption, FormatError, PreflightError
+from cellwise.parts.learners import learners
 from cellwise.parts.memory import keep_freed_memory
 from cellwise.parts.nets import nets, without_beginning
 from cellwise.parts.normalise import Normalisation
-from cellwise.parts.predictor import LoadedModel
+from cellwise.parts.predictor import LearnedModel, LoadedModel
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.models import CARD_FILE, ModelCard, channel_positions, read_model
 
@@ -21,7 +23,18 @@ class Model:
     """A loaded model."""
 
     card: ModelCard
-    predictor: LoadedModel
+    predictor: LoadedModel | LearnedModel
+
+    @property
+    def network(self) -> LoadedModel:
+        """Its network.
+
+        Raises:
+            BadOption: A learner of vectors, which has none.
+        """
+        if isinstance(self.predictor, LearnedModel):
+            raise BadOption(f"Model {self.card.step!r} is a learner of vectors and has no network.")
+        return self.predictor
 
     def channels_in(self, available: Sequence[Channel]) -> list[int]:
         """Where the channels it reads lie among the available ones."""
@@ -80,6 +93,10 @@ def load_panel(run: RunFolder, name: str, device: str, precision: str = "fp32") 
     models = []
     for folder in folders:
         card, weights = read_model(folder)
+        if card.learner:
+            fitted = learners.build(card.learner).restore(weights)
+            models.append(Model(card, LearnedModel(fitted)))
+            continue
         net = nets.build(without_beginning(card.net))(card.inputs, len(card.classes))
         net.load_state_dict({key: torch.from_numpy(value) for key, value in weights.items()})
         net = net.eval().to(device).to(memory_format=torch.channels_last)
@@ -88,7 +105,7 @@ def load_panel(run: RunFolder, name: str, device: str, precision: str = "fp32") 
         models.append(Model(card, LoadedModel(net, normalisation, device, precision)))
     first = models[0].card
     for model in models[1:]:
-        same = ("classes", "channels", "unit", "crop")
+        same = ("classes", "channels", "unit", "crop", "learner")
         odd = [word for word in same if getattr(model.card, word) != getattr(first, word)]
         if odd:
             raise PreflightError(f"The models of {name!r} differ in {odd[0]}: train them again.")
@@ -102,7 +119,8 @@ def steady(threads: int) -> Iterator[None]:
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(threads)
-        with torch.inference_mode():
+        # Learners count with numpy, whose threads are its own.
+        with torch.inference_mode(), threadpool_limits(threads, "blas"):
             yield
     finally:
         torch.set_num_threads(before)

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from cellwise.contracts.learner import Fitted
 from cellwise.contracts.network import Asked, Output
 from cellwise.contracts.scorer import Views
 from cellwise.errors import BadOption
 from cellwise.parts.normalise import Normalisation
 from cellwise.parts.precision import calculating
 from cellwise.parts.views import FLIPS, VIEWS
+
+# Nearer to 0 or 1 no learner's probability is told from it.
+_LEAST = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,28 @@ class LoadedModel:
     def _ready(self, pixels: Tensor) -> Tensor:
         ready = self.normalisation(pixels.to(self.device))
         return ready.contiguous(memory_format=torch.channels_last) if ready.ndim == 4 else ready
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedModel:
+    """What a learner learned: vectors to the logits of its probabilities."""
+
+    fitted: Fitted
+
+    def __call__(self, pixels: Tensor, asked: Asked = Asked.LOGITS) -> Output:
+        """Logits `[item, class]` of vectors `[item, number]`; nothing else can be asked."""
+        if asked != Asked.LOGITS:
+            raise BadOption("A learner of vectors has no embedding and no class map.")
+        found = torch.from_numpy(self.fitted.predict(pixels.numpy())).double()
+        return Output(found.clamp(_LEAST, 1 - _LEAST).logit().float())
+
+    def extract_features(self, pixels: Tensor) -> Tensor:
+        """Refused: there are none."""
+        raise BadOption("A learner of vectors has no features.")
+
+    def answer(self, features: Tensor) -> Tensor:
+        """Refused: there are no features."""
+        raise BadOption("A learner of vectors has no features.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,9 +56,9 @@ def vector_loader(kept: Embeddings, cells: pl.DataFrame, card: ModelCard) -> Pix
 
     Raises:
         PreflightError: They are of another length than the model was trained on, or numbers may be
-            missing.
+            missing that its network needs.
     """
-    if kept.missing:
+    if kept.missing and not card.learner:
         raise PreflightError(
             f"Numbers may be missing in {kept.folder.name!r}, and the network {card.step!r} reads "
             "whole vectors only. Score by a learner that takes them, 'by: vector_learner'."

@@ -137,7 +137,7 @@ class _Net:
             chosen = panel.choose(folds.get(site_id))
             with steady(self.threads):
                 pixels_for = load(site_id, rows)
-                seen = [see(model.predictor, pixels_for(model)) for model in chosen.models]
+                seen = [see(model.network, pixels_for(model)) for model in chosen.models]
                 vectors = torch.stack(seen).mean(0).numpy()
             whole = self.unit == "site"
             return Embedded(None if whole else numbers, vectors, chosen.fold, chosen.name)

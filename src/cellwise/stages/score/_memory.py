@@ -73,9 +73,14 @@ def open_models(options: Options, home: RunFolder, device: str) -> FieldScores:
     """Load the models that a score step of a finished run asks.
 
     Raises:
-        PreflightError: There is no model.
+        PreflightError: There is no model, or it reads embeddings.
         FormatError: A model is damaged.
     """
     precision = resolve(options.precision, device)
     panel = load_panel(home, options.model, device, precision)
+    if "length" in panel.card.crop:
+        raise PreflightError(
+            f"Model {options.model!r} reads embeddings, which fields in memory have none of. "
+            "Write the fields to a folder and call `cellwise predict`."
+        )
     return FieldScores(panel, scorers.build(options.by), options.threads)

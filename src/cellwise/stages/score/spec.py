@@ -40,7 +40,7 @@ class Options(StepOptions):
     """Labelled fields whose class maps are kept for the report, where the scorer has any (`cam`);
     each class has its turn."""
     embeddings: str = ""
-    """Name of the embed step whose vectors the scorer `vector_net` looks at."""
+    """Name of the embed step whose vectors `vector_net` and `vector_learner` look at."""
 
     @model_validator(mode="after")
     def _check(self) -> "Options":
@@ -65,7 +65,14 @@ class Options(StepOptions):
             return
         scorer, _ = split_spec(self.by)
         learned, _ = split_spec(task)
-        looks = set(Registry("scorer", _SHELVES["by"]).page(scorer).needs) & set(_SEEN)
+        needs = Registry("scorer", _SHELVES["by"]).page(scorer).needs
+        if ("learner" in needs) != bool(getattr(model, "learner", "")) and "vectors" in needs:
+            fitting = "vector_net" if "learner" in needs else "vector_learner"
+            raise BadOption(
+                f"the scorer {scorer!r} does not go with model {self.model!r}: take "
+                f"'by: {fitting}'."
+            )
+        looks = set(needs) & set(_SEEN)
         seen = set(Registry("task", "cellwise.parts.tasks").page(learned).needs) & set(_SEEN)
         if looks and seen and not looks & seen:
             raise BadOption(

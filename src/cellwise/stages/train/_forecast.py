@@ -1,5 +1,8 @@
 """How long a training will take: its batches are counted, a few are timed on cells tried out."""
 
+import time
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -12,6 +15,7 @@ from cellwise.domain.trial import Trial
 from cellwise.learning.labelled import make_lesson
 from cellwise.learning.material import Floats, Material
 from cellwise.learning.pace import seconds_per_batch
+from cellwise.parts.learners import learners
 from cellwise.parts.nets import nets, without_beginning
 from cellwise.parts.resize import resize
 from cellwise.parts.tasks import tasks
@@ -25,6 +29,8 @@ _PER_EPOCH = 0.01
 _SAMPLE = 64
 # Vectors are learned in no time: a batch of them.
 _VECTORS = 0.002
+# A learner is tried on so many cells of so many numbers.
+_TRIED, _NUMBERS = 500, 400
 
 
 def forecast_training(job: Job, options: Options, trial: Trial) -> float:
@@ -34,11 +40,29 @@ def forecast_training(job: Job, options: Options, trial: Trial) -> float:
     task = tasks.build(options.task)
     share = (trial.folds - 1) / trial.folds if trial.folds > 1 else 1.0
     sites = max(1, round(trial.labelled * share * (1 - options.validate_)))
-    batches = len(task.sampler(_pool(task, sites, trial.cells), options.batch, When(job.seed, 0)))
     models = trial.folds if trial.folds > 1 else 1
+    if options.learner:
+        return models * seconds_to_learn(
+            options.learner, round(sites * trial.cells), len(trial.classes.positive)
+        )
+    batches = len(task.sampler(_pool(task, sites, trial.cells), options.batch, When(job.seed, 0)))
     pace = _VECTORS if task.items == "vectors" else _pace(job, options, task, trial)
     epoch = batches * pace + _PER_EPOCH
     return models * (_START + options.epochs * epoch)
+
+
+def seconds_to_learn(learner: Any, cells: int, classes: int) -> float:
+    """Seconds of one core that a learner takes for so many cells, from a few made-up ones."""
+    random = np.random.default_rng(0)
+    some = min(cells, _TRIED)
+    if not some:
+        return 0.0
+    vectors = random.normal(size=(some, _NUMBERS)).astype(np.float32)
+    labels = (random.random((some, classes)) < 1 / classes).astype(np.float32)
+    made = learners.build(learner)
+    begun = time.process_time()
+    made.fit(vectors, labels, np.ones(some, np.float32), 0)
+    return (time.process_time() - begun) * cells / some
 
 
 def _pool(task: Task, sites: int, cells: float) -> Pool:

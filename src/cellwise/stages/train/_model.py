@@ -32,6 +32,7 @@ def collected(job: Job, options: Any) -> Collection:
         labels=options.labels,
         choice=choice,
         embeddings=options.embeddings,
+        may_miss=bool(options.learner),
         cache=options.cache,
     )
 

@@ -89,7 +89,14 @@ class Collection:
 
 
 def collect(
-    job: Job, task: Task, *, labels: str, choice: Choice, embeddings: str = "", cache: str = ""
+    job: Job,
+    task: Task,
+    *,
+    labels: str,
+    choice: Choice,
+    embeddings: str = "",
+    may_miss: bool = False,
+    cache: str = "",
 ) -> Collection:
     """Gather the labelled sites of a run and their items.
 
@@ -113,7 +120,7 @@ def collect(
     taken: list[int] = []
     if task.items == "vectors":
         cells = _cells(run, sites, task=task, labels=labels, classes=classes.positive)
-        material = collect_vectors(run, embeddings, cells, fields)
+        material = collect_vectors(run, embeddings, cells, fields, may_miss=may_miss)
     elif task.unit == "site":
         store = FieldStore(job, read_sites(run.sites, only=ids), size=task.size or 0, cache=cache)
         taken, available = choice.of(store.channels), store.channels

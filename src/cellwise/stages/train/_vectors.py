@@ -13,7 +13,9 @@ from cellwise.store.run.tables import read_table
 _HELD_BYTES = 1 << 31
 
 
-def collect_vectors(run: RunFolder, name: str, cells: pl.DataFrame, fields: Floats) -> Material:
+def collect_vectors(
+    run: RunFolder, name: str, cells: pl.DataFrame, fields: Floats, *, may_miss: bool = False
+) -> Material:
     """The cells that have a vector, with their labels.
 
     Args:
@@ -21,6 +23,7 @@ def collect_vectors(run: RunFolder, name: str, cells: pl.DataFrame, fields: Floa
         name: The embed step.
         cells: Columns `site_id`, `cell_id`, `place` of the field, `label` and `weight`.
         fields: `[site, class]`, the labels of the fields.
+        may_miss: Whether vectors that lack numbers can be learned from.
 
     Raises:
         BadOption: Networks of several folds made the vectors: their numbers do not mean the same.
@@ -29,7 +32,7 @@ def collect_vectors(run: RunFolder, name: str, cells: pl.DataFrame, fields: Floa
         FormatError: There are no such embeddings, they are torn, or of other cells.
     """
     kept = Embeddings(run.embeddings(name))
-    if kept.missing:
+    if kept.missing and not may_miss:
         raise BadOption(
             f"train: numbers may be missing in embeddings {name!r}; networks "
             "cannot learn from vectors with gaps. Name a learner that can: "

@@ -26,9 +26,11 @@ SHELVES = {
     "augment": "cellwise.parts.augment",
     "optimiser": "cellwise.parts.optimisers",
     "schedule": "cellwise.parts.schedules",
+    "learner": "cellwise.parts.learners",
 }
 KEEPS = ("best_cost", "best_ap", "last")
 NORMALISATIONS = ("standard", "crop_mean")
+_OF_LEARNERS = ("task", "labels", "embeddings", "learner", "threads")
 
 
 class Options(StepOptions):
@@ -95,6 +97,9 @@ class Options(StepOptions):
     """Name of an earlier train step whose weights (of the same fold) are the beginning."""
     embeddings: str = ""
     """Name of the embed step whose vectors the task `vectors` learns from."""
+    learner: Spec = ""
+    """What learns from the vectors at once, without epochs, in place of a network. It takes cells
+    that lack numbers; options of networks (`net`, `loss`, `epochs`...) stay unset."""
     cache: Literal["", "uint8", "uint16"] = ""
     """Tasks that learn whole fields decode each once. Empty keeps them for this step alone; `uint8`
     or `uint16` keeps them, so coarsely, for all steps of this size, until `cellwise clean`."""
@@ -103,10 +108,13 @@ class Options(StepOptions):
     def _check(self) -> "Options":
         for option, package in SHELVES.items():
             specs = self.augment if option == "augment" else [getattr(self, option)]
-            for spec in specs:
+            for spec in filter(None, specs):
                 Registry(option, package).check(spec)
         check_precision("train", self.precision)
-        self._check_vectors()
+        if self.learner:
+            self._check_learner()
+        else:
+            self._check_vectors()
         broken = [text for holds, text in self._rules() if not holds]
         if broken:
             raise BadOption(f"train: {broken[0]}.")
@@ -125,6 +133,28 @@ class Options(StepOptions):
             )
         if task and not self.embeddings:
             raise BadOption("train: the task vectors needs 'embeddings: <embed step>'.")
+
+    def _check_learner(self) -> None:
+        """Refuse what a learner would pass over in silence."""
+        if self.task != "vectors" or not self.embeddings or not self.labels:
+            raise BadOption(
+                "train: a learner goes with 'task: vectors', 'embeddings: <embed step>' and "
+                "'labels: <label step>'."
+            )
+        fields = type(self).model_fields
+        odd = [
+            field.alias or name
+            for name, field in fields.items()
+            if name not in _OF_LEARNERS
+            and getattr(self, name) != field.default
+            # Those that a recipe has by itself are of pixels.
+            and (name, getattr(self, name)) != ("augment", [])
+        ]
+        if odd:
+            raise BadOption(
+                f"train: {odd[0]} is an option of networks and says nothing to the learner "
+                f"{split_spec(self.learner)[0]!r}; leave it out."
+            )
 
     def _rules(self) -> list[tuple[bool, str]]:
         return [
@@ -163,7 +193,7 @@ SPEC = StepSpec(
         Read(MODELS, by=("start",)),
         Read(LABELLED_EMBEDDINGS, by=("embeddings",)),
     ),
-    late=("embeddings", "cache"),
+    late=("embeddings", "learner", "cache"),
     writes=(MODELS,),
     draws=True,
     device=True,

@@ -1,5 +1,7 @@
 """Train: sites or cells with labels become models, one for each fold that is left out.
 
+A learner of vectors takes the place of a network where one is named.
+
 Reads `sites.parquet`, `reading.json`, `folds.parquet`, and crops with a labels table or the images;
 writes `models/<step>/fold<k>/`, or `models/<step>/all/` where there are not two folds. Checkpoints
 lie under `work/` until all models are there; a killed step goes on from the last epoch and ends
@@ -75,6 +77,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     """
     from cellwise.learning.ranks import in_ranks
     from cellwise.stages.train._bundle import is_done
+    from cellwise.stages.train._learner import learn_model
     from cellwise.stages.train._model import collected, train_beside, train_model
 
     options, run = Options.of(job.options), RunFolder(job.run)
@@ -85,7 +88,10 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         folder = run.model(job.name, fold)
         if not is_done(folder, job.key):
             share = _Share(report, number, len(folds), fold)
-            if job.devices > 1:
+            if options.learner:
+                learn_model(job, options, found=found, fold=fold)
+                share(1, 1, "learned")
+            elif job.devices > 1:
                 in_ranks(train_beside, (job, options, fold), devices=job.devices, told=share)
             else:
                 train_model(job, options, found=found, fold=fold, report=share)

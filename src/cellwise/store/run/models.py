@@ -1,7 +1,8 @@
 """Model bundles: a folder with weights and a card that says what they are for.
 
-`model.safetensors` holds the weights, `model.json` the card: classes, channels, normalisation, net,
-task, crops, provenance, and the hash of the weights. A bundle appears whole or not at all.
+`model.safetensors` holds the weights of a network or the arrays of a learner, `model.json` the
+card: classes, channels, normalisation, net or learner, task, crops, provenance, and the hash of the
+weights. A bundle appears whole or not at all.
 """
 
 import hashlib
@@ -52,6 +53,7 @@ class ModelCard:
         training: Facts such as epochs run, numbers of cells and sites, final losses, options.
         scales: Intensity scale by channel of the images it learned from, see `read.scale`; empty
             on cards of older runs.
+        learner: The learner's part spec where no network was trained; the weights are its arrays.
     """
 
     classes: tuple[str, ...]
@@ -68,6 +70,7 @@ class ModelCard:
     version: str
     training: dict[str, Any] = field(default_factory=dict)
     scales: dict[str, str] = field(default_factory=dict)
+    learner: str | dict[str, Any] = ""
 
     @property
     def inputs(self) -> int:
@@ -87,6 +90,9 @@ def write_model(folder: Path, weights: Mapping[str, npt.NDArray[Any]], card: Mod
     try:
         write_bytes(partial / WEIGHTS_FILE, content)
         text = {"format": FORMAT, "sha256": digest, **asdict(card)}
+        if not card.learner:
+            # Cards of networks say what they always said.
+            text.pop("learner")
         write_text(partial / CARD_FILE, json.dumps(text, indent=1, ensure_ascii=False) + "\n")
         _swap(partial, folder)
     finally:
@@ -108,6 +114,7 @@ def read_card(folder: Path) -> ModelCard:
             channels=tuple(Channel(c["name"], c["role"]) for c in content["channels"]),
             **{key: content[key] for key in _PLAIN},
             scales=content.get("scales", {}),
+            learner=content.get("learner", ""),
         )
     except (KeyError, TypeError) as error:
         raise FormatError(f"{folder / CARD_FILE} lacks {error}; train the model again.") from error
