@@ -370,7 +370,8 @@ def test_half_precision_trains_too(run):
 
 def test_every_default_is_a_valid_choice():
     options = Options()
-    assert set(SHELVES) == {"task", "net", "loss", "augment", "optimiser", "schedule"}
+    kinds = {"task", "net", "loss", "augment", "optimiser", "schedule", "learner"}
+    assert set(SHELVES) == kinds
     assert options.epochs >= 1
 
 
