@@ -199,8 +199,7 @@ def _open(home: Path, written: str, device: str, _stamps: tuple[Any, ...]) -> _O
     if scorer.items != learned or (learned == "vectors" and not options.embeddings):
         raise BadOption(
             f"score: {options.model!r} was trained on {learned}, this scorer shows {scorer.items}. "
-            "Models of the task vectors take 'by: vector_net', or 'by: vector_learner' where a "
-            "learner learned them, with 'embeddings: <embed step>'."
+            "Models of the task vectors take 'by: vector_net', or 'vector_learner', and embeddings."
         )
     if options.maps and scorer.class_map is None:
         raise BadOption("score: maps are kept by the scorer cam only; leave maps at 0.")
