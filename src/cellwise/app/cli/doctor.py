@@ -15,7 +15,7 @@ def doctor() -> None:
 
 
 def diagnosis() -> dict[str, str]:
-    """Versions, processor and its load, GPU, disk, and whether a file can be written."""
+    """Versions, readers of files, processor and its load, GPU, disk, whether a file is written."""
     import os
     import platform
     import shutil
@@ -26,6 +26,7 @@ def diagnosis() -> dict[str, str]:
     import torch
 
     from cellwise import __version__
+    from cellwise.store.images.microscope_files import MAKERS, can_read
     from cellwise.store.processor import look_at_processor
 
     wanted = ("torch", "torchvision", "timm", "lightning", "numpy", "numba", "polars", "pyarrow")
@@ -36,10 +37,17 @@ def diagnosis() -> dict[str, str]:
     with tempfile.TemporaryFile() as handle:
         handle.write(b"cellwise")
     gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none"
+    readers = "; ".join(
+        f"{ending} {metadata.version(maker.module)}"
+        if can_read(ending)
+        else f"{ending} no ({maker.remedy})"
+        for ending, maker in MAKERS.items()
+    )
     return {
         "cellwise": __version__,
         "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
         "libraries": versions,
+        "microscopes": readers,
         "cores": f"{processor.cores} of {os.cpu_count()}",
         "load": "unknown" if processor.load is None else f"{processor.load:.2f}",
         "threads": f"{processor.threads} for a new training ({processor.why})",

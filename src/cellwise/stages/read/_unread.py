@@ -3,22 +3,27 @@
 from collections.abc import Mapping
 
 from cellwise.contracts.layout import Problem
+from cellwise.store.images.microscope_files import MAKERS
 
 _EXPORT = "Export it as OME-TIFF, from the microscope's program or with Bio-Formats (in Fiji)."
 _SAVE = "Save it as TIFF or PNG, one grey image per channel."
 _RENAME = "It is a TIFF inside: export it as OME-TIFF, so that names and channels are stated."
 _KINDS = {
-    "Zeiss": (_EXPORT, (".czi", ".zvi")),
+    **{
+        maker.name: (f"{maker.remedy} and run again, or export it as OME-TIFF.", (ending,))
+        for ending, maker in MAKERS.items()
+    },
+    "Zeiss, an older kind": (_EXPORT, (".zvi",)),
     "Zeiss, a kind of TIFF": (_RENAME, (".lsm",)),
-    "Nikon": (_EXPORT, (".nd2", ".nd")),
-    "Leica": (_EXPORT, (".lif", ".lof", ".xlef", ".lei", ".scn")),
+    "Nikon, an older kind": (_EXPORT, (".nd",)),
+    "Leica, other kinds": (_EXPORT, (".lof", ".xlef", ".lei", ".scn")),
     "Olympus": (_EXPORT, (".oib", ".oif", ".oir", ".vsi", ".ets", ".poir")),
     "Imaris": (_EXPORT, (".ims",)),
     "DeltaVision": (_EXPORT, (".dv", ".r3d")),
     "GE or Cytiva": (_EXPORT, (".xdce",)),
     "Andor, Molecular Devices or PerkinElmer": (_EXPORT, (".sld", ".stk", ".flex", ".mrc", ".ics")),
     "whole slides": (_EXPORT, (".svs", ".ndpi", ".qptiff", ".bif", ".mrxs", ".btf", ".tf8")),
-    "OME-Zarr or Zarr": (_EXPORT, (".zarr", ".n5")),
+    "Zarr that is no image of OME-Zarr": (_EXPORT, (".zarr", ".n5")),
     "arrays": (_SAVE, (".npy", ".npz", ".h5", ".hdf5", ".mat", ".nrrd", ".nii")),
     "images for screens": (_SAVE, (".gif", ".heic", ".avif", ".jp2", ".jxr", ".tga", ".svg")),
     "raw or medical images": (_SAVE, (".dcm", ".dng", ".nef", ".cr2", ".arw", ".raw")),

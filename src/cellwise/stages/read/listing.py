@@ -13,8 +13,12 @@ from cellwise.domain.steps import Report
 from cellwise.errors import InputError, PreflightError
 from cellwise.stages.read._unread import unread_files
 from cellwise.store.images.fields import read_header
+from cellwise.store.images.microscope_files import MAKERS, can_read
+from cellwise.store.images.ome_zarr import folder_facts, is_ome_zarr
 
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
+PLAIN_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
+# A Zarr is a folder; files of microscopes are read where their reader is installed.
+IMAGE_ENDINGS = (*PLAIN_ENDINGS, *MAKERS, ".zarr")
 TABLE_ENDINGS = (".csv", ".tsv", ".txt")
 # Label images lie in folders of these names; they are no fields.
 _PASSED_OVER = {
@@ -26,7 +30,7 @@ _MASKS_BESIDE = ("_cp_masks", "_cp_outlines")
 # A finished run inside the image folder holds masks and crops, not fields.
 _RUN_FILES = {"sites.parquet", "run.json"}
 # What lies in a folder that is one array.
-_ARRAY_FILES = ("zarr.json", ".zgroup", ".zarray")
+_ARRAY_FILES = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 _REPORT_EVERY = 500
 
 
@@ -128,7 +132,11 @@ class _Walk:
                 reason = reason or (f"{entry.name}/" if passed else "")
                 if not reason and _is_array_folder(entry):
                     # One thing in thousands of files.
-                    self.others[".zarr"] += 1
+                    if is_ome_zarr(Path(entry.path)):
+                        facts = folder_facts(Path(entry.path))
+                        self.images[path] = (facts.size, facts.times)
+                    else:
+                        self.others[".zarr"] += 1
                     return
                 self.enter(Path(entry.path), f"{path}/", reason)
             else:
@@ -147,7 +155,7 @@ class _Walk:
             reason = "masks of Cellpose"
         if reason:
             self.ignored[reason] += 1
-        elif ending in IMAGE_ENDINGS:
+        elif ending in PLAIN_ENDINGS or can_read(ending):
             status = entry.stat()
             self.images[path] = (status.st_size, status.st_mtime_ns)
         else:
@@ -186,6 +194,6 @@ def _nothing(listing: Listing) -> str:
     parts += [f"{problem.path}: {problem.reason}" for problem in listing.problems[:3]]
     inside = f" It holds: {', '.join(parts)}." if parts else " It is empty."
     return (
-        f"{listing.folder} holds no image ({', '.join(IMAGE_ENDINGS)}).{inside} "
+        f"{listing.folder} holds no image ({', '.join(PLAIN_ENDINGS)}).{inside} "
         f"{cure}Give the folder that holds the images."
     )

@@ -11,6 +11,7 @@ from cellwise.stages.read._reading import Reading
 from cellwise.stages.read._understand import understand
 from cellwise.stages.read.spec import Options
 from cellwise.store.atomic import write_text
+from cellwise.store.images.microscope_files import can_read
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.sites import sites_to_frame
 from cellwise.store.run.tables import write_table
@@ -18,7 +19,7 @@ from cellwise.store.run.tables import write_table
 __all__ = ["Reading", "prepare", "understand", "whole", "work"]
 
 # Codes of what may have passed without a trace in the files themselves.
-_PASSING = ("not_found", "unreadable", "unreadable_folder")
+_PASSING = ("not_found", "unreadable", "unreadable_folder", "reader_missing")
 _FIRST = 3
 
 
@@ -71,12 +72,17 @@ def _kept_scales(job: Job) -> dict[str, tuple[str, str]]:
 
 
 def whole(job: Job, counts: dict[str, Any]) -> bool:
-    """Whether reading met nothing that may have passed since, such as a missing permission."""
+    """Whether reading met nothing that may have passed since: permissions, missing readers."""
     reading = RunFolder(job.run).reading
     if not reading.is_file():
         return False
-    problems = read_json(reading).get("problems", [])
-    return not any(problem.get("code") in _PASSING for problem in problems)
+    content = read_json(reading)
+    # A reader that was missing may have been installed since.
+    unread = content.get("counts", {}).get("other_files", {})
+    problems = content.get("problems", [])
+    return not any(problem.get("code") in _PASSING for problem in problems) and not any(
+        map(can_read, unread)
+    )
 
 
 def _none_usable(reading: Reading) -> str:

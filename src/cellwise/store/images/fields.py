@@ -1,4 +1,4 @@
-"""Pixels of fields: decoded by Pillow and tifffile only, whole or not at all.
+"""Pixels of fields: decoded whole or not at all, by Pillow, tifffile, zarr and bioio's readers.
 
 OpenCV and imagecodecs are not used: both give half an array for a half JPEG without an error.
 Within one file, `ChannelFile.plane` counts along the channel axis (`C`, else the pages of unstated
@@ -7,7 +7,8 @@ the file, `#t=<j>` its j-th time point, `#z=<k>` the k-th plane (from 0, in stor
 stack that all other axes are; without it the stack is projected.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -20,9 +21,16 @@ from cellwise.domain.places import Place, place_of
 from cellwise.domain.records import ChannelFile, Field, Site
 from cellwise.errors import InputError
 from cellwise.store.images.colours import REMEDY, Hues, grey_of, hues_of
-from cellwise.store.images.headers import open_plain, open_tiff, read_header, reading
+from cellwise.store.images.headers import (
+    open_plain,
+    open_tiff,
+    read_header,
+    reading,
+    scenes_in,
+)
 from cellwise.store.images.kept import kept_or
 from cellwise.store.images.scale import to_unit
+from cellwise.store.images.scenes import scene_stack
 from cellwise.store.images.structure import check_whole, kind_of
 from cellwise.store.images.tiff_planes import tiff_stack
 
@@ -129,8 +137,7 @@ def _brightest(planes: Iterable[Pixels], entry: ChannelFile) -> Pixels:
 
 def _read_plane(path: str, entry: ChannelFile, root: Path, z: Stack) -> Pixels:
     place = place_of(path)
-    with reading(root / place.file) as stream:
-        pixels, colours = _stored(stream, place, entry.plane)
+    with _stored(root, place, entry.plane) as (pixels, colours):
         stack = grey_of(pixels, one_hue=entry.colour) if colours else pixels
         return _flatten(stack, z if place.z is None else place.z, place.file)
 
@@ -141,14 +148,22 @@ def read_hues(entry: ChannelFile, root: Path) -> Hues:
     Raises:
         InputError: As `read_pixels`.
     """
-    place = place_of(entry.paths[0])
-    with reading(root / place.file) as stream:
-        pixels, colours = _stored(stream, place, entry.plane)
+    with _stored(root, place_of(entry.paths[0]), entry.plane) as (pixels, colours):
         return hues_of(pixels) if colours else "grey"
 
 
-def _stored(stream: BinaryIO, place: Place, plane: int | None) -> tuple[Pixels, bool]:
+@contextmanager
+def _stored(root: Path, place: Place, plane: int | None) -> Iterator[tuple[Pixels, bool]]:
     """`[plane, y, x]`, or `[plane, y, x, colour]` and True where these are colours."""
+    with scenes_in(root / place.file) as scenes:
+        if scenes is not None:
+            yield scene_stack(scenes, place, plane)
+            return
+    with reading(root / place.file) as stream:
+        yield _in_stream(stream, place, plane)
+
+
+def _in_stream(stream: BinaryIO, place: Place, plane: int | None) -> tuple[Pixels, bool]:
     kind = kind_of(stream)
     check_whole(stream, kind)
     if kind == "tiff":

@@ -25,6 +25,9 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from cellwise.domain.headers import Header
 from cellwise.errors import InputError
+from cellwise.store.images.microscope_files import MAKERS, microscope_scenes
+from cellwise.store.images.ome_zarr import ome_zarr_scenes
+from cellwise.store.images.scenes import Scene, scenes_header
 from cellwise.store.images.structure import check_whole, kind_of, truncated
 from cellwise.store.images.tiff_images import TiffImage, contents_of
 
@@ -54,8 +57,15 @@ def read_header(path: Path) -> Header:
     """Read what the file says of itself and check that it is whole, without decoding pixels.
 
     Raises:
-        InputError: `not_found`, `empty_file`, `truncated`, `unreadable`, `too_large`.
+        InputError: `not_found`, `empty_file`, `truncated`, `unreadable`, `too_large`,
+            `planes_missing`, `reader_missing`.
     """
+    with scenes_in(path) as scenes:
+        if scenes is not None:
+            header = scenes_header(scenes)
+            for field in (header, *header.series):
+                check_size(field.height, field.width)
+            return replace(header, pixel_size=_plausible(header.pixel_size))
     with reading(path) as stream:
         kind = kind_of(stream)
         check_whole(stream, kind)
@@ -70,9 +80,29 @@ def read_header(path: Path) -> Header:
 @contextmanager
 def reading(path: Path) -> Iterator[BinaryIO]:
     """Open a file for decoding; whatever a decoder raises becomes an `InputError` with its code."""
-    try:
+    with _faults(path), path.open("rb") as stream:
+        yield stream
+
+
+@contextmanager
+def scenes_in(path: Path) -> Iterator[tuple[Scene, ...] | None]:
+    """The scenes of a microscope's file or of an OME-Zarr, to be decoded within.
+
+    None for a file of any other kind. Errors are as those of `reading`.
+    """
+    with _faults(path):
+        if path.is_dir():
+            yield ome_zarr_scenes(path)
+            return
         with path.open("rb") as stream:
-            yield stream
+            kind = kind_of(stream)
+        yield microscope_scenes(path, kind) if f".{kind}" in MAKERS else None
+
+
+@contextmanager
+def _faults(path: Path) -> Iterator[None]:
+    try:
+        yield
     except InputError as error:
         error.path = error.path or str(path)
         raise

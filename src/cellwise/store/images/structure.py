@@ -13,6 +13,8 @@ from cellwise.errors import InputError
 
 _TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+# Files of microscopes; a LIF has the length of its description in between.
+_MICROSCOPES = {b"ZISRAWFILE": "czi", b"\xda\xce\xbe\x0a": "nd2", b"\0\0\0\x0cjP  ": "nd2"}
 _TYPE_BYTES = dict(
     zip(
         (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16, 17, 18),
@@ -28,7 +30,10 @@ _REMEDY = "Copy the file again from its source."
 
 
 def kind_of(stream: BinaryIO) -> str:
-    """`png`, `jpeg`, `tiff`, `webp` or `bmp` by the first bytes; the file's name does not count.
+    """The kind of a file by its first bytes; its name does not count.
+
+    Returns:
+        `png`, `jpeg`, `tiff`, `webp` or `bmp`, or of a microscope `czi`, `nd2` or `lif`.
 
     Raises:
         InputError: `empty_file` for zero bytes, `unreadable` for any other content.
@@ -47,6 +52,11 @@ def kind_of(stream: BinaryIO) -> str:
         return "webp"
     if head.startswith(b"BM"):
         return "bmp"
+    for magic, kind in _MICROSCOPES.items():
+        if head.startswith(magic):
+            return kind
+    if head[:4] == b"\x70\0\0\0" and head[8:9] == b"\x2a":
+        return "lif"
     raise InputError(
         "The file is no PNG, JPEG, TIFF, WebP or BMP image.",
         code="unreadable",

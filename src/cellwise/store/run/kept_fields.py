@@ -15,6 +15,7 @@ import numpy.typing as npt
 from cellwise.domain.records import Site, file_of
 from cellwise.errors import InputError
 from cellwise.store.atomic import writing
+from cellwise.store.images.ome_zarr import folder_facts
 from cellwise.store.run.folder import RunFolder
 
 Floats = npt.NDArray[np.float32]
@@ -78,7 +79,7 @@ class KeptFields:
                 # A page of a file is named behind a '#'.
                 file = self._images / file_of(path)
                 try:
-                    facts = file.stat()
+                    stamp = _stamp(file)
                 except OSError as error:
                     raise InputError(
                         f"{path} cannot be found any more.",
@@ -86,6 +87,13 @@ class KeptFields:
                         remedy="Put it back and give the same command again.",
                         path=path,
                     ) from error
-                stamp = (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
                 seen.update(f"{path}\0{stamp}\n".encode())
         return seen.hexdigest()[:16]
+
+
+def _stamp(file: Path) -> tuple[int, int, int, int]:
+    if file.is_dir():
+        whole = folder_facts(file)
+        return whole.size, whole.times, whole.changes, whole.inode
+    facts = file.stat()
+    return facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino

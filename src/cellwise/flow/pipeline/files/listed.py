@@ -1,4 +1,7 @@
-"""The files below a folder, as their directory entries say: none is opened."""
+"""The files below a folder, as their directory entries say: none is opened.
+
+A folder that is one image (OME-Zarr) is one file, whose size and times are those of all in it.
+"""
 
 import hashlib
 import os
@@ -9,6 +12,10 @@ from pathlib import Path
 
 import polars as pl
 
+from cellwise.store.images.ome_zarr import folder_facts, is_ome_zarr
+
+# What tells an image in pieces lies in one of these.
+_PIECES = {"zarr.json", ".zattrs"}
 # Some file systems give 64 bits without a sign.
 _INODES = 2**63
 
@@ -50,12 +57,11 @@ def list_files(folder: Path) -> Listed:
     for path, facts in _walk(folder) if there else ():
         # What is no text keeps its place in the digest; nobody reads such a file.
         plain = path.encode(errors="replace")
-        seen.update(plain + f"\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
+        size, time, *_ = facts
+        seen.update(plain + f"\0{size}\0{time}\n".encode())
         paths.append(plain.decode())
-        numbers["size"].append(facts.st_size)
-        numbers["mtime_ns"].append(facts.st_mtime_ns)
-        numbers["ctime_ns"].append(facts.st_ctime_ns)
-        numbers["inode"].append(facts.st_ino % _INODES)
+        for column, number in zip(numbers.values(), facts, strict=True):
+            column.append(number)
     columns = {name: pl.Series(name, values, pl.Int64) for name, values in numbers.items()}
     frame = pl.DataFrame({"path": pl.Series("path", paths, pl.String), **columns})
     return Listed(folder, frame, seen.hexdigest()[:24] if there else "")
@@ -66,21 +72,37 @@ def listing_digest(folder: Path) -> str:
     return list_files(folder).digest
 
 
-def _walk(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+def _walk(folder: Path) -> Iterator[tuple[str, tuple[int, int, int, int]]]:
+    """Each file with its size, its times and its place on the disk."""
     visited = {_place(folder)}
     waiting = [(str(folder), "")]
     while waiting:
         base, place = waiting.pop()
         files, folders = _entries(base)
+        whole = _one_image(Path(base)) if place and _PIECES & {e.name for e in files} else None
+        if whole is not None:
+            yield place.rstrip("/"), whole
+            continue
         for entry in files:
             try:
                 facts = entry.stat()
             except OSError:
                 continue
-            yield f"{place}{entry.name}", facts
+            numbers = (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino % _INODES)
+            yield f"{place}{entry.name}", numbers
         new = [entry for entry in folders if _is_new(Path(entry.path), visited)]
         # The last one is walked first: down into each folder, in the order of their names.
         waiting += [(entry.path, f"{place}{entry.name}/") for entry in reversed(new)]
+
+
+def _one_image(folder: Path) -> tuple[int, int, int, int] | None:
+    if not is_ome_zarr(folder):
+        return None
+    try:
+        facts = folder_facts(folder)
+    except OSError:
+        return None
+    return facts.size, facts.times, facts.changes, facts.inode
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

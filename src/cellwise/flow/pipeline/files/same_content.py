@@ -19,6 +19,7 @@ from cellwise.flow.pipeline.state import State, log_name
 from cellwise.stages.read.listing import TABLE_ENDINGS
 from cellwise.store.images.fields import read_field
 from cellwise.store.images.fingerprint import plane_digest
+from cellwise.store.images.ome_zarr import folder_digest
 from cellwise.store.run.shards import Shards
 from cellwise.store.run.sites import sites_of
 from cellwise.store.run.tables import empty_frame, read_table
@@ -71,9 +72,9 @@ def look_at(
 
 
 def hash_of(path: Path) -> str | None:
-    """SHA-256 of a file; None where it is gone or cannot be read."""
+    """SHA-256 of a file, or of a folder that is one image; None where it cannot be read."""
     try:
-        return file_digest(path) or None
+        return folder_digest(path) if path.is_dir() else file_digest(path) or None
     except OSError:
         return None
 

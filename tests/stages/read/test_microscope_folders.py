@@ -1,0 +1,126 @@
+"""Folders of microscopes' files and of OME-Zarr: the rules of TIFF hold, nothing is passed over."""
+
+import json
+
+import numpy as np
+import pytest
+import typer
+from tests.stages.read.read_folders import by_id, channels, codes, put, read
+from tests.store.images.microscope_bytes import lif, stand_in
+from tests.store.images.zarr_folders import put_zarr
+
+from cellwise.app.cli import app
+from cellwise.domain.steps import Job
+from cellwise.stages.read import step
+from cellwise.store.images import microscope_files
+from cellwise.store.images.fields import read_field
+from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.sites import read_sites
+
+
+def silent(done, total, note):
+    pass
+
+
+def pixels(*shape):
+    return np.random.default_rng(sum(shape)).integers(0, 4096, shape).astype("uint16")
+
+
+@pytest.fixture
+def leica(tmp_path, monkeypatch):
+    """Two fields of two channels, three depths and two times in each file, and their pixels."""
+    fields = [pixels(2, 2, 3, 24, 32), pixels(2, 2, 3, 20, 32)]
+    scenes = [("TCZYX", array, ["DAPI", "GFP"], 0.4) for array in fields]
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("A01.lif", "A02.lif"):
+        lif(folder / name, ("one", pixels(1, 1, 1, 4, 4)))
+    stand_in(monkeypatch, {"A01.lif": scenes, "A02.lif": scenes}, "bioio_lif")
+    return folder, fields
+
+
+def test_times_are_asked_for_and_series_are_sites(leica):
+    folder, fields = leica
+    refused = read(folder)
+    assert set(codes(refused)) == {"time_series"}
+    assert len(refused.sites) == 4
+    reading = read(folder, time="each")
+    assert [site.id for site in reading.usable][:4] == [
+        f"A01_s0{series}_t000{time}" for series in (1, 2) for time in (1, 2)
+    ]
+    assert set(channels(reading)) == {"DAPI", "GFP"}
+    assert any("several fields" in note for note in reading.notes)
+    assert any("stacks" in note for note in reading.notes)
+    site = by_id(reading)["A02_s02_t0002"]
+    assert site.pixel_size == 0.4
+    assert site.metadata["Well"] == "A02"
+    shown = read_field(site, folder).pixels
+    scale = reading.scales["GFP"].of("uint16")
+    np.testing.assert_allclose(
+        shown[1], np.clip(fields[1][1, 1].max(axis=0) / scale.one, 0, 1), atol=1e-6
+    )
+    middle = read(folder, time="first", stack="mid", series="first")
+    assert len(middle.usable) == 2
+    np.testing.assert_allclose(
+        read_field(middle.usable[0], folder).pixels[0] * scale.one, fields[0][0, 0, 1], atol=0.5
+    )
+
+
+def test_a_torn_file_is_set_aside_with_its_reason(leica):
+    folder, _ = leica
+    torn = folder / "A02.lif"
+    torn.write_bytes(torn.read_bytes()[:-3])
+    reading = read(folder, time="each")
+    (problem,) = [p for p in reading.problems if p.set_aside]
+    assert (problem.code, problem.path) == ("truncated", "A02.lif")
+    assert len(reading.usable) == 4
+
+
+def test_without_the_reader_the_files_are_a_line_and_read_once_it_is_there(
+    leica, tmp_path, monkeypatch
+):
+    folder, _ = leica
+    put(folder, "B01.png")
+    job = Job(tmp_path / "run", folder, "read", {"time": "first"}, "key", 0, workers=2)
+    with monkeypatch.context() as patch:
+        for module in (microscope_files, step):
+            patch.setattr(module, "can_read", lambda ending: False)
+        patch.setattr("cellwise.stages.read.listing.can_read", lambda ending: False)
+        counts = step.work(job, silent)
+        assert step.whole(job, counts)
+    (problem,) = read_json(RunFolder(tmp_path / "run").reading)["problems"]
+    assert "2 .lif (Leica)" in problem["reason"]
+    assert "pip install 'cellwise[bioio]'" in problem["remedy"]
+    assert counts["sites"] == 1
+    assert not step.whole(job, counts)
+
+
+def test_an_ome_zarr_is_one_file_of_a_folder(tmp_path):
+    arrays = {f"A0{n}": pixels(2, 2, 20, 24 + n) for n in (1, 2)}
+    for well, array in arrays.items():
+        put_zarr(
+            tmp_path / "in" / f"{well}.ome.zarr",
+            array,
+            "czyx",
+            names=("DAPI", "GFP"),
+            pixel_size=0.6,
+            version="0.5" if well == "A01" else "0.4",
+        )
+    step.work(Job(tmp_path / "run", tmp_path / "in", "read", {}, "key", 0, workers=2), silent)
+    sites = {site.id: site for site in read_sites(RunFolder(tmp_path / "run").sites)}
+    assert sorted(sites) == ["A01", "A02"]
+    for well, site in sites.items():
+        assert site.pixel_size == 0.6
+        assert [c.name for c in site.channels] == ["DAPI", "GFP"]
+        shown = read_field(site, tmp_path / "in").pixels
+        expected = arrays[well].max(axis=1)
+        np.testing.assert_allclose(shown / shown.max(), expected / expected.max(), atol=2e-3)
+
+
+def test_check_says_what_it_would_do_with_them(tmp_path, capsys):
+    for well in ("A01", "A02"):
+        put_zarr(tmp_path / f"{well}.zarr", pixels(2, 2, 64, 64), "tcyx", names=("DAPI", "GFP"))
+    with pytest.raises((SystemExit, typer.Exit)):
+        typer.main.get_command(app)(["check", str(tmp_path), "--json"], prog_name="cellwise")
+    shown = json.loads(capsys.readouterr().out)
+    assert "time_series" in json.dumps(shown)
