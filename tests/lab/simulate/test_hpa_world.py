@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -134,7 +135,7 @@ def test_sixteen_bits_are_written_and_read_when_the_severity_says_so(tmp_path, m
     from cellwise.lab.synth.severity import severity_named
 
     deep = replace(severity_named("easy"), bits=16)
-    monkeypatch.setattr(hpa, "severity_named", lambda name: deep)
+    monkeypatch.setattr(hpa, "severity_named", lambda name, seed: deep)
     folder = make(tmp_path / "deep", sites=2).folder
     path = next((folder / "train").glob("*_blue.png"))
     with Image.open(path) as image:
@@ -272,3 +273,29 @@ def test_a_folder_that_is_no_such_world_is_refused(tmp_path):
     (tmp_path / "truth" / "world.json").write_text('{"world": "rxrx1"}')
     with pytest.raises(FormatError, match="no world made by"):
         check_world(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory):
+    out = tmp_path_factory.mktemp("foreign") / "world"
+    return make(out, severity="foreign", sites=4, seed=2).folder
+
+
+def test_a_foreign_world_is_whole_has_its_card_and_takes_no_scv(foreign, tmp_path):
+    card = read_truth(foreign).world["foreign"]
+    assert card["part"] == "development"
+    assert card["drawn"]["seed"] == 2
+    assert [check.name for check in check_world(foreign) if not check.ok] == []
+    with pytest.raises(UsageError, match="--scv means nothing to --severity foreign"):
+        make(tmp_path / "none", severity="foreign", scv=0.5)
+
+
+def test_a_card_that_is_not_the_familys_is_found(foreign, tmp_path):
+    shutil.copytree(foreign, tmp_path / "world")
+    path = tmp_path / "world" / "truth" / "world.json"
+    content = json.loads(path.read_text())
+    content["foreign"]["drawn"]["silent"] += 0.1
+    path.write_text(json.dumps(content))
+    assert [check.name for check in check_world(tmp_path / "world") if not check.ok] == [
+        "parts of the card unlike the family's"
+    ]

@@ -44,5 +44,7 @@ def test_another_knob_is_another_digest():
 
 
 def test_an_unknown_severity_is_refused_with_the_nearest_name():
-    with pytest.raises(UnknownName, match=r"easy, default, hard, control, not 'hart'.*'hard'"):
+    with pytest.raises(
+        UnknownName, match=r"easy, default, hard, control, foreign, not 'hart'.*'hard'"
+    ):
         severity_named("hart")

@@ -20,7 +20,8 @@ def simulate(
     severity: Annotated[
         str | None,
         typer.Option(
-            "--severity", help="easy, default or hard; hpa: also control, which has no noise."
+            "--severity",
+            help="easy, default or hard; hpa: also control (no noise) and foreign (drawn by seed).",
         ),
     ] = None,
     min_positives: Annotated[

@@ -26,7 +26,8 @@ def simulate(
     Args:
         out: Folder to make.
         world: `hpa`, `rxrx1` or `mitocheck`; each uses some of the settings and refuses the others.
-        severity: `easy`, `default`, `hard`; `control` has no label noise at all.
+        severity: `easy`, `default`, `hard`; `control` has no label noise at all;
+            `foreign` is drawn anew by each seed.
         min_positives: Least number of test cells per class, from at least 8 fields.
         sites: Fields in all.
         size: Side of a field in pixels.

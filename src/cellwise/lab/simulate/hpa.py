@@ -19,13 +19,15 @@ from cellwise.errors import UsageError
 from cellwise.lab.simulate.pool import spread
 from cellwise.lab.simulate.request import SimulateRequest
 from cellwise.lab.synth.field import render_field
+from cellwise.lab.synth.foreign.card import world_card
+from cellwise.lab.synth.foreign.knobs import ForeignSeverity
 from cellwise.lab.synth.hpa.fields import plan_field
 from cellwise.lab.synth.hpa.labels import LabelModel, Sample, make_label_model, with_scv
 from cellwise.lab.synth.hpa.protein import images_with
 from cellwise.lab.synth.hpa.strata import LEAST_FIELDS, draw_part
 from cellwise.lab.synth.plan import FieldPlan
 from cellwise.lab.synth.randomness import generator
-from cellwise.lab.synth.severity import Severity, digest, severity_named
+from cellwise.lab.synth.severity import FOREIGN, Severity, digest, severity_named
 from cellwise.store.worlds.challenge_folders import (
     write_hpa_field,
     write_hpa_submission,
@@ -108,6 +110,8 @@ def simulate(request: SimulateRequest, report: Report) -> dict[str, int]:
         "left_out": left_out(cells, names, least=int(request.min_positives or 0)),
         "unseen_labels": sum(not s.agreed for samples in parts.values() for s in samples),
     }
+    if isinstance(severity, ForeignSeverity):
+        content["foreign"] = world_card(severity)
     write_world(request.out / "truth", content)
     missing = len(content["left_out"])
     proteins = sum(len(samples) for samples in parts.values())
@@ -153,8 +157,9 @@ def check(request: SimulateRequest) -> Severity:
         raise UsageError(f"--size of world hpa is {low} to {high} pixels, not {size}.")
     if sites < 2:
         raise UsageError("--sites of world hpa is 2 or more: one to train and one to test.")
-    severity = severity_named(request.severity or "")
-    if request.scv is not None and (severity.exclusive or severity.full_presence):
+    severity = severity_named(request.severity or "", seed=request.seed)
+    settled = severity.exclusive or severity.full_presence or severity.name == FOREIGN
+    if request.scv is not None and settled:
         raise UsageError(
             f"--scv means nothing to --severity {severity.name}, where it is settled. Leave it out."
         )

@@ -26,7 +26,8 @@ class SimulateRequest:
     Args:
         out: Folder to make.
         world: `hpa`, `rxrx1` or `mitocheck`.
-        severity: `easy`, `default`, `hard`; `control` has no label noise at all.
+        severity: `easy`, `default`, `hard`; `control` has no label noise at all;
+            `foreign` is drawn anew by each seed.
         min_positives: Least number of test cells per class, from at least 8 fields.
         sites: Fields in all, train and test together.
         size: Side of a field in pixels.

@@ -4,6 +4,7 @@ Source: figures 7.8 of the field notes. A model that sees only where a cell lies
 it is in each channel, must not find its classes: the truth would be readable without its pattern.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ import polars as pl
 
 from cellwise.errors import FormatError
 from cellwise.lab.simulate.label_checks import Check
+from cellwise.lab.synth.foreign.card import world_card
+from cellwise.lab.synth.foreign.draw import draw_severity
 from cellwise.measures.average_precision import average_precision
 from cellwise.store.worlds.challenge_folders import COLOURS
 from cellwise.store.worlds.truth import Truth, read_truth
@@ -151,12 +154,23 @@ def _whole(folder: Path, truth: Truth) -> list[Check]:
     )
     n = truth.sites.height
     return [
+        *_as_drawn(truth),
         Check("images missing", len(missing), 0, 0, n),
         Check("proteins in both parts", int((parts["parts"] > 1).sum()), 0, 0, parts.height),
         Check("labels unlike the truth's given ones", wrong, 0, 0, train.height),
         Check("fields whose masks and rows differ", unlike, 0, 0, n),
         Check("fields without a cell", n - truth.cells["site_id"].n_unique(), 0, 0, n),
     ]
+
+
+def _as_drawn(truth: Truth) -> list[Check]:
+    """A foreign world's card says what its seed draws today; other worlds have no card."""
+    card = truth.world.get("foreign")
+    if card is None:
+        return []
+    now = json.loads(json.dumps(world_card(draw_severity(int(truth.world["seed"])))))
+    unlike = [name for name in now if card.get(name) != now[name]]
+    return [Check("parts of the card unlike the family's", len(unlike), 0, 0, len(now))]
 
 
 def _fields(cells: pl.DataFrame) -> Iterator[tuple[str, str, npt.NDArray[np.int64]]]:

@@ -16,13 +16,11 @@ import numpy.typing as npt
 from cellwise.lab.synth.growth import Body, Frame, grow
 from cellwise.lab.synth.outline import Outline, draw_harmonics
 from cellwise.lab.synth.placement import Ground, margin_count, place_centres
+from cellwise.lab.synth.style import USUAL_SHAPE, Shape
 
 Mask = npt.NDArray[np.bool_]
 Labels = npt.NDArray[Any]
 
-# Spread of size between the cells of one line (coefficient of variation of the radius).
-_RADIUS_SPREAD = 0.1
-_NUCLEUS_SPREAD = 0.075
 # A window holds its cell and this much around it, micrometres.
 _WINDOW_PAD = 1.2
 # The reach of a cell beyond its mean growth radius.
@@ -123,6 +121,7 @@ def place_cells(
     mitotic: Sequence[bool] = (),
     phases: Sequence[float] = (),
     margin: int | None = None,
+    shape: Shape = USUAL_SHAPE,
 ) -> Geometry:
     """Place `count` cells in a field of `size` pixels and their neighbours around it.
 
@@ -135,13 +134,14 @@ def place_cells(
         mitotic: Which cells divide, by number (field first, then margin); missing ones do not.
         phases: Place in the cell cycle by number; missing ones stand at 0.3.
         margin: Cells around the field, at most; as many as the density asks for by default.
+        shape: How outlines vary between the cells of a line.
     """
     asked = count_margin(size, pixel_size=pixel_size, style=style, count=count)
     total = count + (asked if margin is None else min(asked, margin))
     dividing = np.array([*mitotic[:total], *[False] * (total - len(mitotic))], bool)
     phase = np.array([*phases[:total], *[0.3] * (total - len(phases))], float)
     inside = np.arange(total) < count
-    radii = _growth_radius(style) * np.exp(_RADIUS_SPREAD * rng.standard_normal(total))
+    radii = _growth_radius(style) * np.exp(shape.radius_spread * rng.standard_normal(total))
     spacing = np.where(dividing, 9.0, (0.75 - 0.2 * style.crowding) * radii)
     ground = Ground(size * pixel_size, _reach(style))
     centres = place_centres(
@@ -150,7 +150,7 @@ def place_cells(
     bodies = [
         _draw_dividing(centres[k], radii[k], rng=rng)
         if dividing[k]
-        else _draw_body(centres[k], radii[k], style=style, phase=phase[k], rng=rng)
+        else _draw_body(centres[k], radii[k], style=style, shape=shape, phase=phase[k], rng=rng)
         for k in range(total)
     ]
     frame = grow(bodies, size=size, pixel_size=pixel_size, reach=_reach(style))
@@ -171,29 +171,30 @@ def _draw_body(
     radius: float,
     *,
     style: CellStyle,
+    shape: Shape,
     phase: float,
     rng: np.random.Generator,
 ) -> Body:
     """Outlines of nucleus and cell; the nucleus grows through the cell cycle."""
     angle = rng.uniform(0, np.pi)
-    stretch = np.sqrt(style.elongation * np.exp(0.1 * rng.standard_normal()))
+    stretch = np.sqrt(style.elongation * np.exp(shape.stretch_spread * rng.standard_normal()))
     area = style.area * style.nucleus_share * (0.8 + 0.4 * phase)
-    size = np.sqrt(area / np.pi) * np.exp(_NUCLEUS_SPREAD * rng.standard_normal())
+    size = np.sqrt(area / np.pi) * np.exp(shape.nucleus_spread * rng.standard_normal())
     round_off = np.sqrt(1 + 0.5 * (stretch**2 - 1) + abs(0.15 * rng.standard_normal()))
-    shift = 0.18 * radius * np.sqrt(rng.random())
+    shift = shape.off_centre * radius * np.sqrt(rng.random())
     towards = rng.uniform(0, 2 * np.pi)
     y, x = map(float, centre)
     nucleus = Outline(
         (y, x),
         angle + 0.15 * rng.standard_normal(),
         (size * round_off, size / round_off),
-        draw_harmonics(4, strength=0.045, rng=rng),
+        draw_harmonics(4, strength=shape.nucleus_waver, rng=rng),
     )
     cell = Outline(
         (y + shift * np.sin(towards), x + shift * np.cos(towards)),
         angle,
         (radius * stretch, radius / stretch),
-        draw_harmonics(8, strength=0.1, rng=rng),
+        draw_harmonics(shape.waves, strength=shape.waver, rng=rng),
     )
     return Body(nucleus, cell, mitotic=False)
 

@@ -23,11 +23,6 @@ from cellwise.lab.synth.randomness import generator
 from cellwise.lab.synth.texture import Plane, blur
 from cellwise.lab.synth.window import Window
 
-# What an antibody leaves in every cell, in brightness of a typical structure.
-_AUTOFLUORESCENCE = 0.02
-_DEFOCUS = (0.7, 1.4)
-_STAIN_SPREAD = 0.2
-
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -94,6 +89,7 @@ def _render(plan: FieldPlan) -> RenderedField:
         mitotic=[cell.mitotic for cell in everyone],
         phases=[cell.phase for cell in everyone],
         margin=len(plan.margin_cells),
+        shape=plan.style.shape,
     )
     light = np.zeros((4, plan.size, plan.size), np.float32)
     for placed in geometry.placed:
@@ -115,29 +111,31 @@ def _add_cell(light: Plane, placed: PlacedCell, cell: CellPlan, *, field: FieldP
     """Stain one cell in its window and lay the window on the field."""
     names = ("field", field.index, "cell", placed.number)
     window = Window(placed, field.pixel_size)
-    landmarks = draw_landmarks(window, rng=generator(field.seed, *names, "landmarks"))
+    style = field.style
+    landmarks = draw_landmarks(window, rng=generator(field.seed, *names, "landmarks"), style=style)
     rng = generator(field.seed, *names, "stains")
-    loads = np.array(field.line.gains) * np.exp(_STAIN_SPREAD * rng.standard_normal(4))
+    loads = np.array(field.line.gains) * np.exp(style.stain_spread * rng.standard_normal(4))
     planes = [
         red(landmarks, rng=rng) * loads[0],
         _green(landmarks, cell, field=field, number=placed.number) * field.line.gains[1],
         blue(landmarks, dent=_dent(landmarks, cell, field=field), rng=rng) * loads[2],
         yellow(landmarks, rng=rng) * loads[3],
     ]
-    sigma = rng.uniform(*_DEFOCUS) / field.pixel_size if cell.out_of_focus else 0.0
+    sigma = rng.uniform(*style.defocus) / field.pixel_size if cell.out_of_focus else 0.0
     for plane, channel in zip(planes, light, strict=True):
         _lay(channel, np.asarray(plane, np.float32), placed.origin, sigma=sigma)
 
 
 def _green(landmarks: Landmarks, cell: CellPlan, *, field: FieldPlan, number: int) -> Plane:
     """The protein: each class at its share of the brightness, over autofluorescence."""
-    total = _AUTOFLUORESCENCE * landmarks.window.height
+    total = np.float32(field.style.autofluorescence) * landmarks.window.height
     if cell.unstained:
         return total
     for index, share in cell.weights:
         look = generator(field.seed, "field", field.index, "look", index)
         rng = _pattern_stream(field, number, index)
-        drawn = draw_pattern(index, landmarks, look=look, rng=rng)
+        styled = landmarks.looking(field.style.look(index))
+        drawn = draw_pattern(index, styled, look=look, rng=rng)
         total = total + np.float32(share * cell.intensity) * drawn
     return total
 
@@ -151,7 +149,8 @@ def _dent(landmarks: Landmarks, cell: CellPlan, *, field: FieldPlan) -> Plane | 
     number = landmarks.window.cell.number
     if landmarks.spindle is not None or AGGRESOME not in cell.shown:
         return None
-    return aggresome_blob(landmarks, _pattern_stream(field, number, AGGRESOME))
+    styled = landmarks.looking(field.style.look(AGGRESOME))
+    return aggresome_blob(styled, _pattern_stream(field, number, AGGRESOME))
 
 
 def _lay(channel: Plane, plane: Plane, origin: tuple[int, int], *, sigma: float) -> None:

@@ -5,12 +5,13 @@ al. 2017, Science 356): tubulin, DAPI and calreticulin. A dividing cell is drawn
 each of them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from cellwise.lab.synth.outline import Outline, draw_harmonics
 from cellwise.lab.synth.spindle import Spindle, draw_spindle
+from cellwise.lab.synth.style import USUAL, Look, Style
 from cellwise.lab.synth.texture import Numbers, Plane, level
 from cellwise.lab.synth.window import Window
 
@@ -46,36 +47,42 @@ class Landmarks:
     filaments: Plane
     reticulum: Plane
     spindle: Spindle | None
+    style: Style = USUAL
+
+    def looking(self, look: Look) -> "Landmarks":
+        """The same landmarks, for a pattern that is drawn with this look."""
+        window = self.window.looking(look)
+        return self if window is self.window else replace(self, window=window)
 
 
-def draw_landmarks(window: Window, *, rng: np.random.Generator) -> Landmarks:
+def draw_landmarks(window: Window, *, rng: np.random.Generator, style: Style = USUAL) -> Landmarks:
     """Everything of a cell that does not depend on which protein is stained."""
+    red_window = window.looking(style.look("filaments"))
+    yellow_window = window.looking(style.look("reticulum"))
     if window.cell.mitotic:
-        spindle = draw_spindle(window, rng=rng)
+        spindle = draw_spindle(red_window, rng=rng)
         empty = np.zeros(window.shape, np.float32)
-        return Landmarks(window, (), empty, spindle.fibres, _swept(window, spindle, rng), spindle)
-    nucleoli, plane = _draw_nucleoli(window, rng=rng)
-    count = int(rng.integers(*_FILAMENTS))
-    return Landmarks(
-        window,
-        nucleoli,
-        plane,
-        draw_filaments(window, count, rng=rng),
-        _reticulum(window, rng=rng),
-        None,
-    )
+        swept = _swept(yellow_window, spindle, rng)
+        return Landmarks(window, (), empty, spindle.fibres, swept, spindle, style)
+    nucleoli, plane = _draw_nucleoli(window.looking(style.look("nucleoli")), rng=rng)
+    count = red_window.many(rng.integers(*_FILAMENTS))
+    filaments = draw_filaments(red_window, count, rng=rng)
+    filaments = red_window.finish(filaments, rng=rng)
+    reticulum = yellow_window.finish(_reticulum(yellow_window, rng=rng), rng=rng)
+    return Landmarks(window, nucleoli, plane, filaments, reticulum, None, style)
 
 
 def red(landmarks: Landmarks, *, rng: np.random.Generator) -> Plane:
     """Tubulin: the filaments over the light of those out of focus; 1 at the filaments."""
-    window = landmarks.window
+    window = landmarks.window.looking(landmarks.style.look("filaments"))
+    haze = window.look.elsewhere
     if landmarks.spindle:
-        return _scaled(landmarks.filaments + 0.3 * window.body)
+        return _scaled(landmarks.filaments + 0.3 * haze * window.body)
     # Filaments too dense to tell apart: many beside the nucleus, fewer under and over it.
     near = 0.25 + 0.75 * np.exp(-window.away / 5.0)
     fine = 0.5 + 0.9 * window.mesh(0.6, rng=rng)
     diffuse = 0.32 * near * np.minimum(window.edge / 1.5, 1.0) * window.cytoplasm
-    return _scaled(landmarks.filaments + diffuse * fine + 0.10 * window.nucleus)
+    return _scaled(landmarks.filaments + haze * (diffuse * fine + 0.10 * window.nucleus))
 
 
 def blue(landmarks: Landmarks, *, dent: Plane | None, rng: np.random.Generator) -> Plane:
@@ -86,16 +93,18 @@ def blue(landmarks: Landmarks, *, dent: Plane | None, rng: np.random.Generator) 
         dent: Where something pushes the chromatin away, 0..1; None where nothing does.
         rng: The stream of this stain.
     """
-    window = landmarks.window
+    window = landmarks.window.looking(landmarks.style.look("chromatin"))
+    dark = 0.6 * min(landmarks.style.look("nucleoli").elsewhere, 1.6)
     fine = window.grain(0.7, rng=rng)
     if landmarks.spindle:
         plane = window.nucleus * (1.5 + 0.2 * fine)
     else:
         coarse = window.grain(2.2, rng=rng)
         rim = 1 + 0.25 * np.exp(-window.depth / 0.5)
-        chromatin = (1 + 0.2 * fine + 0.16 * coarse) * rim * (1 - 0.6 * landmarks.nucleolar)
+        chromatin = (1 + 0.2 * fine + 0.16 * coarse) * rim * (1 - dark * landmarks.nucleolar)
         rounded = np.minimum(0.5 + window.depth / 1.5, 1.0)
         plane = window.nucleus * chromatin * rounded * (0.75 + 0.35 * window.cell.phase)
+        plane = window.finish(plane, rng=rng)
     if dent is not None:
         plane = plane * (1 - dent)
     return np.maximum(plane, 0).astype(np.float32)
@@ -103,8 +112,9 @@ def blue(landmarks: Landmarks, *, dent: Plane | None, rng: np.random.Generator) 
 
 def yellow(landmarks: Landmarks, *, rng: np.random.Generator) -> Plane:
     """Reticulum: dense beside the nucleus, fading, faint over the nucleus."""
-    window = landmarks.window
-    diffuse = 0.10 * window.height * (1 + 0.15 * window.grain(0.8, rng=rng))
+    window = landmarks.window.looking(landmarks.style.look("reticulum"))
+    mottle = 1 + 0.15 * window.grain(0.8, rng=rng)
+    diffuse = 0.10 * window.look.elsewhere * window.height * mottle
     return _scaled(landmarks.reticulum + diffuse)
 
 
@@ -122,9 +132,9 @@ def _draw_nucleoli(
     plane = np.zeros(window.shape, np.float32)
     rows, columns = (np.arange(n, dtype=np.float64) * window.pixel_size for n in window.shape)
     roomiest = float(window.depth.max())
-    for _ in range(int(rng.integers(1, 6))):
+    for _ in range(window.many(rng.integers(1, 6))):
         # The first one always finds a place, be the nucleus ever so small.
-        radius = float(min(rng.uniform(0.7, 1.6), 0.6 * roomiest))
+        radius = float(min(window.look.size * rng.uniform(0.7, 1.6), 0.6 * roomiest))
         y, x = window.scatter(window.depth > min(radius + 0.5, 0.9 * roomiest), 6, rng=rng)
         gaps = [
             min((np.hypot(b - n.y, a - n.x) - n.radius - radius for n in found), default=9.0)

@@ -6,6 +6,8 @@ of the plan alone, so a field looks the same whoever draws it, and in whichever 
 
 from dataclasses import dataclass
 
+from cellwise.lab.synth.style import USUAL, Style
+
 
 @dataclass(frozen=True, slots=True)
 class CellLine:
@@ -96,6 +98,7 @@ class FieldPlan:
         cells: Cells whose nucleus lies well inside the field, in order of placement.
         margin_cells: A pool for cells centred outside, in order of placement; as many are used as
             the density asks for.
+        style: How all of it is drawn.
     """
 
     seed: int
@@ -106,3 +109,4 @@ class FieldPlan:
     optics: OpticsPlan
     cells: tuple[CellPlan, ...]
     margin_cells: tuple[CellPlan, ...]
+    style: Style = USUAL

@@ -15,6 +15,7 @@ from cellwise.lab.synth.hpa.label_sets import SPREAD_OUT
 from cellwise.registry import did_you_mean
 
 Pair = tuple[float, float]
+FOREIGN = "foreign"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,19 +155,27 @@ CONTROL = replace(
 )
 
 
-def severity_named(name: str) -> Severity:
-    """The severity of this name: `easy`, `default`, `hard`, or `control`.
+def severity_named(name: str, *, seed: int = 0) -> Severity:
+    """The severity of this name: `easy`, `default`, `hard`, `control` or `foreign`.
+
+    Args:
+        name: The name.
+        seed: Which world of the family a `foreign` one is; the others are the same for all seeds.
 
     Raises:
         UnknownName: There is none of this name.
     """
-    known = {**SEVERITIES, CONTROL.name: CONTROL}
-    if name not in known:
+    if name == FOREIGN:
+        from cellwise.lab.synth.foreign.draw import draw_severity
+
+        return draw_severity(seed)
+    fixed = {**SEVERITIES, CONTROL.name: CONTROL}
+    known = [*fixed, FOREIGN]
+    if name not in fixed:
         raise UnknownName(
-            f"--severity is one of {', '.join(known)}, not {name!r}."
-            f"{did_you_mean(name, list(known))}"
+            f"--severity is one of {', '.join(known)}, not {name!r}.{did_you_mean(name, known)}"
         )
-    return known[name]
+    return fixed[name]
 
 
 def digest(severity: Severity) -> str:

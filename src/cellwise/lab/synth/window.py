@@ -4,7 +4,7 @@ Patterns are drawn on these, never on pixels of the field, so that each follows 
 cell. Lengths are micrometres of the window, whose first pixel's centre is 0, 0.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import cv2
@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cellwise.lab.synth.cells import PlacedCell
-from cellwise.lab.synth.texture import Numbers, Plane, grain, mesh, strokes
+from cellwise.lab.synth.style import USUAL_LOOK, Look, direction
+from cellwise.lab.synth.texture import Numbers, Plane, grain, mesh, spots, strokes
 
 _DIRECTIONS = 96
 
@@ -24,10 +25,21 @@ class Window:
     Args:
         cell: The cell.
         pixel_size: Micrometres per pixel.
+        look: How what is drawn in it differs from its usual drawing.
     """
 
     cell: PlacedCell
     pixel_size: float
+    look: Look = USUAL_LOOK
+
+    def looking(self, look: Look) -> "Window":
+        """The same cell for something drawn with another look; planes are not computed again."""
+        if look == self.look:
+            return self
+        other = Window(self.cell, self.pixel_size, look)
+        own = {f.name for f in fields(self)}
+        vars(other).update({k: v for k, v in vars(self).items() if k not in own})
+        return other
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -152,11 +164,52 @@ class Window:
 
     def grain(self, micrometres: float, *, rng: np.random.Generator) -> Plane:
         """See `texture.grain`."""
-        return grain(self.shape, micrometres, pixel_size=self.pixel_size, rng=rng)
+        wide = micrometres * self.look.size
+        return grain(self.shape, wide, pixel_size=self.pixel_size, rng=rng)
 
     def mesh(self, micrometres: float, *, rng: np.random.Generator) -> Plane:
         """See `texture.mesh`."""
-        return mesh(self.shape, micrometres, pixel_size=self.pixel_size, rng=rng)
+        wide = micrometres * self.look.size
+        return mesh(self.shape, wide, pixel_size=self.pixel_size, rng=rng)
+
+    def many(self, usual: float) -> int:
+        """How many of a thing of which there are usually `usual`."""
+        return self.look.many(int(usual))
+
+    def spots(self, places: tuple[Numbers, Numbers], *, radii: Numbers, heights: Numbers) -> Plane:
+        """See `texture.spots`; rings where the look is hollow."""
+        radii = radii * self.look.size
+        size = self.pixel_size
+        full = spots(self.shape, places, radii=radii, heights=heights, pixel_size=size)
+        if not self.look.hollow:
+            return full
+        hole = spots(
+            self.shape,
+            places,
+            radii=0.6 * radii,
+            heights=self.look.hollow * heights,
+            pixel_size=size,
+        )
+        return np.maximum(full - hole, 0)
+
+    def finish(self, structure: Plane, *, rng: np.random.Generator) -> Plane:
+        """A drawn structure with the contrast, the grains and the side that its look gives it."""
+        look = self.look
+        structure = np.maximum(structure, 0)
+        if look.gamma != 1:
+            most = max(float(structure.max()), 1e-6)
+            structure = most * np.power(structure / most, look.gamma)
+        if look.mottle:
+            noise = grain(self.shape, look.mottle_um, pixel_size=self.pixel_size, rng=rng)
+            structure = structure * np.maximum(1 + look.mottle * noise, 0.05)
+        if look.polarity:
+            rows, columns = (np.arange(n) * self.pixel_size for n in self.shape)
+            angle = np.arctan2(rows[:, None] - self.centre[0], columns - self.centre[1])
+            structure = structure * (1 + look.polarity * np.cos(angle - direction(rng)))
+        if look.inward:
+            out = self.away / np.maximum(self.away + self.edge, 1e-3)
+            structure = structure * np.exp(look.inward * (0.5 - out))
+        return np.asarray(structure, np.float32)
 
     def strokes(
         self, lines: tuple[Numbers, Numbers], *, width: float, weights: Numbers | None = None
@@ -167,7 +220,7 @@ class Window:
             self.shape,
             lines,
             weights=inside if weights is None else inside * weights,
-            width=width,
+            width=width * self.look.size,
             pixel_size=self.pixel_size,
         )
 

@@ -9,6 +9,7 @@ from scipy.stats import norm
 
 from cellwise.lab.synth.plan import CellLine
 from cellwise.lab.synth.randomness import generator
+from cellwise.lab.synth.style import USUAL_LINES, LineRanges
 
 # Normal quantile and cells in a field of 164 um; the ends reach the largest field known.
 _FIELD_UM = 163.84
@@ -16,26 +17,25 @@ _PLACES = (-3.9, -1.645, -0.674, 0.0, 0.674, 1.645, 3.9)
 _COUNTS = (3.0, 9.0, 13.0, 18.0, 27.0, 46.0, 112.0)
 # Lines of small cells grow denser: correlation of density with the rank of the line.
 _DENSE = 0.6
-_LINES = (8, 18)
-_AREA_UM2 = 780.0
-_AREA_SPREAD = 0.3
 
 
-def draw_cell_lines(seed: int) -> tuple[CellLine, ...]:
-    """The 8 to 17 cell lines of a world, from large cells to small ones."""
+def draw_cell_lines(seed: int, ranges: LineRanges = USUAL_LINES) -> tuple[CellLine, ...]:
+    """The cell lines of a world, usually 8 to 17, from large cells to small ones."""
     rng = generator(seed, "cell lines")
-    count = int(rng.integers(*_LINES))
-    areas = np.sort(_AREA_UM2 * np.exp(_AREA_SPREAD * rng.standard_normal(count)))[::-1]
+    count = int(rng.integers(*ranges.number))
+    spread = np.exp(ranges.area_spread * rng.standard_normal(count))
+    areas = np.sort(ranges.area * spread)[::-1]
     lines = []
-    for number, area in enumerate(np.clip(areas, 420.0, 1500.0)):
-        red, green, blue, yellow = (float(g) for g in np.exp(0.2 * rng.standard_normal(4)))
+    for number, area in enumerate(np.clip(areas, *ranges.areas)):
+        gains = np.exp(ranges.gain_spread * rng.standard_normal(4))
+        red, green, blue, yellow = (float(gain) for gain in gains)
         lines.append(
             CellLine(
                 name=f"line{number:02d}",
                 area=float(area),
-                elongation=float(rng.uniform(1.05, 1.8)),
-                nucleus_share=float(rng.uniform(0.2, 0.34)),
-                crowding=float(rng.uniform(0.2, 0.9)),
+                elongation=float(rng.uniform(*ranges.elongation)),
+                nucleus_share=float(rng.uniform(*ranges.nucleus_share)),
+                crowding=float(rng.uniform(*ranges.crowding)),
                 gains=(red, green, blue, yellow),
             )
         )
@@ -47,14 +47,17 @@ def line_density(number: int, lines: int) -> float:
     return float(norm.ppf((number + 0.5) / lines))
 
 
-def draw_count(density: float, *, side_um: float, rng: np.random.Generator) -> int:
+def draw_count(
+    density: float, *, side_um: float, rng: np.random.Generator, thick: float = 1.0
+) -> int:
     """Cells in one field; at least one.
 
     Args:
         density: Of the cell line, see `line_density`.
         side_um: Side of the field in micrometres; the count grows with its area.
         rng: The stream of the sample.
+        thick: Cells per area, times the usual.
     """
     place = _DENSE * density + np.sqrt(1 - _DENSE**2) * rng.standard_normal()
     full = np.exp(np.interp(place, _PLACES, np.log(_COUNTS)))
-    return max(1, int(full * (side_um / _FIELD_UM) ** 2 + rng.random()))
+    return max(1, int(full * thick * (side_um / _FIELD_UM) ** 2 + rng.random()))

@@ -6,11 +6,13 @@ Source: figures 7.6 of the field notes for the optics.
 import numpy as np
 
 from cellwise.lab.synth.cells import count_margin
+from cellwise.lab.synth.foreign.knobs import ForeignSeverity
 from cellwise.lab.synth.hpa.labels import LabelModel, Sample
 from cellwise.lab.synth.hpa.protein import Cells, Protein, draw_cells
 from cellwise.lab.synth.plan import CellPlan, FieldPlan, OpticsPlan
 from cellwise.lab.synth.randomness import generator
 from cellwise.lab.synth.severity import Severity
+from cellwise.lab.synth.style import USUAL
 
 _OFFSET = 100.0
 _SATURATION = (1.8, 3.0)
@@ -45,6 +47,7 @@ def plan_field(
         ),
         cells=tuple(_cell(sample.cells, n) for n in range(inside.start, inside.stop)),
         margin_cells=tuple(_cell(margin, n) for n in range(around)),
+        style=model.severity.style if isinstance(model.severity, ForeignSeverity) else USUAL,
     )
 
 

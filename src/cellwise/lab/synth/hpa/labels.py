@@ -9,10 +9,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cellwise.lab.synth.foreign.knobs import ForeignSeverity
+from cellwise.lab.synth.foreign.sets import foreign_sets
 from cellwise.lab.synth.hpa.cell_lines import draw_cell_lines, draw_count, line_density
 from cellwise.lab.synth.hpa.label_annotator import Annotator, Verdict, make_annotator
 from cellwise.lab.synth.hpa.label_families import family_sets
-from cellwise.lab.synth.hpa.label_sets import SPINDLE, Flags, LabelSets, empirical_sets
+from cellwise.lab.synth.hpa.label_sets import (
+    NEGATIVE,
+    SPINDLE,
+    Flags,
+    LabelSet,
+    LabelSets,
+    empirical_sets,
+)
 from cellwise.lab.synth.hpa.protein import Cells, Protein, draw_cells, draw_protein, images_with
 from cellwise.lab.synth.plan import CellLine
 from cellwise.lab.synth.randomness import generator
@@ -76,9 +85,12 @@ class Sample:
 
 def make_label_model(seed: int, severity: Severity, *, side_um: float) -> LabelModel:
     """The label model of a world."""
-    sets = family_sets() if severity.families else empirical_sets()
-    annotator = make_annotator(sets, severity)
-    return LabelModel(seed, severity, side_um, sets, annotator, draw_cell_lines(seed))
+    if isinstance(severity, ForeignSeverity):
+        sets, lines = foreign_sets(severity), draw_cell_lines(seed, severity.lines)
+    else:
+        sets = family_sets() if severity.families else empirical_sets()
+        lines = draw_cell_lines(seed)
+    return LabelModel(seed, severity, side_um, sets, make_annotator(sets, severity), lines)
 
 
 def draw_sample(
@@ -99,17 +111,22 @@ def draw_sample(
     severity = model.severity
     place, many = _even_places(model.seed, names)
     drawn = sets.at(rng.random()) if sets else model.sets.at(place)
-    if severity.families:
+    if isinstance(severity, ForeignSeverity):
+        verdict = Verdict(drawn, () if drawn == (NEGATIVE,) else drawn, (), ())
+    elif severity.families:
         verdict = model.annotator.annotate(drawn, severity, rng)
     else:
         verdict = model.annotator.judge(drawn, rng)
     line = int(rng.integers(len(model.lines)))
     images = 1 + int(np.searchsorted(np.cumsum(severity.images)[:-1], many, side="right"))
+    thick = severity.lines.density if isinstance(severity, ForeignSeverity) else 1.0
     density = line_density(line, len(model.lines))
     counts = tuple(
-        draw_count(density, side_um=model.side_um, rng=rng)
+        draw_count(density, side_um=model.side_um, rng=rng, thick=thick)
         for _ in range(min(images, at_most or images))
     )
+    if isinstance(severity, ForeignSeverity):
+        return _annotated(model, names, line, verdict, counts, severity, rng)
     best: tuple[int, Protein, Cells, Flags] | None = None
     for _ in range(_TRIES):
         protein = draw_protein(verdict, severity, gain=model.lines[line].gains[1], rng=rng)
@@ -122,6 +139,44 @@ def draw_sample(
             break
     assert best is not None
     return Sample(names, line, verdict, best[1], counts, best[2], best[3], best[0] == 0)
+
+
+def _annotated(
+    model: LabelModel,
+    names: tuple[str | int, ...],
+    line: int,
+    drawn: Verdict,
+    counts: tuple[int, ...],
+    severity: ForeignSeverity,
+    rng: np.random.Generator,
+) -> Sample:
+    """Cells first, labels second: what the annotator's rule finds, with his mistakes.
+
+    Where cells show something and the rule finds nothing, the protein is drawn again: nobody would
+    call such a field negative. Where no cell shows anything it is called so.
+    """
+    for _ in range(_TRIES):
+        protein = draw_protein(drawn, severity, gain=model.lines[line].gains[1], rng=rng)
+        cells = draw_cells(protein, sum(counts), severity, rng)
+        seen = images_with(cells.shown, counts, least=severity.least_cells)
+        found = _found(drawn.protein, seen, severity)
+        if found or not cells.shown.any():
+            break
+    else:
+        found = (int(cells.shown.sum(0).argmax()),)
+    judged = model.annotator.annotate(found, severity, rng)
+    own, given = set(drawn.protein), set(judged.given) - {NEGATIVE}
+    verdict = Verdict(
+        judged.given, drawn.protein, tuple(sorted(given - own)), tuple(sorted(own - given))
+    )
+    return Sample(names, line, verdict, protein, counts, cells, seen, agreed=True)
+
+
+def _found(labels: LabelSet, seen: Flags, severity: Severity) -> LabelSet:
+    """Labels of the protein that enough images show; of a spindle one is enough."""
+    enough = seen.sum(0) > severity.majority * len(seen)
+    enough[SPINDLE] = seen[:, SPINDLE].any()
+    return tuple(k for k in labels if enough[k])
 
 
 def draw_samples(model: LabelModel, *, images: int) -> list[Sample]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cellwise.lab.synth.foreign.knobs import ForeignSeverity
+from cellwise.lab.synth.foreign.states import beta, draw_presence, draw_states
 from cellwise.lab.synth.hpa.label_annotator import Verdict, share_of_variable
 from cellwise.lab.synth.hpa.label_families import dominance
 from cellwise.lab.synth.hpa.label_sets import (
@@ -45,6 +47,7 @@ class Protein:
         read_noise: Electrons.
         unspecific: Classes of a staining too weak to be annotated; only without labels. Without
             these, a protein without labels is drawn as the diffuse light of class Negative.
+        silent: Share of its stained cells that show none of its labels.
     """
 
     labels: LabelSet
@@ -56,6 +59,7 @@ class Protein:
     photons: float
     read_noise: float
     unspecific: LabelSet
+    silent: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,6 +114,7 @@ def draw_protein(
         photons,
         float(rng.uniform(*severity.read_noise)),
         unspecific,
+        _silent(severity, rng) if labels else 0.0,
     )
 
 
@@ -118,17 +123,25 @@ def draw_cells(protein: Protein, count: int, severity: Severity, rng: np.random.
     phase = rng.random(count)
     mitotic = phase >= 1.0 - protein.mitotic
     unstained = rng.random(count) < severity.unstained
-    if severity.exclusive and len(protein.labels) > 1:
+    if isinstance(severity, ForeignSeverity):
+        own = (protein.labels, protein.presence, protein.preferred)
+        present = draw_states(*own, phase, mitotic, severity, rng)
+    elif severity.exclusive and len(protein.labels) > 1:
         present = _exclusive(protein, phase, severity, rng)
     else:
         present = _independent(protein, phase, severity, rng)
     if SPINDLE in protein.labels:
         present[:, protein.labels.index(SPINDLE)] = mitotic
-    present &= ~unstained[:, None]
+    silent = np.zeros(count, bool)
+    if protein.silent > 0:
+        silent = rng.random(count) < protein.silent
+    present &= ~(unstained | silent)[:, None]
     weights = np.zeros((count, CLASSES))
     weights[:, list(protein.labels)] = present * rng.gamma(
         severity.concentration, size=present.shape
     )
+    # Without a label that shows, an antibody leaves the diffuse light of a negative cell.
+    weights[silent & ~unstained, NEGATIVE] = 1.0
     weights = _normalised(weights)
     intensity = protein.brightness * _spread(severity.cell_spread, rng, count)
     intensity = intensity * np.exp(weights @ _THIN)
@@ -156,6 +169,8 @@ def _presence(
     preferred = rng.random(len(labels))
     if severity.full_presence:
         return np.ones(len(labels)), preferred
+    if isinstance(severity, ForeignSeverity):
+        return draw_presence(labels, severity, mitotic, rng), preferred
     if severity.exclusive and len(labels) > 1:
         return _state_shares(labels, severity, rng), preferred
     presence = np.zeros(len(labels))
@@ -166,6 +181,13 @@ def _presence(
             beta = severity.aggresome_beta
         presence[place] = mitotic if label == SPINDLE else rng.beta(*beta)
     return presence, preferred
+
+
+def _silent(severity: Severity, rng: np.random.Generator) -> float:
+    """Share of silent cells of a protein; none but in a foreign world."""
+    if not isinstance(severity, ForeignSeverity):
+        return 0.0
+    return float(beta(severity.silent, severity.silent_spread, 1, rng)[0])
 
 
 def _state_shares(labels: LabelSet, severity: Severity, rng: np.random.Generator) -> Floats:
@@ -263,9 +285,9 @@ def _spread(sigma: float, rng: np.random.Generator, count: int) -> Floats:
     return np.exp(sigma * rng.standard_normal(count))
 
 
-def images_with(shown: Flags, images: Sequence[int]) -> Flags:
-    """Which image shows which class, `[image, class]`: in at least 5 % of its cells, and in one."""
+def images_with(shown: Flags, images: Sequence[int], *, least: float = 0.05) -> Flags:
+    """Which image shows which class, `[image, class]`: in this share of its cells, and in one."""
     ends = np.cumsum(images)
     sums = np.vstack([np.zeros((1, shown.shape[1]), int), np.cumsum(shown, 0)])
     counts = sums[ends] - sums[ends - np.asarray(images)]
-    return np.asarray(counts >= np.maximum(1, np.floor(0.05 * np.asarray(images)))[:, None])
+    return np.asarray(counts >= np.maximum(1, np.floor(least * np.asarray(images)))[:, None])

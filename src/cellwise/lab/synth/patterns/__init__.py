@@ -80,7 +80,7 @@ def draw_pattern(
 
     Args:
         index: 0..18, the order of the class list `hpa19`.
-        landmarks: Of the cell.
+        landmarks: Of the cell, in a window that has the look of the class.
         look: What the cells of a field share; pass a fresh stream of the same name for each.
         rng: The cell's own stream.
 
@@ -93,8 +93,10 @@ def draw_pattern(
         reason = "only dividing cells have one" if index == SPINDLE else "classes are 0..18"
         raise ValueError(f"Cell {landmarks.window.cell.id}: class {index} not drawn: {reason}.")
     drawn = table[index](landmarks, look, rng)
-    structure = np.maximum(drawn.structure, 0)
+    window = landmarks.window
+    structure = window.finish(drawn.structure, rng=rng)
     brightness = level(structure)
     if brightness > 0:
         structure = structure * (drawn.brilliance / brightness)
-    return np.asarray(structure + np.maximum(drawn.elsewhere, 0), np.float32)
+    elsewhere = np.maximum(drawn.elsewhere, 0) * window.look.elsewhere
+    return np.asarray(structure + elsewhere, np.float32)

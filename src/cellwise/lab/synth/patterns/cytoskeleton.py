@@ -12,7 +12,7 @@ def intermediate_filaments(
     """Dense wavy bundles in a cage around the nucleus, thinning outwards."""
     window = landmarks.window
     reach = look.uniform(0.5, 1.0)
-    count = int(rng.integers(40, 81))
+    count = window.many(rng.integers(40, 81))
     time = np.linspace(0, 1, window.steps(30.0))[None, :]
     out = reach * rng.beta(1.0, 2.2, (count, 1))
     angle = rng.uniform(0, 2 * np.pi, (count, 1)) + rng.normal(0, 1.4, (count, 1)) * time
@@ -33,7 +33,7 @@ def actin(landmarks: Landmarks, look: np.random.Generator, rng: np.random.Genera
     """Parallel straight stress fibres along the cell, and a rim under its edge."""
     window = landmarks.window
     rim_share, free = look.uniform(0.3, 1.0), look.uniform(0.05, 0.15)
-    count = int(rng.integers(10, 26))
+    count = window.many(rng.integers(10, 26))
     outline = window.cell.cell_outline
     angle = outline.angle + rng.normal(0, 0.2) + rng.normal(0, 0.05, (count, 1))
     offset = outline.radius * np.sort(rng.uniform(-1.05, 1.05, count))[:, None]

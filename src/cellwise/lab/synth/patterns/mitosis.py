@@ -6,7 +6,7 @@ from cellwise.lab.synth.cells import Mask
 from cellwise.lab.synth.landmarks import Landmarks
 from cellwise.lab.synth.patterns.drawn import Drawn
 from cellwise.lab.synth.spindle import Spindle
-from cellwise.lab.synth.texture import Numbers, Plane, spots
+from cellwise.lab.synth.texture import Numbers, Plane
 from cellwise.lab.synth.window import Window
 
 
@@ -61,7 +61,7 @@ def coat(landmarks: Landmarks, look: np.random.Generator, rng: np.random.Generat
 def plate_spots(landmarks: Landmarks, look: np.random.Generator, rng: np.random.Generator) -> Drawn:
     """Fibrillar centres become a few points on the plate."""
     window = landmarks.window
-    y, x = window.scatter(window.cell.nucleus, int(rng.integers(4, 11)), rng=rng)
+    y, x = window.scatter(window.cell.nucleus, window.many(rng.integers(4, 11)), rng=rng)
     return Drawn(_points(window, y, x, radii=(0.15, 0.3), rng=rng), _rest(landmarks, look))
 
 
@@ -76,14 +76,14 @@ def released(landmarks: Landmarks, look: np.random.Generator, rng: np.random.Gen
 def speckles(landmarks: Landmarks, look: np.random.Generator, rng: np.random.Generator) -> Drawn:
     """Speckles round up and drift in the ball."""
     window = landmarks.window
-    y, x = window.scatter(window.edge > 1.0, int(rng.integers(8, 20)), rng=rng)
+    y, x = window.scatter(window.edge > 1.0, window.many(rng.integers(8, 20)), rng=rng)
     return Drawn(_points(window, y, x, radii=(0.4, 0.8), rng=rng), 2 * _rest(landmarks, look))
 
 
 def bodies(landmarks: Landmarks, look: np.random.Generator, rng: np.random.Generator) -> Drawn:
     """Bodies are as small as before, anywhere in the ball."""
     window = landmarks.window
-    y, x = window.scatter(window.edge > 1.0, int(rng.integers(3, 12)), rng=rng)
+    y, x = window.scatter(window.edge > 1.0, window.many(rng.integers(3, 12)), rng=rng)
     return Drawn(_points(window, y, x, radii=(0.2, 0.45), rng=rng), 2 * _rest(landmarks, look))
 
 
@@ -102,7 +102,7 @@ def mitochondria(
 ) -> Drawn:
     """Short tubes around the spindle."""
     window = landmarks.window
-    count = int(rng.integers(40, 90))
+    count = window.many(rng.integers(40, 90))
     y, x = window.scatter(_outer(landmarks), count, rng=rng)
     time = np.linspace(0, 1, window.steps(2.5))[None, :]
     heading = rng.uniform(0, 2 * np.pi, (len(y), 1)) + rng.normal(0, 1, (len(y), 1)) * time
@@ -168,29 +168,26 @@ def _scattered(
     count: tuple[int, int],
     radii: tuple[float, float],
 ) -> Drawn:
-    y, x = landmarks.window.scatter(_outer(landmarks), int(rng.integers(*count)), rng=rng)
-    points = _points(landmarks.window, y, x, radii=radii, rng=rng)
+    window = landmarks.window
+    y, x = window.scatter(_outer(landmarks), window.many(rng.integers(*count)), rng=rng)
+    points = _points(window, y, x, radii=radii, rng=rng)
     return Drawn(points, _rest(landmarks, look))
 
 
 def _points(
     window: Window, y: Numbers, x: Numbers, *, radii: tuple[float, float], rng: np.random.Generator
 ) -> Plane:
-    return spots(
-        window.shape,
+    return window.spots(
         (y, x),
         radii=rng.uniform(*radii, len(y)),
         heights=rng.uniform(0.6, 1.2, len(y)),
-        pixel_size=window.pixel_size,
     )
 
 
 def _poles(window: Window, made: Spindle, *, radius: float) -> Plane:
     y, x = np.array(made.poles).T
-    return spots(
-        window.shape,
+    return window.spots(
         (y, x),
         radii=np.full(2, radius),
         heights=np.ones(2),
-        pixel_size=window.pixel_size,
     )

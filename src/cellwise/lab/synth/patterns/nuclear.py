@@ -4,7 +4,7 @@ import numpy as np
 
 from cellwise.lab.synth.landmarks import Landmarks
 from cellwise.lab.synth.patterns.drawn import Drawn
-from cellwise.lab.synth.texture import Plane, spots
+from cellwise.lab.synth.texture import Plane
 
 
 def nucleoplasm(landmarks: Landmarks, look: np.random.Generator, rng: np.random.Generator) -> Drawn:
@@ -33,14 +33,12 @@ def fibrillar_centre(
     """3-15 points of radius .15-.3 inside the nucleoli: smaller than class 2, same place."""
     window = landmarks.window
     filling, around = look.uniform(0.05, 0.3), look.uniform(0.02, 0.15)
-    count = int(rng.integers(3, 16))
+    count = window.many(rng.integers(3, 16))
     y, x = window.scatter(landmarks.nucleolar > 0.7, count, rng=rng)
-    points = spots(
-        window.shape,
+    points = window.spots(
         (y, x),
         radii=rng.uniform(0.15, 0.3, len(y)),
         heights=rng.uniform(1.5, 3.0, len(y)),
-        pixel_size=window.pixel_size,
     )
     elsewhere = filling * landmarks.nucleolar + around * window.nucleus + _diffuse(landmarks, look)
     return Drawn(points, elsewhere, brilliance=1.6)
@@ -50,7 +48,7 @@ def speckles(landmarks: Landmarks, look: np.random.Generator, rng: np.random.Gen
     """20-50 irregular blobs of radius .3-.9 in the nucleoplasm, away from the nucleoli."""
     window = landmarks.window
     around = look.uniform(0.08, 0.3)
-    count = int(rng.integers(20, 51))
+    count = window.many(rng.integers(20, 51))
     free = (window.depth > 0.5) & (landmarks.nucleolar < 0.05)
     y, x = window.scatter(free, count, rng=rng)
     radii = rng.uniform(0.3, 0.9, len(y)) * rng.uniform(0.6, 1.0, len(y))
@@ -58,12 +56,10 @@ def speckles(landmarks: Landmarks, look: np.random.Generator, rng: np.random.Gen
     lobes = 3
     turn = rng.uniform(0, 2 * np.pi, (lobes, len(y)))
     out = 0.7 * radii * rng.random((lobes, len(y)))
-    blobs = spots(
-        window.shape,
+    blobs = window.spots(
         ((y + out * np.sin(turn)).ravel(), (x + out * np.cos(turn)).ravel()),
         radii=np.tile(0.75 * radii, lobes),
         heights=np.tile(rng.uniform(0.4, 0.8, len(y)), lobes),
-        pixel_size=window.pixel_size,
     )
     blobs = np.tanh(blobs) * (1 - 0.9 * landmarks.nucleolar)
     elsewhere = _around(landmarks, around) + _diffuse(landmarks, look)
@@ -75,15 +71,13 @@ def bodies(landmarks: Landmarks, look: np.random.Generator, rng: np.random.Gener
     window = landmarks.window
     around = look.uniform(0.05, 0.35)
     usual = look.integers(2, 16)
-    count = int(np.clip(rng.poisson(usual), 2, 15))
+    count = window.many(np.clip(rng.poisson(usual), 2, 15))
     free = (window.depth > 0.6) & (landmarks.nucleolar < 0.3)
     y, x = window.scatter(free, count, rng=rng)
-    points = spots(
-        window.shape,
+    points = window.spots(
         (y, x),
         radii=rng.uniform(0.2, 0.5, len(y)),
         heights=rng.uniform(0.9, 1.8, len(y)),
-        pixel_size=window.pixel_size,
     )
     elsewhere = _around(landmarks, around) + _diffuse(landmarks, look)
     return Drawn(points * window.nucleus, elsewhere)

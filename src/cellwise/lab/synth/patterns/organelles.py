@@ -4,7 +4,7 @@ import numpy as np
 
 from cellwise.lab.synth.landmarks import Landmarks
 from cellwise.lab.synth.patterns.drawn import Drawn
-from cellwise.lab.synth.texture import Plane, spots
+from cellwise.lab.synth.texture import Plane
 
 
 def reticulum(landmarks: Landmarks, look: np.random.Generator, rng: np.random.Generator) -> Drawn:
@@ -19,7 +19,7 @@ def golgi(landmarks: Landmarks, look: np.random.Generator, rng: np.random.Genera
     """A ribbon of 5-30 fragments in one sector beside the nucleus, at the organising centre."""
     window = landmarks.window
     spread, free = look.uniform(0.3, 0.9), look.uniform(0.01, 0.1)
-    count = int(rng.integers(5, 31))
+    count = window.many(rng.integers(5, 31))
     along = rng.normal(0, 0.6, count) * spread
     wave = 0.08 * np.sin(3 * along + rng.uniform(0, 6.28))
     out = 0.14 + wave + rng.normal(0, 0.05, count)
@@ -30,12 +30,10 @@ def golgi(landmarks: Landmarks, look: np.random.Generator, rng: np.random.Genera
     step = np.array([-1.0, 0.0, 1.0])[:, None] * radii
     rows, columns = (y + step * np.sin(tilt)).ravel(), (x + step * np.cos(tilt)).ravel()
     heights = np.tile(rng.uniform(0.4, 1.0, count), 3) * window.holds(rows, columns)
-    ribbon = spots(
-        window.shape,
+    ribbon = window.spots(
         (rows, columns),
         radii=np.tile(radii, 3),
         heights=heights,
-        pixel_size=window.pixel_size,
     )
     elsewhere = free * window.height * window.cytoplasm
     return Drawn(1.5 * np.tanh(ribbon / 1.5) * window.cytoplasm, elsewhere)
@@ -49,12 +47,10 @@ def centrosome(landmarks: Landmarks, look: np.random.Generator, rng: np.random.G
     angle = rng.uniform(0, 2 * np.pi)
     gap = rng.uniform(0.5, 1.4) / 2 * (np.arange(count) * 2 - (count - 1))
     y, x = (window.cell.mtoc[0] + gap * np.sin(angle), window.cell.mtoc[1] + gap * np.cos(angle))
-    points = spots(
-        window.shape,
+    points = window.spots(
         (y, x),
         radii=rng.uniform(0.2, 0.3, count),
         heights=rng.uniform(0.8, 1.2, count),
-        pixel_size=window.pixel_size,
     )
     elsewhere = free * window.height * (window.cytoplasm + 0.6 * window.nucleus)
     return Drawn(points, elsewhere, brilliance=2.5)
@@ -66,7 +62,7 @@ def mitochondria(
     """30-150 tubes .3-.5 wide and 1-5 long, more of them near the nucleus."""
     window = landmarks.window
     longest, free = look.uniform(2.0, 5.0), look.uniform(0.03, 0.2)
-    count = int(rng.integers(30, 151))
+    count = window.many(rng.integers(30, 151))
     out = rng.beta(1.1, 2.4, (count, 1)) * 0.95 + 0.03
     start = window.place(out, rng.uniform(0, 2 * np.pi, (count, 1)))
     length = rng.uniform(1.0, longest, (count, 1))
@@ -105,12 +101,10 @@ def aggresome_blob(landmarks: Landmarks, rng: np.random.Generator) -> Plane:
     y = window.centre[0] + distance * np.sin(window.mtoc_angle)
     x = window.centre[1] + distance * np.cos(window.mtoc_angle)
     turn, out = rng.uniform(0, 2 * np.pi, 3), 0.3 * radius * rng.random(3)
-    lobes = spots(
-        window.shape,
+    lobes = window.spots(
         (y + out * np.sin(turn), x + out * np.cos(turn)),
         radii=np.full(3, 0.95 * radius),
         heights=np.full(3, 0.8),
-        pixel_size=window.pixel_size,
     )
     return np.asarray(np.clip(1.6 * lobes - 0.6, 0, 1) * window.body, np.float32)
 
@@ -120,17 +114,15 @@ def vesicles(landmarks: Landmarks, look: np.random.Generator, rng: np.random.Gen
     window = landmarks.window
     free, usual, large = look.uniform(0.02, 0.2), look.uniform(20, 200), look.uniform(0.2, 0.5)
     polarised = look.random() < 0.35
-    count = int(np.clip(usual * np.exp(0.3 * rng.standard_normal()), 20, 200))
+    count = window.many(np.clip(usual * np.exp(0.3 * rng.standard_normal()), 20, 200))
     if polarised:
         angle = window.mtoc_angle + rng.normal(0, 0.8, count)
         y, x = window.place(rng.beta(1.2, 1.8, count), angle)
     else:
         y, x = window.scatter(window.cytoplasm > 0, count, rng=rng)
-    points = spots(
-        window.shape,
+    points = window.spots(
         (y, x),
         radii=rng.uniform(0.1, large, len(y)),
         heights=np.exp(0.4 * rng.standard_normal(len(y))),
-        pixel_size=window.pixel_size,
     )
     return Drawn(points * window.cytoplasm, free * window.height * window.cytoplasm)
