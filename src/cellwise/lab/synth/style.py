@@ -1,7 +1,7 @@
 """How the things of a world are drawn against their usual drawing: shapes, stains, patterns.
 
 Every world but the foreign ones is drawn in `USUAL`, whose ones and zeros change no bit of a
-picture. What can be styled is named by words: the 19 classes by their numbers, and the landmarks
+image. What can be styled is named by words: the 19 classes by their numbers, and the landmarks
 `filaments`, `reticulum`, `chromatin` and `nucleoli`.
 """
 

@@ -6,6 +6,7 @@ cell. Lengths are micrometres of the window, whose first pixel's centre is 0, 0.
 
 from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import Any
 
 import cv2
 import numpy as np
@@ -172,8 +173,8 @@ class Window:
         wide = micrometres * self.look.size
         return mesh(self.shape, wide, pixel_size=self.pixel_size, rng=rng)
 
-    def many(self, usual: float) -> int:
-        """How many of a thing of which there are usually `usual`."""
+    def many(self, usual: Any) -> int:
+        """How many of a thing of which there are usually `usual` (any number, cut to a whole one)."""
         return self.look.many(int(usual))
 
     def spots(self, places: tuple[Numbers, Numbers], *, radii: Numbers, heights: Numbers) -> Plane:
@@ -190,7 +191,7 @@ class Window:
             heights=self.look.hollow * heights,
             pixel_size=size,
         )
-        return np.maximum(full - hole, 0)
+        return np.asarray(np.maximum(full - hole, 0), np.float32)
 
     def finish(self, structure: Plane, *, rng: np.random.Generator) -> Plane:
         """A drawn structure with the contrast, the grains and the side that its look gives it."""

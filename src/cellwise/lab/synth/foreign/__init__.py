@@ -1,1 +1,1 @@
-"""A randomised family of worlds: labels, states, pictures and cameras drawn from frozen ranges."""
+"""A randomised family of worlds: labels, states, images and cameras drawn from frozen ranges."""

@@ -1,6 +1,6 @@
 """The ranges of the family, frozen: a test pins their digest.
 
-They were set once by figures of labels and by a look at pictures of the development seeds; no
+They were set once by figures of labels and by a look at images of the development seeds; no
 figure of a learner was used, and none may be. A range is written as (kind, from, to):
 `even` draws evenly, `ratio` evenly on the logarithm, `ends` puts three tenths of the worlds at each
 end, `whole` draws whole numbers with both ends.

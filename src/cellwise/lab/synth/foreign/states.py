@@ -60,7 +60,7 @@ def draw_states(
     distance = np.abs(phase[:, None] - preferred)
     circular = 2.0 * np.minimum(distance, 1.0 - distance)
     by_cycle = rng.random(shape) < severity.cycle
-    present = np.where(by_cycle, circular, norm.cdf(shared + own)) < presence
+    present = np.asarray(np.where(by_cycle, circular, norm.cdf(shared + own)) < presence)
     spindle = [place for place, label in enumerate(labels) if label == SPINDLE]
     present[:, spindle] = dividing[:, None]
     alone = rng.random(phase.size) < severity.one_state
