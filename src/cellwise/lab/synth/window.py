@@ -174,7 +174,7 @@ class Window:
         return mesh(self.shape, wide, pixel_size=self.pixel_size, rng=rng)
 
     def many(self, usual: Any) -> int:
-        """How many of a thing of which there are usually `usual` (any number, cut to a whole one)."""
+        """How many of a thing there are where there are usually `usual` (cut to a whole number)."""
         return self.look.many(int(usual))
 
     def spots(self, places: tuple[Numbers, Numbers], *, radii: Numbers, heights: Numbers) -> Plane:

@@ -60,16 +60,17 @@ def draw_states(
     distance = np.abs(phase[:, None] - preferred)
     circular = 2.0 * np.minimum(distance, 1.0 - distance)
     by_cycle = rng.random(shape) < severity.cycle
-    present = np.asarray(np.where(by_cycle, circular, norm.cdf(shared + own)) < presence)
+    chance: Floats = np.where(by_cycle, circular, norm.cdf(shared + own))
+    present: Flags = np.asarray(chance < presence, bool)
     spindle = [place for place, label in enumerate(labels) if label == SPINDLE]
     present[:, spindle] = dividing[:, None]
     alone = rng.random(phase.size) < severity.one_state
     # Among exclusive states the likelier ones win more often; a spindle always does.
     weight = presence * rng.exponential(size=shape)
     weight[:, spindle] = np.where(present[:, spindle], np.inf, -1.0)
-    none = ~present.any(1)
+    none: Flags = np.asarray(~present.any(1), bool)
     winner = np.where(present | none[:, None], weight, -1.0).argmax(1)
     rows = np.flatnonzero((alone | none) & (weight.max(1) >= 0))
     present[rows] = False
     present[rows, winner[rows]] = True
-    return np.asarray(present, bool)
+    return present
