@@ -7,7 +7,7 @@ placed over the field and a margin, then the field is cut out: border cells are 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from cellwise.lab.synth.growth import Body, Frame, grow
 from cellwise.lab.synth.outline import Outline, draw_harmonics
 from cellwise.lab.synth.placement import Ground, margin_count, place_centres
-from cellwise.lab.synth.style import USUAL_SHAPE, Shape
+from cellwise.lab.synth.style import USUAL_SHAPE, CellStyle, Shape
 
 Mask = npt.NDArray[np.bool_]
 Labels = npt.NDArray[Any]
@@ -25,26 +25,6 @@ Labels = npt.NDArray[Any]
 _WINDOW_PAD = 1.2
 # The reach of a cell beyond its mean growth radius.
 _REACH = 1.35
-
-
-class CellStyle(Protocol):
-    """What the geometry wants to know of a cell line (`plan.CellLine` is one)."""
-
-    @property
-    def area(self) -> float:
-        """Mean area of a cell, square micrometres."""
-
-    @property
-    def elongation(self) -> float:
-        """Long over short axis, 1 is round."""
-
-    @property
-    def nucleus_share(self) -> float:
-        """Area of the nucleus over the area of the cell, 0..1."""
-
-    @property
-    def crowding(self) -> float:
-        """0 = cells lie apart, 1 = they cover the field and touch."""
 
 
 @dataclass(frozen=True, slots=True)

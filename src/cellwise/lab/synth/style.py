@@ -7,11 +7,32 @@ image. What can be styled is named by words: the 19 classes by their numbers, an
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
 Pair = tuple[float, float]
 LANDMARKS = ("chromatin", "filaments", "nucleoli", "reticulum")
+
+
+class CellStyle(Protocol):
+    """What the geometry wants to know of a cell line (`plan.CellLine` is one)."""
+
+    @property
+    def area(self) -> float:
+        """Mean area of a cell, square micrometres."""
+
+    @property
+    def elongation(self) -> float:
+        """Long over short axis, 1 is round."""
+
+    @property
+    def nucleus_share(self) -> float:
+        """Area of the nucleus over the area of the cell, 0..1."""
+
+    @property
+    def crowding(self) -> float:
+        """0 = cells lie apart, 1 = they cover the field and touch."""
 
 
 @dataclass(frozen=True, slots=True)
