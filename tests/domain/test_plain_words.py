@@ -2,7 +2,7 @@
 
 import pytest
 
-from cellwise.domain.plain_words import counted, figure_said, problems_said
+from cellwise.domain.plain_words import by_number, counted, figure_said, problems_said
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,8 @@ def test_problems_are_counted_in_words():
 def test_letters_of_figures_are_words():
     assert figure_said("site_ece") == "site calibration error"
     assert figure_said("well_macro_ap") == "well macro average precision"
+
+
+@pytest.mark.parametrize(("number", "word"), [(0, "are"), (1, "is"), (2, "are"), (1.0, "is")])
+def test_the_word_beside_a_count_agrees_with_it(number, word):
+    assert by_number(number, "is", "are") == word

@@ -53,9 +53,11 @@ def test_no_nucleus_is_refused_by_check_and_run_alike(renamed, tmp_path):
 
 def test_the_remedy_can_be_pasted(renamed):
     (said,) = check_folder(renamed / "images")["refused"]
-    found = re.findall(r"--set (\S+=nucleus)", said["remedy"])
-    assert len(found) == 2
-    for text in found:
+    # One setting to paste; the screen makes a whole command of it.
+    (found,) = re.findall(r"--set (\S+=nucleus)", said["remedy"])
+    assert found == said["settings"][0]
+    assert len(said["settings"]) == 2
+    for text in said["settings"]:
         path, value = parse_setting(text)
         assert check_folder(renamed / "images", settings={path: value})["exit_code"] == 0
 

@@ -12,7 +12,7 @@ from cellwise.parts.nets import backbone
 from cellwise.registry import Registry, split_spec
 from cellwise.stages.read.layouts import hpa_public, multichannel, pattern
 from cellwise.stages.segment import given, small_unet
-from cellwise.store.masks.imported import Brought
+from cellwise.store.masks.brought import Brought
 from cellwise.store.network_weights import find_network, read_network
 
 GUID = "0F7A6B5C-1D2E-4F30-8A9B-0C1D2E3F4A5B"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cellwise.app.status import run_status
+from cellwise.domain.plain_words import counted
 from cellwise.domain.tables import PIXELS
 from cellwise.errors import PreflightError, StorageError
 from cellwise.flow.pipeline.lock import locked
@@ -72,9 +73,9 @@ def _redone(run: RunFolder, steps: list[dict[str, Any]]) -> Iterator[tuple[str, 
             # Beside the table only the temporary notes tell what decoding showed.
             lost = step["sites"] - _sites_in_table(run)
             if lost > 0:
-                yield title, f"{lost:,} sites"
+                yield title, counted(lost, "sites")
         elif step["kind"] == "cells" and step["sites"] and _cells_need_crops(run):
-            yield title, f"{step['sites']:,} sites, from images and masks"
+            yield title, f"{counted(step['sites'], 'sites')}, from images and masks"
         elif step["kind"] in _UNDER_WAY and step["state"] not in _DONE:
             place, what = _UNDER_WAY[step["kind"]]
             if any(run.temporary.glob(place.format(step["name"]))):

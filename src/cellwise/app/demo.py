@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from cellwise.domain.plain_words import counted
 from cellwise.domain.tables import PREDICTIONS
 from cellwise.flow.pipeline.events import Listener
 from cellwise.flow.pipeline.run import Outcome, run_pipeline
@@ -204,7 +205,10 @@ def missed_limits(result: dict[str, Any]) -> list[str]:
 
 def print_lines(result: dict[str, Any]) -> list[str]:
     """What the command prints of the figures."""
-    lines = [f"\nBBBC013, {result['wells']} wells, {result['cells']:,} cells, class {POSITIVE}:"]
+    lines = [
+        f"\nBBBC013, {counted(result['wells'], 'wells')}, {counted(result['cells'], 'cells')}, "
+        f"class {POSITIVE}:"
+    ]
     for drug in result["drugs"]:
         interval = f"[{_shown(drug['midpoint_low'])}, {_shown(drug['midpoint_high'])}]"
         lines.append(

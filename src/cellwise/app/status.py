@@ -7,6 +7,7 @@ from cellwise.errors import FormatError, PreflightError
 from cellwise.flow.pipeline.done import parse_line
 from cellwise.flow.pipeline.progress import FILE
 from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.set_aside import count_set_aside
 
 _NOTHING_TOLD = dict.fromkeys(
     [
@@ -52,6 +53,7 @@ def run_status(run: Path) -> dict[str, Any]:
         "finished": record["finished"],
         "steps": steps,
         "counts": record["counts"],
+        "fields_set_aside": count_set_aside(folder)[0],
         "quarantined": _lines(folder.quarantine) - 1 if folder.quarantine.is_file() else 0,
     }
 

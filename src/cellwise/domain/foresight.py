@@ -15,11 +15,14 @@ class Refusal:
         reason: What is wrong, a sentence.
         remedy: What to do about it, a sentence that may hold words to paste.
         code: A short fixed word for programs, such as `channel_missing`.
+        settings: Settings of which any one may settle it, the likeliest first, such as
+            `read.roles.w1=nucleus`.
     """
 
     reason: str
     remedy: str = ""
     code: str = "refused"
+    settings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.reason} {self.remedy}".strip()
@@ -33,18 +36,21 @@ class ClassCount:
         name: The class.
         fields: Labelled fields that carry it.
         groups: Groups of fields that stay together (a plate, a well, a field alone) with it.
-        needed: Groups that it takes to learn the class and to test it on fields not learned from.
+        others: Such groups that hold a field without it.
+        needed: Groups of either that it takes to learn the class and to test it on fields not
+            learned from.
     """
 
     name: str
     fields: int
     groups: int
+    others: int
     needed: int
 
     @property
     def enough(self) -> bool:
-        """Whether there are as many groups as it takes."""
-        return self.groups >= self.needed
+        """Whether there are as many groups as it takes, with the class and without it."""
+        return min(self.groups, self.others) >= self.needed
 
 
 @dataclass(frozen=True, slots=True)

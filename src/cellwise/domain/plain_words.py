@@ -26,6 +26,7 @@ _PROBLEMS = {
     "mask_missing": ("site without a mask", "sites without a mask"),
     "mask_pickle": ("mask in a Python file", "masks in Python files"),
     "mask_size": ("mask of another size", "masks of another size"),
+    "mask_turned": ("mask turned unlike its site", "masks turned unlike their sites"),
     "mask_unreadable": ("mask that cannot be read", "masks that cannot be read"),
     "mask_values": ("mask without numbered cells", "masks without numbered cells"),
     "multichannel_file": ("file of several channels", "files of several channels"),
@@ -80,6 +81,11 @@ def counted(number: float, words: str) -> str:
     """
     plain = words.replace("_", " ")
     return f"{number:,.0f} {_one(plain) if number == 1 else plain}"
+
+
+def by_number(number: float, one: str, several: str) -> str:
+    """The word that goes with a count: `by_number(1, "is", "are")` is `is`."""
+    return one if number == 1 else several
 
 
 def problems_said(codes: Iterable[str]) -> list[str]:

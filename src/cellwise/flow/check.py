@@ -63,16 +63,19 @@ def check_folder(
     if not folder.exists():
         raise PreflightError(f"There is no folder {folder}.")
     given = {**settings_of(labels=labels), **(settings or {})}
-    reading, faulty = _read(folder, given, recipe, report)
+    faulty: list[CellwiseError] = []
+    reading = understand_folder(folder, given, recipe=recipe, report=report, faults=faulty).reading
     refused = [_refusal(error) for error in faulty]
-    if faulty and len(reading.usable) < _LEAST_FIELDS:
+    unusable = _unused_labels(given, reading)
+    if unusable and len(reading.usable) < _LEAST_FIELDS:
         refused.append(_too_few(len(reading.usable)))
     proposal = _proposal(reading, recipe, refused)
     resolved = resolve(load_recipe(proposal.recipe), _settings(given, proposal, recipe, refused))
     request = Request(folder, Path(), resolved, workers=workers or os.cpu_count() or 1)
     foreseen = _foreseen(request, facts_of_reading(reading), refused)
     usable = list(reading.usable)
-    sample = usable if full else _spread(usable, _SAMPLE)
+    # Without a scale pixels say nothing.
+    sample = () if not reading.scales else usable if full else _spread(usable, _SAMPLE)
     decoded = [_decode(site, folder) for site in sample]
     faults = [fault for found in decoded for fault in found if fault["set_aside"]]
     flags = [fault for found in decoded for fault in found if not fault["set_aside"]]
@@ -90,7 +93,7 @@ def check_folder(
         "images": _image_facts(reading),
         "scales": {name: scale.to_json() for name, scale in reading.scales.items()},
         "counts": dict(reading.counts),
-        "labels": _label_facts(reading, foreseen) or _unused_labels(given, reading, faulty),
+        "labels": _label_facts(reading, foreseen) or unusable,
         "problems": [*(_problem(problem) for problem in reading.problems), *flags],
         "notes": list(reading.notes),
         "warnings": list(foreseen.warnings),
@@ -104,29 +107,6 @@ def check_folder(
 
 def _look(request: Request, sites: list[Site], report: Report | None) -> Look:
     return look_at(request, sites, writer(MASKS, request.recipe.steps), report=report)
-
-
-def _read(
-    folder: Path, given: Mapping[str, Any], recipe: str | None, report: Report | None
-) -> tuple[Reading, list[CellwiseError]]:
-    """The folder as understood, and why its labels cannot be used: a folder has more to say.
-
-    Raises:
-        CellwiseError: It cannot be read without its labels either.
-    """
-    labels = [path for path in given if path.endswith((".labels", ".key", ".label"))]
-    try:
-        return understand_folder(folder, given, recipe=recipe, report=report).reading, []
-    except CellwiseError as error:
-        if not labels:
-            raise
-        without = {path: value for path, value in given.items() if path not in labels}
-        # Labels that the folder itself declares are not those that were meant.
-        without |= {f"{path.split('.')[0]}.declared": "ignore" for path in labels[:1]}
-        try:
-            return understand_folder(folder, without, recipe=recipe).reading, [error]
-        except CellwiseError:
-            raise error from None
 
 
 def _proposal(reading: Reading, recipe: str | None, refused: list[Refusal]) -> Proposal:
@@ -252,12 +232,10 @@ def _label_facts(reading: Reading, foreseen: Foresight) -> dict[str, Any] | None
     }
 
 
-def _unused_labels(
-    given: Mapping[str, Any], reading: Reading, faulty: list[CellwiseError]
-) -> dict[str, Any] | None:
+def _unused_labels(given: Mapping[str, Any], reading: Reading) -> dict[str, Any] | None:
     """What stands for a labels file that is refused; None where none was given."""
     file = next((str(value) for path, value in given.items() if path.endswith(".labels")), "")
-    if not file or not faulty:
+    if not file or reading.classes is not None:
         return None
     none: dict[str, Any] = {"classes": {}, "enough": [], "negative": None, "labelled": 0}
     return {"file": file, **none, "unlabelled": len(reading.usable)}

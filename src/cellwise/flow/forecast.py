@@ -1,17 +1,21 @@
 """What a run will cost, step by step: a few of its fields are worked on, steps say the rest.
 
-Seconds are those of one core of this machine.
+Seconds are those of one core of this machine. What is paid once by each process (libraries,
+weights, compiled code) is told apart from what each field costs: of small folders it is most.
 """
 
 import math
 import shutil
 import time
+from dataclasses import replace
 from typing import Any
 
 from cellwise.domain.nouns import CELLS, FOLDS, MASKS
 from cellwise.domain.trial import Trial
 from cellwise.flow.looks import Look
+from cellwise.flow.pipeline.site_step import at_once, batch_size
 from cellwise.flow.pipeline.state import Request
+from cellwise.flow.pipeline.together import follower_of
 from cellwise.flow.recipe.kinds import step_module
 from cellwise.flow.recipe.references import writer
 from cellwise.flow.recipe.resolve import Step
@@ -60,11 +64,9 @@ def _per_step(request: Request, reading: Any, look: Look) -> dict[str, float]:
     seconds = {step.title: 0.0 for step in steps}
     if look.shown is None or look.masks is None:
         return seconds
-    workers = max(
-        1, min(request.workers, math.ceil(count / (segment.spec.batch if segment else 1)))
-    )
     if segment is not None:
-        seconds[segment.title] = look.load * workers + (look.decode + look.segment) * count
+        processes = _processes(segment, request, count)
+        seconds[segment.title] = look.load * processes + (look.decode + look.segment) * count
     crops = None
     if cells is not None:
         from cellwise.stages.cells.spec import Options
@@ -75,7 +77,9 @@ def _per_step(request: Request, reading: Any, look: Look) -> dict[str, float]:
         begun = time.process_time()
         rows, crops = cells_of(look.shown, look.masks, options)
         per_cell = (time.process_time() - begun) / max(1, rows.height)
-        seconds[cells.title] = per_cell * look.cells * count
+        # Done together with the step before, in whose time it is then seen.
+        together = segment is not None and follower_of(segment, steps) is cells
+        seconds[(segment if together and segment else cells).title] += per_cell * look.cells * count
     folds = [int(s.options.get("folds") or 1) for s in steps if FOLDS in s.spec.writes]
     trial = Trial(
         look.shown,
@@ -93,8 +97,15 @@ def _per_step(request: Request, reading: Any, look: Look) -> dict[str, float]:
     for step in steps:
         ask = getattr(step_module(step.kind), "forecast", None)
         if ask is not None and set(step.needs) <= roles:
-            seconds[step.title] += ask(request.job(step, ""), trial)
+            job = replace(request.job(step, ""), workers=_processes(step, request, count))
+            seconds[step.title] += ask(job, trial)
     return seconds
+
+
+def _processes(step: Step, request: Request, count: int) -> int:
+    """Processes that work on so many sites; 1 is the one that the run itself is."""
+    most = at_once(step, workers=request.workers, device=request.device)
+    return max(1, min(most, math.ceil(count / batch_size(step, count, most))))
 
 
 def _threads(step: Step) -> int:

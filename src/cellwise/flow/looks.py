@@ -18,10 +18,11 @@ from cellwise.errors import InputError
 from cellwise.flow.pipeline.state import Request
 from cellwise.flow.recipe.resolve import Step
 
-# Fields tried at most.
-_FIELDS = 4
+# Fields tried: of large ones so many, of small ones more, as few cells lie in each.
+_FIELDS, _MOST = 4, 12
 # Of larger ones the middle, so wide: enough for dozens of cells, small enough for any segmenter.
 _PIECE = 704
+_ENOUGH = _FIELDS * _PIECE**2
 
 
 @dataclass(slots=True)
@@ -67,11 +68,14 @@ def look_at(
     if step is None:
         return look
     opened = time.process_time()
-    order = [sites[place] for place in spread(len(sites), _FIELDS)]
+    order = [sites[place] for place in spread(len(sites), _MOST)]
     # Masks that were brought fit whole fields only.
     brought = any(c.what == "folder" and step.options.get(c.option) for c in step.spec.contents)
     made: dict[int, Any] = {}
+    tried = 0
     for number, (site, whole, decode) in enumerate(_decoded(order, request.folder)):
+        if tried >= _ENOUGH and number >= _FIELDS:
+            break
         if report is not None:
             report(number, len(order), f"trying out {site.id}")
         area = math.prod(whole.pixels.shape[1:])
@@ -84,6 +88,7 @@ def look_at(
             segment(_piece(whole, _PIECE // 2))
             look.load = time.process_time() - opened - decode
         shown = whole if brought else _piece(whole, _PIECE)
+        tried += math.prod(shown.pixels.shape[1:])
         begun = time.process_time()
         try:
             masks = segment(shown)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from cellwise.domain.nouns import MASKS
+from cellwise.domain.steps import Report
 from cellwise.flow.looks import Look, look_at
 from cellwise.flow.pipeline.state import Request
 from cellwise.flow.preflight import facts_of_reading, foresee
@@ -22,7 +23,7 @@ def is_open(step: Step) -> bool:
     return any(step.options.get(option) == AUTO for option in step.spec.measured)
 
 
-def settled(request: Request, reading: Any) -> Request:
+def settled(request: Request, reading: Any, *, report: Report | None = None) -> Request:
     """The request with every such option settled; the recipe's notices say how.
 
     Where the folder will be refused nothing is looked at.
@@ -30,13 +31,16 @@ def settled(request: Request, reading: Any) -> Request:
     Args:
         request: Of a run that has done nothing yet.
         reading: The folder as it was read.
+        report: Called before each field that is looked at.
     """
     steps = request.recipe.steps
     if not any(map(is_open, steps)):
         return request
     refused = foresee(request, facts_of_reading(reading), steps).refusals
     known = reading.usable and not refused
-    look = look_at(request, list(reading.usable), writer(MASKS, steps)) if known else Look()
+    look = Look()
+    if known:
+        look = look_at(request, list(reading.usable), writer(MASKS, steps), report=report)
     return replace(request, recipe=with_look(request.recipe, look))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from cellwise.domain.nouns import SITES
 from cellwise.domain.specs import WHOLE
 from cellwise.domain.steps import Report
-from cellwise.errors import PreflightError
+from cellwise.errors import CellwiseError, PreflightError
 from cellwise.flow.pipeline.contents import content_path, earlier_digest, files_digest, held_digest
 from cellwise.flow.pipeline.files.listed import Listed, list_files
 from cellwise.flow.pipeline.inputs import site_keys
@@ -58,6 +58,7 @@ def understand_folder(
     *,
     recipe: str | None = None,
     report: Report | None = None,
+    faults: list[CellwiseError] | None = None,
 ) -> Understood:
     """Look at a folder of images without writing anything.
 
@@ -66,6 +67,8 @@ def understand_folder(
         given: Settings by dotted path; those of other steps are left out.
         recipe: Whose first step looks; None where none is chosen yet.
         report: Called while headers are read.
+        faults: Takes what is wrong with its channels, intensities and labels, read past, for
+            whoever wants to know all of it; None raises it.
 
     Raises:
         PreflightError: The folder cannot be used.
@@ -74,7 +77,8 @@ def understand_folder(
     step = opening_step(given, recipe)
     listing = list_files(folder)
     request = Request(folder, Path(), Recipe(step.name, "", (step,)), workers=_THREADS)
-    reading = step_module(step.kind).prepare(request.job(step, ""), report or _quiet)
+    module = step_module(step.kind)
+    reading = module.prepare(request.job(step, ""), report or _quiet, faults=faults)
     return Understood(listing, step, reading)
 
 

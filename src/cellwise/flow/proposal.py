@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from cellwise.domain.plain_words import counted
 from cellwise.errors import PreflightError
 from cellwise.flow.recipe.load import recipe_names
 
@@ -48,7 +49,9 @@ def propose(reading: Any) -> Proposal:
     wells = {_well(site) for site in labelled} - {None}
     others = {_well(site) for site in reading.usable if site.labels is None} - wells - {None}
     if wells and others:
-        return Proposal(_PLATE, f"{len(wells)} labelled control wells, {len(others)} without label")
+        return Proposal(
+            _PLATE, f"{counted(len(wells), 'labelled control wells')}, {len(others)} without label"
+        )
     return Proposal(_ONE_CLASS, "one label for each field, no Negative")
 
 
@@ -64,7 +67,8 @@ def _refuse_labels_of_nothing(reading: Any) -> None:
     ids = [site.raw_id for site in reading.usable[:3]]
     called = f"fields are called {', '.join(ids)}" if ids else "no field is usable"
     raise PreflightError(
-        f"{reading.labels_file} labels none of the {len(reading.usable)} usable fields "
-        f"({reading.counts.get('label_rows', 0)} rows; {called}). Mend its key or label column, or "
+        f"{reading.labels_file} labels none of the {counted(len(reading.usable), 'usable fields')} "
+        f"({counted(reading.counts.get('label_rows', 0), 'rows')}; {called}). Mend its key or "
+        "label column, or "
         "leave the labels out to segment only."
     )

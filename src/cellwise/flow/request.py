@@ -7,6 +7,7 @@ from typing import Any
 
 from cellwise.domain.nouns import SITES
 from cellwise.domain.specs import WHOLE
+from cellwise.domain.steps import Report
 from cellwise.errors import PreflightError, UsageError
 from cellwise.flow.measured import is_open, settled
 from cellwise.flow.pipeline.checks import earlier_record
@@ -47,11 +48,13 @@ def make_request(
     engine: str = "local",
     devices: int = 1,
     command: Sequence[str] = (),
+    report: Report | None = None,
 ) -> Request:
     """A request for `run`.
 
     A run folder that is there goes on with the recipe, settings and seed it began with, unless
-    another recipe is named; else the recipe is chosen from the folder.
+    another recipe is named; else the recipe is chosen from the folder. `report` is called while
+    headers are read and fields tried.
 
     Raises:
         UsageError: A wrong setting, recipe or device.
@@ -67,7 +70,7 @@ def make_request(
     elif earlier and not (earlier.get("inputs") or {}).get("fitted"):
         chosen = resolve(recipe_from_record(earlier, given), given)
     else:
-        understood = understand_folder(folder, given)
+        understood = understand_folder(folder, given, report=report)
         chosen = resolve(load_recipe(propose(understood.reading).recipe), given)
     free = look_at_processor().threads // max(devices, 1)
     chosen = settle_threads(_as_begun(chosen, earlier), earlier, free)
@@ -75,7 +78,7 @@ def make_request(
     _check_devices(devices, device)
     workers = workers or count_cores()
     if understood is None and any(map(is_open, chosen.steps)):
-        understood = understand_folder(folder, given, recipe=recipe)
+        understood = understand_folder(folder, given, recipe=recipe, report=report)
     request = Request(
         folder=folder,
         out=out,
@@ -92,7 +95,7 @@ def make_request(
     )
     if understood is None:
         return request
-    return settled(understood.given_to(request), understood.reading)
+    return settled(understood.given_to(request), understood.reading, report=report)
 
 
 def _goes_on(recipe: str, earlier: Mapping[str, Any]) -> bool:

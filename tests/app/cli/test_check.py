@@ -9,7 +9,7 @@ import pytest
 import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.worlds import labels, plate
+from tests.worlds import draw, labels, plate, save
 
 from cellwise.app.cli import app
 from cellwise.app.cli.check import run_command
@@ -164,3 +164,39 @@ def test_a_run_that_is_there_is_not_gone_on_with(tmp_path, monkeypatch):
 
 def test_times_are_said_as_people_do():
     assert [duration(s) for s in (0.2, 80, 600, 9000)] == ["1 s", "80 s", "10 min", "2.5 h"]
+
+
+def test_one_command_names_the_nucleus_and_works(call, home):
+    for number in range(4):
+        for channel in ("alpha", "beta"):
+            plane = draw(number)[channel == "beta"]
+            save(home / "no nucleus" / f"A0{number + 1}_{channel}.png", plane)
+    code, out = call("check", "no nucleus", "--recipe", "segment-only")
+    assert code == 4
+    heading, command = out.splitlines()[-2:]
+    assert heading.startswith("Next")
+    words = shlex.split(command)
+    assert words[:3] == ["cellwise", "check", "no nucleus"]
+    assert sum(word == "--set" for word in words) == 1
+    code, out = call(*words[1:])
+    assert code == 0
+    assert out.splitlines()[-1].startswith("cellwise run 'no nucleus'")
+
+
+def test_no_line_ends_in_a_space(call, home):
+    for number in range(4):
+        dna, gfp = draw(number)
+        gfp[:] = 255 * (gfp > 20)
+        save(home / "bright" / f"B0{number + 1}_DNA.png", dna)
+        save(home / "bright" / f"B0{number + 1}_GFP.png", gfp)
+    _, out = call("check", "bright", "--recipe", "segment-only")
+    assert "saturated" in out
+    assert all(line == line.rstrip() for line in out.splitlines())
+
+
+def test_run_tells_of_the_fields_that_it_tries(call, home, asked, monkeypatch):
+    told = []
+    heard = lambda self, done, total, note: told.append(note)  # noqa: E731
+    monkeypatch.setattr("cellwise.app.cli.terminal.screen.Progress.__call__", heard)
+    call("run", "my images", "--labels", "my labels.csv", "--out", "told.run")
+    assert any(note.startswith("trying out") for note in told)

@@ -33,10 +33,12 @@ def test_a_missing_folder_ends_with_4(tmp_path):
 
 def test_a_run_with_something_set_aside_ends_with_3_and_says_where(tmp_path):
     images = plate(tmp_path / "images", 2)
+    # Two files of one field: the file of reasons has a row for each, people count fields.
     (images / "A01_DNA.png").write_bytes(b"")
+    (images / "A01_GFP.png").write_bytes(b"")
     done = call(words(images, tmp_path / "out.run"))
     assert done.returncode == 3, done.stderr
-    assert "1 set aside" in done.stdout
+    assert " · 1 field set aside (" in done.stdout
     assert "quarantine.csv" in done.stdout
     assert "exit 3" in done.stdout
 

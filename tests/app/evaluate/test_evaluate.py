@@ -129,7 +129,7 @@ def test_fields_that_the_run_never_saw_are_left_out(tmp_path):
     world = write_truth(tmp_path / "world", sites=10)
     found = evaluate(write_run(tmp_path / "run"), world, draws=20)
     assert found.metrics["hpa_map_60"].n == 28
-    assert any("2 fields of the truth are not in this run" in note for note in found.warnings)
+    assert any("2 fields of the truth not in this run" in note for note in found.warnings)
 
 
 def test_true_fields_without_cells_are_ordinary(tmp_path, world):
@@ -283,7 +283,7 @@ def test_a_file_of_wells(tmp_path):
     write_submission(path, rows, header=("id_code", "sirna"))
     found = evaluate(path, world, draws=20)
     assert found.metrics["accuracy"].value == 1 / 4
-    assert any("1 wells of the file are no treated wells" in note for note in found.warnings)
+    assert any("1 well of the file not among the treated wells" in note for note in found.warnings)
     write_submission(path, [["x", "2"]], header=("id_code", "sirna"))
     with pytest.raises(PreflightError, match="in common"):
         evaluate(path, world)

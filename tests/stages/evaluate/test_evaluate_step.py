@@ -250,7 +250,7 @@ def test_doses_that_cannot_be_read_are_counted_and_why_there_is_no_curve_is_said
     _write(run, rows)
     _, metrics, detail = _work(run)
     assert metrics["dose_midpoint_x"].n == 17
-    assert any("Dose: 1 of 48 wells hold no number" in text for text in detail["warnings"])
+    assert any("Dose: 1 of 48 wells without a number" in text for text in detail["warnings"])
     for row in rows:
         row["dose"] = "high" if row["well"] > "B" else "low"
     _write(run, rows)

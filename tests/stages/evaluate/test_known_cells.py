@@ -269,7 +269,7 @@ def test_with_other_cell_types_accuracy_is_the_share_of_wells():
     found = well_results(wells, {first: right[first]}, draws=50, seed=0)
     assert found.metrics["accuracy"].value == pytest.approx(1 / 6)
     assert "accuracy_plain" not in found.metrics
-    assert "5 of 6 wells have no answer" in found.warnings[0]
+    assert "No answer for 5 of 6 wells" in found.warnings[0]
 
 
 def test_a_truth_of_fields_knows_no_wells():

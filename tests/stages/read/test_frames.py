@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.stages.read.read_folders import by_id, codes, put, put_table, read
 
+from cellwise.domain.plain_words import counted
 from cellwise.domain.steps import Job
 from cellwise.errors import PreflightError
 from cellwise.stages.read.step import work
@@ -77,8 +78,8 @@ def test_every_plane_of_a_file_is_read_once_or_counted(tmp_path_factory, shapes)
     first = read(folder, time="first", series="first", layout="multichannel")
     assert sorted(seen(first, folder).values()) == sorted(written[0][0].max(axis=(1, 2, 3)))
     notes = " ".join(first.notes)
-    assert (f"{len(shapes) - 1} further fields" in notes) == (len(shapes) > 1)
-    assert (f"{shapes[0][0] - 1} further time points" in notes) == (shapes[0][0] > 1)
+    assert (counted(len(shapes) - 1, "further fields") in notes) == (len(shapes) > 1)
+    assert (counted(shapes[0][0] - 1, "further time points") in notes) == (shapes[0][0] > 1)
 
     refused = read(folder, layout="multichannel")
     aside = sum(shape[0] > 1 for shape in shapes)
@@ -144,7 +145,7 @@ def test_planes_that_were_appended_one_by_one_are_channels(tmp_path):
     reading = read(tmp_path)
     assert reading.layout == "multichannel"
     assert seen(reading, tmp_path)["A02", "ch2"] == 12
-    assert any("do not say what their pages are" in note for note in reading.notes)
+    assert any("not say what their pages are" in note for note in reading.notes)
 
 
 def test_images_that_are_not_alike_set_the_site_aside(tmp_path):
@@ -156,7 +157,7 @@ def test_images_that_are_not_alike_set_the_site_aside(tmp_path):
     assert "uint8" in reading.problems[0].reason
     first = read(tmp_path, series="first")
     assert len(first.usable) == 2
-    assert any("hold more that is not read" in note for note in first.notes)
+    assert any("more that is not read" in note for note in first.notes)
 
 
 def test_pyramids_and_labels_are_named_and_the_full_resolution_is_read(tmp_path):

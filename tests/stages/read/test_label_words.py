@@ -31,7 +31,7 @@ def test_words_for_nothing_are_unlabelled_and_counted(plate, tmp_path, word):
     reading, labels = labelled(plate, tmp_path, "x", word, "", "y", f" {word} ")
     assert labels == [("x",), None, None, ("y",), None]
     (note,) = [note for note in reading.notes if "unlabelled" in note]
-    assert f"2 rows say that nothing is known ({word!r} 2; 1 more are empty)" in note
+    assert f"2 rows say that nothing is known ({word!r} 2; 1 more is empty)" in note
     assert f"read.classes=x|y|{word}" in note
 
 
@@ -136,7 +136,7 @@ def test_ids_that_a_spreadsheet_made_fractions_of_are_ids(plate, tmp_path):
 
 
 def test_numbers_are_never_places_in_a_list_of_numbers(plate, tmp_path):
-    with pytest.raises(PreflightError, match="1 labels are not among the 3 classes: '0'"):
+    with pytest.raises(PreflightError, match="1 label not among the 3 classes: '0'"):
         labelled(plate, tmp_path, "0", "4", classes="4|8|9")
 
 

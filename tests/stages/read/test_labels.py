@@ -160,9 +160,7 @@ def test_negative_stands_alone(plate, tmp_path):
 
 def test_labels_outside_the_declared_classes_are_refused(plate, tmp_path):
     table = put_table(tmp_path / "l.csv", ("well", "label"), ("A01", "18"), ("A02", "19"))
-    with pytest.raises(
-        PreflightError, match=r"1 labels are not among the 19 classes of hpa19: '19'"
-    ):
+    with pytest.raises(PreflightError, match=r"1 label not among the 19 classes of hpa19: '19'"):
         read(plate, labels=str(table), classes="hpa19")
     words = put_table(tmp_path / "w.csv", ("well", "label"), ("A01", "a"), ("A02", "c"))
     with pytest.raises(PreflightError, match="'c'"):
@@ -268,7 +266,7 @@ def test_doses_that_cannot_be_read_are_counted(plate, tmp_path):
     reading = read(plate, labels=str(table))
     (problem,) = reading.problems
     assert problem.code == "dose_unreadable"
-    assert "Concentration: 1 of 3 rows hold no number that can be read in nM: 'a lot' (1)" in (
+    assert "Concentration: 1 of 3 rows without a number that can be read in nM: 'a lot' (1)" in (
         problem.reason
     )
     assert "Concentration is read as numbers in nM." in reading.notes

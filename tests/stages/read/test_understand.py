@@ -16,7 +16,9 @@ from tests.stages.read.read_folders import (
     read,
 )
 
-from cellwise.errors import BadOption, InputError, PreflightError
+from cellwise.errors import BadOption, InputError, PreflightError, UsageError
+from cellwise.stages.read.spec import Options
+from cellwise.stages.read.step import understand
 from cellwise.store.images.fields import read_field
 
 
@@ -251,3 +253,46 @@ def test_masks_that_cellpose_wrote_beside_the_images_are_no_fields(tmp_path):
     assert set(reading.status.values()) == {"ok"}
     assert len(reading.status) == 2
     assert reading.counts["ignored_files"] == {"masks of Cellpose": 2}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"{w}_{c}.png" for w in ("A01", "A02", "B01") for c in ("dna", "gfp")],
+        [f"r01c0{w}f01p01-ch{c}sk1fk1fl1.tiff" for w in (1, 2) for c in (1, 2)],
+        [f"x{k}_{c}.png" for k in (1, 2, 3) for c in ("blue", "green", "red", "yellow")],
+    ],
+)
+def test_a_reading_that_finds_the_same_fields_is_not_offered(tmp_path, names):
+    put(tmp_path, *names)
+    assert not any("could also be read" in note for note in read(tmp_path).notes)
+
+
+def test_a_reading_that_finds_other_fields_is_offered(tmp_path):
+    """Two channels by the files' names, or fields of two pages each."""
+    names = [f"{w}_{c}.tif" for w in ("B02", "B03") for c in ("DAPI", "GFP")]
+    put_channels(tmp_path, *names, channels=2)
+    reading = read(tmp_path)
+    other = [note for note in reading.notes if "could also be read" in note]
+    seen = reading.layout, len(reading.sites)
+    assert all("fields)" in note for note in other), seen
+
+
+def test_all_that_is_wrong_is_said_at_once(tmp_path):
+    """Roles, intensities and labels are looked at each by itself."""
+    for well in ("A01", "A02"):
+        for channel in ("dna", "gfp"):
+            low = np.full((24, 32), -5000.0 if channel == "gfp" else 3.0, np.float32)
+            tifffile.imwrite(tmp_path / f"{well}_{channel}.tif", low, photometric="minisblack")
+    (tmp_path / "labels.csv").write_text("key,label\nX9,a\n", encoding="utf-8")
+    given: dict[str, Any] = {"labels": str(tmp_path / "labels.csv"), "roles": {"er9": "nucleus"}}
+    with pytest.raises(UsageError) as caught:
+        read(tmp_path, **given)
+    said = str(caught.value)
+    assert "er9" in said
+    assert "Channel 'gfp'" in said
+    assert "labels.csv" in said
+    faults = []
+    reading = understand(tmp_path, Options(**given), faults=faults)
+    assert "\n".join(map(str, faults)) == said
+    assert len(reading.sites) == 2

@@ -11,7 +11,7 @@ from cellwise.domain.records import Field
 from cellwise.errors import BadOption, InputError
 from cellwise.stages.segment import segmenters
 from cellwise.stages.segment.given.shapes import draw
-from cellwise.store.masks.imported import Brought
+from cellwise.store.masks.brought import Brought
 from cellwise.store.masks.shapes import Outline, Runs, Shapes
 
 

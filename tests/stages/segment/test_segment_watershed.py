@@ -194,7 +194,7 @@ def test_a_field_without_nucleus_channel_says_what_it_has():
     with pytest.raises(InputError, match="found: er, actin") as caught:
         segmenters.build("watershed")(field(plane, plane, roles=("er", "actin")))
     assert caught.value.code == "channel_missing"
-    assert "--set read.roles.er=nucleus or --set read.roles.actin=nucleus" in caught.value.remedy
+    assert "add --set read.roles.er=nucleus (or read.roles.actin=nucleus)" in caught.value.remedy
 
 
 def test_a_single_channel_is_taken_for_the_nucleus():

@@ -126,3 +126,21 @@ def test_a_folder_is_refused_exactly_where_no_cut_of_its_groups_serves_a_class(d
     groups = [group for _, group in drawn]
     found = seen(rows, by="Metadata_Batch")
     assert bool(found.refusals) == (not split_by_hand(rows, groups))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(NAMES), min_size=1, max_size=12))
+def test_a_class_is_enough_only_where_it_could_be_learned(labels):
+    found = seen(one_each(*labels))
+    positives = [count for count in found.classes if count.name != "Negative"]
+    assert bool(found.refusals) == (not any(count.enough for count in positives))
+    for count in found.classes:
+        others = len(labels) - labels.count(count.name)
+        assert count.enough == (labels.count(count.name) >= 2 and others >= 2)
+
+
+def test_what_lies_on_all_fields_but_one_is_said():
+    rows = [(("a", "b"), {}), (("a", "b"), {}), (("a",), {}), (("a",), {}), (("c",), {})]
+    found = seen(rows)
+    assert found.refusals == ()
+    assert any(text.startswith("Too few fields without a (4)") for text in found.warnings)

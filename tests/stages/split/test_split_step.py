@@ -110,7 +110,7 @@ def test_test_sites_have_no_fold_and_their_copies_are_named(tmp_path):
     run = _run(tmp_path, rows, pixels={"s0": "x", "s1": "y", "t0": "x"}, classes=("a",))
     _, folds, account = _work(run)
     assert folds["t0"]["fold"] is None
-    assert any("exact copies" in text and "t0" in text for text in account["warnings"])
+    assert any("Exact copies" in text and "t0" in text for text in account["warnings"])
 
 
 def test_sites_that_could_not_be_decoded_take_no_part(tmp_path):

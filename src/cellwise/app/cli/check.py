@@ -62,17 +62,20 @@ def check(
             report=progress,
         )
     is_folder = "kind" not in facts
+    words = {
+        "--labels": labels,
+        "--recipe": recipe,
+        "--masks": masks,
+        "--layout": layout,
+        "--pattern": pattern,
+    }
+    given = [(word, str(value)) for word, value in words.items() if value]
+    given += [("--set", text) for text in settings or ()]
     if is_folder and not facts["refused"] and facts["counts"]["sites_usable"]:
-        words = {
-            "--labels": labels,
-            "--recipe": recipe,
-            "--masks": masks,
-            "--layout": layout,
-            "--pattern": pattern,
-        }
-        given = [(word, str(value)) for word, value in words.items() if value]
-        given += [("--set", text) for text in settings or ()]
         facts["command"] = run_command(folder, given, out=out)
+    elif cures := [one["settings"][0] for one in facts.get("refused", ()) if one["settings"]]:
+        given += [("--set", text) for text in cures]
+        facts["command_after_refusal"] = check_command(folder, given)
     if as_json:
         print(json.dumps(facts, indent=1, ensure_ascii=False, sort_keys=True))
     else:
@@ -81,6 +84,9 @@ def check(
         if "command" in facts:
             # By itself, so that the whole line can be pasted.
             print(facts["command"])
+        elif "command_after_refusal" in facts:
+            print(f"{'Next':<12}with {', '.join(cures)}, if that is right:")
+            print(facts["command_after_refusal"])
     raise typer.Exit(facts["exit_code"])
 
 
@@ -95,6 +101,11 @@ def run_command(folder: Path, given: Sequence[tuple[str, str]], *, out: Path | N
     words = [word for pair in given for word in pair]
     place = str(out or _free(folder))
     return shlex.join(["cellwise", "run", _path(folder), "--out", place, *words])
+
+
+def check_command(folder: Path, given: Sequence[tuple[str, str]]) -> str:
+    """The command that looks again with these options, ready to be pasted into a shell."""
+    return shlex.join(["cellwise", "check", _path(folder), *(w for pair in given for w in pair)])
 
 
 def _free(folder: Path) -> Path:

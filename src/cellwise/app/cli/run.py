@@ -47,26 +47,28 @@ def run(
     seed: RunSeed = None,
 ) -> None:
     """All steps of a recipe on a folder."""
-    from cellwise.app.cli.terminal.screen import make_listener
+    from cellwise.app.cli.terminal.screen import Progress, make_listener
     from cellwise.flow.pipeline.run import run_pipeline
     from cellwise.flow.request import make_request
 
-    request = make_request(
-        folder,
-        out,
-        labels=labels,
-        recipe=recipe or None,
-        settings=settings or (),
-        masks=masks,
-        layout=layout,
-        pattern=pattern,
-        seed=seed,
-        device=device,
-        workers=workers,
-        devices=devices,
-        engine=engine,
-        command=command_words(),
-    )
+    with Progress("look", unit="step") as progress:
+        request = make_request(
+            folder,
+            out,
+            labels=labels,
+            recipe=recipe or None,
+            settings=settings or (),
+            masks=masks,
+            layout=layout,
+            pattern=pattern,
+            seed=seed,
+            device=device,
+            workers=workers,
+            devices=devices,
+            engine=engine,
+            command=command_words(),
+            report=progress,
+        )
     listener = make_listener()
     for line in request.recipe.notices:
         listener.message(line)

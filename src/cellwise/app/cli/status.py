@@ -6,10 +6,12 @@ from typing import Any
 
 import typer
 
+from cellwise.app.cli.terminal.ending import set_aside_said
 from cellwise.app.cli.terminal.options import AsJson, RunPath
 from cellwise.app.cli.terminal.screen import clock
 from cellwise.app.status import run_status, step_title
-from cellwise.domain.plain_words import counted
+from cellwise.domain.plain_words import by_number, counted
+from cellwise.store.run.folder import RunFolder
 
 
 def register(app: typer.Typer) -> None:
@@ -26,12 +28,12 @@ def status(run: RunPath, as_json: AsJson = False) -> None:
     print(f"{run}: {facts['status']}, recipe {facts['recipe']}, started {facts['started']}")
     for step in facts["steps"]:
         title, n = step_title(step), step["sites"]
-        sites = f"{n:>8,} {'site' if n == 1 else 'sites'} done" if n else ""
+        sites = f"{n:>8,} {by_number(n, 'site', 'sites')} done" if n else ""
         print(f"  {title:<18} {step['state']:<10} {sites}".rstrip())
         if step["state"] == "running" and facts["progress"]["total"]:
             print(f"    {how_far(facts['progress'])}")
-    aside = facts["quarantined"]
-    print(f"  set aside: {f'{aside:,} (quarantine.csv)' if aside else 'nothing'}")
+    aside = set_aside_said(RunFolder(run))
+    print(f"  set aside: {aside}{' (quarantine.csv)' if aside != 'nothing' else ''}")
 
 
 def how_far(progress: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cellwise.app.cli.terminal.options import Device, Seed
+from cellwise.domain.plain_words import counted
 
 
 def register(app: typer.Typer) -> None:
@@ -60,8 +61,12 @@ def train_segmenter(
         facts = train_segmenter(request, progress)
     for row in facts["held_out"]:
         print(
-            f"{row['set']}, {row['pictures']} images: {row['measure']} {row['value']:.3f} "
+            f"{row['set']}, {counted(row['pictures'], 'images')}: {row['measure']} "
+            f"{row['value']:.3f} "
             f"({row['low']:.3f} to {row['high']:.3f})"
         )
-    print(f"{out}: {facts['pictures']} images · {facts['nuclei']:,} nuclei · use it with")
+    print(
+        f"{out}: {counted(facts['pictures'], 'images')} · {counted(facts['nuclei'], 'nuclei')} "
+        "· use it with"
+    )
     print(f"  cellwise run ... --set segment.name=small_unet --set segment.weights={out}")

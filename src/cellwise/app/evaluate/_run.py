@@ -22,6 +22,7 @@ from cellwise.app.evaluate._fields import (
 from cellwise.app.evaluate._nuclei import with_nuclei
 from cellwise.app.evaluate._wells import said_of_wells
 from cellwise.domain.classes import ClassList
+from cellwise.domain.plain_words import counted
 from cellwise.domain.steps import Report
 from cellwise.domain.tables import PREDICTIONS
 from cellwise.domain.units import CELL
@@ -148,7 +149,10 @@ def _unseen(truth: Truth, parts: Mapping[str, str]) -> list[str]:
     unseen = [site for site in truth.site_ids() if site not in parts]
     if not unseen:
         return []
-    return [f"{len(unseen)} fields of the truth are not in this run: left out ({unseen[0]}...)."]
+    return [
+        f"{counted(len(unseen), 'fields')} of the truth not in this run: left out "
+        f"({unseen[0]}{'...' * (len(unseen) > 1)})."
+    ]
 
 
 def _out_of_fold(run: RunFolder, sites: list[str]) -> tuple[list[str], int]:

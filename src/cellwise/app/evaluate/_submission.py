@@ -19,6 +19,7 @@ from cellwise.app.evaluate._fields import (
 )
 from cellwise.app.evaluate._wells import evaluate_wells
 from cellwise.domain.classes import ClassList
+from cellwise.domain.plain_words import counted
 from cellwise.domain.records import safe_ids
 from cellwise.domain.steps import Report
 from cellwise.errors import FormatError, InputError
@@ -64,7 +65,7 @@ def evaluate_submission(
     said, foreign = said_of({s: rows[s] for s in overlaps if s in rows}, numbers, len(classes))
     if foreign:
         notes.append(
-            f"{foreign} predictions are of classes that the truth does not know: left out."
+            f"{counted(foreign, 'predictions')} of classes that the truth does not know: left out."
         )
     asked = asked_of(truth, classes, draws=draws, seed=seed)
     results = {}
@@ -75,8 +76,9 @@ def evaluate_submission(
         missing = [site for site in here if site not in rows]
         if missing:
             notes.append(
-                f"{len(missing)} fields have no row in the file: their cells count as missed "
-                f"({missing[0]}...)."
+                f"{counted(len(missing), 'fields')} without a row in the file: all cells there "
+                "count "
+                f"as missed ({missing[0]}{'...' * (len(missing) > 1)})."
             )
     if not results:
         raise nothing_in_common(rows, truth, str(path))
@@ -138,7 +140,7 @@ def _rows(submission: Submission, truth: Truth) -> tuple[dict[str, SubmissionRow
         return rows, []
     first = rows[unknown[0]]
     note = (
-        f"{len(unknown)} rows are about fields that the truth does not know: left out "
+        f"{counted(len(unknown), 'rows')} about fields that the truth does not know: left out "
         f"(line {first.line}, {first.raw_id})."
     )
     return {site: row for site, row in rows.items() if site in known}, [note]

@@ -6,6 +6,7 @@ import polars as pl
 
 from cellwise.app.evaluate import Evaluation
 from cellwise.app.evaluate._fields import gathered, nothing_in_common, split_fields
+from cellwise.domain.plain_words import counted
 from cellwise.domain.tables import PREDICTIONS
 from cellwise.errors import PreflightError
 from cellwise.stages.evaluate.known.wells import known_wells, well_results
@@ -76,8 +77,9 @@ def evaluate_wells(path: Path, truth: Truth, *, draws: int, seed: int) -> Evalua
     notes = []
     if unknown:
         notes.append(
-            f"{len(unknown)} wells of the file are no treated wells of the truth: left out "
-            f"({unknown[0]}...)."
+            f"{counted(len(unknown), 'wells')} of the file not among the treated wells of the "
+            "truth: "
+            f"left out ({unknown[0]}{'...' * (len(unknown) > 1)})."
         )
     parts = {str(w): str(p) for w, p in wells.select("id_code", "part").iter_rows() if p}
     results = {}

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from cellwise.app.train_segmenter.data import Annotated, checked_labels
 from cellwise.domain.channels import Channel
+from cellwise.domain.plain_words import counted
 from cellwise.domain.records import ChannelFile, Field, Site
 from cellwise.errors import CellwiseError, FormatError, InputError, PreflightError
 from cellwise.store.images.fields import read_field, read_pixels
@@ -137,7 +138,9 @@ def _sites(
         group = f"{source}/{groups.get(names[0], names[0])}"
         yield Annotated(site.id, str(source), group, field, nuclei, cells, numbers)
     if not some:
-        raise PreflightError(f"{masks}: none of the {len(sites)} fields of {images} has a mask.")
+        raise PreflightError(
+            f"{masks}: none of {counted(len(sites), 'fields')} of {images} has a mask."
+        )
 
 
 def _field(site: Site, root: Path, name: str) -> Field:

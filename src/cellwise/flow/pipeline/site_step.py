@@ -101,8 +101,8 @@ def _say_what_was_done(step: Step, *, state: State) -> None:
 
 
 def _do_sites(todo: list[str], keys: dict[str, str], *, step: Step, job: Job, state: State) -> None:
-    most = _at_once(step, state=state)
-    size = max(1, min(step.spec.batch, -(-len(todo) // max(1, 4 * most))))
+    most = at_once(step, workers=state.engine.workers, device=state.request.device)
+    size = batch_size(step, len(todo), most)
     groups = [todo[start : start + size] for start in range(0, len(todo), size)]
     shards = [combine(keys[site] for site in group) for group in groups]
     jobs = [replace(job, key=shard) for shard in shards]
@@ -144,12 +144,17 @@ def _follower(
     return Follower(after, found, left, state=state) if left else None
 
 
-def _at_once(step: Step, *, state: State) -> int:
+def at_once(step: Step, *, workers: int, device: str) -> int:
     """Workers side by side; fewer where each takes several processor threads, one on a GPU."""
-    if step.spec.device and state.request.device != "cpu":
+    if step.spec.device and device != "cpu":
         return 1
     threads = int(step.options.get(step.spec.threads, 1)) if step.spec.threads else 1
-    return max(1, state.engine.workers // threads)
+    return max(1, workers // threads)
+
+
+def batch_size(step: Step, count: int, most: int) -> int:
+    """Sites of one batch: few enough that each worker gets several batches."""
+    return max(1, min(step.spec.batch, -(-count // max(1, 4 * most))))
 
 
 def _lost(site: Site) -> SiteRecord:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from cellwise.domain.plain_words import counted
 from cellwise.domain.quantities import Quantities, dose_unit, read_quantities
 from cellwise.stages.evaluate import dose_response
 
@@ -94,6 +95,6 @@ def _warnings(name: str, amounts: Quantities, wells: int) -> tuple[str, ...]:
     what = "they are left out of" if used else "there is no"
     unit = f" in {amounts.unit}" if amounts.unit else ""
     return (
-        f"{name}: {amounts.unread} of {wells} wells hold no number that can be read{unit} "
-        f"({amounts.examples()}); {what} dose-response.",
+        f"{name}: {amounts.unread} of {counted(wells, 'wells')} without a number that can be "
+        f"read{unit} ({amounts.examples()}); {what} dose-response.",
     )

@@ -13,6 +13,7 @@ from cellwise.contracts.layout import Arrangement, Listing, Plane, Problem
 from cellwise.domain.channels import Channel
 from cellwise.domain.headers import Header
 from cellwise.domain.places import Place
+from cellwise.domain.plain_words import counted
 from cellwise.domain.records import ChannelFile, Site, safe_ids
 from cellwise.stages.read.channels.roles import given_roles
 from cellwise.stages.read.planes.drafts import (
@@ -160,7 +161,7 @@ class _Builder:
         notes: list[str] = []
         if self.stacks and self.stack != "refuse":
             how = {"max": "its brightest values", "mid": "its middle plane"}.get(self.stack)
-            notes.append(f"{self.stacks} channels are stacks; each is reduced to {how}.")
+            notes.append(f"Channels that are stacks: {self.stacks}; each is reduced to {how}.")
         if self.unstated and self.stack != "refuse":
             notes.append(
                 f"In {self.unstated} of them the files do not say what their pages are; they are "
@@ -168,8 +169,8 @@ class _Builder:
             )
         if self.sizes_differ:
             notes.append(
-                f"In {self.sizes_differ} sites the channels state different pixel sizes; "
-                "none is used."
+                f"In {counted(self.sizes_differ, 'sites')} the channels state different pixel "
+                "sizes; none is used."
             )
         return notes
 

@@ -4,6 +4,7 @@ import dataclasses
 
 from cellwise.contracts.layout import Arrangement, Problem
 from cellwise.domain.classes import NEGATIVE, ClassList, classes_from_labels, split_labels
+from cellwise.domain.plain_words import counted
 from cellwise.domain.records import Site
 from cellwise.errors import PreflightError
 from cellwise.stages.read._assemble import Assembly
@@ -43,7 +44,7 @@ def choose_classes(
         alike = {spelled(name) for name in declared.names} & {spelled(word) for word in unknown}
         merge = f" For spelling alone: {setting([('spelling', 'merge')])}" if alike else ""
         raise PreflightError(
-            f"{len(unknown)} labels are not among the {len(declared)} classes"
+            f"{counted(len(unknown), 'labels')} not among the {len(declared)} classes"
             f"{f' of {name}' if name else ''}: {shown}. Correct the labels, or give the right list "
             f"with --set read.classes=NAME ({', '.join(named_lists())}, or a|b|c). Labels "
             f"that the folder itself declares are left out with --set read.declared=ignore.{merge}"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from cellwise.domain.missing import is_missing
+from cellwise.domain.plain_words import counted
 from cellwise.errors import BadOption, PreflightError
 from cellwise.stages.read._columns import (
     chosen_columns,
@@ -282,8 +283,8 @@ def _refuse_unknown(fields: Fields, table: LabelTable, keys: Sequence[Key]) -> N
     hint = _by_value(fields, table, [name for name in table.columns if name])
     cure = f"Perhaps it is {words([('key', hint[0])])}" if hint else "Mend its key or label column"
     raise PreflightError(
-        f"{table.path} labels none of the {len(fields.all)} fields of this folder "
-        f"({len(table.rows)} rows): {said}, and the fields are called "
+        f"{table.path} labels none of the {counted(len(fields.all), 'fields')} of this folder "
+        f"({counted(len(table.rows), 'rows')}): {said}, and the fields are called "
         f"{', '.join(sorted(fields.all)[:_FIRST])}{plates}. {cure}, or leave the labels out to "
         "segment only."
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cellwise.contracts.layout import Arrangement, Problem
 from cellwise.domain.classes import split_labels
+from cellwise.domain.plain_words import counted
 from cellwise.domain.quantities import Quantities, dose_unit, read_quantities
 from cellwise.errors import BadOption
 from cellwise.stages.read._assemble import Assembly
@@ -130,8 +131,8 @@ def _dose_problems(table: LabelTable) -> list[Problem]:
         Problem(
             "dose_unreadable",
             table.path.name,
-            f"{name}: {found.unread} of {len(table.rows)} rows hold no number that can be "
-            f"read{_in_unit(found)}: {found.examples()}.",
+            f"{name}: {found.unread} of {counted(len(table.rows), 'rows')} without a number "
+            f"that can be read{_in_unit(found)}: {found.examples()}.",
             "Write numbers in one unit, such as 0.03 or 30 nM, and leave unknown ones empty.",
             set_aside=False,
         )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from cellwise.contracts.layout import Problem
 from cellwise.domain.classes import SEPARATOR, split_labels
 from cellwise.domain.missing import is_missing
+from cellwise.domain.plain_words import by_number, counted
 from cellwise.errors import PreflightError
 from cellwise.stages.read._columns import words as setting
 
@@ -153,9 +154,11 @@ def _without_missing(
     empty = sum(not found for found in lists)
     said = ", ".join(f"{word!r} {count}" for word, count in sorted(gone.items()))
     classes = sorted({word for found in result for word in found})
-    note = f"{where}: {sum(gone.values())} rows say that nothing is known ({said}"
-    note += f"; {empty} more are empty" if empty else ""
-    note += "): they are unlabelled."
+    rows = sum(gone.values())
+    says = by_number(rows, "says", "say")
+    note = f"{where}: {counted(rows, 'rows')} {says} that nothing is known ({said}"
+    note += f"; {empty} more {by_number(empty, 'is', 'are')} empty" if empty else ""
+    note += "): unlabelled."
     if len(classes) < _LISTED:
         listed = setting([("classes", SEPARATOR.join([*classes, sorted(gone)[0]]))])
         note += f" If one of these words is a class, declare the classes: {listed}"

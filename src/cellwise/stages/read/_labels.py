@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cellwise.contracts.layout import Problem
+from cellwise.domain.plain_words import counted
 from cellwise.domain.records import Site, normalise_well
 from cellwise.errors import PreflightError
 from cellwise.stages.read._columns import metadata_name, role_of
@@ -106,8 +107,9 @@ def _refuse_nothing(
     if problems and not any(labels.values()):
         first = problems[0]
         raise PreflightError(
-            f"{table.path} labels none of the {len(sites)} fields of this folder: "
-            f"{len(problems)} times something is wrong with its rows. {first.reason} {first.remedy}"
+            f"{table.path} labels none of the {counted(len(sites), 'fields')} of this folder: "
+            f"something is wrong with {counted(len(problems), 'rows')}. {first.reason} "
+            f"{first.remedy}"
         )
 
 

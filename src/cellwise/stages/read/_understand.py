@@ -4,26 +4,32 @@ Only reads. `cellwise check` shows what comes out of here; the read step writes 
 """
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from cellwise.contracts.layout import Arrangement, Layout, Listing, Problem
+from cellwise.contracts.layout import Arrangement, Listing, Problem
 from cellwise.domain.classes import ClassList
 from cellwise.domain.intensities import BY_TYPE
 from cellwise.domain.records import Site
 from cellwise.domain.steps import Report
-from cellwise.errors import BadOption, InputError
+from cellwise.errors import CellwiseError, InputError, PreflightError, UsageError
 from cellwise.stages.read._assemble import OK, Assembly, assemble
 from cellwise.stages.read._classes import choose_classes, label_sites
 from cellwise.stages.read._crops import refuse_crops, refuse_stacks_of_crops
 from cellwise.stages.read._label_source import find_labels
 from cellwise.stages.read._labels import Joined
-from cellwise.stages.read._reading import Reading
+from cellwise.stages.read._layout_choice import (
+    build_layout,
+    choose_layout,
+    named_layout,
+    other_readings,
+)
+from cellwise.stages.read._reading import ChannelScale, Reading
 from cellwise.stages.read._unread import unread_files
 from cellwise.stages.read.channels.split_names import refuse_unclear_numbers, split_names
-from cellwise.stages.read.layouts import layouts
 from cellwise.stages.read.listing import list_folder, read_headers
 from cellwise.stages.read.planes.colours import settle_colours, split_colours
 from cellwise.stages.read.planes.frames import spread
@@ -43,6 +49,7 @@ def understand(
     report: Report | None = None,
     inherited: Collection[str] = (),
     scales: Mapping[str, tuple[str, str]] | None = None,
+    faults: list[CellwiseError] | None = None,
 ) -> Reading:
     """Look at a folder of images; nothing is written.
 
@@ -53,6 +60,8 @@ def understand(
         report: Called while headers are read.
         inherited: Channels whose roles a finished run gives; they need not be in this folder.
         scales: Intensity scales that the run has already, and their source, by channel.
+        faults: Takes what is wrong with roles, intensities and labels: the folder is then read
+            without them, for all that it has to say. None raises all of it at once.
 
     Raises:
         PreflightError: No image, single-cell crops, intensities without a scale, labels that
@@ -60,32 +69,41 @@ def understand(
         UnknownName: No layout or class list of that name.
         BadOption: A setting that does not fit the folder or its labels.
     """
-    name = _named_layout(options)
+    name = named_layout(options)
     listing = list_folder(folder)
     headers = read_headers(folder, listing.images, workers=workers, report=report)
     listing = dataclasses.replace(listing, headers=headers)
     refuse_stacks_of_crops(listing)
     if name == "auto":
         refuse_crops(listing)
-        name, layout, notes = _choose(listing, options)
+        name, layout, others = choose_layout(listing, options)
         if name in _ONE_FILE_ONE_FIELD and split_names(listing) is None:
             refuse_unclear_numbers(listing)
     else:
-        layout, notes = _build(name, options), []
+        layout, others = build_layout(name, options), []
     arrangement = layout.arrange(listing)
+    notes = other_readings(arrangement, others, listing)
     if options.colours == "split":
         arrangement = split_colours(arrangement, listing)
-    assembly, fitted = fit_scales(
-        _assemble(arrangement, listing, options, inherited),
-        listing,
-        given={name: str(text) for name, text in (options.scale or {}).items()},
-        known=scales or {},
-        # Its images are of 8 and of 16 bits, both filled whole.
-        usual=BY_TYPE if arrangement.classes == "hpa19" else "",
-        workers=workers,
-    )
-    joined = find_labels(assembly, arrangement, options, folder=folder.resolve().name)
-    classes, list_name = choose_classes(joined, arrangement, options)
+    wrong: list[CellwiseError] = []
+    assembly = _assemble(arrangement, listing, options, inherited, wrong)
+    fitted: dict[str, ChannelScale] = {}
+    with _noted(wrong):
+        assembly, fitted = fit_scales(
+            assembly,
+            listing,
+            given={name: str(text) for name, text in (options.scale or {}).items()},
+            known=scales or {},
+            # Its images are of 8 and of 16 bits, both filled whole.
+            usual=BY_TYPE if arrangement.classes == "hpa19" else "",
+            workers=workers,
+        )
+    joined, classes, list_name = None, None, ""
+    with _noted(wrong):
+        found_labels = find_labels(assembly, arrangement, options, folder=folder.resolve().name)
+        classes, list_name = choose_classes(found_labels, arrangement, options)
+        joined = found_labels
+    _hand_over(wrong, faults)
     sites, contradictions = label_sites(assembly, arrangement, joined, classes)
     strays = (_unmatched(path, name) for path in arrangement.unmatched)
     unread = unread_files(listing.others)
@@ -110,7 +128,7 @@ def understand(
         problems=problems,
         counts=_counts(listing, sites, assembly, joined, problems),
         notes=(*remarks, *_table_hint(listing, options, arrangement)),
-        labels_file=options.labels or (arrangement.labels_file if joined else ""),
+        labels_file=(options.labels or arrangement.labels_file) if joined else "",
         unlabelled=joined.without_row if joined else (),
         label_columns=joined.columns if joined else {},
         scales=fitted,
@@ -122,58 +140,51 @@ def understand(
 
 
 def _assemble(
-    arrangement: Arrangement, listing: Listing, options: Options, inherited: Collection[str]
+    arrangement: Arrangement,
+    listing: Listing,
+    options: Options,
+    inherited: Collection[str],
+    wrong: list[CellwiseError],
 ) -> Assembly:
-    assembly = assemble(
-        arrangement,
-        listing,
-        roles=options.roles or {},
-        inherited=inherited,
-        stack=options.stack,
-        spread=spread(arrangement, listing, time=options.time, series=options.series),
-        pixel_size=options.pixel_size,
-    )
-    return settle_colours(assembly, listing)
-
-
-def _named_layout(options: Options) -> str:
-    """The layout the user names, `pattern` where only a pattern is given, else `auto`."""
-    if options.pattern and options.layout not in ("auto", "pattern"):
-        raise BadOption(
-            f"--pattern describes a layout of its own: leave out --layout {options.layout}."
+    def assembled(roles: Mapping[str, str]) -> Assembly:
+        found = assemble(
+            arrangement,
+            listing,
+            roles=roles,
+            inherited=inherited,
+            stack=options.stack,
+            spread=spread(arrangement, listing, time=options.time, series=options.series),
+            pixel_size=options.pixel_size,
         )
-    name = "pattern" if options.pattern else options.layout
-    if name != "auto":
-        layouts.page(name)
-    if name == "pattern" and not options.pattern:
-        raise BadOption("--layout pattern needs --pattern, such as '{well}_{channel}'.")
-    return name
+        return settle_colours(found, listing)
+
+    with _noted(wrong):
+        return assembled(options.roles or {})
+    return assembled({})
 
 
-def _build(name: str, options: Options) -> Layout:
-    spec: str | dict[str, Any] = name
-    if name == "pattern":
-        spec = {"name": name, "pattern": options.pattern}
-    built = layouts.build(spec)
-    assert isinstance(built, Layout)
-    return built
+@contextmanager
+def _noted(wrong: list[CellwiseError]) -> Iterator[None]:
+    """Note what is wrong and go on: a folder has more to say."""
+    try:
+        yield
+    except CellwiseError as error:
+        wrong.append(error)
 
 
-def _choose(listing: Listing, options: Options) -> tuple[str, Layout, list[str]]:
-    """The most specific layout that fits, and a note where another would fit too."""
-    fitting: list[tuple[float, str, Layout]] = []
-    for name in layouts.part_names():
-        # Folders that carry a labels file are not themselves the labels.
-        if name == "pattern" or (name == "class_folders" and options.labels):
-            continue
-        layout = _build(name, options)
-        confidence = layout.recognise(listing)
-        if confidence is not None:
-            fitting.append((confidence, name, layout))
-    fitting.sort(key=lambda item: (-item[0], item[1]))
-    others = [name for confidence, name, _ in fitting[1:] if confidence >= 0.4]
-    note = f"The folder could also be read as {', '.join(others)}: --layout NAME takes another."
-    return fitting[0][1], fitting[0][2], [note] if others else []
+def _hand_over(wrong: list[CellwiseError], faults: list[CellwiseError] | None) -> None:
+    """Leave what is wrong to the caller, or raise it all.
+
+    Raises:
+        CellwiseError: The one fault; of several, with the class of the first, all of them.
+    """
+    if faults is not None:
+        faults += wrong
+    elif len(wrong) == 1:
+        raise wrong[0]
+    elif wrong:
+        kind = UsageError if isinstance(wrong[0], UsageError) else PreflightError
+        raise kind("\n".join(map(str, wrong)))
 
 
 def _unmatched(path: str, layout: str) -> Problem:

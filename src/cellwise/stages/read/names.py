@@ -168,7 +168,7 @@ def wells_for(places: Sequence[Mapping[str, str]]) -> tuple[bool, tuple[str, ...
     if count >= _NEARLY_ALL * len(places):
         return count > 0, ()
     note = (
-        f"{count} of {len(places)} names hold a word like a well; the others do not, so no field "
+        f"A word like a well stands in {count} of {len(places)} names only, so no field "
         "is taken to have one. Say how files are named: --pattern '{well}_{channel}'."
     )
     return False, (note,) if count else ()

@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from cellwise.domain.plain_words import counted
 from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import SITES
-from cellwise.errors import PreflightError
+from cellwise.errors import CellwiseError, PreflightError
 from cellwise.stages.read._reading import Reading
 from cellwise.stages.read._understand import understand
 from cellwise.stages.read.spec import Options
@@ -23,8 +24,13 @@ _PASSING = ("not_found", "unreadable", "unreadable_folder", "reader_missing")
 _FIRST = 3
 
 
-def prepare(job: Job, report: Report) -> Reading:
+def prepare(job: Job, report: Report, *, faults: list[CellwiseError] | None = None) -> Reading:
     """Read `job.images`; nothing is written.
+
+    Args:
+        job: Of the step.
+        report: Called while headers are read.
+        faults: Takes what is wrong but can be read past, instead of its being raised.
 
     Raises:
         PreflightError: The folder cannot be used.
@@ -41,6 +47,7 @@ def prepare(job: Job, report: Report) -> Reading:
         report=report,
         inherited=inherited,
         scales=_kept_scales(job),
+        faults=faults,
     )
 
 
@@ -90,6 +97,6 @@ def _none_usable(reading: Reading) -> str:
     found = [f"{problem.path}: {problem.reason}" for problem in aside[:_FIRST]]
     cures = list(dict.fromkeys(problem.remedy for problem in aside if problem.remedy))
     return (
-        f"None of the {len(reading.sites)} sites can be used (layout {reading.layout}). "
+        f"None of {counted(len(reading.sites), 'sites')} can be used (layout {reading.layout}). "
         f"{' '.join([*found, *cures[:_FIRST]])}"
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
+from cellwise.domain.plain_words import counted
 from cellwise.stages.report.drawing.svg import (
     BLUE,
     GREY,
@@ -208,7 +209,7 @@ def reliability(points: Sequence[tuple[float, float, int]], *, wide: float = 230
     )
     most = max((n for _, _, n in points), default=1)
     for stated, found, n in points:
-        tip = f"stated {short(stated)}, found {short(found)}, n = {n} cells"
+        tip = f"stated {short(stated)}, found {short(found)}, n = {counted(n, 'cells')}"
         radius = 2.5 + 4.5 * math.sqrt(n / most)
         base.marks.append(
             dot(base.x(stated), base.y(found), round(radius, 1), colour=BLUE, tip=tip)
@@ -230,7 +231,10 @@ def spreads(groups: Sequence[Spread], *, y_title: str, x_title: str, high: float
     for i, group in enumerate(groups):
         low, first, median, third, top = (base.y(q) for q in group.quantiles)
         x = base.x(i + 0.5)
-        tip = f"{group.name}: median {short(group.quantiles[2])}, n = {group.n} cells{group.group}"
+        tip = (
+            f"{group.name}: median {short(group.quantiles[2])}, n = "
+            f"{counted(group.n, 'cells')}{group.group}"
+        )
         base.marks.append(line(x, low, x, top, css="whisker faint", colour=group.colour))
         bar = min(12.0, step * 0.6)
         base.marks.append(
@@ -247,7 +251,7 @@ def spreads(groups: Sequence[Spread], *, y_title: str, x_title: str, high: float
     middle = (base.y.start + base.y.end) / 2
     base.marks.append(text(13, middle, y_title, anchor="middle", css="title", turn=-90))
     base.marks.append(line(base.x.start, base.y.start, base.x.end, base.y.start, css="axis"))
-    says = f"{y_title} by {x_title}, {len(groups)} groups"
+    says = f"{y_title} by {x_title}, {counted(len(groups), 'groups')}"
     return drawing(max(wide, 240), high, base.marks, says=says)
 
 

@@ -2,6 +2,7 @@
 
 from markupsafe import Markup
 
+from cellwise.domain.plain_words import counted
 from cellwise.stages.report.drawing.svg import Scale, box, dot, drawing, shade, short, text
 
 
@@ -40,7 +41,7 @@ def plate(
             else:
                 marks.append(dot(x, y, size * 0.44, colour="none", css="well empty"))
     marks.extend(_legend(bounds, left, high - 16))
-    return drawing(wide, high, marks, says=f"Plate map: {title}, {len(wells)} wells")
+    return drawing(wide, high, marks, says=f"Plate map: {title}, {counted(len(wells), 'wells')}")
 
 
 def _legend(bounds: tuple[float, float], left: float, top: float) -> list[Markup]:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from cellwise.domain.plain_words import counted
 from cellwise.measures.calibration import curve, sums_by_bin
 from cellwise.measures.separation import separation
 from cellwise.stages.report.material import Material
@@ -100,10 +101,14 @@ def judge(known: dict[str, Any], chance: float, *, counts: tuple[int, int, int])
     fields, others, cells = counts
     if fields < FEWEST_FIELDS or others < FEWEST_FIELDS or cells < FEWEST_CELLS:
         return "few", (
-            f"{fields} labelled fields with it, {others} without, {cells} cells: "
+            f"{counted(fields, 'labelled fields')} with it, {others} without, "
+            f"{counted(cells, 'cells')}: "
             f"at least {FEWEST_FIELDS}, {FEWEST_FIELDS} and {FEWEST_CELLS} are needed."
         )
-    n = f"n = {fields} fields with the label and {others} without, {cells:,} cells"
+    n = (
+        f"n = {counted(fields, 'fields')} with the label and {others} without, "
+        f"{counted(cells, 'cells')}"
+    )
     if known.get("apart"):
         return "few", f"Not tested: {known['apart']} ({n})."
     value, low = known.get("value"), known.get("low")

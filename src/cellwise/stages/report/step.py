@@ -44,13 +44,13 @@ from cellwise.store.run.tables import read_table
 LARGEST = 15_000_000
 # Fields that decide the contrast where fewer are shown.
 _CONTRAST_FIELDS = 8
-# Of a page with as many images as it takes.
-_SECONDS = 3.0
+# Of a page with as many images as it takes, and of the sections and galleries about classes.
+_SECONDS, _OF_CLASSES = 0.8, 0.8
 
 
 def forecast(job: Job, trial: Trial) -> float:
     """Seconds of one core: drawing takes about as long for few fields as for many."""
-    return _SECONDS
+    return _SECONDS + (_OF_CLASSES if trial.classes is not None else 0.0)
 
 
 def work(job: Job, report: Report) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from cellwise.stages.score import scorers
 from cellwise.stages.score.spec import Options
 
 _CELLS = 128
-# Torch and the models, in each process.
+# Torch and the models, in each worker; a process that works alone has them from training.
 _START = 2.0
 _NONE = torch.empty(0)
 
@@ -54,7 +54,8 @@ def forecast_scoring(job: Job, options: Options, trial: Trial) -> float:
         scorer.score(model, pixels)
         took = (time.process_time() - begun) * share
     unlabelled = trial.sites - trial.labelled
-    return _START * job.workers + took * (trial.labelled + unlabelled * trial.folds)
+    start = _START * job.workers if job.workers > 1 else 0.0
+    return start + took * (trial.labelled + unlabelled * trial.folds)
 
 
 def _shown(trial: Trial, taken: list[int], size: int | None) -> tuple[SitePixels, float]:

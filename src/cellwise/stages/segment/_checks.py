@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cellwise.domain.foresight import FolderFacts, Foresight, Refusal
+from cellwise.domain.plain_words import counted
 from cellwise.domain.records import Site
 from cellwise.domain.steps import Job
 from cellwise.errors import BadOption, InputError, PreflightError, UsageError
@@ -13,6 +14,7 @@ from cellwise.parts.devices import has_gpu
 from cellwise.stages.segment import segmenters
 from cellwise.stages.segment._network import check_channels, check_network, is_network
 from cellwise.stages.segment.spec import Options
+from cellwise.stages.segment.watershed import nucleus_settings
 from cellwise.store.masks.imported import GivenMasks
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.sites import read_sites
@@ -68,7 +70,7 @@ def _unfit_masks(folder: Path, sites: Sequence[Site], images: Path) -> Refusal |
         return None
     there = sorted(path.name for path in folder.iterdir())[:3]
     return Refusal(
-        f"No file in {folder} fits any of the {len(sites):,} fields "
+        f"No file in {folder} fits any of the {counted(len(sites), 'fields')} "
         f"({', '.join(site.id for site in sites[:3])}...): there is "
         f"{', '.join(there) or 'nothing'}.",
         "Name masks as the fields, with _cells and _nuclei where there are both.",
@@ -82,16 +84,17 @@ def foresee(job: Job, folder: FolderFacts) -> Foresight:
     if own.name == "given" and own.masks:
         unfit = _unfit_masks(Path(own.masks), folder.sites, job.images)
         return Foresight() if unfit is None else Foresight((unfit,))
-    faults = []
+    faults: list[Refusal] = []
     for channels, _ in Counter(site.channels for site in folder.sites).most_common():
         try:
             check_channels(job.options, channels)
         except InputError as error:
-            faults.append(error)
+            seen = any(channel.role == "nucleus" for channel in channels)
+            cures = () if seen else nucleus_settings(channels)
+            faults.append(Refusal(error.reason, error.remedy, error.code, cures))
         else:
             return Foresight()
-    first = faults[:1]
-    return Foresight(tuple(Refusal(e.reason, e.remedy, e.code) for e in first))
+    return Foresight(tuple(faults[:1]))
 
 
 def check_part(options: dict[str, Any]) -> None:

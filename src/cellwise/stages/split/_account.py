@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cellwise.domain.plain_words import counted
 from cellwise.stages.split._choice import groups_per_class
 from cellwise.stages.split._groups import Values
 
@@ -72,7 +73,7 @@ def untestable(balance: Sequence[Mapping[str, Any]]) -> list[str]:
         elif row["groups"] == 1:
             sentences.append(
                 f"Class {row['class']!r} lies in one group only "
-                f"({row['sites']} fields): it cannot be tested out of fold."
+                f"({counted(row['sites'], 'fields')}): it cannot be tested out of fold."
             )
         elif len(where) == 1:
             sentences.append(

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cellwise.domain.foresight import ClassCount, FolderFacts, Foresight, Refusal
+from cellwise.domain.plain_words import counted
 from cellwise.domain.records import Site
 from cellwise.registry import did_you_mean
 from cellwise.stages.split._choice import choose_column, groups_per_class
@@ -40,19 +41,15 @@ def foresight_of(options: Options, folder: FolderFacts) -> Foresight:
     groups = connect([qualified(columns, name) for name in by], count=len(sites))
     every = np.ones(len(sites), bool)
     held = groups_per_class(groups, labels, every)
+    # To learn a class it takes fields with it and fields without it, both in every fold left out.
+    other = groups_per_class(groups, ~labels, every)
     counts = tuple(
-        ClassCount(name, int(labels[:, c].sum()), int(held[c]), NEEDED)
+        ClassCount(name, int(labels[:, c].sum()), int(held[c]), int(other[c]), NEEDED)
         for c, name in enumerate(folder.classes.names)
         if labels[:, c].any()
     )
     unit = by[0].removeprefix(_PREFIX).lower() if by else "field"
-    # To learn a class it takes fields with it and fields without it, both in every fold left out.
-    other = groups_per_class(groups, ~labels, every)
-    learned = [
-        name
-        for c, name in enumerate(folder.classes.names)
-        if name != folder.classes.negative and min(held[c], other[c]) >= NEEDED
-    ]
+    learned = [c for c in counts if c.enough and c.name != folder.classes.negative]
     refusals = _refusals(counts, len(learned), len(np.unique(groups)), options.folds, unit)
     if refusals:
         return Foresight(refusals, (), counts)
@@ -126,8 +123,9 @@ def _refusals(
     if len(counts) == 1 and not learned:
         return (
             Refusal(
-                f"Only one class is labelled ({said} of {counts[0].fields} labelled fields): there "
-                "is nothing to tell it from.",
+                f"Only one class is labelled ({said} of "
+                f"{counted(counts[0].fields, 'labelled fields')}): there is "
+                "nothing to tell it from.",
                 f"Label at least {NEEDED} fields of it and {NEEDED} of another one (or Negative), "
                 "or take --recipe segment-only.",
                 "one_class",
@@ -155,12 +153,23 @@ def _refusals(
 
 
 def _too_few(counts: Sequence[ClassCount], unit: str) -> list[str]:
-    lone = [count for count in counts if not count.enough]
-    if not lone:
-        return []
-    names = ", ".join(f"{c.name} ({c.fields})" for c in lone[:_SHOWN])
-    more = ", ..." if len(lone) > _SHOWN else ""
-    return [
-        f"Too few fields to test {len(lone)} of {len(counts)} classes, each in one {unit} only: "
-        f"{names}{more}. Label more of them, or merge them with another class."
-    ]
+    lone = [count for count in counts if count.groups < count.needed]
+    everywhere = [count for count in counts if count.others < count.needed]
+    said = []
+    if lone:
+        said.append(
+            f"Too few fields to test {len(lone)} of {counted(len(counts), 'classes')}, each in one "
+            f"{unit} only: {_named(lone)}. Label more of them, or merge them with another class."
+        )
+    if everywhere:
+        said.append(
+            f"Too few fields without {_named(everywhere)}: what lies on nearly all fields "
+            "cannot be "
+            "told from the rest. Label fields without it."
+        )
+    return said
+
+
+def _named(counts: Sequence[ClassCount]) -> str:
+    names = ", ".join(f"{count.name} ({count.fields})" for count in counts[:_SHOWN])
+    return names + (", ..." if len(counts) > _SHOWN else "")

@@ -190,7 +190,7 @@ def _copies_in_test(sites: _Sites) -> list[str]:
     if not copied:
         return []
     return [
-        f"{len(copied)} fields without a label in use are exact copies of labelled ones, "
+        f"Exact copies of labelled fields among those without a label in use: {len(copied)}, "
         f"for example {copied[0]}: results on them are not new evidence."
     ]
 

@@ -23,8 +23,10 @@ from cellwise.stages.train._plan import make_plan
 from cellwise.stages.train._sources import Choice
 from cellwise.stages.train.spec import Options
 
-# Lightning, checkpoints and the first batch of one training.
-_START = 1.0
+# Lightning and torch, once in a run.
+_LIBRARIES = 2.0
+# The first batch of one training, and its files.
+_START = 0.5
 _PER_EPOCH = 0.01
 _SAMPLE = 64
 # Vectors are learned in no time: a batch of them.
@@ -45,10 +47,13 @@ def forecast_training(job: Job, options: Options, trial: Trial) -> float:
         return models * seconds_to_learn(
             options.learner, round(sites * trial.cells), len(trial.classes.positive)
         )
-    batches = len(task.sampler(_pool(task, sites, trial.cells), options.batch, When(job.seed, 0)))
-    pace = _VECTORS if task.items == "vectors" else _pace(job, options, task, trial)
+    pool = _pool(task, sites, trial.cells)
+    batches = len(task.sampler(pool, options.batch, When(job.seed, 0)))
+    pace = _VECTORS if task.items == "vectors" else _pace(job, options, task, trial, pool)
     epoch = batches * pace + _PER_EPOCH
-    return models * (_START + options.epochs * epoch)
+    first = next((name for name in trial.named if name.split()[0] == "train"), "")
+    libraries = _LIBRARIES if job.name == first.split()[-1] else 0.0
+    return libraries + models * (_START + options.epochs * epoch)
 
 
 def seconds_to_learn(learner: Any, cells: int, classes: int) -> float:
@@ -71,23 +76,21 @@ def _pool(task: Task, sites: int, cells: float) -> Pool:
     return Pool(site, dict.fromkeys(("well", "plate", "experiment"), site))
 
 
-def _pace(job: Job, options: Options, task: Task, trial: Trial) -> float:
-    """Seconds for one batch."""
+def _pace(job: Job, options: Options, task: Task, trial: Trial, pool: Pool) -> float:
+    """Seconds for one batch; those of a small training are small."""
     items = _items(task, trial)
     taken = Choice(options.channels, tuple(options.without)).of(trial.channels)
     items = items[:, taken]
     assert trial.classes is not None
     classes = trial.classes.positive
-    count = 4 * max(options.batch, len(items))
-    random = np.random.default_rng(job.seed)
-    targets = (random.random((count, len(classes))) < 1 / len(classes)).astype(np.float32)
+    count = min(len(pool), 4 * max(options.batch, len(items)))
+    targets = np.eye(len(classes), dtype=np.float32)[np.arange(count) % len(classes)]
 
     def read(places: npt.NDArray[np.int64]) -> Floats:
         found: Floats = items[places % len(items)]
         return found
 
-    site = np.arange(count) if task.unit == "site" else np.arange(count) // max(1, count // 8)
-    pool = Pool(site, dict.fromkeys(("well", "plate", "experiment"), site))
+    pool = pool.part(np.arange(count))
     material = Material(pool, targets, np.ones(count, np.float32), targets, read)
     panel = Panel(tuple(trial.channels[place] for place in taken), classes)
     plan, method = make_plan(

@@ -12,17 +12,14 @@ and of a run folder of ours.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy.typing as npt
-
-from cellwise.domain.channels import Channel
-from cellwise.domain.records import ChannelFile, Site
+from cellwise.domain.records import Site
 from cellwise.errors import InputError
-from cellwise.store.images.fields import read_header, read_pixels
+from cellwise.store.images.fields import read_header
 from cellwise.store.masks.arrays import read_npy, read_npz, read_seg_npy
+from cellwise.store.masks.brought import Brought, read_label_image
 from cellwise.store.masks.coco import CocoFile, read_coco
 from cellwise.store.masks.geojson import read_geojson
 from cellwise.store.masks.names import (
@@ -32,9 +29,7 @@ from cellwise.store.masks.names import (
     names_of_sites,
     stems_of,
 )
-from cellwise.store.masks.shapes import Shapes, broken
-
-Part = npt.NDArray[Any] | Shapes
+from cellwise.store.masks.shapes import broken
 
 IMAGES = (".tif", ".tiff", ".png")
 ENDINGS = (*IMAGES, ".npz", ".npy", ".geojson", ".json")
@@ -43,14 +38,6 @@ _NUCLEI = ("{}_nuclei", "nuclei/{}", "hpa_nuclei_mask/{}")
 # The plain name last: a folder may hold copies of the images too.
 _SINGLE = ("{}_masks", "{}_cp_masks", "{}")
 _PICKLE = "{}_seg.npy"
-
-
-@dataclass(frozen=True, slots=True)
-class Brought:
-    """What was found for a field, as it is in the files; `nuclei` None where there is one kind."""
-
-    cells: Part
-    nuclei: Part | None = None
 
 
 class GivenMasks:
@@ -77,6 +64,7 @@ class GivenMasks:
         self.folder = Path(folder)
         self.sites = {site.id: site for site in sites}
         self.allow_pickle = allow_pickle
+        self._home = images
         # Cellpose writes its masks beside the images.
         beside = images is not None and images.resolve() == self.folder.resolve()
         self._run = names_of_sites(self.sites.values()) if table is None else names_in_table(table)
@@ -91,13 +79,15 @@ class GivenMasks:
             InputError: A file is broken (`mask_file`, or as `read_pixels`), a stack of images
                 (`mask_values`), a pickle that was not allowed (`mask_pickle`), without a known
                 array (`mask_key`), or there are several files for the field, or a file that fits
-                another field as well (`mask_ambiguous`).
+                another field as well (`mask_ambiguous`), or it asks to be shown turned otherwise
+                than the images (`mask_turned`).
         """
         groups = [self._own(site_id, names) for names in self._names(site_id)]
         for names in groups:
             found = self._files_of(names)
             if found is not None:
                 self._refuse_others(site_id, names, groups)
+                self._refuse_turned(site_id, found)
                 return found
         outlines = self._coco(site_id)
         if outlines is None:
@@ -147,7 +137,7 @@ class GivenMasks:
             if cells is None or nuclei is None:
                 return first
             second = self._read(nuclei)
-            return Brought(first.cells, second.cells)
+            return Brought(first.cells, second.cells, max(first.turned, second.turned))
         return None
 
     def _paths(self, names: list[str]) -> bool:
@@ -164,6 +154,21 @@ class GivenMasks:
                 f"{site_id}: there are masks for {taken[-1]} and for {others[0]}.",
                 code="mask_ambiguous",
                 remedy=f"Name them {site_id}_cells and {site_id}_nuclei.",
+                path=site_id,
+            )
+
+    def _refuse_turned(self, site_id: str, found: Brought) -> None:
+        """Pixels are taken as they are stored, so a mask marked otherwise may lie turned."""
+        files = self.sites[site_id].files
+        if found.turned == 1 or self._home is None or not files:
+            return
+        image = read_header(self._home / files[0].paths[0].partition("#")[0]).turned
+        if found.turned != image:
+            raise InputError(
+                f"{site_id}: the mask asks to be shown turned (orientation {found.turned}), the "
+                f"image does not so (orientation {image}), and both are read as they are stored.",
+                code="mask_turned",
+                remedy="Save the mask as the image is stored, without such a mark.",
                 path=site_id,
             )
 
@@ -226,7 +231,7 @@ class GivenMasks:
         path = self.folder / place
         ending = path.suffix.lower()
         if ending in IMAGES:
-            return Brought(_read_image(self.folder, place))
+            return read_label_image(self.folder, place)
         if ending == ".npy":
             return Brought(read_npy(path))
         if ending == ".npz":
@@ -273,17 +278,3 @@ class GivenMasks:
 def _small_ending(name: str) -> str:
     path = PurePosixPath(name)
     return f"{path.stem}{path.suffix.lower()}"
-
-
-def _read_image(folder: Path, place: str) -> npt.NDArray[Any]:
-    """A label image as it is stored; a stack would be flattened, which mixes numbers of cells."""
-    header = read_header(folder / place)
-    planes = header.channels * header.z * header.t * header.pages
-    if planes > 1:
-        raise InputError(
-            f"{place} holds {planes} images where one label image [y, x] is expected.",
-            code="mask_values",
-            remedy="Save the label image alone, or cells and nuclei as two files.",
-            path=str(folder / place),
-        )
-    return read_pixels(ChannelFile(Channel("mask"), (place,)), folder)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cellwise.domain.plain_words import problems_said
+from cellwise.domain.plain_words import counted, problems_said
 
 _SHOWN = 6
 _CLASSES = 12
@@ -22,7 +22,8 @@ def screen(facts: Mapping[str, Any]) -> list[Line]:
         ("Channels", channels),
         (
             "Images",
-            f"{_count(counts['sites'], 'field')} × {_count(len(facts['channels']), 'channel')}, "
+            f"{counted(counts['sites'], 'fields')} × "
+            f"{counted(len(facts['channels']), 'channels')}, "
             f"{_list(images['dtypes'])}, {_list(images['sizes'])} px, {_pixel_size(images)}",
         ),
     ]
@@ -43,10 +44,12 @@ def screen(facts: Mapping[str, Any]) -> list[Line]:
 def submission_screen(facts: Mapping[str, Any]) -> list[Line]:
     """The lines about a submission file."""
     hpa = facts["kind"] == "hpa"
-    rows = f"{facts['rows']:,} {'fields' if hpa else 'wells'}"
+    rows = counted(facts["rows"], "fields" if hpa else "wells")
     if hpa:
         rows += f" ({facts['rows_without_predictions']:,} of them empty)"
-        rows += f", {facts['predictions']:,} predictions, {facts['masks']:,} masks"
+        rows += (
+            f", {counted(facts['predictions'], 'predictions')}, {counted(facts['masks'], 'masks')}"
+        )
     used = [name for name, count in facts["classes"].items() if count]
     shown = f"{', '.join(used[:_SHOWN])}{'...' * (len(used) > _SHOWN)}"
     lines = [
@@ -75,11 +78,11 @@ def _layout(facts: Mapping[str, Any]) -> str:
     counts = facts["counts"]
     text = str(facts["layout"])
     if counts.get("wells"):
-        text += f", {_count(counts['wells'], 'well')}"
+        text += f", {counted(counts['wells'], 'wells')}"
     if counts.get("plates"):
-        text += f" on {_count(counts['plates'], 'plate')}"
+        text += f" on {counted(counts['plates'], 'plates')}"
     ignored = sum(counts.get("ignored_files", {}).values())
-    passed = f", {_count(ignored, 'file')} in mask or label folders passed over"
+    passed = f", {counted(ignored, 'files')} in mask or label folders passed over"
     return text + (passed if ignored else "")
 
 
@@ -88,7 +91,7 @@ def _scale(channel: str, facts: Mapping[str, Any]) -> str:
     text = f"{channel}: {_list(facts['stored'])}"
     if facts["sampled"]:
         seen = f"{facts['low']:.6g} to {facts['high']:.6g}"
-        text += f", {seen} in {facts['sampled']} images looked at"
+        text += f", {seen} in {counted(facts['sampled'], 'images')} looked at"
     words = {"type": "the top of each number type becomes 1.0", "each": "each image by itself"}
     scale = facts["scale"].split()[-1]
     zero, _, one = scale.rpartition("..")
@@ -99,14 +102,14 @@ def _scale(channel: str, facts: Mapping[str, Any]) -> str:
 def _problem_lines(facts: Mapping[str, Any]) -> list[Line]:
     problems = facts["problems"] + facts["decoded"]["faults"]
     decoded = facts["decoded"]
-    what = "all fields" if decoded["all"] else f"{_count(decoded['sites'], 'field')} as a sample"
+    what = "all fields" if decoded["all"] else f"{counted(decoded['sites'], 'fields')} as a sample"
     if not problems:
         return [("Problems", f"none (headers of all files, pixels of {what})")]
     lines = [
         (
             "",
             f"{'set aside' if problem.get('set_aside', True) else 'noted'}: {problem['path']}: "
-            f"{problem['reason']} {problem['remedy']}",
+            f"{problem['reason']} {problem['remedy']}".rstrip(),
         )
         for problem in problems
     ]
@@ -119,26 +122,33 @@ def _label_lines(facts: Mapping[str, Any]) -> list[Line]:
         return [("Labels", "none: give them with --labels CSV, or segment only")]
     if not labels["classes"]:
         return [("Labels", f"{labels['file']} cannot be used (see Refused)")]
-    said = f"{_count(labels['labelled'], 'field')} labelled, {labels['unlabelled']} not"
+    said = f"{counted(labels['labelled'], 'fields')} labelled, {labels['unlabelled']} not"
     judged = {row["name"]: row for row in labels["enough"]}
     if not judged:
         names = [f"{name} {count}" for name, count in labels["classes"].items()]
         more = f" ... {len(names)} classes" if len(names) > _CLASSES else ""
         return [("Labels", f"{said}; {', '.join(names[:_CLASSES])}{more}")]
     # The rarest first: they decide.
-    rows = sorted(judged.values(), key=lambda row: (row["groups"], row["fields"], row["name"]))
+    order = ("enough", "groups", "fields", "name")
+    rows = sorted(judged.values(), key=lambda row: tuple(row[fact] for fact in order))
     width = min(30, max(len(row["name"]) for row in rows[:_CLASSES]))
     lines = [
         (
             "",
-            f"{row['name']:<{width}}  {_count(row['fields'], 'field'):>10}  "
-            f"{'enough' if row['enough'] else 'too few'}",
+            f"{row['name']:<{width}}  {counted(row['fields'], 'fields'):>10}  {_judged(row)}",
         )
         for row in rows
     ]
-    more = f"... and {len(rows) - _CLASSES} more classes with as many fields or more"
+    more = f"... and {counted(len(rows) - _CLASSES, 'more classes')} with as many fields or more"
     rest = [("", more)] if len(rows) > _CLASSES else []
     return [("Labels", said), *lines[:_CLASSES], *rest]
+
+
+def _judged(row: Mapping[str, Any]) -> str:
+    """Whether a class has as many fields as it takes to learn and to test it."""
+    if row["groups"] < row["needed"]:
+        return "too few"
+    return "enough" if row["enough"] else f"too few without it ({row['others']})"
 
 
 def _cost_lines(cost: Mapping[str, Any] | None) -> list[Line]:
@@ -151,8 +161,8 @@ def _cost_lines(cost: Mapping[str, Any] | None) -> list[Line]:
     return [
         (
             "Cost",
-            f"about {cost['cells']:,} cells; {duration(cost['cpu_seconds'])} of one core, "
-            f"{duration(cost['wall_seconds'])} with {_count(cost['workers'], 'worker')}; "
+            f"about {counted(cost['cells'], 'cells')}; {duration(cost['cpu_seconds'])} of one "
+            f"core, {duration(cost['wall_seconds'])} with {counted(cost['workers'], 'workers')}; "
             f"{disk:.2f} GB of {free:.0f} GB free",
         ),
         ("", f"in seconds of one core: {steps or 'less than a second each'}"),
@@ -162,15 +172,12 @@ def _cost_lines(cost: Mapping[str, Any] | None) -> list[Line]:
 def _some(lines: list[Line], what: str) -> list[Line]:
     if len(lines) <= _SHOWN:
         return lines
-    return [*lines[:_SHOWN], ("", f"... and {len(lines) - _SHOWN} more {what} (--json has all)")]
+    rest = counted(len(lines) - _SHOWN, f"more {what}")
+    return [*lines[:_SHOWN], ("", f"... and {rest} (--json has all)")]
 
 
 def _codes(problems: Iterable[Mapping[str, Any]]) -> str:
     return ", ".join(problems_said(problem["code"] for problem in problems))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _list(counts: Mapping[str, int]) -> str:

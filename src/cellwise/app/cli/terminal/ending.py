@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from cellwise.domain.plain_words import counted, problems_said
 from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.set_aside import count_set_aside
 
 if TYPE_CHECKING:
     from cellwise.flow.pipeline.run import Outcome
@@ -17,17 +18,24 @@ _HEADLINES = (
 def print_ending(outcome: "Outcome") -> None:
     """Print the closing lines of a run."""
     run = RunFolder(outcome.run)
-    counts = outcome.counts
-    aside = counts.get("quarantined", 0)
+    counts, aside = outcome.counts, set_aside_said(run)
     print(
         f"done in {_minutes(outcome.seconds)} · {counted(counts.get('sites', 0), 'sites')} · "
         f"{counted(counts.get('cells', 0), 'cells')} · {aside} set aside"
-        f"{f' ({run.quarantine})' if aside else ''} · exit {outcome.exit_code}"
+        f"{f' ({run.quarantine})' if aside != 'nothing' else ''} · exit {outcome.exit_code}"
     )
     for line in (*_noticed(run), *_headlines(run)):
         print(line)
     if run.report.is_file():
         print(f"open {run.report}   or   cellwise view {outcome.run}")
+
+
+def set_aside_said(run: RunFolder) -> str:
+    """What was set aside, fields before other inputs: `2 fields`, `nothing`."""
+    fields, others = count_set_aside(run)
+    parts = [counted(fields, "fields")] if fields else []
+    parts += [counted(others, "other inputs" if fields else "inputs")] if others else []
+    return " and ".join(parts) or "nothing"
 
 
 def _noticed(run: RunFolder) -> list[str]:

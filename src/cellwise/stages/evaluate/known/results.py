@@ -13,6 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from cellwise.domain.classes import ClassList
+from cellwise.domain.plain_words import counted
 from cellwise.kernels.matching import Overlaps
 from cellwise.measures.bootstrap import Floats, Groups, numbered
 from cellwise.stages.evaluate import average_precision, calibration, instance_map, segmentation_f1
@@ -128,7 +129,9 @@ def _groups(names: npt.NDArray[np.object_], units: Sequence[str]) -> tuple[Group
 def _notes(known: TrueCells | None, resampled: Mapping[str, Any]) -> tuple[str, ...]:
     notes = []
     if known is not None and known.unlisted:
-        notes.append(f"{known.unlisted} cells of the true masks are not in cells.csv: ignored.")
+        notes.append(
+            f"{counted(known.unlisted, 'cells')} of the true masks not in cells.csv: ignored."
+        )
     if 1 < resampled["count"] < _FEW_GROUPS:
         notes.append(f"Intervals rest on {resampled['count']} groups only: they are rough.")
     return tuple(notes)
@@ -238,7 +241,7 @@ def _cells(cells: KnownCells, asked: Asked) -> Results:
     apart = dict.fromkeys(asked.left_out, "left out by the world: too few test cells")
     apart |= {row.name: row.apart for row in macro.classes if row.apart}
     listed = "; ".join(f"{name}: {why}" for name, why in apart.items())
-    notes = (f"{len(apart)} classes are not in the macro mean of cells ({listed}).",)
+    notes = (f"Not in the macro mean of cells: {counted(len(apart), 'classes')} ({listed}).",)
     detail = {"cells": [asdict(row) for row in macro.classes], "apart": apart}
     chances = _chances(cells.chosen(cells.found), asked)
     return Results(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from cellwise.domain.plain_words import counted
 from cellwise.measures.bootstrap import Floats, group_draws, numbered
 from cellwise.measures.intervals import interval
 from cellwise.stages.evaluate.results import Results
@@ -83,7 +84,7 @@ def well_results(wells: pl.DataFrame, said: Mapping[str, str], *, draws: int, se
         "groups": count,
     }
     missing = sum(answer is None for answer in answers)
-    notes = (f"{missing} of {len(wells)} wells have no answer: they count as misses.",)
+    notes = (f"No answer for {missing} of {counted(len(wells), 'wells')}: counted as missed.",)
     return Results(metrics, {"wells": detail}, notes if missing else ())
 
 

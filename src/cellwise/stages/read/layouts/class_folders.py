@@ -9,6 +9,7 @@ import re
 from collections import Counter, defaultdict
 
 from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane
+from cellwise.domain.plain_words import counted
 from cellwise.stages.read._files import count_channels, planes_in_file, stem_of
 from cellwise.stages.read.channels.split_names import named_planes, split_names
 from cellwise.stages.read.channels.varying import Varying
@@ -76,7 +77,7 @@ def _arrange(listing: Listing) -> Arrangement:
         f"The folders name the classes ({named}). If they "
         "are plates or batches, take another --layout, or give the labels with --labels."
     )
-    strays = f"{outside} images lie in no class folder and have no label."
+    strays = f"In no class folder and without a label: {counted(outside, 'images')}."
     return Arrangement(
         tuple(planes),
         tuple(rest),

@@ -8,6 +8,7 @@ taken as channels `ch1`, `ch2`...
 from collections import Counter
 
 from cellwise.contracts.layout import Arrangement, Layout, Listing
+from cellwise.domain.plain_words import by_number, counted
 from cellwise.stages.read._files import count_channels, planes_in_file, stem_of
 from cellwise.stages.read.names import image_place, meaning_folders
 
@@ -55,6 +56,8 @@ def _notes(listing: Listing) -> tuple[str, ...]:
     if not unstated:
         return ()
     return (
-        f"{unstated} files do not say what their pages are; they are taken as channels ch1, ch2... "
+        f"{counted(unstated, 'files')} {by_number(unstated, 'does', 'do')} not say what their "
+        "pages are; "
+        "these are taken as channels ch1, ch2... "
         "If they are one stack: --layout single_channel.",
     )

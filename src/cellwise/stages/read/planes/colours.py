@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from cellwise.contracts.layout import Arrangement, Listing, Plane, Problem
 from cellwise.domain.headers import Header
 from cellwise.domain.places import place_of
+from cellwise.domain.plain_words import counted
 from cellwise.domain.records import ChannelFile, Site
 from cellwise.errors import InputError
 from cellwise.stages.read._assemble import OK, Assembly
@@ -65,7 +66,7 @@ def settle_colours(assembly: Assembly, listing: Listing) -> Assembly:
         problems += faults
         one_hue += [channel] if hued else []
     count = sum(map(len, suspects.values()))
-    notes = [f"{count} files are stored as colours; grey ones among them are used."]
+    notes = [f"{counted(count, 'files')} stored as colours; grey ones are used as they are."]
     if one_hue:
         notes.append(
             f"{', '.join(one_hue)}: each image has one hue; its brightest value is the signal."

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from cellwise.contracts.layout import Arrangement, Listing, Plane, Problem
 from cellwise.domain.headers import Header
+from cellwise.domain.plain_words import by_number, counted
 from cellwise.domain.units import TIME_SERIES
 from cellwise.stages.read.planes.times import name_times
 
@@ -191,18 +192,25 @@ def _notes(work: _Spreader) -> list[str]:
     notes = []
     files, fields = len(work.series_files), work.series_left
     if files and work.series == "each":
-        notes.append(f"{files} files hold several fields (series); each is a site (_s01, _s02...).")
+        notes.append(
+            f"{counted(files, 'files')} {by_number(files, 'holds', 'hold')} several fields "
+            "(series); "
+            "each of these is a site (_s01, _s02...)."
+        )
     elif fields:
-        notes.append(f"{fields} further fields in {files} files are not read (read.series=first).")
+        notes.append(
+            f"Not read: {counted(fields, 'further fields')} in {counted(files, 'files')} "
+            "(read.series=first)."
+        )
     if work.timed and work.time == "each":
         notes.append(
-            f"{work.timed} fields are time series; each time point is a site (_t0001...), and "
-            "those of one field stay together in folds."
+            f"Time series: {counted(work.timed, 'fields')}; each time point is a site (_t0001...), "
+            "and those of one field stay together in folds."
         )
     elif work.times_left:
         notes.append(
-            f"{work.times_left} further time points of {work.timed} fields are not read "
-            "(read.time=first)."
+            f"Not read: {counted(work.times_left, 'further time points')} of "
+            f"{counted(work.timed, 'fields')} (read.time=first)."
         )
     return notes
 
@@ -216,18 +224,21 @@ def _left(listing: Listing, series: str) -> list[str]:
     if texts:
         files = sum(bool(found) for found in left)
         notes.append(
-            f"{files} files hold more that is not read: {_some(texts)}. "
+            f"{counted(files, 'files')} {by_number(files, 'holds', 'hold')} more that is not read: "
+            f"{_some(texts)}. "
             "The full resolution is read."
         )
     turned = [header.turned for header in known if header.turned != 1]
     if turned:
         notes.append(
-            f"{len(turned)} files ask to be shown turned (orientation {turned[0]}); pixels are "
+            f"{counted(len(turned), 'files')} {by_number(len(turned), 'asks', 'ask')} to be "
+            "shown turned "
+            f"(orientation {turned[0]}); pixels are "
             "read as they are stored, and positions count so too."
         )
     transparent = sum(header.transparent for header in known)
     if transparent:
-        notes.append(f"{transparent} files hold transparency, which is not read.")
+        notes.append(f"Transparency is not read: {counted(transparent, 'files')}.")
     return notes
 
 

@@ -21,6 +21,7 @@ from cellwise.domain.intensities import (
     plain,
     scale_of_type,
 )
+from cellwise.domain.plain_words import counted
 from cellwise.domain.records import ChannelFile, Site
 from cellwise.errors import InputError
 from cellwise.stages.read._reading import ChannelScale
@@ -175,7 +176,9 @@ class Fitting:
         return True
 
     def _counted(self) -> str:
-        return ", ".join(f"{n} images {dtype}" for dtype, n in sorted(self._stored.items()))
+        return ", ".join(
+            f"{counted(n, 'images')} {dtype}" for dtype, n in sorted(self._stored.items())
+        )
 
     def _decided(self) -> Scale:
         kind = self._usual_kind()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cellwise.domain.plain_words import figure_said
+from cellwise.domain.plain_words import counted, figure_said
 from cellwise.stages.report._charts import Row, intervals, reliability
 from cellwise.stages.report._results import ClassResult, class_results, reliability_points
 from cellwise.stages.report.drawing.svg import BLUE, GREY, ORANGE, VERMILION, short
@@ -56,7 +56,7 @@ def _chart(results: list[ClassResult]) -> Any:
             result.value,
             result.low,
             result.high,
-            f"n = {result.fields} + {result.others} fields",
+            f"n = {result.fields} + {counted(result.others, 'fields')}",
             _COLOUR[result.judgement],
             result.chance,
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from cellwise.domain.plain_words import counted
 from cellwise.measures.separation import separation
 from cellwise.stages.report.drawing.svg import short
 from cellwise.stages.report.material import Material
@@ -59,7 +60,10 @@ def verdict(material: Material) -> tuple[str, str] | None:
     if not rows:
         return None
     worst = max(rows, key=lambda row: row["without"])
-    words = f"separation {short(worst['without'])} for {worst['name']}, n = {worst['n']:,} cells"
+    words = (
+        f"separation {short(worst['without'])} for {worst['name']}, n = "
+        f"{counted(worst['n'], 'cells')}"
+    )
     if worst["without"] >= _SUSPICIOUS:
         return "bad", (
             f"The model without the protein channel succeeds too ({words}): cell number, shape or "

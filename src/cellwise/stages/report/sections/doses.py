@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from cellwise.domain.plain_words import counted
 from cellwise.stages.report._charts import Curve, curves
 from cellwise.stages.report.drawing.svg import BLUE, ORANGE, short
 from cellwise.stages.report.material import PLATE, WELL, Material
@@ -102,7 +103,9 @@ def _drug(entry: dict[str, Any], reference: dict[tuple[str, str], float]) -> dic
 
 def _tip(point: dict[str, Any]) -> str:
     place = " ".join(str(point[key]) for key in ("plate", "well") if point.get(key))
-    return f"{place}: {short(point['value'])}, n = {point.get('n_cells')} cells"
+    return (
+        f"{place}: {short(point['value'])}, n = {counted(int(point.get('n_cells') or 0), 'cells')}"
+    )
 
 
 def _facts(entry: dict[str, Any], *, fitted: bool) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from markupsafe import Markup
 
+from cellwise.domain.plain_words import counted
 from cellwise.domain.records import normalise_well
 from cellwise.stages.report._plate_chart import plate, row_name
 from cellwise.stages.report.drawing.svg import short
@@ -145,7 +146,9 @@ def _map(table: pl.DataFrame, column: str, title: str, bounds: tuple[float, floa
         place = (row["row"], row["column"])
         wells[place] = float(row[column])
         name = f"{row_name(place[0])}{place[1] + 1:02d}"
-        tips[place] = f"{name}: {title} {short(row[column])}, n = {row['n_cells']} cells"
+        tips[place] = (
+            f"{name}: {title} {short(row[column])}, n = {counted(row['n_cells'], 'cells')}"
+        )
     rows, columns = int(table["row"].max() or 0) + 1, int(table["column"].max() or 0) + 1  # type: ignore[arg-type]
     shape = next((f for f in _FORMATS if f[0] >= rows and f[1] >= columns), (rows, columns))
     return plate(wells, shape, title=title, bounds=bounds, tips=tips)

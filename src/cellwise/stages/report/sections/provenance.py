@@ -1,9 +1,10 @@
 """Provenance: the exact command, versions, seed, hashes, times, recipe, words for a paper."""
 
 import shlex
+from collections.abc import Sized
 from typing import Any
 
-from cellwise.domain.plain_words import counted
+from cellwise.domain.plain_words import by_number, counted
 from cellwise.stages.report.material import Material
 
 _CALIBRATION = {
@@ -101,27 +102,36 @@ def methods(material: Material) -> str:
     recipe = record.get("recipe") or {}
     steps = [step for step in recipe.get("steps") or [] if isinstance(step, dict)]
     segmenter = _segmenter(steps)
+    aside = len(material.quarantine)
     words = [
         f"Images were analysed with cellwise {record.get('cellwise', '')} (recipe "
         f"{recipe.get('name', 'unnamed')}, seed {record.get('seed', 'not recorded')}).",
-        f"{material.n_sites:,} fields of view were read and {len(material.quarantine):,} files "
-        "were set aside.",
+        f"{counted(material.n_sites, 'fields')} of view "
+        f"{by_number(material.n_sites, 'was', 'were')} read and "
+        f"{counted(aside, 'files')} {by_number(aside, 'was', 'were')} set aside.",
     ]
     if material.cells is not None:
+        cells = counted(material.n_cells, "cells")
+        cells += f" {by_number(material.n_cells, 'was', 'were')}"
         how = f" with the method '{segmenter}'" if segmenter else ""
-        found = f"{material.n_cells:,} cells were outlined{how}."
+        found = f"{cells} outlined{how}."
         if segmenter == "given":
-            found = f"{material.n_cells:,} cells were taken from masks that were given."
+            found = f"{cells} taken from masks that were given."
         words.append(found)
     if material.has_labels and material.classes:
         n = sum(labels is not None for labels in material.sites["labels"])  # type: ignore[index]
         words.append(
-            f"A network was trained on the labels of {n:,} fields and gave every cell a "
-            f"probability for each of {len(material.classes)} classes; labelled fields were "
+            f"A network was trained on the labels of {counted(n, 'fields')} and gave every cell a "
+            f"probability for {each_class(material.classes)}; labelled fields were "
             "scored only by networks that had not seen them."
         )
         words.append(_CALIBRATION[calibration(material)])
     return " ".join(words)
+
+
+def each_class(classes: Sized) -> str:
+    """What a probability was given for: `each of 3 classes`."""
+    return f"each of {len(classes)} classes" if len(classes) > 1 else "one class"
 
 
 def calibration(material: Material) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 import polars as pl
 
+from cellwise.domain.plain_words import counted
 from cellwise.stages.report._charts import scatter
 from cellwise.stages.report.drawing.svg import BLUE, short
 from cellwise.stages.report.material import PLATE, WELL, Material
@@ -91,5 +92,5 @@ def _tip(row: dict[str, Any], column: str) -> str:
     place = " ".join(str(row[key]) for key in (PLATE, WELL) if row.get(key))
     return (
         f"{place}: {short(row[column])}, the {row['alike'] - 1} other wells of its condition "
-        f"{short(row['others'])}, n = {row['n_cells']} cells"
+        f"{short(row['others'])}, n = {counted(row['n_cells'], 'cells')}"
     )

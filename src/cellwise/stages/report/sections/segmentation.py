@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from cellwise.domain.plain_words import counted
 from cellwise.stages.report._charts import histogram
 from cellwise.stages.report.drawing.images import data_link
 from cellwise.stages.report.drawing.lines import CELL, NUCLEUS, outlines
@@ -141,7 +142,11 @@ def scale_words(material: Material) -> str:
     unknown = material.sites["pixel_size"].null_count()
     if not unknown:
         return ""
-    whose = "" if unknown == material.n_sites else f" of {unknown:,} of {material.n_sites:,} fields"
+    whose = (
+        ""
+        if unknown == material.n_sites
+        else f" of {unknown:,} of {counted(material.n_sites, 'fields')}"
+    )
     return (
         f"The size of a pixel{whose} is not known, so there is no scale bar. "
         "Where you know it, give it in micrometres: --set read.pixel_size=0.325"

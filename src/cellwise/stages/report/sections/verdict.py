@@ -4,11 +4,12 @@ from typing import Any
 
 import polars as pl
 
+from cellwise.domain.plain_words import by_number, counted
 from cellwise.stages.report._results import ClassResult, class_results
 from cellwise.stages.report.drawing.svg import short
 from cellwise.stages.report.material import Material
 from cellwise.stages.report.sections import control, known, replicates
-from cellwise.stages.report.sections.provenance import calibration
+from cellwise.stages.report.sections.provenance import calibration, each_class
 
 _SHOWN = 12
 # A larger share of cells cut by their window is worth a warning.
@@ -48,30 +49,32 @@ def _opening(material: Material, results: list[ClassResult]) -> str:
         return "This run has read no images yet, so there is nothing to judge."
     if material.n_cells == 0:
         return (
-            f"No cell was found in {material.n_sites:,} fields. Look at the outlines below and at "
-            "what was set aside before you use anything from this run."
+            f"No cell was found in {counted(material.n_sites, 'fields')}. Look at the outlines "
+            "below and at what was set aside before you use anything from this run."
         )
-    counted = f"{material.n_cells:,} cells in {material.n_sites:,} fields"
+    found = f"{counted(material.n_cells, 'cells')} in {counted(material.n_sites, 'fields')}"
     if not material.classes:
         return (
-            f"This run outlined {counted}; it gave no classes. The cells and their measurements "
+            f"This run outlined {found}; it gave no classes. The cells and their measurements "
             "may be used as far as the outlines below convince you."
         )
     if not results:
         return (
-            f"This run gave {counted} a probability for each of {len(material.classes)} classes. "
+            f"This run gave {found} a probability for {each_class(material.classes)}. "
             "Nothing in this run can test them: there are no labels here to compare with."
         )
     good = [result.name for result in results if result.judgement == "good"]
     doubt = len(results) - len(good)
     if not good:
-        return f"None of the {len(results)} classes may be trusted as it stands ({counted})."
+        what = f"None of the {len(results)} classes" if len(results) > 1 else "The one class"
+        no = "" if len(results) > 1 else " not"
+        return f"{what} may{no} be trusted as it stands ({found})."
     names = _listed(good)
     rest = "" if not doubt else f" Be careful with the other {doubt}; the reasons stand below."
     return (
-        f"The classes {names} may be trusted ({counted}).{rest}"
+        f"The classes {names} may be trusted ({found}).{rest}"
         if len(good) > 1
-        else f"The class {names} may be trusted ({counted}).{rest}"
+        else f"The class {names} may be trusted ({found}).{rest}"
     )
 
 
@@ -117,17 +120,21 @@ def _set_aside(material: Material) -> tuple[str, str]:
     n = len(material.quarantine)
     if not n:
         return "good", "Every file that was found could be read."
-    word = "input was" if n == 1 else "inputs were"
-    return "care", f"{n:,} {word} set aside and {'is' if n == 1 else 'are'} part of no number."
+    was = by_number(n, "was", "were")
+    part = by_number(n, "is", "are")
+    return "care", f"{counted(n, 'inputs')} {was} set aside and {part} part of no number."
 
 
 def _outlines(material: Material) -> tuple[str, str]:
     assert material.cells is not None
     touching, n = int(material.cells["border"].sum()), material.n_cells
     empty = material.n_sites - material.cells["site_id"].n_unique()
-    words = f"{touching:,} of {n:,} cells touch the edge of their field and are seen in part."
+    touch = by_number(
+        touching, "touches the edge of its field and is", "touch the edge of their field and are"
+    )
+    words = f"{touching:,} of {counted(n, 'cells')} {touch} seen in part."
     if empty:
-        return "care", f"{words} {empty:,} of {material.n_sites:,} fields have no cell."
+        return "care", f"{words} No cell in {empty:,} of {counted(material.n_sites, 'fields')}."
     return ("care" if touching > 0.4 * n else "good"), words
 
 
@@ -171,7 +178,8 @@ def _leaks(material: Material) -> list[tuple[str, str]]:
         points.append(
             (
                 "bad",
-                f"{row['straddling']} of {row['values']} values of {row['column']} were both "
+                f"{row['straddling']} of {counted(row['values'], 'values')} of {row['column']} "
+                f"{by_number(row['straddling'], 'was', 'were')} both "
                 "learned from and tested on: the results are too good to be true.",
             )
         )

@@ -24,7 +24,7 @@ from cellwise.domain.records import Field, Masks
 from cellwise.errors import BadOption, InputError
 from cellwise.stages.segment.given.plausible import doubt
 from cellwise.stages.segment.given.shapes import draw
-from cellwise.store.masks.imported import Brought
+from cellwise.store.masks.brought import Brought
 from cellwise.store.masks.shapes import Shapes
 from cellwise.store.run.masks import narrow
 

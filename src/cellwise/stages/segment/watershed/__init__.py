@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field as Limits
 
 from cellwise.contracts.segmenter import Segmenter
+from cellwise.domain.channels import Channel
 from cellwise.domain.records import Field, Masks
 from cellwise.errors import InputError
 from cellwise.stages.segment.watershed.cells import grow_cells
@@ -94,11 +95,18 @@ def check_channels(field: Field, options: Mapping[str, Any]) -> None:
     body_planes(field, nucleus_index(field), options.get("body"))
 
 
+def nucleus_settings(channels: Sequence[Channel]) -> tuple[str, ...]:
+    """What names the nucleus, one setting for each channel that may show it."""
+    unknown = [channel.name for channel in channels if channel.role is None]
+    names = unknown or [channel.name for channel in channels]
+    return tuple(f"read.roles.{name}=nucleus" for name in names)
+
+
 def _words(field: Field) -> str:
-    """What names the nucleus, for each channel that may show it, ready to be pasted."""
-    unknown = [channel.name for channel in field.channels if channel.role is None]
-    names = unknown or [channel.name for channel in field.channels]
-    return " or ".join(f"--set {shlex.quote(f'read.roles.{name}=nucleus')}" for name in names)
+    """One setting ready to be pasted, and what may stand in its place."""
+    first, *rest = map(shlex.quote, nucleus_settings(field.channels))
+    others = f" (or {', '.join(rest)})" if rest else ""
+    return f"add --set {first}{others}"
 
 
 def body_planes(field: Field, nucleus: int, body: Sequence[str] | None) -> list[Plane]:
