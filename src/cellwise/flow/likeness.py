@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from cellwise.domain.plain_words import counted
 from cellwise.domain.tables import CELLS, PIXELS, SITES
 from cellwise.measures.likeness import unlike
 from cellwise.store.run.folder import RunFolder
@@ -100,7 +99,7 @@ def _cells(fitted: RunFolder, run: RunFolder, old: pl.DataFrame, new: pl.DataFra
     if found := unlike(areas[0], areas[1], factor=_AREA):
         words.append(f"cells are {_times(found)} as large in area")
     if found := unlike(counts[0], counts[1], factor=_CROWD):
-        words.append(f"a field holds {counted(round(found[1]), 'cells')}, there {found[0]:.0f}")
+        words.append(f"a field holds {found[1]:.0f} cells, there {found[0]:.0f}")
     return words
 
 

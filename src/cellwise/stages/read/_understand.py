@@ -21,14 +21,14 @@ from cellwise.stages.read._classes import choose_classes, label_sites
 from cellwise.stages.read._crops import refuse_crops, refuse_stacks_of_crops
 from cellwise.stages.read._label_source import find_labels
 from cellwise.stages.read._labels import Joined
-from cellwise.stages.read._layout_choice import (
+from cellwise.stages.read._reading import ChannelScale, Reading
+from cellwise.stages.read._unread import unread_files
+from cellwise.stages.read.arranging import (
     build_layout,
     choose_layout,
     named_layout,
     other_readings,
 )
-from cellwise.stages.read._reading import ChannelScale, Reading
-from cellwise.stages.read._unread import unread_files
 from cellwise.stages.read.channels.split_names import refuse_unclear_numbers, split_names
 from cellwise.stages.read.listing import list_folder, read_headers
 from cellwise.stages.read.planes.colours import settle_colours, split_colours
@@ -69,22 +69,12 @@ def understand(
         UnknownName: No layout or class list of that name.
         BadOption: A setting that does not fit the folder or its labels.
     """
-    name = named_layout(options)
+    # A wrong word is said before any header is read.
+    named_layout(options)
     listing = list_folder(folder)
     headers = read_headers(folder, listing.images, workers=workers, report=report)
     listing = dataclasses.replace(listing, headers=headers)
-    refuse_stacks_of_crops(listing)
-    if name == "auto":
-        refuse_crops(listing)
-        name, layout, others = choose_layout(listing, options)
-        if name in _ONE_FILE_ONE_FIELD and split_names(listing) is None:
-            refuse_unclear_numbers(listing)
-    else:
-        layout, others = build_layout(name, options), []
-    arrangement = layout.arrange(listing)
-    notes = other_readings(arrangement, others, listing)
-    if options.colours == "split":
-        arrangement = split_colours(arrangement, listing)
+    name, arrangement, notes = _arranged(listing, options)
     wrong: list[CellwiseError] = []
     assembly = _assemble(arrangement, listing, options, inherited, wrong)
     fitted: dict[str, ChannelScale] = {}
@@ -137,6 +127,24 @@ def understand(
             "scale": by_key(fitted, assembly.channels),
         },
     )
+
+
+def _arranged(listing: Listing, options: Options) -> tuple[str, Arrangement, list[str]]:
+    """The layout, the folder arranged by it, and a note where another would do as well."""
+    name = named_layout(options)
+    refuse_stacks_of_crops(listing)
+    if name == "auto":
+        refuse_crops(listing)
+        name, layout, others = choose_layout(listing, options)
+        if name in _ONE_FILE_ONE_FIELD and split_names(listing) is None:
+            refuse_unclear_numbers(listing)
+    else:
+        layout, others = build_layout(name, options), []
+    arrangement = layout.arrange(listing)
+    notes = other_readings(arrangement, others, listing)
+    if options.colours == "split":
+        arrangement = split_colours(arrangement, listing)
+    return name, arrangement, notes
 
 
 def _assemble(

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 from cellwise.domain.plain_words import counted, problems_said
 from cellwise.store.run.folder import RunFolder, read_json
-from cellwise.store.run.set_aside import count_set_aside
 
 if TYPE_CHECKING:
     from cellwise.flow.pipeline.run import Outcome
@@ -32,6 +31,8 @@ def print_ending(outcome: "Outcome") -> None:
 
 def set_aside_said(run: RunFolder) -> str:
     """What was set aside, fields before other inputs: `2 fields`, `nothing`."""
+    from cellwise.store.run.set_aside import count_set_aside
+
     fields, others = count_set_aside(run)
     parts = [counted(fields, "fields")] if fields else []
     parts += [counted(others, "other inputs" if fields else "inputs")] if others else []
