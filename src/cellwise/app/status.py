@@ -7,7 +7,6 @@ from cellwise.errors import FormatError, PreflightError
 from cellwise.flow.pipeline.done import parse_line
 from cellwise.flow.pipeline.progress import FILE
 from cellwise.store.run.folder import RunFolder, read_json
-from cellwise.store.run.set_aside import count_set_aside
 
 _NOTHING_TOLD = dict.fromkeys(
     [
@@ -24,6 +23,8 @@ def run_status(run: Path) -> dict[str, Any]:
     Raises:
         PreflightError: Not a run folder.
     """
+    from cellwise.store.run.set_aside import count_set_aside
+
     folder = RunFolder(run)
     if not folder.record.is_file():
         raise PreflightError(f"{run} is not a run folder: it holds no run.json.")

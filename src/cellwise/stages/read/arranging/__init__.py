@@ -29,6 +29,7 @@ def named_layout(options: Options) -> str:
 
 
 def build_layout(name: str, options: Options) -> Layout:
+    """The layout of this name; a pattern is one of the options."""
     spec: str | dict[str, Any] = name
     if name == "pattern":
         spec = {"name": name, "pattern": options.pattern}
