@@ -27,7 +27,7 @@ from cellwise.store.run.crops import shard_path
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.masks import mask_path
 from cellwise.store.run.shards import Shards
-from cellwise.store.run.sites import sites_to_frame
+from cellwise.store.run.sites import run_channels, sites_to_frame
 from cellwise.store.run.tables import empty_frame, read_table, rows_of_sites, write_table
 
 CHANNELS = (
@@ -133,7 +133,7 @@ def segment_present(job: Job, finished: Mapping[str, Finished]) -> list[str]:
 def cells(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
     """Some cells for each site; an empty file of crops where they are wanted."""
     run = RunFolder(job.run)
-    cells_step.run_channels(run)
+    run_channels(run)
     frame = _rows(CELLS, [site.id for site in sites], {"cell_id": CELL_IDS})
     if job.options["crops"]:
         frame = frame.with_columns(shard="site_id", row=pl.col("cell_id") - 1)

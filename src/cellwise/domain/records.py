@@ -5,7 +5,7 @@ are the values in the mask and start at 1. Probabilities lie in 0..1.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from cellwise.domain.channels import Channel
 from cellwise.domain.intensities import Scale
+from cellwise.errors import InputError
 
 PARTS = ("train", "test", "unlabelled")
 
@@ -102,6 +103,24 @@ class Field:
             if role in (channel.role, channel.name):
                 return position
         return None
+
+    def arranged(self, channels: tuple[Channel, ...]) -> "Field":
+        """The field with these channels, in this order, found by their keys.
+
+        Raises:
+            InputError: `channel_missing`.
+        """
+        places = {channel.key: place for place, channel in enumerate(self.channels)}
+        missing = [channel.name for channel in channels if channel.key not in places]
+        if missing:
+            raise InputError(
+                f"no image of channel {missing[0]!r} (found: {', '.join(places)})",
+                code="channel_missing",
+                remedy="Add its file; all sites of a run need the same channels.",
+                path=self.site_id,
+            )
+        order = [places[channel.key] for channel in channels]
+        return replace(self, pixels=self.pixels[order], channels=channels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from cellwise.stages.cells import step
 from cellwise.store.images.fields import read_field
 from cellwise.store.run.crops import CropStore, read_channels
 from cellwise.store.run.masks import mask_path, read_masks, write_masks
+from cellwise.store.run.sites import run_channels
 from cellwise.store.run.tables import read_table, write_table
 
 
@@ -196,7 +197,7 @@ def test_sites_that_reading_refused_do_not_decide_the_channels(world):
         for s in world.sites
     ]
     world.write_sites(status=dict.fromkeys(("s0", "s1", "s2"), "refused"))
-    assert [c.name for c in step.run_channels(world.run)] == ["dna", "gfp"]
+    assert [c.name for c in run_channels(world.run)] == ["dna", "gfp"]
 
 
 @pytest.mark.parametrize("options", [{"size": 0}, {"policy": "none"}, {"policy": "recentre"}])

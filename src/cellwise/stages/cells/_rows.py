@@ -1,6 +1,5 @@
 """Rows of the cell table for one field, and the columns they have in every field of a run."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -43,25 +42,6 @@ def cell_rows(field: Field, masks: Masks, boxes: Boxes) -> pl.DataFrame:
     flags = quality.build()(field, masks, boxes, level)
     measured = measure.build(background=_BACKGROUND)(field, masks, boxes, level)
     return _geometry(field.site_id, boxes, flags).hstack(measured)
-
-
-def align(field: Field, channels: tuple[Channel, ...]) -> Field:
-    """The field with the run's channels, in the run's order.
-
-    Raises:
-        InputError: `channel_missing`.
-    """
-    places = {channel.key: place for place, channel in enumerate(field.channels)}
-    missing = [channel.name for channel in channels if channel.key not in places]
-    if missing:
-        raise InputError(
-            f"no image of channel {missing[0]!r} (found: {', '.join(places)})",
-            code="channel_missing",
-            remedy="Add its file; all sites of a run need the same channels.",
-            path=field.site_id,
-        )
-    order = [places[channel.key] for channel in channels]
-    return replace(field, pixels=field.pixels[order], channels=channels)
 
 
 def frame_of_none(channels: tuple[Channel, ...], *, crops: bool) -> pl.DataFrame:

@@ -19,12 +19,12 @@ from cellwise.domain.channels import Channel
 from cellwise.domain.crop_plan import CropPlan
 from cellwise.domain.records import Field, Masks, Site
 from cellwise.domain.steps import Finished, Job, SiteRecord
-from cellwise.domain.tables import CELLS, SITES
+from cellwise.domain.tables import CELLS
 from cellwise.errors import FormatError, InputError
 from cellwise.kernels.boxes import Boxes, find_boxes
 from cellwise.kernels.crop import crop_cells
 from cellwise.parts.memory import keep_freed_memory
-from cellwise.stages.cells._rows import align, cell_rows, frame_of_none
+from cellwise.stages.cells._rows import cell_rows, frame_of_none
 from cellwise.stages.cells._window import cut_share, window_of
 from cellwise.stages.cells.spec import Options
 from cellwise.store.images.fields import read_field
@@ -37,7 +37,7 @@ from cellwise.store.run.crops import (
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.masks import read_masks
 from cellwise.store.run.shards import Shards
-from cellwise.store.run.tables import read_table
+from cellwise.store.run.sites import run_channels
 
 # Crops cut in one call; small enough that their memory is used again, see `parts.memory`.
 _BYTES_AT_ONCE = 24 * 2**20
@@ -133,26 +133,6 @@ def settle(job: Job, batches: Collection[str]) -> None:
     _shards(job).remove()
 
 
-def run_channels(run: RunFolder) -> tuple[Channel, ...]:
-    """The channels that most sites of a run have, in table order; every site must have them."""
-    facts = run.sites.stat()
-    return _run_channels(run.sites, (facts.st_ino, facts.st_size, facts.st_mtime_ns))
-
-
-# A worker asks for every batch; the stamp says whether the table is still the same.
-@lru_cache(maxsize=1)
-def _run_channels(path: Path, _stamp: tuple[int, ...]) -> tuple[Channel, ...]:
-    columns = ["site_id", "channel", "role", "status"]
-    rows = read_table(path, SITES, columns=columns).filter(pl.col("status") == "ok")
-    sets = rows.group_by("site_id", maintain_order=True).agg("channel", "role")
-    counts = sets.group_by("channel", "role").len()
-    if counts.is_empty():
-        return ()
-    # The longer and then the earlier by name where two are equally common: never by chance.
-    ranked = sorted(counts.iter_rows(), key=lambda row: (-row[2], -len(row[0]), row[0]))
-    return tuple(Channel(*pair) for pair in zip(ranked[0][0], ranked[0][1], strict=True))
-
-
 def measure(options: Mapping[str, Any], sides: Sequence[int]) -> tuple[dict[str, Any], str]:
     """The window that fits the cells of a folder, where the options leave it to them."""
     window, said = window_of(Options.of(options).size, sides)
@@ -183,7 +163,7 @@ def cells_of(
 
 def _one(site: Site, job: Job, *, options: Options, channels: tuple[Channel, ...]) -> pl.DataFrame:
     run = RunFolder(job.run)
-    field = align(read_field(site, job.images), channels)
+    field = read_field(site, job.images).arranged(channels)
     masks = _masks(run, site.id)
     boxes = find_boxes(masks.cells)
     frame = cell_rows(field, masks, boxes)

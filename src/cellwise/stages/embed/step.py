@@ -20,6 +20,7 @@ from cellwise.domain.records import Site
 from cellwise.domain.steps import Finished, Job, SiteRecord
 from cellwise.domain.tables import CELLS, EMBEDDINGS
 from cellwise.errors import BadOption, InputError
+from cellwise.parts.features import REVISION
 from cellwise.stages.embed import embedders
 from cellwise.stages.embed._cells_then import UNDER, note_cells, refuse_other_cells
 from cellwise.stages.embed.spec import Options
@@ -57,7 +58,9 @@ def check_sites(job: Job) -> None:
 
 
 def key_parts(options: dict[str, Any], device: str) -> list[str]:
-    """What vectors depend on beside the options: published weights, by their bytes."""
+    """What vectors depend on beside the options: published weights, or how features are made."""
+    if options.get("name") == "measured":
+        return [f"features {REVISION}"]
     net = options.get("net")
     weights = net.get("pretrained") if isinstance(net, dict) else None
     named = [Path(weights)] if isinstance(weights, str) else []

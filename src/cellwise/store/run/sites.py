@@ -114,6 +114,26 @@ def sites_of(frame: pl.DataFrame) -> list[Site]:
     return [_site(list(group), metadata) for _, group in groupby(rows, lambda row: row["site_id"])]
 
 
+def run_channels(run: RunFolder) -> tuple[Channel, ...]:
+    """The channels that most sites of a run have, in table order; every site must have them."""
+    facts = run.sites.stat()
+    return _run_channels(run.sites, (facts.st_ino, facts.st_size, facts.st_mtime_ns))
+
+
+# A worker asks for every batch; the stamp says whether the table is still the same.
+@lru_cache(maxsize=1)
+def _run_channels(path: Path, _stamp: tuple[int, ...]) -> tuple[Channel, ...]:
+    columns = ["site_id", "channel", "role", "status"]
+    rows = read_table(path, SITES, columns=columns).filter(pl.col("status") == "ok")
+    sets = rows.group_by("site_id", maintain_order=True).agg("channel", "role")
+    counts = sets.group_by("channel", "role").len()
+    if counts.is_empty():
+        return ()
+    # The longer and then the earlier by name where two are equally common: never by chance.
+    ranked = sorted(counts.iter_rows(), key=lambda row: (-row[2], -len(row[0]), row[0]))
+    return tuple(Channel(*pair) for pair in zip(ranked[0][0], ranked[0][1], strict=True))
+
+
 def find_images(run: RunFolder) -> Path:
     """The image folder of a run: where it was, else of the same name beside the run or in it.
 

@@ -1,0 +1,173 @@
+"""Moments and quantiles of chosen pixels in two parts and together, without sorting them all.
+
+Quantiles are exact order statistics: pixels are counted in bins, and only those in the bins that
+hold a wanted rank are sorted. Both parts share one pass over the pixels.
+"""
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+MOMENTS = 4
+_BINS = 256
+
+
+def describe(
+    values: npt.NDArray[np.float32],
+    at: npt.NDArray[np.int32],
+    first: int,
+    shares: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    """Mean, standard deviation, skewness and kurtosis of some pixels, then their quantiles.
+
+    Args:
+        values: An image in C order, finite at those pixels.
+        at: Positions of the pixels in the flat image, at least one.
+        first: How many of them, from the beginning, are the first part.
+        shares: Ascending shares in 0..1; quantiles are interpolated linearly as numpy's.
+
+    Returns:
+        Float64 `[3, 4 + shares]` of all pixels, of the first part and of the rest; NaN for an empty
+        part. Skewness is 0 and kurtosis 3 where all are equal.
+    """
+    result = np.full((3, MOMENTS + len(shares)), np.nan)
+    _describe(values.ravel(), at, first, shares, result)
+    return result
+
+
+def average(
+    values: npt.NDArray[np.float32], at: npt.NDArray[np.int32], first: int
+) -> npt.NDArray[np.float64]:
+    """Means of all these pixels, of the first part and of the rest; NaN for an empty part."""
+    return np.asarray(_average(values.ravel(), at, first))
+
+
+@numba.njit(cache=True, nogil=True)
+def _average(values, at, first):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    one = rest = 0.0
+    for k in range(first):
+        one += values[at[k]]
+    for k in range(first, len(at)):
+        rest += values[at[k]]
+    result = np.full(3, np.nan)
+    result[0] = (one + rest) / len(at)
+    if first > 0:
+        result[1] = one / first
+    if len(at) > first:
+        result[2] = rest / (len(at) - first)
+    return result
+
+
+@numba.njit(cache=True, nogil=True)
+def _describe(values, at, first, shares, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    count = len(at)
+    some = np.empty(count, np.float32)
+    low = high = values[at[0]]
+    for k in range(count):
+        value = values[at[k]]
+        some[k] = value
+        low, high = min(low, value), max(high, value)
+    # Powers about a value in the middle: sums of all pixels are those of both parts.
+    middle = (np.float64(low) + np.float64(high)) / 2
+    sums = np.zeros((3, 4))
+    _add_powers(some[:first], middle, sums[1])
+    _add_powers(some[first:], middle, sums[2])
+    sums[0] = sums[1] + sums[2]
+    counts = np.array([count, first, count - first])
+    size = max(abs(low), abs(high))
+    for part in range(3):
+        if counts[part] > 0:
+            _moments(sums[part] / counts[part], middle, size, result[part])
+    _quantiles(some, counts, low, high, shares, result)
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def _add_powers(some, middle, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    one = two = three = four = 0.0
+    for k in range(len(some)):
+        away = np.float64(some[k]) - middle
+        square = away * away
+        one += away
+        two += square
+        three += square * away
+        four += square * square
+    sums[0], sums[1], sums[2], sums[3] = one, two, three, four
+
+
+@numba.njit(cache=True, nogil=True)
+def _moments(powers, middle, size, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    one, two, three, four = powers[0], powers[1], powers[2], powers[3]
+    variance = max(two - one * one, 0.0)
+    spread = np.sqrt(variance)
+    flat = spread <= 1e-6 * size
+    result[0] = middle + one
+    result[1] = 0.0 if flat else spread
+    result[2] = 0.0
+    result[3] = 3.0
+    if not flat:
+        result[2] = (three - 3 * one * two + 2 * one**3) / spread**3
+        result[3] = (four - 4 * one * three + 6 * one * one * two - 3 * one**4) / variance**2
+
+
+@numba.njit(cache=True, nogil=True)
+def _quantiles(some, counts, low, high, shares, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    if not high > low:
+        for part in range(3):
+            if counts[part] > 0:
+                result[part, MOMENTS:] = low
+        return
+    scale = np.float32(_BINS - 1) / (high - low)
+    bins = np.empty(len(some), np.uint8)
+    starts = np.zeros((3, _BINS + 1), np.int64)
+    for k in range(len(some)):
+        bins[k] = np.uint8((some[k] - low) * scale)
+    for part in (1, 2):
+        begin = 0 if part == 1 else counts[1]
+        for k in range(begin, begin + counts[part]):
+            starts[part, np.int64(bins[k]) + 1] += 1
+    starts[0] = starts[1] + starts[2]
+    begins, ends = np.array([0, 0, counts[1]]), np.array([counts[0], counts[1], counts[0]])
+    for part in range(3):
+        if counts[part] > 0:
+            for k in range(_BINS):
+                starts[part, k + 1] += starts[part, k]
+            some_, bins_ = some[begins[part] : ends[part]], bins[begins[part] : ends[part]]
+            _of_shares(some_, bins_, starts[part], shares, result[part])
+
+
+@numba.njit(cache=True, nogil=True)
+def _of_shares(some, bins, starts, shares, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """The quantiles, from how many pixels lie below each bin."""
+    count = len(some)
+    # Where the pixels of a wanted bin begin among those that are kept; others are -1.
+    wanted = np.full(_BINS, -1, np.int64)
+    room = np.int64(0)
+    for share in shares:
+        lower = int(share * (count - 1))
+        for wish in (lower, min(lower + 1, count - 1)):
+            place = np.searchsorted(starts, wish, side="right") - 1
+            if wanted[place] < 0:
+                wanted[place] = room
+                room = room + starts[place + 1] - starts[place]
+    held = np.empty(room, np.float32)
+    filled = wanted.copy()
+    for k in range(count):
+        own = bins[k]
+        if filled[own] >= 0:
+            held[filled[own]] = some[k]
+            filled[own] += 1
+    for each in range(_BINS):
+        if wanted[each] >= 0:
+            held[wanted[each] : filled[each]].sort()
+    for k in range(len(shares)):
+        rank = shares[k] * (count - 1)
+        between = rank - int(rank)
+        below = _of_rank(int(rank), starts, wanted, held)
+        above = _of_rank(min(int(rank) + 1, count - 1), starts, wanted, held)
+        result[MOMENTS + k] = below * (1 - between) + above * between
+
+
+@numba.njit(cache=True, nogil=True)
+def _of_rank(rank, starts, wanted, held):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    place = np.searchsorted(starts, rank, side="right") - 1
+    return np.float64(held[wanted[place] + rank - starts[place]])

@@ -1,0 +1,122 @@
+"""Sums over zones and directions of a cell, and correlations over its pixels."""
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+SECTORS = 8
+
+
+def sum_zones(
+    image: npt.NDArray[np.float32], codes: npt.NDArray[np.uint32], count: int
+) -> npt.NDArray[np.float64]:
+    """Pixels, sum and sum of squares of each zone, `[zone, 3]`.
+
+    Args:
+        image: `[y, x]`, finite.
+        codes: `[y, x]`, bit k for zone k; zones may overlap.
+        count: How many zones there are, at most 32.
+    """
+    sums = np.zeros((count, 3))
+    _sum(image.ravel(), codes.ravel(), sums)
+    return sums
+
+
+def sum_directions(
+    image: npt.NDArray[np.float32], at: npt.NDArray[np.int32], middle: tuple[float, float]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Sums over directions from a point.
+
+    Args:
+        image: `[y, x]`.
+        at: Flat positions of the pixels.
+        middle: The point, `(y, x)`.
+
+    Returns:
+        Sums `(value, value cos a, value sin a, value cos 2a, value sin 2a)` over the angle a, and
+        pixels and values of eight sectors, `[sector, 2]`.
+    """
+    sums, sectors = np.zeros(5), np.zeros((SECTORS, 2))
+    _directions(image.ravel(), at, image.shape[1], middle[0], middle[1], sums, sectors)
+    return sums, sectors
+
+
+def correlate(
+    one: npt.NDArray[np.float32],
+    other: npt.NDArray[np.float32],
+    at: npt.NDArray[np.int32],
+    first: int,
+) -> npt.NDArray[np.float64]:
+    """Pearson's correlation of two images over some pixels, in two parts and together.
+
+    Args:
+        one: `[y, x]`.
+        other: `[y, x]`.
+        at: Flat positions of the pixels.
+        first: How many of them, from the beginning, are the first part.
+
+    Returns:
+        That of all pixels, of the first part and of the rest; NaN where either image is constant.
+    """
+    return np.asarray(_correlate(one.ravel(), other.ravel(), at, first))
+
+
+@numba.njit(cache=True, nogil=True)
+def _sum(image, codes, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for k in range(len(image)):
+        code = codes[k]
+        zone = 0
+        value = np.float64(image[k])
+        while code != 0:
+            if code & 1:
+                sums[zone, 0] += 1
+                sums[zone, 1] += value
+                sums[zone, 2] += value * value
+            code >>= 1
+            zone += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _directions(image, at, width, middle_y, middle_x, sums, sectors):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for k in range(len(at)):
+        y, x = at[k] // width - middle_y, at[k] % width - middle_x
+        value = np.float64(image[at[k]])
+        sums[0] += value
+        length = np.sqrt(y * y + x * x)
+        if length == 0:
+            continue
+        cosine, sine = x / length, y / length
+        sums[1] += value * cosine
+        sums[2] += value * sine
+        sums[3] += value * (cosine * cosine - sine * sine)
+        sums[4] += value * 2 * cosine * sine
+        sector = (4 if y < 0 else 0) + (2 if x < 0 else 0) + (1 if abs(x) < abs(y) else 0)
+        sectors[sector, 0] += 1
+        sectors[sector, 1] += value
+
+
+@numba.njit(cache=True, nogil=True)
+def _correlate(one, other, at, first):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    # About a value of each image, so that sums of squares lose no digits.
+    zero, null = np.float64(one[at[0]]), np.float64(other[at[0]])
+    sums = np.zeros((3, 5))
+    for k in range(len(at)):
+        row = 1 if k < first else 2
+        a, b = one[at[k]] - zero, other[at[k]] - null
+        sums[row, 0] += a
+        sums[row, 1] += b
+        sums[row, 2] += a * a
+        sums[row, 3] += b * b
+        sums[row, 4] += a * b
+    sums[0] = sums[1] + sums[2]
+    counts = (len(at), first, len(at) - first)
+    result = np.full(3, np.nan)
+    for row in range(3):
+        if counts[row] == 0:
+            continue
+        a, b, aa, bb, ab = sums[row] / counts[row]
+        left, right = aa - a * a, bb - b * b
+        # Less is rounding of a constant image.
+        if left > 1e-10 * (zero + a) ** 2 + 1e-18 and right > 1e-10 * (null + b) ** 2 + 1e-18:
+            result[row] = min(max((ab - a * b) / np.sqrt(left * right), -1.0), 1.0)
+    return result

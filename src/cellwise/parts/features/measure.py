@@ -1,0 +1,100 @@
+"""All features of all cells of a field."""
+
+import numpy as np
+import numpy.typing as npt
+
+from cellwise.domain.records import Field, Masks
+from cellwise.kernels.boxes import Boxes, as_labels, find_boxes
+from cellwise.parts.features import (
+    granularity,
+    intensity,
+    landmarks,
+    ridges,
+    scales,
+    shape,
+    spots,
+    texture,
+    zones,
+)
+from cellwise.parts.features.panel import Panel
+from cellwise.parts.features.view import LEAST_PIXELS, Signal, View, crop, make_signal, make_view
+
+Numbers = npt.NDArray[np.float64]
+
+# Fewer pixels between cells say nothing of the background.
+_LEAST_BACKGROUND = 500
+
+
+def measure_cells(
+    field: Field, masks: Masks, panel: Panel
+) -> tuple[Boxes, npt.NDArray[np.float32]]:
+    """Measure each cell of a field.
+
+    Args:
+        field: Pixels `[channel, y, x]` in 0..1.
+        masks: Of the same field.
+        panel: Of the same channels.
+
+    Returns:
+        The boxes of the cells, and float32 `[cell, number]`, named by `panel.names`, finite or NaN.
+    """
+    cells, nuclei = as_labels(masks.cells), as_labels(masks.nuclei)
+    boxes = find_boxes(cells)
+    levels = background(field.pixels, cells)
+    result = np.full((len(boxes), len(panel.names)), np.nan, np.float32)
+    for k, number in enumerate(boxes.ids):
+        box = (int(boxes.y0[k]), int(boxes.x0[k]), int(boxes.y1[k]), int(boxes.x1[k]))
+        view = make_view(cells, nuclei, int(number), box, panel.around)
+        if len(view.at) < LEAST_PIXELS:
+            result[k, 0] = len(view.at)
+            continue
+        planes = [crop(plane, box, panel.around) for plane in field.pixels]
+        signals = [
+            make_signal(view, plane, *level) for plane, level in zip(planes, levels, strict=True)
+        ]
+        result[k] = measure_view(view, signals, panel)
+    return boxes, result
+
+
+def measure_view(view: View, signals: list[Signal], panel: Panel) -> list[float]:
+    """All numbers of one cell, as `panel.names` has them."""
+    found = shape.measure(view)
+    codes = zones.codes_of(view)
+    for place in panel.measured:
+        signal = signals[place]
+        found += intensity.measure_levels(view, signal)
+        if panel.around:
+            found += shape.measure_hu(view, signal)
+        found += zones.measure(view, signal, codes)
+        found += intensity.measure(view, signal)
+        found += scales.measure(signal)
+        for group in (ridges, spots, granularity, texture):
+            found += group.measure(view, signal)
+    for place, other in panel.pairs:
+        found += landmarks.measure(view, signals[place], signals[other])
+    for place in panel.stains:
+        found += landmarks.measure_stain(view, signals[place])
+    return found
+
+
+def background(
+    pixels: npt.NDArray[np.float32], cells: npt.NDArray[np.unsignedinteger]
+) -> list[tuple[float, float]]:
+    """Level and noise of the background of each channel.
+
+    The level is the 20th percentile of the pixels in no cell, the noise how far their median lies
+    above it. Where fewer than 500 pixels are in no cell: the 1st percentile of the whole field, and
+    how far the 5th lies above it.
+
+    Args:
+        pixels: `[channel, y, x]`.
+        cells: Label image.
+    """
+    between = cells == 0
+    enough = int(between.sum()) >= _LEAST_BACKGROUND
+    found = []
+    for plane in pixels:
+        some = plane[between] if enough else plane.ravel()
+        low, high = np.percentile(some, (20, 50) if enough else (1, 5))
+        found.append((float(low), float(high - low)))
+    return found

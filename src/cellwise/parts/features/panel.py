@@ -1,0 +1,84 @@
+"""Which channels are measured, which are landmarks, and what all numbers of a cell are called."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cellwise.domain.channels import Channel
+from cellwise.parts.features import (
+    granularity,
+    intensity,
+    landmarks,
+    ridges,
+    scales,
+    shape,
+    spots,
+    texture,
+    zones,
+)
+
+# What stands for a cell where only nuclei are stained: so many pixels around its nucleus.
+AROUND_NUCLEUS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """What is measured of which channel.
+
+    Args:
+        channels: What they are called in names of numbers, in the order of the pixels: their role
+            where it is known and theirs alone, else their name.
+        measured: Positions of the channels that all groups are measured of.
+        pairs: Positions `(measured, landmark)`: correlations are taken of.
+        stains: Positions of the channels that are landmarks only.
+        around: Pixels around the nucleus that stand for the cell; 0 for the cell itself.
+    """
+
+    channels: tuple[str, ...]
+    measured: tuple[int, ...]
+    pairs: tuple[tuple[int, int], ...]
+    stains: tuple[int, ...]
+    around: int
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all numbers of a cell, in order."""
+        made = shape.names()
+        for place in self.measured:
+            name = self.channels[place]
+            made += intensity.level_names(name)
+            if self.around:
+                made += shape.hu_names(name)
+            for group in (zones, intensity, scales, ridges, spots, granularity, texture):
+                made += group.names(name)
+        for place, other in self.pairs:
+            made += landmarks.names(self.channels[place], self.channels[other])
+        for place in self.stains:
+            made += landmarks.stain_names(self.channels[place])
+        return made
+
+
+def panel_of(channels: Sequence[Channel], *, without: Sequence[str] = ()) -> Panel:
+    """What is measured of these channels.
+
+    Where some show the protein they are measured and all others are landmarks; else each is
+    measured in turn, with each pair of them correlated once. A single channel of nuclei is measured
+    in the nucleus and 3 pixels around it.
+
+    Args:
+        channels: In the order of the pixels.
+        without: Roles or names of channels that are left out.
+    """
+    roles = [channel.role for channel in channels]
+    kept = [k for k, c in enumerate(channels) if not {c.role, c.name} & set(without)]
+    proteins = [k for k in kept if channels[k].role == "protein"]
+    measured = proteins or kept
+    stains = [k for k in kept if k not in measured]
+    between = [(a, b) for a in measured for b in measured if a < b]
+    only = len(kept) == 1 and channels[kept[0]].role == "nucleus"
+    return Panel(
+        channels=tuple(c.name if roles.count(c.role) > 1 else c.key for c in channels),
+        measured=tuple(measured),
+        pairs=(*((a, b) for a in measured for b in stains), *between),
+        stains=tuple(stains),
+        around=AROUND_NUCLEUS if only else 0,
+    )

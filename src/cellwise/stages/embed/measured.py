@@ -1,0 +1,144 @@
+"""Measured features: where each stain lies in a cell, its texture at several scales, and shape.
+
+Needs no training and no GPU. The numbers have names, such as `Nuclei_Texture_Contrast_3_protein`;
+see the page of features for what they mean. One that cannot be measured of a cell, such as anything
+about the nucleus of a cell without one in view, is missing.
+
+Source: the groups of CellProfiler (Stirling et al., BMC Bioinformatics 22, 433, 2021) and of the
+subcellular location features of Boland and Murphy, Bioinformatics 17, 1213 (2001).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cellwise.contracts.embedder import Embed, Embedded, Embedder, Facts
+from cellwise.domain.channels import ROLES, Channel
+from cellwise.domain.records import Field, Masks, Site
+from cellwise.domain.steps import Job
+from cellwise.errors import BadOption, InputError, PreflightError
+from cellwise.kernels.reduce import reduce_field
+from cellwise.parts.features.measure import measure_cells
+from cellwise.parts.features.panel import Panel, panel_of
+from cellwise.store.images.fields import read_field
+from cellwise.store.run.embeddings import Embeddings, is_sealed
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.masks import read_masks
+from cellwise.store.run.sites import run_channels
+
+_LARGEST_FACTOR = 16
+
+
+def build(without: list[str] | None = None, pixel_size: float = 0.32, reduce: int = 0) -> Embedder:
+    """Make the embedder.
+
+    Args:
+        without: Channels that are not looked at, by role or name.
+        pixel_size: Micrometres of a pixel at which cells are measured: a field whose pixels are
+            known to be finer is first averaged down by the largest whole factor that keeps pixels
+            no larger than this. Others are measured as they are.
+        reduce: That factor for all fields, whatever their pixels; 0 to take it from `pixel_size`.
+    """
+    if not pixel_size > 0:
+        raise BadOption(f"embed measured: pixel_size is above 0 micrometres, not {pixel_size}.")
+    if not 0 <= reduce <= _LARGEST_FACTOR:
+        raise BadOption(f"embed measured: reduce is 0 to {_LARGEST_FACTOR}, not {reduce}.")
+    return _Measured(tuple(without or ()), pixel_size, reduce)
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    without: tuple[str, ...]
+    pixel_size: float
+    reduce: int
+
+    def check(self) -> None:
+        """Nothing outside the run is needed."""
+
+    def check_sites(self, job: Job) -> None:
+        self._panel(job)
+
+    def check_cells(self, job: Job, cells: pl.DataFrame) -> None:
+        """Whatever the cells are, they are measured."""
+
+    def facts(self, job: Job) -> Facts:
+        names = self._panel(job)[1].names
+        card = {"columns": names, "missing": True, "pixel_size": self.pixel_size}
+        return Facts(card, {"numbers": len(names)}, dtype="float32")
+
+    def open(self, job: Job, sites: Sequence[Site], cells: pl.DataFrame) -> Embed:
+        channels, panel = self._panel(job)
+        _check_same(job, panel)
+        known = {site.id: site for site in sites}
+        masks = RunFolder(job.run).masks
+
+        def embed(site_id: str) -> Embedded:
+            field = read_field(known[site_id], job.images).arranged(channels)
+            numbers, vectors = self._measure(field, read_masks(masks, site_id), panel)
+            return Embedded(numbers, vectors)
+
+        return embed
+
+    def _measure(
+        self, field: Field, masks: Masks, panel: Panel
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+        if masks.cells.shape != field.pixels.shape[1:]:
+            raise InputError(
+                f"masks {masks.cells.shape} and images {field.pixels.shape[1:]} differ in size",
+                code="size_mismatch",
+                remedy="Give masks of the same height and width as the images.",
+                path=field.site_id,
+            )
+        pixels, inside, nuclei = reduce_field(
+            field.pixels, masks.cells, masks.nuclei, self._factor(field.pixel_size)
+        )
+        boxes, found = measure_cells(replace(field, pixels=pixels), Masks(inside, nuclei), panel)
+        numbers = np.unique(masks.cells[masks.cells > 0]).astype(np.int32)
+        vectors = np.full((len(numbers), len(panel.names)), np.nan, np.float32)
+        # A cell may be too small to be seen in the reduced field.
+        vectors[np.searchsorted(numbers, boxes.ids)] = found
+        return numbers, vectors
+
+    def _factor(self, pixel_size: float | None) -> int:
+        if self.reduce:
+            return self.reduce
+        if not pixel_size or not np.isfinite(pixel_size):
+            return 1
+        # A little up: 0.32 / 0.08 must not become 3.
+        return int(np.clip(self.pixel_size / pixel_size * 1.001, 1, _LARGEST_FACTOR))
+
+    def _panel(self, job: Job) -> tuple[tuple[Channel, ...], Panel]:
+        """The channels in the order of their roles, so that vectors of two folders agree."""
+        listed = run_channels(RunFolder(job.run))
+        known = {word for channel in listed for word in (channel.role, channel.name)}
+        unknown = [word for word in self.without if word not in known]
+        if unknown:
+            raise BadOption(f"embed measured: without names {unknown[0]!r}, which is no channel.")
+        channels = tuple(sorted(listed, key=_order))
+        panel = panel_of(channels, without=self.without)
+        if not panel.measured:
+            raise BadOption("embed measured: no channel is left to measure.")
+        return channels, panel
+
+
+def _order(channel: Channel) -> tuple[int, str]:
+    return (ROLES.index(channel.role) if channel.role else len(ROLES), channel.name)
+
+
+def _check_same(job: Job, panel: Panel) -> None:
+    """Refuse other numbers than a finished run learned from."""
+    if job.fitted is None:
+        return
+    folder = RunFolder(job.fitted).embeddings(job.name)
+    if not is_sealed(folder):
+        return
+    learned = Embeddings(folder).columns
+    other = sorted(set(learned) ^ set(panel.names))
+    if learned and other:
+        raise PreflightError(
+            f"embed: {job.fitted.name} learned from other numbers than these channels give, such "
+            f"as {other[0]}. Give images with the channels that it learned from."
+        )

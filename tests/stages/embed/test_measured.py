@@ -1,0 +1,99 @@
+"""Measured features as a step: on disk with names, refused or set aside where they cannot be."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.stages.train.learn_world import CHANNELS, draw, label_of, make_run
+
+from cellwise.domain.records import Field
+from cellwise.domain.steps import Finished, Job
+from cellwise.errors import BadOption, PreflightError
+from cellwise.parts.features.measure import measure_cells
+from cellwise.parts.features.panel import panel_of
+from cellwise.stages.embed import step
+from cellwise.stages.embed.spec import SPEC
+from cellwise.store.run.embeddings import Embeddings, read_embeddings
+from cellwise.store.run.masks import read_masks
+from cellwise.store.run.sites import read_sites
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("measured"), sites=2, unlabelled=1)
+
+
+def job_of(run, fitted=None, **options):
+    images = run.path.parent / "images"
+    chosen = {"name": "measured", **options}
+    return Job(run.path, images, "features", chosen, "k", 0, fitted=fitted)
+
+
+def embed(run, **options):
+    job = job_of(run, **options)
+    step.check(dict(job.options), job)
+    step.check_sites(job)
+    records = step.work(read_sites(run.sites), job)
+    counts = step.finish(job, {r.site_id: Finished("k", r.counts) for r in records})
+    step.settle(job, set())
+    return records, counts
+
+
+def test_features_lie_on_disk_by_name_as_they_are_measured(run):
+    records, counts = embed(run)
+    assert [record.counts for record in records] == [{"units": 4, "without": 0}] * 3
+    kept = Embeddings(run.embeddings("features"))
+    panel = panel_of(CHANNELS)
+    assert list(kept.columns) == panel.names
+    assert (kept.missing, kept.dtype, counts["numbers"]) == (True, "float32", len(panel.names))
+    index, vectors = read_embeddings(run, "features")
+    pixels = np.round(draw(label_of(1), 1) * 255) / 255
+    masks = read_masks(run.masks, "s01")
+    _, wanted = measure_cells(Field("s01", pixels.astype(np.float32), CHANNELS), masks, panel)
+    own = (index["site_id"] == "s01").to_numpy()
+    np.testing.assert_allclose(vectors[own][:, :14], wanted[:, :14], rtol=1e-5)
+    away = np.nanmedian(np.abs(vectors[own] - wanted))
+    assert away < 1e-3
+
+
+def test_other_numbers_than_a_finished_run_learned_from_are_refused(run, tmp_path):
+    embed(run)
+    other = make_run(tmp_path, sites=2, channels=CHANNELS[:1])
+    with pytest.raises(PreflightError, match="learned from other numbers"):
+        step.work(read_sites(other.sites), job_of(other, fitted=run.path))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"without": ["er"]}, "names 'er', which is no channel"),
+        ({"without": ["nucleus", "protein"]}, "no channel is left"),
+        ({"reduce": 17}, "reduce is 0 to 16"),
+        ({"pixel_size": 0.0}, "above 0 micrometres"),
+    ],
+)
+def test_options_that_cannot_work_are_refused(run, options, message):
+    with pytest.raises(BadOption, match=message):
+        embed(run, **options)
+
+
+def test_fields_of_fine_pixels_are_averaged_down_where_the_size_is_known(run):
+    embed(run, reduce=2)
+    _, small = read_embeddings(run, "features")
+    job = job_of(run, pixel_size=0.7)
+    sites = [replace(site, pixel_size=0.325) for site in read_sites(run.sites)]
+    records = step.work(sites, job)
+    step.finish(job, {r.site_id: Finished("k", r.counts) for r in records})
+    np.testing.assert_array_equal(read_embeddings(run, "features")[1], small)
+    assert 0.2 < small[0, 0] / embed_area(run) < 0.3
+
+
+def embed_area(run):
+    embed(run)
+    return read_embeddings(run, "features")[1][0, 0]
+
+
+def test_the_key_says_how_features_are_made():
+    assert step.key_parts({"name": "measured"}, "cpu") == ["features 1"]
+    assert step.key_parts({"name": "imported"}, "cpu") == []
+    assert SPEC.version == 1
