@@ -2,16 +2,20 @@
 
 import csv
 import hashlib
+import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest.mock import patch
 
 import polars as pl
 
+from cellwise.app.cli import main
 from cellwise.flow.pipeline.events import Silent
 from cellwise.flow.pipeline.run import run_pipeline
 from cellwise.flow.request import make_request
@@ -47,6 +51,27 @@ def call(words, **options):
     """Run a command to its end."""
     options = {"capture_output": True, "text": True, "timeout": PATIENCE, **options}
     return subprocess.run(words, env=environment(), check=False, **options)
+
+
+def here(words):
+    """The same command in this process, which need not start first; `words` as for `call`."""
+    said, complained = io.StringIO(), io.StringIO()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in numbers]
+    try:
+        with (
+            patch.object(sys, "argv", ["cellwise", *words[3:]]),
+            redirect_stdout(said),
+            redirect_stderr(complained),
+        ):
+            main()
+        code = 0
+    except SystemExit as end:
+        code = end.code or 0
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+    return subprocess.CompletedProcess(words, code, said.getvalue(), complained.getvalue())
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from tests.faults.fault_runs import (
     call,
     command,
     environment,
+    here,
     left_on_disk,
     partial_files,
     quarantine,
@@ -92,7 +93,7 @@ def test_a_read_only_place_for_the_output_is_named(still_plate, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     with read_only(disk):
-        done = call(words(still_plate, disk / "out.run"))
+        done = here(words(still_plate, disk / "out.run"))
     says_so(done, "out.run", "Read-only file system", "Choose another --out")
 
 
@@ -102,8 +103,8 @@ def test_a_finished_run_on_a_read_only_disk_is_not_torn_by_trying(
     out = tmp_path / "out.run"
     run(still_plate, out)
     with read_only(out):
-        says_so(call(words(still_plate, out)), "Read-only file system")
-        looked = call(command("status", out))
+        says_so(here(words(still_plate, out)), "Read-only file system")
+        looked = here(command("status", out))
     assert looked.returncode == 0
     assert ": done" in looked.stdout
     assert left_on_disk(out) == undisturbed

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from tests.faults.fault_runs import (
-    call,
     child,
     command,
+    here,
     left_on_disk,
     partial_files,
     record,
@@ -164,8 +164,8 @@ def test_a_second_run_is_told_who_holds_the_folder_and_status_may_look(still_pla
         assert wait_for(lambda: (out / "run.json").is_file(), process)
         process.send_signal(signal.SIGSTOP)
         try:
-            second = call(words(still_plate, out))
-            looked = call(command("status", out, "--json"))
+            second = here(words(still_plate, out))
+            looked = here(command("status", out, "--json"))
         finally:
             process.send_signal(signal.SIGCONT)
         assert process.wait() == 0, said(tmp_path / "log")

@@ -94,7 +94,7 @@ def test_going_back_to_earlier_settings_after_a_death_takes_no_model_over(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("place", ["checkpoint", "models", "scores"])
+@pytest.mark.parametrize("place", ["checkpoint", "scores"])
 def test_kill_in_the_middle_of_learning(home, options, undisturbed, tmp_path, place):
     out = tmp_path / "out.run"
     more = [word for text in QUICK for word in ("--set", text)]

@@ -1,7 +1,7 @@
 """The command ends with the code that the product promises, and with one message."""
 
 import pytest
-from tests.faults.fault_runs import PLAIN, call, command, words
+from tests.faults.fault_runs import PLAIN, call, command, here, words
 from tests.worlds import plate
 
 
@@ -20,14 +20,14 @@ def one_message(done, code, *parts):
 
 def test_a_wrong_setting_ends_with_2_and_makes_nothing(images, tmp_path):
     out = tmp_path / "out.run"
-    done = call(words(images, out, "--set", "cells.siez=9"))
+    done = here(words(images, out, "--set", "cells.siez=9"))
     one_message(done, 2, "cellwise: ", "Did you mean 'size'?")
     assert not out.exists()
 
 
 def test_a_missing_folder_ends_with_4(tmp_path):
     out = tmp_path / "out.run"
-    one_message(call(words(tmp_path / "nowhere", out)), 4, "nowhere")
+    one_message(here(words(tmp_path / "nowhere", out)), 4, "nowhere")
     assert not out.exists()
 
 
@@ -46,7 +46,7 @@ def test_a_run_with_something_set_aside_ends_with_3_and_says_where(tmp_path):
 def test_labels_without_an_image_are_said_at_the_end(images, tmp_path):
     labels = tmp_path / "labels.csv"
     labels.write_text("well,label\nA01,x\nH12,y\n")
-    done = call(words(images, tmp_path / "out.run", "--labels", labels))
+    done = here(words(images, tmp_path / "out.run", "--labels", labels))
     assert done.returncode == 0, done.stderr
     assert "noticed: 1 row of labels without an image" in done.stdout
 
@@ -59,9 +59,9 @@ def test_a_log_gets_plain_lines(images, tmp_path):
     assert "segment: 2 sites ..." in lines
     assert lines[-1].startswith("cells: done in ")
     assert "\x1b" not in done.stderr
-    again = call(words(images, tmp_path / "out.run"))
+    again = here(words(images, tmp_path / "out.run"))
     assert all(": as before" in line for line in again.stderr.splitlines())
-    other = call(words(images, tmp_path / "out.run", "--set", "cells.size=20"))
+    other = here(words(images, tmp_path / "out.run", "--set", "cells.size=20"))
     assert "cells: 2 sites (size: 24 -> 20; 2 changed) ..." in other.stderr.splitlines()
 
 

@@ -4,12 +4,8 @@ import subprocess
 import sys
 
 import pytest
+from tests.faults.fault_runs import command, here
 from tests.masked_images import write_pairs
-
-
-def call(*words):
-    command = [sys.executable, "-m", "cellwise", "train-segmenter", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True)
 
 
 @pytest.mark.parametrize(
@@ -23,7 +19,8 @@ def call(*words):
 def test_what_cannot_be_trained_is_said_in_one_line(tmp_path, data, out, code, word):
     write_pairs(tmp_path / "data")
     write_pairs(tmp_path / "one", seeds=(0,))
-    done = call(tmp_path / data, "--out", tmp_path / out, "--device", "cpu")
+    named = (tmp_path / data, "--out", tmp_path / out, "--device", "cpu")
+    done = here(command("train-segmenter", *named))
     assert done.returncode == code, done.stderr
     assert word in done.stderr
     assert "Traceback" not in done.stderr

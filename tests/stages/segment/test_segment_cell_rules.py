@@ -44,10 +44,15 @@ def assert_well_formed(found, shape):
 
 
 @pytest.mark.parametrize(
-    ("cells", "shape"),
-    [(1, (512, 512)), (8, (512, 512)), (30, (1024, 1024)), (24, (600, 1000)), (20, (900, 500))],
+    ("cells", "shape", "seed"),
+    [
+        (1, (512, 512), 0),
+        (8, (512, 512), 1),
+        (30, (1024, 1024), 0),
+        (24, (600, 1000), 1),
+        (20, (900, 500), 0),
+    ],
 )
-@pytest.mark.parametrize("seed", [0, 1])
 def test_as_the_rules_written_plainly(cells, shape, seed):
     truth, nuclei = make_truth(cells, shape, seed)
     maps = make_maps(truth, nuclei, seed=seed)
