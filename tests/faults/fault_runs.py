@@ -67,7 +67,7 @@ def here(words):
             main()
         code = 0
     except SystemExit as end:
-        code = end.code or 0
+        code = int(end.code or 0)
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
