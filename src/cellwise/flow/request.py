@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cellwise.domain.intensities import ONE_BY_ONE
 from cellwise.domain.nouns import SITES
 from cellwise.domain.specs import WHOLE
 from cellwise.domain.steps import Report
@@ -141,8 +142,9 @@ def fitted_request(
     earlier = earlier_record(RunFolder(out)) if out.is_dir() else {}
     again = dict(read_json(home.reading).get("again", {}))
     again.pop("scale", None)
-    if _keeps_scales(earlier):
-        again["scale"] = learned_scales(home)
+    scales = learned_scales(home)
+    if _keeps_scales(scales, earlier):
+        again["scale"] = scales
     given = _for_other_images(done, again)
     given.update(settings_of(labels=None, masks=masks, layout=layout, pattern=pattern))
     given.update(parse_setting(text) for text in settings)
@@ -161,11 +163,16 @@ def fitted_request(
     )
 
 
-def _keeps_scales(earlier: Mapping[str, Any]) -> bool:
-    """Whether scales are asked for: a prediction of an older cellwise goes on without them."""
+def _keeps_scales(scales: Mapping[str, str], earlier: Mapping[str, Any]) -> bool:
+    """Whether the scales of the models are asked for.
+
+    A prediction that an older cellwise began goes on without them where its images are read alike
+    without; signed, wider and float numbers, each image by itself then, would get one scale now.
+    """
     steps = (earlier.get("recipe") or {}).get("steps", [])
     opening = [step for step in steps if SITES in spec_of(step["kind"]).writes]
-    return not opening or any("scale" in step["options"] for step in opening)
+    asked = not opening or any("scale" in step["options"] for step in opening)
+    return asked or ONE_BY_ONE in scales.values()
 
 
 def _as_begun(recipe: Recipe, earlier: Mapping[str, Any]) -> Recipe:

@@ -168,7 +168,7 @@ def test_missing_and_unknown_rows_are_said(tmp_path, world):
     rows = submission_rows()
     found = evaluate(hpa(tmp_path, [*rows[1:], ["other", "8", "8", ""]]), world, draws=20)
     assert found.metrics["cells_found_60"].value == pytest.approx(3 / 4)
-    assert any("1 fields have no row" in note for note in found.warnings)
+    assert any("1 field without a row" in note for note in found.warnings)
     assert any("line 5, other" in note for note in found.warnings)
     with pytest.raises(PreflightError, match="no field in common"):
         evaluate(hpa(tmp_path, [["other", "8", "8", ""]]), world)

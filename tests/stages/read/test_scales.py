@@ -213,3 +213,15 @@ def test_what_was_never_wrong_stays_as_it_is(tmp_path):
         reading = read(folder)
         assert (scale(reading).text, scale(reading).source) == (text, "type")
         assert all(site.files[0].scale.is_of_type(dtype) for site in reading.sites)
+
+
+def test_equally_many_of_two_depths_are_said_to_be_so(tmp_path):
+    """Which half is kept is a choice that people have to see; of a clear majority it is none."""
+    low = (PICTURE * 200).astype(np.uint8)
+    wide = (PICTURE * 3000).astype(np.uint16)
+    save(tmp_path / "even", A01=low, A02=wide, A03=low, A04=wide)
+    even = read(tmp_path / "even")
+    assert [site.id for site in even.usable] == ["A02", "A04"]
+    assert any("equally many, so uint16 was taken" in note for note in even.notes)
+    save(tmp_path / "odd", A01=low, A02=wide, A03=low, A04=wide, A05=wide)
+    assert not any("equally many" in note for note in read(tmp_path / "odd").notes)

@@ -218,9 +218,12 @@ class Fitting:
             self._look(self._images)
             return
         usual = "/".join(sorted({image.dtype for image in fitting}))
+        # Where none is more frequent the choice is ours, and people may want the other half.
+        even = 2 * len(fitting) == len(self._images) and self._source != "setting"
+        tie = f". Both are equally many, so {usual} was taken: see that these are right" * even
         self.notes.append(
             f"Channel {self._name} is stored in several bit depths ({stored}); images other than "
-            f"{usual} are set aside, as nothing says how their brightness compares."
+            f"{usual} are set aside, as nothing says how their brightness compares{tie}."
         )
         chosen = {id(image) for image in fitting}
         for image in self._images:
