@@ -1,6 +1,7 @@
 """Folders of microscopes' files and of OME-Zarr: the rules of TIFF hold, nothing is passed over."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from tests.store.images.zarr_folders import put_zarr
 
 from cellwise.app.cli import app
 from cellwise.domain.steps import Job
+from cellwise.flow.pipeline.files.listed import list_files
 from cellwise.stages.read import step
 from cellwise.store.images import microscope_files
 from cellwise.store.images.fields import read_field
@@ -115,6 +117,31 @@ def test_an_ome_zarr_is_one_file_of_a_folder(tmp_path):
         shown = read_field(site, tmp_path / "in").pixels
         expected = arrays[well].max(axis=1)
         np.testing.assert_allclose(shown / shown.max(), expected / expected.max(), atol=2e-3)
+
+
+@pytest.mark.parametrize("axes", ["cyx", "yx"])
+def test_the_fields_of_a_plate_are_sites_of_its_wells(tmp_path, axes):
+    plate = tmp_path / "P7.ome.zarr"
+    wells = {"A/1": ("0", "1"), "B/12": ("0",)}
+    for well, images in wells.items():
+        for number in images:
+            shape = (2, 20, 24) if axes == "cyx" else (20, 24)
+            put_zarr(plate / well / number, pixels(*shape), axes, version="0.4")
+        said = {"well": {"images": [{"path": number} for number in images]}}
+        (plate / well / ".zattrs").write_text(json.dumps(said))
+    said = {"plate": {"wells": [{"path": well} for well in wells]}}
+    (plate / ".zattrs").write_text(json.dumps(said))
+    (plate / ".zgroup").write_text('{"zarr_format": 2}')
+    reading = read(tmp_path)
+    assert [site.id for site in reading.usable] == ["P7_A01_0", "P7_A01_1", "P7_B12_0"]
+    assert {site.metadata["Well"] for site in reading.sites} == {"A01", "B12"}
+    assert {site.metadata["Plate"] for site in reading.sites} == {"P7"}
+    shutil.rmtree(plate / "A" / "1" / "0")
+    lost = read(tmp_path)
+    assert [(p.code, p.path) for p in lost.problems] == [("not_found", "P7.ome.zarr/A/1/0")]
+    assert len(lost.usable) == 2
+    left = ("A/1/1", "B/12/0")
+    assert set(list_files(tmp_path).files["path"]) >= {f"P7.ome.zarr/{place}" for place in left}
 
 
 def test_check_says_what_it_would_do_with_them(tmp_path, capsys):

@@ -14,7 +14,7 @@ from cellwise.errors import InputError, PreflightError
 from cellwise.stages.read._unread import unread_files
 from cellwise.store.images.fields import read_header
 from cellwise.store.images.microscope_files import MAKERS, can_read
-from cellwise.store.images.ome_zarr import folder_facts, is_ome_zarr
+from cellwise.store.images.ome_zarr import folder_facts, images_in
 
 PLAIN_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 # A Zarr is a folder; files of microscopes are read where their reader is installed.
@@ -132,11 +132,7 @@ class _Walk:
                 reason = reason or (f"{entry.name}/" if passed else "")
                 if not reason and _is_array_folder(entry):
                     # One thing in thousands of files.
-                    if is_ome_zarr(Path(entry.path)):
-                        facts = folder_facts(Path(entry.path))
-                        self.images[path] = (facts.size, facts.times)
-                    else:
-                        self.others[".zarr"] += 1
+                    self._zarr(Path(entry.path), path)
                     return
                 self.enter(Path(entry.path), f"{path}/", reason)
             else:
@@ -148,6 +144,21 @@ class _Walk:
                 f"The file cannot be reached: {error.strerror or error}.",
                 "Mend or remove the link, then run again.",
             )
+
+    def _zarr(self, folder: Path, path: str) -> None:
+        """An OME-Zarr is an image, a plate one per field; any other Zarr is counted."""
+        inside = images_in(folder)
+        for image in inside:
+            place = f"{path}/{image}" if image else path
+            try:
+                facts = folder_facts(folder / image)
+            except OSError as error:
+                reason = f"A field of the plate cannot be reached: {error.strerror or error}."
+                self._note("not_found", place, reason, "Copy the plate again from its source.")
+                continue
+            self.images[place] = (facts.size, facts.times)
+        if not inside:
+            self.others[".zarr"] += 1
 
     def _file(self, entry: "os.DirEntry[str]", path: str, reason: str) -> None:
         ending = Path(entry.name).suffix.lower()

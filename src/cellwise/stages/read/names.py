@@ -25,6 +25,9 @@ _WELL_AND_SITE = re.compile(
     r"(?![^\W_])"
 )
 
+_ZARR_FIELD = re.compile(
+    r"(?P<plate>.+)\.zarr/(?P<row>[A-Za-z]{1,2})/(?P<column>\d{1,2})/(?P<field>\d+)"
+)
 _WELL_AT_END = re.compile(
     r"(?:(?P<plate>.+?)_)?(?P<well>[A-Z]{1,2}-?0?\d{1,2})(?:_(?:field|site|f|s)?(?P<site>\d{1,4}))?"
 )
@@ -157,6 +160,15 @@ def image_place(stem: str, folder: str = "") -> tuple[str, dict[str, str]]:
     if match is None or normalise_well(match["well"]) is None:
         return "", {}
     return well_place(match["plate"] or folder, match["well"], plain_number(match["site"] or ""))
+
+
+def zarr_place(path: str) -> tuple[str, dict[str, str]]:
+    """Site id and columns of a field of an OME-Zarr plate, `P.zarr/A/1/0`; empty for others."""
+    match = _ZARR_FIELD.fullmatch(path)
+    if match is None or normalise_well(match["row"] + match["column"]) is None:
+        return "", {}
+    plate = "_".join((*meaning_folders(match["plate"]), PurePosixPath(match["plate"]).name))
+    return well_place(plate.removesuffix(".ome"), match["row"] + match["column"], match["field"])
 
 
 def wells_for(places: Sequence[Mapping[str, str]]) -> tuple[bool, tuple[str, ...]]:

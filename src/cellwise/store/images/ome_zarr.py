@@ -22,7 +22,14 @@ from cellwise.errors import InputError
 from cellwise.store.images.scenes import Scene
 from cellwise.store.images.structure import truncated
 
-__all__ = ["FolderFacts", "folder_digest", "folder_facts", "is_ome_zarr", "ome_zarr_scenes"]
+__all__ = [
+    "FolderFacts",
+    "folder_digest",
+    "folder_facts",
+    "images_in",
+    "is_ome_zarr",
+    "ome_zarr_scenes",
+]
 
 _MICROMETRES = {"micrometer": 1.0, "nanometer": 1e-3, "millimeter": 1e3, "meter": 1e6}
 _LETTERS = {"time": "T", "channel": "C"}
@@ -58,6 +65,27 @@ def is_ome_zarr(folder: Path) -> bool:
     except (OSError, ValueError):
         return False
     return bool(said.get("multiscales")) or "bioformats2raw.layout" in said
+
+
+def images_in(folder: Path) -> tuple[str, ...]:
+    """The images of OME-Zarr in a Zarr folder, by their paths in it.
+
+    Returns:
+        One empty path for a folder that is an image; `A/1/0`... for the fields of a plate; nothing
+        for any other Zarr.
+    """
+    if is_ome_zarr(folder):
+        return ("",)
+    try:
+        plate = _attributes(folder).get("plate")
+        wells = [str(well["path"]) for well in plate["wells"]] if plate else []
+        return tuple(
+            f"{well}/{image['path']}"
+            for well in wells
+            for image in _attributes(folder / well)["well"]["images"]
+        )
+    except (OSError, ValueError, LookupError, TypeError):
+        return ()
 
 
 def folder_facts(folder: Path) -> FolderFacts:

@@ -10,7 +10,7 @@ from collections import Counter
 from cellwise.contracts.layout import Arrangement, Layout, Listing
 from cellwise.domain.plain_words import by_number, counted
 from cellwise.stages.read._files import count_channels, planes_in_file, stem_of
-from cellwise.stages.read.names import image_place, meaning_folders
+from cellwise.stages.read.names import image_place, meaning_folders, zarr_place
 
 _SPECIFIC = 0.7
 _UNSTATED = 0.5
@@ -39,7 +39,9 @@ def _arrange(listing: Listing) -> Arrangement:
         stem, folders = stem_of(path), meaning_folders(path)
         raw = "/".join((*folders, stem))
         site_id, metadata = raw, {"Plate": "_".join(folders)} if folders else {}
-        found = image_place(stem, "_".join(folders))
+        found = zarr_place(path)
+        if not found[0]:
+            found = image_place(stem, "_".join(folders))
         if found[0]:
             site_id, metadata = found
         planes += planes_in_file(

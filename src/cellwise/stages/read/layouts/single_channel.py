@@ -9,7 +9,14 @@ from pathlib import PurePosixPath
 from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane
 from cellwise.stages.read._files import stem_of
 from cellwise.stages.read.channels.split_names import without_z
-from cellwise.stages.read.names import SINGLE, image_place, meaning_folders, place_of, wells_for
+from cellwise.stages.read.names import (
+    SINGLE,
+    image_place,
+    meaning_folders,
+    place_of,
+    wells_for,
+    zarr_place,
+)
 from cellwise.store.stains import guess_role
 
 _LEAST = 0.1
@@ -35,6 +42,9 @@ def _arrange(listing: Listing) -> Arrangement:
 def _plane(path: str, *, anywhere: bool, planes: bool) -> Plane:
     """A file as a field; its well stands at the end of the name, or, in all names, `anywhere`."""
     folders, stem = meaning_folders(path), PurePosixPath(path).stem
+    site_id, place = zarr_place(path)
+    if site_id:
+        return Plane(site_id, path, SINGLE, path, metadata=place)
     metadata: dict[str, str] = {"Plate": "_".join(folders)} if folders else {}
     metadata |= {k: v for k, v in image_place(stem)[1].items() if k != "Plate"} or (
         place_of((), stem) if anywhere else {}
