@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from threadpoolctl import threadpool_limits
 
 from cellwise.domain.channels import Channel
 from cellwise.errors import BadOption, FormatError, PreflightError
@@ -14,6 +13,7 @@ from cellwise.parts.memory import keep_freed_memory
 from cellwise.parts.nets import nets, without_beginning
 from cellwise.parts.normalise import Normalisation
 from cellwise.parts.predictor import LearnedModel, LoadedModel
+from cellwise.parts.threads import threads_of
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.models import CARD_FILE, ModelCard, channel_positions, read_model
 
@@ -116,11 +116,5 @@ def load_panel(run: RunFolder, name: str, device: str, precision: str = "fp32") 
 def steady(threads: int) -> Iterator[None]:
     """This many threads and no gradients, then as before."""
     keep_freed_memory()
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(threads)
-        # Learners count with numpy, whose threads are its own.
-        with torch.inference_mode(), threadpool_limits(threads, "blas"):
-            yield
-    finally:
-        torch.set_num_threads(before)
+    with threads_of(threads), torch.inference_mode():
+        yield

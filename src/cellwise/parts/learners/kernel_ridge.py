@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cellwise.contracts.learner import Arrays, Floats, Learner, Smoother, check_folds, check_learned
+from cellwise.contracts.learner import Arrays, Fitted, Floats, Learner, Smoother, check_folds
 from cellwise.errors import BadOption
-from cellwise.parts.learners._columns import View, Views, class_shares, views_of
+from cellwise.parts.learners._columns import class_shares, views_of
 from cellwise.parts.learners._kernel import Settings, Sums, fit_sums
 from cellwise.parts.learners._per_fold import PerFold
 from cellwise.parts.learners._range import into_range
 from cellwise.parts.learners._smoothers import ExactSmoother, LandmarkSmoother, Member
+from cellwise.parts.learners._viewed import fit_viewed, part_of, restore_viewed
 
 # Share of the numbers that each of several members sees.
 _SEEN = 0.6
@@ -65,35 +66,21 @@ class _KernelRidge:
     metric: bool
     members: int
 
-    def fit(self, vectors: Floats, labels: Floats, weights: Floats, seed: int) -> "_Fitted":
-        check_learned(vectors, labels, weights)
-        if not (weights > 0).all():
-            kept = weights > 0
-            vectors, labels, weights = vectors[kept], labels[kept], weights[kept]
-        views = views_of(vectors)
-        parts = tuple(
-            self._fit(view.of(vectors[rows]), labels[rows], weights[rows], seed)
-            for view, rows in views.taught(vectors)
-        )
-        return _Fitted(views, parts)
+    def fit(self, vectors: Floats, labels: Floats, weights: Floats, seed: int) -> Fitted:
+        return fit_viewed(vectors, labels, weights, seed, self._learn)
 
-    def _fit(
-        self, ready: Floats, labels: Floats, weights: Floats, seed: int
-    ) -> tuple["_Part", ...]:
+    def _learn(self, ready: Floats, labels: Floats, weights: Floats, seed: int) -> "_Members":
         scale = np.ones(ready.shape[1], np.float32)
         if self.metric:
             scale = class_shares(ready, labels, weights)
-        return tuple(
-            _Part(
-                member.columns,
-                scale[member.columns],
-                fit_sums(
-                    ready[:, member.columns] * scale[member.columns],
-                    labels, weights, member.settings, seed + number,
-                ),
-            )
-            for number, member in enumerate(self.drawn(ready.shape[1], seed))
-        )  # fmt: skip
+        found = []
+        for number, member in enumerate(self.drawn(ready.shape[1], seed)):
+            own = scale[member.columns]
+            some = ready[:, member.columns]
+            some *= own
+            sums = fit_sums(some, labels, weights, member.settings, seed + number)
+            found.append(_Part(member.columns, own, sums))
+        return _Members(tuple(found))
 
     def drawn(self, numbers: int, seed: int) -> list[Member]:
         """The members' numbers and settings."""
@@ -121,13 +108,8 @@ class _KernelRidge:
         kind = LandmarkSmoother if many else ExactSmoother
         return kind(vectors, folds, views, members, seed)
 
-    def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> "_Fitted":
-        views = Views.restored(arrays)
-        parts = tuple(
-            tuple(_parts(arrays, f"{number}."))
-            for number in range(1 if views.common is None else 2)
-        )
-        return _Fitted(views, parts)
+    def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Fitted:
+        return restore_viewed(arrays, _Members.restored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,52 +121,35 @@ class _Part:
     sums: Sums
 
     def __call__(self, ready: Floats) -> Floats:
-        return self.sums(ready[:, self.columns] * self.scale)
+        some = ready[:, self.columns]
+        some *= self.scale
+        return self.sums(some)
+
+    def arrays(self) -> Arrays:
+        return {"columns": self.columns, "scale": self.scale, **self.sums.arrays()}
 
 
 @dataclass(frozen=True, slots=True)
-class _Fitted:
-    """The members of each view."""
+class _Members:
+    """The mean of several."""
 
-    views: Views
-    parts: tuple[tuple[_Part, ...], ...]
+    parts: tuple[_Part, ...]
 
-    def predict(self, vectors: Floats) -> Floats:
-        """Probabilities `[cell, class]`."""
-        classes = self.parts[0][0].sums.share.shape[1]
-        result = np.zeros((len(vectors), classes), np.float32)
-        for (view, rows), members in zip(self.views.parts(vectors), self.parts, strict=True):
-            if rows.any():
-                result[rows] = _mean(view, vectors[rows], members)
-        return into_range(result)
+    def __call__(self, ready: Floats) -> Floats:
+        total = self.parts[0](ready)
+        for part in self.parts[1:]:
+            total += part(ready)
+        return into_range(total / np.float32(len(self.parts)))
 
     def arrays(self) -> Arrays:
-        """All of it, by name."""
-        found = self.views.arrays()
-        for number, members in enumerate(self.parts):
-            for place, member in enumerate(members):
-                own: Arrays = {
-                    "columns": member.columns,
-                    "scale": member.scale,
-                    **member.sums.arrays(),
-                }
-                found |= {f"{number}.{place}.{name}": array for name, array in own.items()}
-        return found
+        return {
+            f"{number}.{name}": array
+            for number, part in enumerate(self.parts)
+            for name, array in part.arrays().items()
+        }
 
-
-def _mean(view: View, vectors: Floats, members: tuple[_Part, ...]) -> Floats:
-    ready = view.of(vectors)
-    total = members[0](ready)
-    for member in members[1:]:
-        total += member(ready)
-    return total / np.float32(len(members))
-
-
-def _parts(arrays: Mapping[str, npt.NDArray[Any]], start: str) -> list[_Part]:
-    count = len({name.split(".")[1] for name in arrays if name.startswith(start)})
-    found = []
-    for place in range(count):
-        own = {name.split(".")[-1]: arrays[name] for name in arrays
-               if name.startswith(f"{start}{place}.")}  # fmt: skip
-        found.append(_Part(own["columns"], own["scale"], Sums.restored(own)))
-    return found
+    @classmethod
+    def restored(cls, arrays: Arrays) -> "_Members":
+        count = 1 + max(int(name.split(".")[0]) for name in arrays)
+        parts = (part_of(arrays, f"{number}.") for number in range(count))
+        return cls(tuple(_Part(own["columns"], own["scale"], Sums.restored(own)) for own in parts))

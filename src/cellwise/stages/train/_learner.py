@@ -4,12 +4,12 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from cellwise.domain.steps import Job
 from cellwise.errors import PreflightError
 from cellwise.learning.seeds import derived_seed
 from cellwise.parts.learners import learners
+from cellwise.parts.threads import threads_of
 from cellwise.stages.train._sources import Collection
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.models import ModelCard, write_model
@@ -30,7 +30,7 @@ def learn_model(job: Job, options: Any, *, found: Collection, fold: int | None) 
         raise PreflightError(f"train: without fold {fold} there is nothing to learn from.")
     material = found.material.part(inside)
     learner = learners.build(options.learner)
-    with threadpool_limits(options.threads, "blas"):
+    with threads_of(options.threads):
         fitted = learner.fit(
             material.read(np.arange(len(material.pool))),
             material.targets,

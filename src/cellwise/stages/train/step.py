@@ -26,11 +26,16 @@ from cellwise.store.run.models import WEIGHTS_FILE
 
 
 def check(options: dict[str, Any], job: Job) -> None:
-    """Refuse pretrained weights that are not there.
+    """Refuse pretrained weights that are not there, and a learner that cannot be made.
 
     Raises:
         PreflightError: Names the step and the file.
+        BadOption: The learner needs a package that is not installed.
     """
+    if options.get("learner"):
+        from cellwise.parts.learners import learners
+
+        learners.build(options["learner"])
     net = options.get("net")
     name = net.get("pretrained") if isinstance(net, dict) else None
     if isinstance(name, str) and name and not Path(name).is_file():
