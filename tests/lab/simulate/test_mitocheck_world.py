@@ -121,3 +121,58 @@ def test_what_means_nothing_here_is_refused(tmp_path):
     with pytest.raises(UsageError, match="Did you mean 'wells'"):
         _make(tmp_path / "world", variant="well")
     assert not (tmp_path / "world").exists()
+
+
+@pytest.fixture(scope="module")
+def sealed(tmp_path_factory):
+    """A few bags of the sealed plates."""
+    bags, out = mitocheck._bags, tmp_path_factory.mktemp("parts") / "sealed"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mitocheck, "_bags", lambda *words: bags(*words)[::12])
+        return _make(out, seed=0, part="sealed").folder
+
+
+def test_no_plate_is_in_both_parts_and_both_hold_cells_of_every_phenotype():
+    known = read_known_cells()
+    both = [mitocheck._of_part(known, part) for part in mitocheck.PARTS]
+    plates = [set(cells.columns["plate"]) for cells in both]
+    assert not plates[0] & plates[1]
+    assert plates[0] | plates[1] == set(known.columns["plate"])
+    assert min(map(len, plates)) >= 20
+    phenotypes = [set(cells.columns["phenotype"]) for cells in both]
+    assert phenotypes[0] == phenotypes[1] == set(known.columns["phenotype"])
+    for cells in both:
+        number = int(cells.columns["number"][7])
+        assert (cells.pixels[7] == known.pixels[number]).all()
+
+
+def test_a_part_holds_its_plates_only_and_says_so(sealed):
+    truth, known = read_truth(sealed), read_known_cells()
+    assert truth.world["part"] == "sealed"
+    for source, plate in truth.cells.select("source", "group").iter_rows():
+        assert known.columns["plate"][int(source)] == plate
+        assert mitocheck.part_of(plate) == "sealed"
+
+
+def test_the_split_of_the_plates_is_frozen():
+    plates = sorted(set(read_known_cells().columns["plate"]))
+    sealed = "|".join(plate for plate in plates if mitocheck.part_of(plate) == "sealed")
+    assert (
+        hashlib.sha256(sealed.encode()).hexdigest()
+        == "ae76a4013bd084feaf822cc71b0802fca041e66674127b21d14755ae8bd851f5"
+    )
+
+
+def test_a_world_without_a_part_is_the_one_it_was():
+    """Its digest holds no word of parts, so that folders made before are found again."""
+    whole = SimulateRequest("w", "mitocheck", seed=0).resolved({"variant": "bags"})
+    assert whole.digest() == "c18cdee56ec4e7bf093c6f4245b47f85add06b44dcd3a55a66eec37efe7e80c1"
+
+
+def test_an_unknown_part_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="development or sealed, not 'seal'"):
+        _make(tmp_path / "none", part="seal")
+    with pytest.raises(UsageError, match="--part means nothing to --world hpa"):
+        simulate_package.simulate_world(
+            SimulateRequest(tmp_path / "hpa", "hpa", part="sealed"), lambda *words: None
+        )

@@ -51,6 +51,10 @@ def simulate(
             "--variant", help="Another form: mitocheck wells; rxrx1 one-aberrant, no-aberrant."
         ),
     ] = None,
+    part: Annotated[
+        str | None,
+        typer.Option("--part", help="Plates of mitocheck: development or sealed; else all."),
+    ] = None,
     workers: Workers = 0,
 ) -> None:
     """Make a world; the same words give the same bytes, whatever the number of workers."""
@@ -72,6 +76,7 @@ def simulate(
         test_share=test_share,
         classes=classes,
         variant=variant,
+        part=part,
     )
     with Progress("simulate", unit="field") as progress:
         made = simulate_world(request, progress)

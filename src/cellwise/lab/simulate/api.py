@@ -19,6 +19,7 @@ def simulate(
     test_share: float | None = None,
     classes: int | None = None,
     variant: str | None = None,
+    part: str | None = None,
     workers: int = 1,
 ) -> Path:
     """Make fields with known single-cell truth; what is there already is kept.
@@ -36,6 +37,7 @@ def simulate(
         test_share: Share of the fields in the test part.
         classes: Number of classes.
         variant: A second form of a world.
+        part: `development` or `sealed` plates of `mitocheck`; all by default.
         workers: Processes; the bytes do not depend on it. More than one needs the calling script
             to have the usual `if __name__ == "__main__":`.
 
@@ -57,6 +59,7 @@ def simulate(
         test_share=test_share,
         classes=classes,
         variant=variant,
+        part=part,
         workers=workers,
     )
     return simulate_world(request, _quiet).folder

@@ -3,11 +3,14 @@
 Nothing is simulated but who shares a field. Variant `bags`: 3 x 3 cells of 3 to 5 phenotypes, each
 cell in at most one field, other fields for every seed. Variant `wells`: all cells of a real well,
 the same for every seed. Fields are of four folds of plates (`Metadata_Fold`): no plate is in two.
-There is no test part; judge out of fold.
+There is no test part; judge out of fold. `--part` takes the plates for choosing methods
+(`development`) or those for figures (`sealed`): a plate is in one of the two, by its name alone,
+whatever the seed.
 
 Source: the MitoCheck cells and their weak bags; see the licence beside them in `demo/mitocheck`.
 """
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,8 +39,9 @@ from cellwise.store.worlds.truth import (
 )
 
 # Settings this world uses; any other one that is given is refused.
-DEFAULTS: dict[str, Any] = {"variant": "bags"}
+DEFAULTS: dict[str, Any] = {"variant": "bags", "part": None}
 VARIANTS = ("bags", "wells")
+PARTS = ("development", "sealed")
 SEVERITY = "single"
 BAG = 9
 
@@ -52,7 +56,7 @@ def simulate(request: SimulateRequest, report: Report) -> dict[str, int]:
         UsageError: An unknown variant.
     """
     variant = check(request)
-    cells = read_known_cells()
+    cells = _of_part(read_known_cells(), request.part)
     bags = _bags(cells, variant, request.seed)
     fields = pl.DataFrame([_field(cells, bag, k, variant) for k, bag in enumerate(bags)])
     for done, (name, bag) in enumerate(zip(fields["site_id"], bags, strict=True)):
@@ -78,7 +82,27 @@ def check(request: SimulateRequest) -> str:
             f"--variant of world mitocheck is {' or '.join(VARIANTS)}, not {variant!r}."
             f"{did_you_mean(variant, list(VARIANTS))}"
         )
+    if request.part is not None and request.part not in PARTS:
+        raise UsageError(
+            f"--part of world mitocheck is {' or '.join(PARTS)}, not {request.part!r}."
+            f"{did_you_mean(request.part, list(PARTS))}"
+        )
     return variant
+
+
+def part_of(plate: str) -> str:
+    """The part that a plate belongs to for good."""
+    first = hashlib.sha256(f"mitocheck plate {plate}".encode()).digest()[0]
+    return "sealed" if first < 128 else "development"
+
+
+def _of_part(cells: KnownCells, part: str | None) -> KnownCells:
+    """The cells of the plates of one part; all of them without a part."""
+    if part is None:
+        return cells
+    kept = [n for n, plate in enumerate(cells.columns["plate"]) if part_of(plate) == part]
+    columns = {name: tuple(values[n] for n in kept) for name, values in cells.columns.items()}
+    return KnownCells(cells.pixels[kept], {**columns, "number": tuple(map(str, kept))})
 
 
 def _bags(cells: KnownCells, variant: str, seed: int) -> list[npt.NDArray[np.int64]]:
@@ -122,7 +146,7 @@ def _cell_rows(
                 "frame": columns["frame"][cell],
                 "x": columns["x"][cell],
                 "y": columns["y"][cell],
-                "source": cell,
+                "source": int(columns["number"][cell]) if "number" in columns else cell,
             }
             for name, bag in zip(names, bags, strict=True)
             for place, cell in enumerate(bag.tolist(), start=1)
@@ -160,4 +184,6 @@ def _write_truth(
         "left_out": met.filter(few)["classes"].to_list(),
         "exclusive": True,
     }
+    if request.part is not None:
+        content["part"] = request.part
     write_world(folder, content)

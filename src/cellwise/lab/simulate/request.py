@@ -16,6 +16,8 @@ from cellwise.errors import UsageError
 
 # Where the world is written and by how many hands: the same world whatever they are.
 _NOT_THE_WORLD = ("out", "workers")
+# Settings that came later: where they are not given the world is the one it was without them.
+_LATE = ("part",)
 _ALWAYS = ("out", "world", "seed", "workers")
 
 
@@ -37,6 +39,7 @@ class SimulateRequest:
         test_share: Share of the fields in the test part, above 0 and below 1.
         classes: Number of classes of a world that can choose it.
         variant: A second form of a world.
+        part: Which part of real plates: `development` or `sealed`; all by default.
 
     Raises:
         UsageError: A value is out of range.
@@ -54,6 +57,7 @@ class SimulateRequest:
     test_share: float | None = None
     classes: int | None = None
     variant: str | None = None
+    part: str | None = None
 
     def __post_init__(self) -> None:
         whole = {
@@ -91,5 +95,9 @@ class SimulateRequest:
 
     def digest(self) -> str:
         """Sha256 of all that makes the world what it is; call it on a resolved request."""
-        content = {k: v for k, v in dataclasses.asdict(self).items() if k not in _NOT_THE_WORLD}
+        content = {
+            k: v
+            for k, v in dataclasses.asdict(self).items()
+            if k not in _NOT_THE_WORLD and not (k in _LATE and v is None)
+        }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

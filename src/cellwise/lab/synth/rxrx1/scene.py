@@ -20,7 +20,7 @@ _UNEVEN = 0.12
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What `cells.place_cells` asks for (a `cells.CellStyle`)."""
+    """What `cells.place_cells` asks for (a `style.CellStyle`)."""
 
     area: float
     elongation: float
