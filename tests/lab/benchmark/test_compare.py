@@ -158,3 +158,52 @@ def test_a_gap_whose_lower_bound_is_small_is_called_so(effect):
     line = compare(rows, "new", [(rows.worlds[0], seen)])[1]
     assert line.gap.low < SMALLEST_GAP
     assert line.why_not == TOO_SMALL
+
+
+def test_differences_over_worlds_are_those_of_each_world_with_students_interval():
+    from scipy.stats import ttest_rel
+    from sklearn.metrics import average_precision_score
+
+    random = np.random.default_rng(8)
+    seen = [sighting(random, [("inherit", 0.5), ("truth", 1.5)]) for _ in range(4)]
+    rows = table(INHERIT, TRUTH)
+    line = compare(rows, "new", [(rows.worlds[0], seen)])[1]
+    worlds = [
+        [
+            np.mean(
+                [
+                    average_precision_score(one.known.truth[:, c], scores[:, c])
+                    for scores in one.scores[name]
+                    for c in (0, 1)
+                ]
+            )
+            for one in seen
+        ]
+        for name in ("truth", "inherit")
+    ]
+    slow = ttest_rel(*worlds).confidence_interval(0.95)
+    found = line.over_worlds
+    assert (found.low, found.high) == pytest.approx((slow.low, slow.high))
+    shared = World("w", groups="shared")
+    rows = table(INHERIT, TRUTH, worlds=(shared,))
+    line = compare(rows, "new", [(shared, seen)])[1]
+    assert np.isnan(line.over_worlds.low)
+    assert np.isnan(line.beside["brier"].difference.low)
+
+
+def test_figures_beside_are_of_the_classes_that_count_and_paired_to_the_base():
+    random = np.random.default_rng(9)
+    seen = [sighting(random, [("inherit", 0.5), ("truth", 3.0)], seeds=1) for _ in range(3)]
+    rows = table(INHERIT, TRUTH)
+    first, second = compare(rows, "new", [(rows.worlds[0], seen)])
+    for name, found in second.beside.items():
+        assert found.difference.value == pytest.approx(
+            found.value.value - first.beside[name].value.value
+        )
+        assert first.beside[name].difference is None
+    slow = [
+        np.square(np.clip(one.scores["truth"][0], 0, 1) - one.known.truth)[:, :2].mean()
+        for one in seen
+    ]
+    assert second.beside["brier"].value.value == pytest.approx(np.mean(slow))
+    assert second.beside["worst_class_ap"].value.value <= second.accuracy.value

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cellwise.lab.benchmark.resampling import Shape, as_is, gathered, resample
@@ -15,6 +15,7 @@ from cellwise.lab.benchmark.statistics import (
     difference,
     gap_closed,
     holm,
+    over_worlds,
     p_value,
     sign,
 )
@@ -148,3 +149,22 @@ def test_the_interval_of_a_difference_covers_what_is_so():
         held += found.low <= known <= found.high
     # Three worlds are few: intervals that are a little too wide are wanted, too narrow ones not.
     assert held / 150 >= 0.92
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(-1, 1), min_size=2, max_size=10))
+def test_the_interval_over_worlds_is_that_of_scipys_test(values):
+    from scipy.stats import ttest_1samp
+
+    found = over_worlds(np.array([*values, np.nan]), clusters=len(values) + 1)
+    assert found.value == pytest.approx(np.mean(values))
+    if np.std(values) > 1e-9:
+        slow = ttest_1samp(values, 0).confidence_interval(0.95)
+        assert (found.low, found.high) == pytest.approx((slow.low, slow.high))
+
+
+def test_the_same_plates_in_every_world_are_one_cluster_and_have_no_interval_over_worlds():
+    found = over_worlds(np.array([0.1, 0.2, 0.3]), clusters=1)
+    assert found.value == pytest.approx(0.2)
+    assert np.isnan([found.low, found.high]).all()
+    assert np.isnan(over_worlds(np.array([np.nan]), clusters=1).value)

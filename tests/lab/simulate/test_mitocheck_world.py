@@ -1,6 +1,7 @@
 """World `mitocheck`: as it lies on disk, as a run reads it, and what may not leak."""
 
 import hashlib
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -165,7 +166,7 @@ def test_the_split_of_the_plates_is_frozen():
 
 def test_a_world_without_a_part_is_the_one_it_was():
     """Its digest holds no word of parts, so that folders made before are found again."""
-    whole = SimulateRequest("w", "mitocheck", seed=0).resolved({"variant": "bags"})
+    whole = SimulateRequest(Path("w"), "mitocheck", seed=0).resolved({"variant": "bags"})
     assert whole.digest() == "c18cdee56ec4e7bf093c6f4245b47f85add06b44dcd3a55a66eec37efe7e80c1"
 
 

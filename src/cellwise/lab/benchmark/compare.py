@@ -6,10 +6,11 @@ same bootstrap draws; Holm's correction goes over all differences of the table.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from cellwise.lab.benchmark.beside import Beside, figures, mean_of_seeds, of_row
 from cellwise.lab.benchmark.cells import Known, counted
 from cellwise.lab.benchmark.resampling import Places, Shape, as_is, gathered, resample
 from cellwise.lab.benchmark.rows import Row, Table, World
@@ -21,6 +22,7 @@ from cellwise.lab.benchmark.statistics import (
     gap,
     gap_closed,
     holm,
+    over_worlds,
     p_value,
     sign,
 )
@@ -60,6 +62,9 @@ class Line:
         groups: Their groups.
         classes: Classes that count in at least one drawn world.
         apart: Classes that count in none, and why.
+        over_worlds: The difference with Student's interval over worlds, one value per world;
+            without bounds where all worlds hold the same plates.
+        beside: Figures beside average precision.
     """
 
     world: str
@@ -78,6 +83,8 @@ class Line:
     groups: int
     classes: tuple[str, ...]
     apart: Mapping[str, str]
+    over_worlds: Estimate | None = None
+    beside: Mapping[str, Beside] = field(default_factory=dict)
 
 
 def compare(
@@ -124,6 +131,8 @@ class _Measured:
             one.known.apart(min_cells=table.min_cells, min_groups=table.min_groups) for one in seen
         ]
         self._precision: dict[str, list[tuple[Floats, Floats]]] = {}
+        self._clusters = 1 if world.groups == "shared" else len(seen)
+        self._figures: dict[tuple[str, tuple[str, ...]], list[dict[str, float]]] = {}
 
     def line(self, name: str, row: Row) -> Line:
         """The row's line; its p-value is not corrected yet."""
@@ -149,6 +158,12 @@ class _Measured:
             groups=self._groups(),
             classes=counted_in,
             apart=apart,
+            over_worlds=None if base is None else self._over_worlds(row, base),
+            beside=of_row(
+                self._beside(row, row.name),
+                None if base is None else self._beside(row, base),
+                clusters=self._clusters,
+            ),
         )
 
     def _best(self, row: Row) -> str | None:
@@ -165,6 +180,35 @@ class _Measured:
         closed = gap_closed(arm, *ends)
         return gap(*ends), closed, "" if closed else TOO_SMALL
 
+    def _beside(self, row: Row, name: str) -> list[dict[str, float]]:
+        """Of each drawn world the figures of the row `name` over the classes that `row` counts."""
+        key = (name, row.classes)
+        if key not in self._figures:
+            self._figures[key] = [
+                mean_of_seeds([figures(one.known, values, chosen) for values in one.scores[name]])
+                for one, chosen in zip(self._seen, self._chosen(row), strict=True)
+            ]
+        return self._figures[key]
+
+    def _over_worlds(self, row: Row, base: str) -> Estimate:
+        """The paired difference of each world, and its interval over worlds."""
+        values = [
+            [
+                float(_mean(self._precision[name][place][0][chosen]).mean())
+                for place, chosen in enumerate(self._chosen(row))
+            ]
+            for name in (row.name, base)
+        ]
+        own, other = np.array(values)
+        return over_worlds(own - other, clusters=self._clusters)
+
+    def _chosen(self, row: Row) -> list[list[int]]:
+        """Of each drawn world the places of the classes that `row` counts."""
+        return [
+            counted(one.known, apart, row.classes)
+            for one, apart in zip(self._seen, self._apart, strict=True)
+        ]
+
     def _arm(self, row: Row, name: str) -> Arm:
         """Macro average precision of the row `name` over the classes that `row` counts."""
         if name not in self._precision:
@@ -173,10 +217,7 @@ class _Measured:
                 for one, once, many in zip(self._seen, self._once, self._many, strict=True)
             ]
         found = self._precision[name]
-        chosen = [
-            counted(one.known, apart, row.classes)
-            for one, apart in zip(self._seen, self._apart, strict=True)
-        ]
+        chosen = self._chosen(row)
         values = [
             gathered(
                 places,

@@ -1,12 +1,15 @@
 """What may be said of a difference: interval, p-value, Holm's correction, and the gap closed.
 
-Sources: percentile bootstrap, Davison and Hinkley 1997; Holm 1979 (Scand. J. Statist. 6:65).
+Sources: percentile bootstrap, Davison and Hinkley 1997; Holm 1979 (Scand. J. Statist. 6:65);
+Student 1908 (Biometrika 6:1).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import t as student
 
 from cellwise.measures.average_precision import Floats
 from cellwise.measures.intervals import LEVEL, interval
@@ -44,6 +47,27 @@ def accuracy(arm: Arm) -> Estimate:
 def difference(arm: Arm, base: Arm) -> Estimate:
     """The paired difference: both arms in the same draws."""
     return estimate(arm.value - base.value, arm.drawn - base.drawn)
+
+
+def over_worlds(values: Floats, *, clusters: int) -> Estimate:
+    """Mean of one figure per world with Student's interval over worlds; NaN without a figure.
+
+    A bootstrap over few worlds is too narrow: of three worlds it covers about three quarters of the
+    time. The interval of t is not, if worlds differ about normally.
+
+    Args:
+        values: `[world]`, such as the paired difference of two rows in each world; NaN is left out.
+        clusters: How many independent worlds there are: 1 where all hold the same plates in other
+            bags. Below 2 there is no interval.
+    """
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return Estimate(math.nan, math.nan, math.nan)
+    value, count = float(known.mean()), min(len(known), clusters)
+    if count < 2:
+        return Estimate(value, math.nan, math.nan)
+    reach = student.ppf(0.5 + LEVEL / 2, count - 1) * known.std(ddof=1) / np.sqrt(count)
+    return Estimate(value, value - float(reach), value + float(reach))
 
 
 def p_value(drawn: Floats) -> float:

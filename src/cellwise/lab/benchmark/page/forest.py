@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from cellwise.lab.benchmark.compare import Line
-from cellwise.lab.benchmark.page.write import said
+from cellwise.lab.benchmark.page.words import said
 from cellwise.stages.report.drawing.svg import (
     GREEN,
     GREY,

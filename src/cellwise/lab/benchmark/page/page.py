@@ -7,9 +7,11 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from cellwise.lab.benchmark.cells import TABLES
 from cellwise.lab.benchmark.compare import Line
+from cellwise.lab.benchmark.page import beside
 from cellwise.lab.benchmark.page.forest import forest
 from cellwise.lab.benchmark.page.images import Examples, examples
-from cellwise.lab.benchmark.page.write import LEADS, TITLES, ends, outcome, p_said, said
+from cellwise.lab.benchmark.page.words import p_said, said
+from cellwise.lab.benchmark.page.write import LEADS, TITLES, ends, outcome
 from cellwise.lab.benchmark.results import Result, first_task
 from cellwise.lab.benchmark.rows import World
 
@@ -58,6 +60,7 @@ def _table(result: Result, name: str) -> dict[str, Any]:
         "ends": ends(result, lines),
         "forest": forest(lines),
         "lines": [_line(result, line) for line in lines],
+        "beside": (beside.LEAD, *beside.table(lines)),
         "apart": sorted(
             {(line.world, name, why) for line in lines for name, why in line.apart.items()}
         ),

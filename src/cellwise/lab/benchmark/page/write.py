@@ -9,9 +9,10 @@ from typing import Any
 
 from cellwise.lab.benchmark.cells import LABELLED, NEW, TABLES
 from cellwise.lab.benchmark.compare import NO_GAP, Line
+from cellwise.lab.benchmark.page import beside
+from cellwise.lab.benchmark.page.words import DASH, grid, number, p_said, said, three
 from cellwise.lab.benchmark.results import Result
 from cellwise.lab.benchmark.rows import Row
-from cellwise.lab.benchmark.statistics import Estimate
 
 TITLES = {
     NEW: "New fields",
@@ -28,8 +29,8 @@ COLUMNS = (
     *("gap", "gap_low", "gap_high", "gap_closed", "gap_closed_low", "gap_closed_high"),
     *("train_seconds", "peak_mb", "cells", "groups", "classes", "worlds", "seeds"),
     *("expected", "outcome"),
+    *beside.COLUMNS,
 )
-_DASH = "–"
 _COUNTS = ("cells", "groups", "classes")
 
 
@@ -45,23 +46,23 @@ def records(result: Result) -> list[dict[str, Any]]:
 def _record(result: Result, line: Line, row: Row) -> dict[str, Any]:
     world = next(world for world in result.plan.worlds if world.name == line.world)
     cost = result.costs.get((line.world, line.row))
-    closed: dict[str, Any] = _three("gap_closed", line.closed)
+    closed: dict[str, Any] = three("gap_closed", line.closed)
     if line.closed is None:
         closed["gap_closed"] = line.why_not
-    difference = _three("difference", line.difference)
+    difference = three("difference", line.difference)
     return {
         "world": line.world,
         "row": line.row,
         "table": line.table,
-        "macro_ap": _number(line.accuracy.value),
-        "low": _number(line.accuracy.low),
-        "high": _number(line.accuracy.high),
+        "macro_ap": number(line.accuracy.value),
+        "low": number(line.accuracy.low),
+        "high": number(line.accuracy.high),
         "base": line.base,
         **difference,
-        "p": _number(line.p),
-        "holm_p": _number(line.holm),
+        "p": number(line.p),
+        "holm_p": number(line.holm),
         "sign": line.sign,
-        **_three("gap", line.gap),
+        **three("gap", line.gap),
         **closed,
         "train_seconds": None if cost is None else round(cost.seconds, 1),
         "peak_mb": None if cost is None else round(cost.peak_mb),
@@ -72,6 +73,7 @@ def _record(result: Result, line: Line, row: Row) -> dict[str, Any]:
         "seeds": result.plan.seeds,
         "expected": row.expect,
         "outcome": outcome(line, row),
+        **beside.record(line),
     }
 
 
@@ -128,6 +130,7 @@ def as_markdown(result: Result) -> str:
         lines = result.table(name)
         if lines:
             parts += [f"## {TITLES[name]}", LEADS[name], _gaps(result, lines), _rows(result, lines)]
+            parts += [beside.LEAD, grid(*beside.table(lines))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -146,7 +149,7 @@ def _gaps(result: Result, lines: Sequence[Line]) -> str:
         [end[key] for key in ("world", "floor", "ceiling", "gap", "says", *_COUNTS)]
         for end in ends(result, lines)
     ]
-    return _grid(["world", "A_0", "A_1", "A_1 − A_0", "gap", *_COUNTS], rows)
+    return grid(["world", "A_0", "A_1", "A_1 − A_0", "gap", *_COUNTS], rows)
 
 
 def ends(result: Result, lines: Sequence[Line]) -> list[dict[str, str]]:
@@ -164,8 +167,8 @@ def ends(result: Result, lines: Sequence[Line]) -> list[dict[str, str]]:
         found.append(
             {
                 "world": world.name,
-                "floor": _DASH if floor is None else said(floor.accuracy),
-                "ceiling": _DASH if ceiling is None else said(ceiling.accuracy),
+                "floor": DASH if floor is None else said(floor.accuracy),
+                "ceiling": DASH if ceiling is None else said(ceiling.accuracy),
                 "gap": said(gap, signed=True),
                 "says": says or "large enough",
                 "cells": f"{largest.cells:,}",
@@ -190,56 +193,17 @@ def _rows(result: Result, lines: Sequence[Line]) -> str:
                 line.world,
                 line.row,
                 said(line.accuracy),
-                line.base or _DASH,
+                line.base or DASH,
                 said(line.difference, signed=True),
                 p_said(line.holm),
-                line.sign or _DASH,
+                line.sign or DASH,
                 said(line.closed) if line.closed else line.why_not,
-                _DASH if cost is None else f"{cost.seconds:,.0f}",
-                _DASH if cost is None else f"{cost.peak_mb:,.0f}",
-                f"{row.expect}: {found}" if found else _DASH,
+                DASH if cost is None else f"{cost.seconds:,.0f}",
+                DASH if cost is None else f"{cost.peak_mb:,.0f}",
+                f"{row.expect}: {found}" if found else DASH,
             ]
         )
-    return _grid(head, body)
-
-
-def said(found: Estimate | None, *, signed: bool = False) -> str:
-    """`0.612 [0.580, 0.644]`, with a sign where it is a difference."""
-    if found is None or not math.isfinite(found.value):
-        return _DASH
-    form = "+.3f" if signed else ".3f"
-    # Adding 0 turns the -0.0 of a rounded value into 0.
-    value, low, high = (
-        _minus(f"{round(v, 3) + 0.0:{form}}") for v in (found.value, found.low, found.high)
-    )
-    return f"{value} [{low}, {high}]" if math.isfinite(found.low) else value
-
-
-def p_said(value: float) -> str:
-    """A p-value in two digits."""
-    if not math.isfinite(value):
-        return _DASH
-    return f"{value:.2g}" if value < 0.095 else f"{value:.2f}"
-
-
-def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    escaped = [[cell.replace("|", "\\|") for cell in line] for line in lines]
-    return "\n".join("| " + " | ".join(line) + " |" for line in escaped)
-
-
-def _minus(text: str) -> str:
-    return text.replace("-", "−")
-
-
-def _three(name: str, found: Estimate | None) -> dict[str, Any]:
-    values = (None,) * 3 if found is None else (found.value, found.low, found.high)
-    keys = (name, f"{name}_low", f"{name}_high")
-    return {key: _number(value) for key, value in zip(keys, values, strict=True)}
-
-
-def _number(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else round(value, 6)
+    return grid(head, body)
 
 
 def closing_lines(result: Result) -> list[str]:

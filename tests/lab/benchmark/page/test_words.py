@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from cellwise.lab.benchmark.page.write import _grid, p_said, said
+from cellwise.lab.benchmark.page.words import grid, p_said, said
 from cellwise.lab.benchmark.statistics import Estimate
 
 
@@ -31,4 +31,4 @@ def test_a_p_value_in_words(value, words):
 
 
 def test_a_bar_in_a_name_stays_in_its_column():
-    assert _grid(["row"], [["a|b"]]).splitlines()[-1] == r"| a\|b |"
+    assert grid(["row"], [["a|b"]]).splitlines()[-1] == r"| a\|b |"
