@@ -94,3 +94,26 @@ def test_options_of_a_world_are_checked_before_any_work(table, tmp_path):
 def test_a_world_that_should_be_there_is_missed(table, tmp_path):
     with pytest.raises(PreflightError, match="holds no truth/masks"):
         check_worlds(make_plan(table()), tmp_path)
+
+
+def test_found_outlines_are_those_of_the_recipe_and_the_first_draw_is_a_seed(table, tmp_path):
+    def change(content):
+        content["worlds"] = [
+            {"name": "sealed", "make": {"severity": "foreign"}, "outlines": "found", "first": 1000}
+        ]
+
+    tasks = make_plan(table(change)).tasks()
+    assert [(task.draw.name, task.seed) for task in tasks] == [
+        ("sealed-1000", 1000),
+        ("sealed-1001", 1001),
+    ]
+    segment = next(s for s in tasks[0].recipe(tmp_path).steps if s.kind == "segment")
+    assert segment.options["name"] == "watershed"
+
+
+@pytest.mark.parametrize(
+    ("key", "words"), [({"outlines": "rough"}, "true, found"), ({"first": -1}, "0 or above")]
+)
+def test_a_world_that_cannot_be_is_refused(table, key, words):
+    with pytest.raises(BadOption, match=words):
+        table(lambda content: content["worlds"][0].update(key))

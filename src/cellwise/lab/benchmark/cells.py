@@ -1,9 +1,11 @@
 """The cells of finished runs as arrays: truth, groups, and what each row says of them.
 
-Outlines are the truth's, so cells are joined by field and number. Cells that the truth ignores are
-left out. A cell that a row says nothing of is ranked below all others in that row.
+Where outlines are the truth's, cells are joined by field and number; where they are found, each
+true cell is the found one that overlaps it (`outlines`). Cells that the truth ignores are left out.
+A cell that a row says nothing of is ranked below all others in that row.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,9 +17,11 @@ import polars as pl
 from cellwise.domain.classes import NEGATIVE
 from cellwise.domain.tables import PREDICTIONS
 from cellwise.errors import FormatError
+from cellwise.lab.benchmark.outlines import as_true_cells, found_cells, mask_map
 from cellwise.lab.benchmark.plan import Task
 from cellwise.measures.average_precision import Flags, Floats, Groups
 from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.reader import RunReader
 from cellwise.store.run.tables import read_table
 from cellwise.store.worlds.truth import Truth, read_truth
 
@@ -85,9 +89,9 @@ def known_cells(folder: Path, task: Task, out: Path) -> dict[str, Known]:
     left_out = tuple(name for name in learned if name in truth.world.get("left_out", []))
     classes = tuple(name for name in learned if name not in left_out)
     first = _predictions(run, task.merged.strands[0].decide)
-    fields = first.group_by("site_id").agg(
-        pl.col("Weak_labels").first(), pl.col("fold").first(), pl.col("part").first()
-    )
+    fields = first.group_by("site_id").agg(pl.col("Weak_labels").first(), pl.col("fold").first())
+    if task.draw.world.outlines == "found":
+        fields = pl.concat([fields, _without_cells(run, fields)], how="vertical_relaxed")
     cells = truth.cells.filter(~pl.col("ignored")).join(fields, on="site_id", how="inner")
     cells = _grouped(cells, truth).sort(_KEY)
     labelled = pl.col("Weak_labels").is_not_null()
@@ -102,21 +106,44 @@ def known_cells(folder: Path, task: Task, out: Path) -> dict[str, Known]:
     }
 
 
-def scores(known: Known, task: Task, out: Path) -> dict[str, Floats]:
-    """Of each row, `[cell, class]` probabilities for the cells of `known`, in their order.
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a row says of the cells of a world.
+
+    Args:
+        scores: `[cell, class]` probabilities for the cells of a `Known`, in their order; -1 for one
+            of which it says nothing.
+        mask_map: mAP of its masks at IoU 0.6; NaN where the outlines are the true ones.
+    """
+
+    scores: Floats
+    mask_map: float = math.nan
+
+
+def said_of(known: Known, task: Task, out: Path) -> dict[str, Said]:
+    """What each row says.
 
     Raises:
         FormatError: A run decided on so many classes that the table does not hold them.
     """
     run = RunFolder(task.run(out))
-    found: dict[str, Floats] = {}
-    by_decision: dict[str, Floats] = {}
+    found = None
+    if task.draw.world.outlines == "found":
+        truth = read_truth(task.draw.folder(out))
+        found = found_cells(run, truth, sorted(set(known.keys["site_id"].to_list())))
+    by_decision: dict[str, Said] = {}
     for strand in task.merged.strands:
-        if strand.decide not in by_decision:
-            frame = _predictions(run, strand.decide)
-            by_decision[strand.decide] = _aligned(frame, known)
-        found[strand.row] = by_decision[strand.decide]
-    return found
+        if strand.decide in by_decision:
+            continue
+        frame = _predictions(run, strand.decide)
+        if found is None:
+            by_decision[strand.decide] = Said(_aligned(frame, known))
+        else:
+            scores = _aligned(as_true_cells(frame, found), known)
+            chance = _chance(frame, known.classes)
+            value = mask_map(frame, chance, found, truth, known.classes)
+            by_decision[strand.decide] = Said(scores, value)
+    return {strand.row: by_decision[strand.decide] for strand in task.merged.strands}
 
 
 def numbered(tables: Sequence[Known]) -> list[Known]:
@@ -132,6 +159,15 @@ def numbered(tables: Sequence[Known]) -> list[Known]:
 
 def _predictions(run: RunFolder, decide: str) -> pl.DataFrame:
     return read_table(run.path / f"predictions_{decide}.parquet", PREDICTIONS)
+
+
+def _without_cells(run: RunFolder, fields: pl.DataFrame) -> pl.DataFrame:
+    """Fields of the run in which no cell was found: what is true there was missed."""
+    reader = RunReader(run)
+    sites = reader.sites().filter(pl.col("status") == "ok")
+    read = sites.join(reader.folds().select("site_id", "fold"), on="site_id", how="left")
+    rows = read.select("site_id", pl.col("labels").alias("Weak_labels"), "fold")
+    return rows.join(fields, on="site_id", how="anti")
 
 
 def _grouped(cells: pl.DataFrame, truth: Truth) -> pl.DataFrame:
@@ -158,20 +194,23 @@ def _known(frame: pl.DataFrame, classes: tuple[str, ...]) -> Known:
     )
 
 
-def _aligned(frame: pl.DataFrame, known: Known) -> Floats:
-    columns = [f"{_PREFIX}{name}" for name in known.classes]
+def _chance(frame: pl.DataFrame, classes: Sequence[str]) -> Floats:
+    """`[row, class]`, -1 where there is no number."""
+    columns = [f"{_PREFIX}{name}" for name in classes]
     absent = [name for name in columns if name not in frame.columns]
     if absent:
         raise FormatError(
             f"The predictions hold no column {absent[0]!r}: the benchmark "
             "compares worlds of at most 64 classes."
         )
-    joined = known.keys.select(_KEY).join(
-        frame.select(*_KEY, *columns), on=_KEY, how="left", maintain_order="left"
-    )
-    values = joined.select(columns).cast(pl.Float64).fill_null(_SILENT).fill_nan(_SILENT)
+    values = frame.select(columns).cast(pl.Float64).fill_null(_SILENT).fill_nan(_SILENT)
     result: npt.NDArray[np.float64] = values.to_numpy()
     return result
+
+
+def _aligned(frame: pl.DataFrame, known: Known) -> Floats:
+    joined = known.keys.select(_KEY).join(frame, on=_KEY, how="left", maintain_order="left")
+    return _chance(joined, known.classes)
 
 
 def counted(known: Known, apart: Mapping[str, str], wanted: Sequence[str]) -> list[int]:

@@ -35,10 +35,17 @@ NO_GAP = "no A_0 and A_1 here"
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One drawn world in one table: its cells, and of each row the scores, a set for each seed."""
+    """One drawn world in one table: its cells, and what each row says, once for each seed.
+
+    Args:
+        known: The cells.
+        scores: By row, `[cell, class]` of each seed.
+        mask_maps: By row, mAP of masks of each seed; a row may lack it.
+    """
 
     known: Known
     scores: Mapping[str, tuple[Floats, ...]]
+    mask_maps: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +192,10 @@ class _Measured:
         key = (name, row.classes)
         if key not in self._figures:
             self._figures[key] = [
-                mean_of_seeds([figures(one.known, values, chosen) for values in one.scores[name]])
+                mean_of_seeds(
+                    [figures(one.known, values, chosen) for values in one.scores[name]],
+                    one.mask_maps.get(name, ()),
+                )
                 for one, chosen in zip(self._seen, self._chosen(row), strict=True)
             ]
         return self._figures[key]

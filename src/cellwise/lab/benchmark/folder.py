@@ -13,6 +13,7 @@ from cellwise.store.run.folder import read_json
 
 _MARK = "setting.json"
 _LOCKS = (".lock", ".lock.json")
+_LATE = {"outlines": "true", "first": 0}
 
 
 def setting_of(table: Table, *, device: str) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def check_folder(out: Path, setting: dict[str, Any]) -> None:
                 f"{out} holds something that is no benchmark ({others[0]}). Choose another OUT."
             )
         return
-    before = read_json(out / _MARK)
+    before = _as_now(read_json(out / _MARK))
     said = [
         f"{words} {before.get(key)}, now {setting[key]}"
         for key, words in (("rows_file", "rows file"), ("device", "device"))
@@ -72,6 +73,14 @@ def check_folder(out: Path, setting: dict[str, Any]) -> None:
         raise PreflightError(
             f"{out} is a benchmark of another setting: {'; '.join(said)}. Choose another OUT."
         )
+
+
+def _as_now(before: dict[str, Any]) -> dict[str, Any]:
+    """A setting as it would be kept today: keys of worlds that came later have their defaults."""
+    for world in before.get("table", {}).get("worlds", []):
+        for name, value in _LATE.items():
+            world.setdefault(name, value)
+    return before
 
 
 def _difference(before: dict[str, Any], after: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from cellwise.flow.recipe.references import references
 from cellwise.flow.recipe.resolve import Recipe, Step
 
 FRONT = ("read", "segment", "cells", "split")
-LEARNING = ("label", "train", "score", "decide")
+LEARNING = ("embed", "label", "train", "score", "decide")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """What has to be run: worlds to be drawn, and for each of their seeds one merged recipe.
 
-The outlines are the truth's in every row, so that learners are compared on the same cells; each
-training takes one thread, so that runs stand side by side on the cores.
+The outlines are the truth's in every row, so that learners are compared on the same cells, unless a
+world asks for those that each recipe finds. Each training takes one thread, so that runs stand side
+by side on the cores.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from typing import Any
 from cellwise.errors import UsageError
 from cellwise.flow.pipeline.checks import check_steps
 from cellwise.flow.pipeline.state import Request
-from cellwise.flow.recipe.load import RawStep, load_recipe
+from cellwise.flow.recipe.load import RawRecipe, RawStep, load_recipe
 from cellwise.flow.recipe.resolve import Recipe, parse_setting, resolve
 from cellwise.lab.benchmark.merge import Merged, merge
 from cellwise.lab.benchmark.rows import FOLDER, PER_SEED, Row, Table, World
@@ -90,7 +91,7 @@ class Plan:
     def draws(self, world: World) -> list[Draw]:
         """The worlds that are made of a setting."""
         count = self.seeds if world.per == PER_SEED else int(world.per)
-        return [Draw(world, number) for number in range(count)]
+        return [Draw(world, number) for number in range(world.first, world.first + count)]
 
     def seeds_of(self, draw: Draw) -> list[int]:
         """The seeds that learn in a world."""
@@ -138,15 +139,8 @@ def make_plan(table: Table, *, worlds: tuple[str, ...] = (), seeds: int = 0) -> 
 def _recipe(table: Table, world: World, row: Row) -> Recipe:
     try:
         raw = load_recipe(row.recipe)
-        steps = tuple(
-            RawStep("segment", {"name": "given", "masks": _MASKS})
-            if step.kind == "segment"
-            else step
-            for step in raw.steps
-        )
-        overrides = {k: v for k, v in raw.overrides.items() if not k.startswith("segment.")}
         settings = dict(parse_setting(text) for text in (*table.set, *world.set, *row.set))
-        found = resolve(replace(raw, steps=steps, overrides=overrides), settings)
+        found = resolve(raw if world.outlines == "found" else _outlined(raw), settings)
     except UsageError as error:
         raise type(error)(f"Row {row.name!r} in world {world.name!r}: {error}") from error
     single = tuple(
@@ -154,6 +148,14 @@ def _recipe(table: Table, world: World, row: Row) -> Recipe:
         for step in found.steps
     )
     return replace(found, steps=single)
+
+
+def _outlined(raw: RawRecipe) -> RawRecipe:
+    """The recipe with the true outlines in place of its segmentation."""
+    given = RawStep("segment", {"name": "given", "masks": _MASKS})
+    steps = tuple(given if step.kind == "segment" else step for step in raw.steps)
+    overrides = {k: v for k, v in raw.overrides.items() if not k.startswith("segment.")}
+    return replace(raw, steps=steps, overrides=overrides)
 
 
 def _filled(value: Any, truth: str) -> Any:

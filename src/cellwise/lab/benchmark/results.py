@@ -1,11 +1,11 @@
 """The result of a benchmark: both tables, costs, what each row changes, and how it was made."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from cellwise.lab.benchmark.cells import TABLES, known_cells, numbered, scores
+from cellwise.lab.benchmark.cells import TABLES, known_cells, numbered, said_of
 from cellwise.lab.benchmark.compare import Line, Sighting, compare
 from cellwise.lab.benchmark.crew import costs_path
 from cellwise.lab.benchmark.meter import Cost, read_costs
@@ -64,14 +64,15 @@ def _sightings(plan: Plan, world: World, tasks: list[Task], out: Path) -> dict[s
         for name, known in known_cells(draw.folder(out), own[0], out).items():
             by_row: dict[str, list[Any]] = {}
             for task in own:
-                for row, values in scores(known, task, out).items():
-                    by_row.setdefault(row, []).append(values)
-            rows = {row: tuple(values) for row, values in by_row.items()}
-            found[name].append(Sighting(known, rows))
+                for row, said in said_of(known, task, out).items():
+                    by_row.setdefault(row, []).append(said)
+            rows = {row: tuple(one.scores for one in said) for row, said in by_row.items()}
+            maps = {row: tuple(one.mask_map for one in said) for row, said in by_row.items()}
+            found[name].append(Sighting(known, rows, maps))
     if world.groups == "shared":
         for name, some in found.items():
             same = numbered([one.known for one in some])
-            found[name] = [Sighting(k, one.scores) for k, one in zip(same, some, strict=True)]
+            found[name] = [replace(one, known=k) for k, one in zip(same, some, strict=True)]
     return found
 
 

@@ -15,7 +15,7 @@ rows:
 
 import re
 from collections.abc import Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from cellwise.registry import did_you_mean
 FORMAT = 1
 EXPECTED = ("", "better", "worse")
 GROUPS = ("own", "shared")
+OUTLINES = ("true", "found")
 PER_SEED = "seed"
 FOLDER = "folder"
 KINDS = ("hpa", "mitocheck", FOLDER)
@@ -47,6 +48,8 @@ class World:
             each of them.
         groups: `own`, or `shared` where every draw holds the same groups (real plates).
         set: Settings of every row in this world.
+        outlines: `true`, or `found` by the segment step of each row's recipe.
+        first: Number of the first draw, which is its seed: sealed seeds begin at 1000.
     """
 
     name: str
@@ -55,6 +58,8 @@ class World:
     per: str | int = PER_SEED
     groups: str = "own"
     set: tuple[str, ...] = ()
+    outlines: str = "true"
+    first: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,14 +199,16 @@ def _world(where: str, entry: Any, home: Path) -> World:
         raise BadOption(f"{what}: a world's name is made of letters, digits, '.', '_' and '-'.")
     _one_of(what, "world", found.world, KINDS)
     _one_of(what, "groups", found.groups, GROUPS)
+    _one_of(what, "outlines", found.outlines, OUTLINES)
+    if found.first < 0:
+        raise BadOption(f"{what}: first is the seed of the first draw, 0 or above.")
     if found.per != PER_SEED and (not isinstance(found.per, int) or found.per < 1):
         raise BadOption(f"{what}: per is `seed` or a number of worlds, not {found.per!r}.")
     if found.world != FOLDER:
         return found
     if not isinstance(found.make.get("path"), str):
         raise BadOption(f"{what}: a world that is there already needs make: {{path: FOLDER}}.")
-    make = {"path": str(home / found.make["path"])}
-    return World(found.name, FOLDER, make, 1, found.groups, found.set)
+    return replace(found, make={"path": str(home / found.make["path"])}, per=1, first=0)
 
 
 def _row(where: str, entry: Any, home: Path) -> Row:
@@ -209,8 +216,7 @@ def _row(where: str, entry: Any, home: Path) -> Row:
     _one_of(f"{where}, row {found.name!r}", "expect", found.expect, EXPECTED)
     if Path(found.recipe).suffix not in (".yaml", ".yml"):
         return found
-    values = {f.name: getattr(found, f.name) for f in fields(Row)}
-    return Row(**{**values, "recipe": str(home / found.recipe)})
+    return replace(found, recipe=str(home / found.recipe))
 
 
 def _name(entry: Any) -> str:

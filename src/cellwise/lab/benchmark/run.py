@@ -87,7 +87,7 @@ def _made(plan: Plan, request: BenchmarkRequest) -> dict[str, Any]:
         "draws": plan.table.draws,
         "min_cells": plan.table.min_cells,
         "min_groups": plan.table.min_groups,
-        "outlines": "the true ones",
+        "outlines": {world.name: world.outlines for world in plan.worlds},
         "platform": f"{platform.system()} {platform.machine()}",
         "worlds": [
             {

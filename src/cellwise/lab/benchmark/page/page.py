@@ -11,7 +11,7 @@ from cellwise.lab.benchmark.page import beside
 from cellwise.lab.benchmark.page.forest import forest
 from cellwise.lab.benchmark.page.images import Examples, examples
 from cellwise.lab.benchmark.page.words import p_said, said
-from cellwise.lab.benchmark.page.write import LEADS, TITLES, ends, outcome
+from cellwise.lab.benchmark.page.write import LEADS, TITLES, ends, outcome, outlines_said
 from cellwise.lab.benchmark.results import Result, first_task
 from cellwise.lab.benchmark.rows import World
 
@@ -39,6 +39,7 @@ def as_page(result: Result, out: Path) -> str:
         name=plan.table.name,
         seeds=plan.seeds,
         worlds=plan.worlds,
+        outlines=outlines_said(plan.worlds),
         cells=_cells(result),
         points=_points(result),
         tables=tables,
@@ -148,7 +149,8 @@ def _effects(result: Result) -> list[dict[str, str]]:
 
 def _examples(result: Result, out: Path) -> list[tuple[World, Examples]]:
     found = []
-    for world in result.plan.worlds:
+    # Found cells have other numbers in each row: no cell could be shown beside itself.
+    for world in (w for w in result.plan.worlds if w.outlines == "true"):
         draw, tasks = first_task(result.plan, world)
         shown = examples(draw.folder(out), tasks[0], out, _shown_rows(result, world))
         if shown is not None and shown.cells:

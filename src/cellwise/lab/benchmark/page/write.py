@@ -12,7 +12,7 @@ from cellwise.lab.benchmark.compare import NO_GAP, Line
 from cellwise.lab.benchmark.page import beside
 from cellwise.lab.benchmark.page.words import DASH, grid, number, p_said, said, three
 from cellwise.lab.benchmark.results import Result
-from cellwise.lab.benchmark.rows import Row
+from cellwise.lab.benchmark.rows import Row, World
 
 TITLES = {
     NEW: "New fields",
@@ -138,10 +138,22 @@ def _intro(result: Result) -> list[str]:
     plan = result.plan
     return [
         f"{plan.seeds} seeds; {plan.table.draws} bootstrap draws over worlds, groups and seeds "
-        "together; brackets are 95 % intervals. Outlines of cells are the true ones in every row. "
+        "together; brackets are 95 % intervals. "
+        f"{outlines_said(plan.worlds)} "
         "A_0: trained on inherited field labels; A_1: on the true labels of the same cells. A sign "
         "counts only after Holm's correction over the table.",
     ]
+
+
+def outlines_said(worlds: Sequence[World]) -> str:
+    """Whose outlines of cells the rows were judged on."""
+    found = [world.name for world in worlds if world.outlines == "found"]
+    if not found:
+        return "Outlines of cells are the true ones in every row."
+    return (
+        f"Outlines of cells are those that each recipe finds in {', '.join(found)}, a cell that is "
+        "not found ranks last; elsewhere they are the true ones."
+    )
 
 
 def _gaps(result: Result, lines: Sequence[Line]) -> str:
