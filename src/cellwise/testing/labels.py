@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cellwise.contracts.adjuster import Adjuster, Cells
+from cellwise.contracts.adjuster import Adjuster, Cells, LabelSets
 from cellwise.contracts.decider import POOLINGS, Decider, Evidence
 from cellwise.contracts.labeller import Bags, Labeller
 from cellwise.testing._component import Component
@@ -91,6 +91,11 @@ def check_adjuster(build: Callable[..., Adjuster], **options: Any) -> None:
         rng.normal(0, 3, (_FIELDS, _CLASSES))[field],
         rng.uniform(50, 500, len(field)),
         rng.random(len(field)) < 0.3,
+        field // 2,
+        field % 3 - 1,
+        LabelSets(
+            np.eye(_CLASSES, dtype=bool), np.ones((2, _CLASSES), int), np.full(_CLASSES, 0.3), 1
+        ),
     )
     for logits in (own, own * 200, np.zeros_like(own)):
         before = logits.copy()
@@ -101,8 +106,8 @@ def check_adjuster(build: Callable[..., Adjuster], **options: Any) -> None:
         unchanged = np.array_equal(before, logits)
         part.need(unchanged, "what it is given stays as it is", "logits were written to")
     order = rng.permutation(len(field))
-    assert cells.field_logits is not None
-    moved = Cells(field[order], cells.field_logits[order], cells.area[order], cells.border[order])
+    names = ("field", "field_logits", "area", "border", "bag", "fold")
+    moved = replace(cells, **{name: getattr(cells, name)[order] for name in names})
     rule = "the order of the cells is of no influence"
     part.need_equal(adjust(own, cells)[order], adjust(own[order], moved), rule)
 

@@ -35,6 +35,7 @@ class Decision:
         negative_rule: How the negative class is decided.
         field: Names of the scores of whole fields that the adjusters used; empty for none.
         adjust: What was done to the scores before the calibration, as JSON, in order.
+        sets: Which labels fields had together, where an adjuster asked: see `_label_sets`.
     """
 
     classes: tuple[str, ...]
@@ -52,6 +53,7 @@ class Decision:
     negative_rule: str = ONE_MINUS_MAX
     field: str = ""
     adjust: tuple[str, ...] = ()
+    sets: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         count = len(self.class_list.positive)
@@ -82,7 +84,11 @@ class Decision:
 
     def to_json(self) -> dict[str, Any]:
         """The content of the file."""
-        return {"format": FORMAT, **asdict(self)}
+        content = {"format": FORMAT, **asdict(self)}
+        if self.sets is None:
+            # As decisions were written before there were any.
+            del content["sets"]
+        return content
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "Decision":

@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from cellwise.contracts.adjuster import Cells, Floats
+from cellwise.contracts.adjuster import Cells, Floats, LabelSets
 from cellwise.domain.units import CELL, SITE, group_numbers
+from cellwise.stages.decide._label_sets import sample_numbers, with_prior
 from cellwise.stages.decide.adjust import adjusters
 
 _KEY = ["site_id", "cell_id"]
@@ -26,8 +27,10 @@ def adjusted_scores(
     names: Sequence[str],
     fields: Sequence[str],
     adjust: Sequence[str | dict[str, Any]],
-) -> tuple[npt.NDArray[np.float32], Flags]:
-    """Logits `[cell, class]`, NaN where a cell has no score; and which cells are out of fold.
+    sites: pl.DataFrame | None = None,
+    sets: LabelSets | None = None,
+) -> tuple[npt.NDArray[np.float32], Flags, LabelSets | None]:
+    """Logits `[cell, class]`, NaN where a cell has no score; which are out of fold; label sets.
 
     Args:
         scores: The rows of a score set by its name.
@@ -36,6 +39,9 @@ def adjusted_scores(
         names: Score sets, of which the mean is taken.
         fields: The score sets that speak of fields, of which the mean is taken; empty for none.
         adjust: Adjusters, in order.
+        sites: `site_id`, `fold` and `Metadata_*` of the cells' sites, for adjusters that ask for
+            label sets.
+        sets: Which labels go together; priors that are not known yet are given back with them.
     """
     logits, unseen = _mean_logits(scores, names, cells, classes)
     of_field = None
@@ -45,18 +51,34 @@ def adjusted_scores(
         unseen &= np.all([clean for _, clean in found], axis=0)
         logits = np.where(np.isfinite(of_field), logits, np.nan)
     scored = np.isfinite(logits).all(axis=1)
+    if sets is not None and not sets.prior.any():
+        sets = with_prior(sets, logits, unseen)
     _, number = np.unique(cells["site_id"].to_numpy()[scored], return_inverse=True)
+    bag, fold = (None, None) if sites is None else _bags(sites, cells.filter(pl.Series(scored)))
     known = Cells(
         number.astype(np.int64),
         None if of_field is None else of_field[scored],
         cells["area"].to_numpy()[scored].astype(np.float64),
         cells["border"].fill_null(value=False).to_numpy()[scored].astype(bool),
+        bag,
+        fold,
+        sets,
     )
     values = logits[scored]
     for spec in adjust:
         values = adjusters.build(spec)(values, known)
     logits[scored] = values
-    return logits.astype(np.float32), unseen
+    return logits.astype(np.float32), unseen, sets
+
+
+def _bags(
+    sites: pl.DataFrame, cells: pl.DataFrame
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The sample and the fold of each cell, -1 without a fold."""
+    of_site = sites.select("site_id", "fold").with_columns(sample=sample_numbers(sites))
+    found = cells.select("site_id").join(of_site, on="site_id", how="left", maintain_order="left")
+    fold = found["fold"].fill_null(-1).to_numpy().astype(np.int64)
+    return found["sample"].to_numpy().astype(np.int64), fold
 
 
 def _mean_logits(

@@ -7,6 +7,7 @@ finished run) and writes `decisions/<step>.json`, `predictions.parquet` and, whe
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from cellwise.contracts.adjuster import LabelSets
 from cellwise.contracts.decider import Evidence, Fitted
 from cellwise.domain.classes import ClassList
 from cellwise.domain.steps import Job, Report
@@ -23,10 +25,12 @@ from cellwise.errors import BadOption, FormatError
 from cellwise.registry import did_you_mean, split_spec
 from cellwise.stages.decide import deciders
 from cellwise.stages.decide._decision import Decision
+from cellwise.stages.decide._label_sets import label_sets, sets_of_json, sets_to_json
 from cellwise.stages.decide._predictions import MOST_COLUMNS, predictions_frame
 from cellwise.stages.decide._scores import Scores, adjusted_scores
 from cellwise.stages.decide._well_predictions import well_predictions
 from cellwise.stages.decide._wells import Wells, find_wells, wells_frame
+from cellwise.stages.decide.adjust import adjusters
 from cellwise.stages.decide.spec import Options
 from cellwise.store.atomic import write_text, writing
 from cellwise.store.run.folder import RunFolder, read_json
@@ -63,12 +67,15 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     sites = _sites(run)
     cells = read_table(run.cells, CELLS).sort(_KEY)
     report(0, 2, f"{len(cells)} cells")
-    logits, unseen = adjusted_scores(
+    logits, unseen, sets = adjusted_scores(
         lambda name: RunReader(run).scores(name, classes.positive), cells, classes.positive,
         names=options.scores, fields=options.fields, adjust=tuple(options.adjust),
+        sites=sites, sets=_sets(options, sites, classes, fitted),
     )  # fmt: skip
     scored = np.isfinite(logits).all(axis=1)
     decision = fitted or _fit(options, classes, sites, cells, logits, scored & unseen)
+    if fitted is None and sets is not None:
+        decision = replace(decision, sets=sets_to_json(sets))
     cells, logits = cells.filter(pl.Series(scored)), logits[scored]
     report(1, 2, "probabilities")
     chance = decision.probabilities(logits)
@@ -83,6 +90,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         "unscored": int((~scored).sum()),
         "wells": 0 if wells is None else len(wells.table),
         "fields_used": decision.n_fields,
+        **({} if sets is None else {"context_gain": sets_to_json(sets)["gain"]}),
     }
 
 
@@ -120,7 +128,7 @@ def decide_cells(
             fold=pl.lit(None, dtype=pl.Int32),
         )
     )
-    logits, _ = adjusted_scores(
+    logits, _, _ = adjusted_scores(
         # No model has seen a new cell, and none left it out.
         lambda each: scores(each).with_columns(out_of_fold=pl.lit(value=False)),
         cells,
@@ -128,6 +136,8 @@ def decide_cells(
         names=chosen.scores,
         fields=chosen.fields,
         adjust=tuple(chosen.adjust),
+        sites=sites,
+        sets=_sets(chosen, sites, decision.class_list, decision),
     )
     scored = np.isfinite(logits).all(axis=1)
     chance = decision.probabilities(logits[scored])
@@ -152,13 +162,25 @@ def _stored(run: RunFolder, name: str) -> Decision:
     return Decision.from_json(read_json(path))
 
 
+def _sets(
+    options: Options, sites: pl.DataFrame, classes: ClassList, fitted: Decision | None
+) -> LabelSets | None:
+    """Which labels go together, where an adjuster asks: of these fields, or as it was fitted."""
+    asked = (adjusters.page(split_spec(spec)[0]).needs for spec in options.adjust)
+    if not any("sets" in needs for needs in asked):
+        return None
+    if fitted is None:
+        return label_sets(sites, classes.positive)
+    return None if fitted.sets is None else sets_of_json(fitted.sets)
+
+
 def _sites(run: RunFolder) -> pl.DataFrame:
-    """One row per site: `site_id`, `part`, `labels`, `fold`, `Metadata_*`."""
+    """One row per site: `site_id`, `part`, `labels`, `fold`, `group`, `Metadata_*`."""
     tables = RunReader(run)
     frame = tables.sites()
     metadata = [name for name in frame.columns if name.startswith("Metadata_")]
     frame = frame.select("site_id", "part", "labels", *metadata)
-    folds = tables.folds().select("site_id", "fold")
+    folds = tables.folds().select("site_id", "fold", "group")
     return frame.join(folds, on="site_id", how="left", maintain_order="left")
 
 
