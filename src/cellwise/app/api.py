@@ -62,16 +62,18 @@ class Run:
 
         return annotated(RunFolder(self.path))
 
-    def export(self, to: str, out: Path | str) -> None:
+    def export(self, to: str, out: Path | str, *, features: bool = False) -> None:
         """Write the run in another program's format.
 
         Args:
             to: `cells-csv`, `anndata` or `hpa-csv`.
             out: The file to write.
+            features: With `cells-csv`, measured features as further columns; `anndata` always holds
+                them.
 
         Raises:
             UnknownName: No such format.
-            PreflightError: The run holds no predictions to export.
+            PreflightError: The run holds no predictions to export, or no features.
         """
         from cellwise.stages.export import exporters
 
@@ -83,7 +85,10 @@ class Run:
             )
         if Path(out).is_dir():
             raise UsageError(f"--out {out} is a folder; name the file to write.")
-        writer = exporters.build(to.replace("-", "_"))
+        wanted = {"features": True} if features and to == "cells-csv" else {}
+        if features and to not in ("cells-csv", "anndata"):
+            raise UsageError(f"--features goes with cells-csv and anndata, not with {to}.")
+        writer = exporters.build({"name": to.replace("-", "_"), **wanted})
         if not RunFolder(self.path).predictions.is_file():
             raise PreflightError(
                 f"{self.path} holds no predictions: its recipe learns nothing, or it is unfinished."

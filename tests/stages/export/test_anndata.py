@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import polars as pl
 import pytest
+from tests.stages.export.features import write_features
 
 from cellwise.domain.tables import EMBEDDINGS, PREDICTIONS
 from cellwise.stages.export import exporters
@@ -134,3 +135,13 @@ def test_embeddings_stand_beside_the_cells_that_have_them(run, tmp_path, anndata
     table = exported(run, tmp_path / "out.h5ad", anndata)
     np.testing.assert_array_equal(table.obsm["X_subcell"], [[np.nan] * 3, *vectors])
     assert "X_fields" not in table.obsm
+
+
+def test_named_numbers_stand_in_x_beside_the_plain_measurements(run, tmp_path, anndata):
+    plain = exported(run, tmp_path / "plain.h5ad", anndata)
+    first = plain.var_names[0]
+    write_features(run, [first, "Nuclei_Texture_Contrast_3_gfp"], [[9, 1], [9, np.nan]])
+    table = exported(run, tmp_path / "out.h5ad", anndata)
+    assert table.var_names.tolist() == [*plain.var_names, "Nuclei_Texture_Contrast_3_gfp"]
+    np.testing.assert_array_equal(table.X[:, :-1], plain.X)
+    np.testing.assert_array_equal(table.X[:, -1], [np.nan, 1, np.nan])

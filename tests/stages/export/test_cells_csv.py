@@ -2,8 +2,10 @@
 
 import csv
 
+import numpy as np
 import polars as pl
 import pytest
+from tests.stages.export.features import write_features
 
 from cellwise.domain.tables import PREDICTIONS
 from cellwise.errors import FormatError, PreflightError
@@ -61,3 +63,27 @@ def test_a_torn_table_is_named_and_leaves_no_file(run, tmp_path):
     with pytest.raises(FormatError):
         exporters.build("cells_csv")(run, tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_measured_features_are_further_columns_empty_where_missing(run, tmp_path):
+    write_features(run, ["Cells_AreaShape_Perimeter", "area"], [[1.5, 0.0], [np.nan, 0.0]])
+    exporters.build({"name": "cells_csv", "features": True})(run, tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    plain = exported(run, tmp_path / "plain.csv")
+    assert [row.pop("Cells_AreaShape_Perimeter") for row in rows] == ["", "1.5", ""]
+    assert rows == plain, "a column that the table has keeps its own values"
+
+
+def test_features_of_a_run_that_measured_none_are_refused(run, tmp_path):
+    with pytest.raises(PreflightError, match="holds no measured features"):
+        exporters.build({"name": "cells_csv", "features": True})(run, tmp_path / "out.csv")
+
+
+def test_no_cells_have_the_names_of_features_in_the_header(run, tmp_path):
+    write_features(run, ["Cells_A", "Cells_B"], [[1, 2], [3, 4]])
+    table = read_table(run.predictions, PREDICTIONS)
+    write_table(run.predictions, PREDICTIONS, table.clear())
+    exporters.build({"name": "cells_csv", "features": True})(run, tmp_path / "out.csv")
+    names = (tmp_path / "out.csv").read_text().strip().split(",")
+    assert names == [*table.columns, "Cells_A", "Cells_B"]

@@ -17,9 +17,12 @@ def export(
     run: RunPath,
     to: Annotated[str, typer.Option("--to", help="cells-csv, anndata or hpa-csv.")],
     out: Annotated[Path, typer.Option("--out", help="The file to write.")],
+    features: Annotated[
+        bool, typer.Option("--features", help="Measured features as further columns.")
+    ] = False,
 ) -> None:
     """A run as files that other programs read."""
     from cellwise.app.api import open_run
 
-    open_run(run).export(to, out)
+    open_run(run).export(to, out, features=features)
     print(f"wrote {out}")

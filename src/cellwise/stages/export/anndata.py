@@ -15,6 +15,7 @@ import polars as pl
 from cellwise.domain.classes import SEPARATOR
 from cellwise.domain.tables import PREDICTIONS
 from cellwise.errors import PreflightError
+from cellwise.stages.export._features import feature_columns, named_embeddings
 from cellwise.stages.export._predictions import PREFIX, class_names, prediction_columns
 from cellwise.store.atomic import writing
 from cellwise.store.run.embeddings import Embeddings, embedding_names
@@ -34,7 +35,8 @@ def build() -> Callable[[RunFolder, Path], None]:
     image `<site_id>_cells`), `instance_id` (the value in it) and the predictions; `X` the plain
     measurements, NaN where null; `obsm["probabilities"]` in the order of `uns["classes"]`;
     `obsm["spatial"]` as x, y in pixels of the site; `obsm["weak_labels"]` as truth per class;
-    `obsm["X_<step>"]` the embeddings of each embed step, NaN for cells without.
+    `obsm["X_<step>"]` the embeddings of each embed step, NaN for cells without. Where their numbers
+    have names they stand in `X` too, but for those that the plain measurements hold already.
     """
 
     def write(run: RunFolder, path: Path) -> None:
@@ -56,9 +58,30 @@ def annotated(run: RunFolder) -> "anndata.AnnData":
     frame = read_table(run.predictions, PREDICTIONS)
     table = _to_anndata(frame, classes, _probabilities(run, frame, classes))
     cells = frame.filter(pl.col("unit") == "cell")
+    table = _with_features(table, run, cells)
     for name in embedding_names(run):
         table.obsm[f"X_{name}"] = _vectors(Embeddings(run.embeddings(name)), cells)
     return table
+
+
+def _with_features(
+    table: "anndata.AnnData", run: RunFolder, cells: pl.DataFrame
+) -> "anndata.AnnData":
+    """The table with measured features behind the plain measurements in `X`."""
+    import anndata
+    import pandas as pd
+
+    found = feature_columns(named_embeddings(run.path), cells, set(table.var_names))
+    if not found.columns:
+        return table
+    names = pd.Index([*table.var_names, *found.columns], dtype=object)
+    return anndata.AnnData(
+        X=np.concatenate([table.X, _matrix(found, found.columns)], axis=1),
+        obs=table.obs,
+        var=pd.DataFrame(index=names),
+        obsm=dict(table.obsm),
+        uns=dict(table.uns),
+    )
 
 
 def _vectors(kept: Embeddings, cells: pl.DataFrame) -> npt.NDArray[np.float32]:

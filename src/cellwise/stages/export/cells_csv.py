@@ -10,22 +10,37 @@ import polars as pl
 
 from cellwise.contracts.exporter import Exporter, RunTables
 from cellwise.domain.classes import SEPARATOR
+from cellwise.errors import PreflightError
+from cellwise.stages.export._features import feature_columns, named_embeddings
 from cellwise.stages.export._predictions import batches, prediction_columns
 from cellwise.store.atomic import writing
 
 
-def build() -> Exporter:
-    """Make the writer `(run, file)`; an empty field means unknown, an empty list of labels too."""
+def build(features: bool = False) -> Exporter:  # noqa: FBT001, FBT002
+    """Make the writer `(run, file)`; an empty field means unknown, an empty list of labels too.
+
+    Args:
+        features: Also write the named numbers of each cell that embed steps measured; of a number
+            that the table holds already the table's stands there.
+    """
 
     def write(run: RunTables, path: Path) -> None:
-        prediction_columns(run)
+        columns = prediction_columns(run)
+        kept = named_embeddings(run.path) if features else []
+        if features and not kept:
+            raise PreflightError(
+                f"{run.path} holds no measured features. Add a step to its recipe: "
+                "`embed: {by: measured}`."
+            )
         with writing(path) as partial, partial.open("wb") as handle:
             first = True
             for frame in batches(run.predictions):
-                _flat(frame).write_csv(handle, include_header=first)
+                measured = feature_columns(kept, frame, columns)
+                _flat(frame).hstack(measured).write_csv(handle, include_header=first)
                 first = False
             if first:
-                header = pl.read_parquet_schema(run.predictions)
+                none = pl.DataFrame(schema={"site_id": pl.String, "cell_id": pl.Int32})
+                header = [*columns, *feature_columns(kept, none, columns).columns]
                 pl.DataFrame(schema=dict.fromkeys(header, pl.String)).write_csv(handle)
 
     return write
