@@ -81,26 +81,29 @@ def _otsu(values, at, top):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN
 
 @numba.njit(cache=True, nogil=True)
 def _measure(bright, signal, away, at, width, threshold, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    found = np.empty(len(at), np.int32)
+    waiting = np.zeros(len(bright), np.uint8)
     lit = 0
     total = 0.0
     for k in range(len(at)):
-        total += signal[at[k]]
-        lit += bright[at[k]] > threshold
+        here = at[k]
+        total += signal[here]
+        if bright[here] > threshold:
+            found[lit] = here
+            waiting[here] = 1
+            lit += 1
     if lit == 0:
         return
-    waiting = np.zeros(len(bright), np.uint8)
-    for k in range(len(at)):
-        waiting[at[k]] = bright[at[k]] > threshold
     stack = np.empty(lit, np.int32)
     # Of each patch: area, signal, signal x distance, signal x squared distance.
     sums = np.zeros((lit, 4))
     moments, own = np.zeros(5), np.zeros(5)
     count, largest = 0, 0.0
-    for k in range(len(at)):
-        if waiting[at[k]] == 0:
+    for k in range(lit):
+        if waiting[found[k]] == 0:
             continue
         own[:] = 0
-        _grow(at[k], width, waiting, signal, away, stack, sums[count], own)
+        _grow(found[k], width, waiting, signal, away, stack, sums[count], own)
         if sums[count, 0] > largest:
             largest = sums[count, 0]
             moments[:] = own

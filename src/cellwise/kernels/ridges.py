@@ -32,6 +32,24 @@ def gradient_products(smooth: Plane) -> tuple[Plane, Plane, Plane]:
     return products[0], products[1], products[2]
 
 
+def coherence(
+    yy: Plane, xx: Plane, yx: Plane, at: npt.NDArray[np.int32], first: int
+) -> npt.NDArray[np.float64]:
+    """Mean agreement of gradients, 0..1, from local means of their products.
+
+    Args:
+        yy: `[y, x]`, and so `xx` and `yx`.
+        xx: See `yy`.
+        yx: See `yy`.
+        at: Flat positions of the pixels.
+        first: How many of them, from the beginning, are the first part.
+
+    Returns:
+        That of all pixels, of the first part and of the rest; NaN for an empty part.
+    """
+    return np.asarray(_coherence(yy.ravel(), xx.ravel(), yx.ravel(), at, first))
+
+
 def ridge_directions(
     smooth: Plane, ridge: Plane, away: Plane, at: npt.NDArray[np.int32], first: int
 ) -> npt.NDArray[np.float64]:
@@ -121,4 +139,24 @@ def _directions(smooth, ridge, away, width, at, first):  # type: ignore[no-untyp
         result[0] = np.sqrt(real * real + imaginary * imaginary) / total
     if weight > 0:
         result[1] = around / weight
+    return result
+
+
+@numba.njit(cache=True, nogil=True)
+def _coherence(yy, xx, yx, at, first):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    one = rest = 0.0
+    for n in range(len(at)):
+        here = at[n]
+        apart, both = xx[here] - yy[here], xx[here] + yy[here]
+        strength = np.sqrt(apart * apart + 4 * yx[here] * yx[here]) / (both + np.float32(1e-4))
+        if n < first:
+            one += strength
+        else:
+            rest += strength
+    result = np.full(3, np.nan)
+    result[0] = (one + rest) / len(at)
+    if first > 0:
+        result[1] = one / first
+    if len(at) > first:
+        result[2] = rest / (len(at) - first)
     return result

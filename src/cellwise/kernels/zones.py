@@ -7,6 +7,29 @@ import numpy.typing as npt
 SECTORS = 8
 
 
+def code_zones(
+    parts: npt.NDArray[np.uint8],
+    away: npt.NDArray[np.float32],
+    depth: npt.NDArray[np.float32],
+    bins: int,
+) -> npt.NDArray[np.uint32]:
+    """Which zones of a cell each pixel lies in, one bit each, `[y, x]`.
+
+    Bits 0 to 9: nucleus, cytoplasm, nucleus deeper than 4, 2 to 4, rim within 2 of its outline,
+    cytoplasm 2 to 5, 5 to 10 and beyond 10 of it (and deeper than 5), within 2 of the cell's edge,
+    and 2 to 5. From bit 10 on: bins of `away / (away + depth)` in the cytoplasm.
+
+    Args:
+        parts: `[y, x]`, 1 for the nucleus, 2 for the rest of the cell, 0 for others.
+        away: Distance from the outline of the nucleus, negative inside; NaN where there is none.
+        depth: Distance from the cell's edge.
+        bins: How many bins.
+    """
+    codes = np.zeros(parts.shape, np.uint32)
+    _code(parts.ravel(), away.ravel(), depth.ravel(), bins, codes.ravel())
+    return codes
+
+
 def sum_zones(
     image: npt.NDArray[np.float32], codes: npt.NDArray[np.uint32], count: int
 ) -> npt.NDArray[np.float64]:
@@ -59,6 +82,53 @@ def correlate(
         That of all pixels, of the first part and of the rest; NaN where either image is constant.
     """
     return np.asarray(_correlate(one.ravel(), other.ravel(), at, first))
+
+
+@numba.njit(cache=True, nogil=True)
+def put_above(image, at, level, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Write by how much chosen pixels lie above a level, at least 0; returns their mean.
+
+    All are flat: `image` and `result` float32, positions `at` int32, `level` float32.
+    """
+    total = 0.0
+    for k in range(len(at)):
+        value = max(image[at[k]] - level, np.float32(0))
+        result[at[k]] = value
+        total += value
+    return total / len(at)
+
+
+@numba.njit(cache=True, nogil=True)
+def _code(parts, away, depth, bins, codes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for k in range(len(parts)):
+        part = parts[k]
+        if part == 0:
+            continue
+        far, deep = np.float64(away[k]), np.float64(depth[k])
+        code = 1 if part == 1 else 0
+        if abs(far) <= 2:
+            code |= 16
+        if part == 1:
+            if far < -4:
+                code |= 4
+            elif far < -2:
+                code |= 8
+        else:
+            if deep <= 2.3:
+                code |= 256
+            elif deep <= 5:
+                code |= 512
+            if not np.isnan(far):
+                code |= 2
+                if far > 10:
+                    code |= 128 if deep > 5 else 0
+                elif far > 5:
+                    code |= 64
+                elif far > 2:
+                    code |= 32
+                place = int(far / (far + deep + 1e-6) * bins)
+                code |= 1 << (10 + min(max(place, 0), bins - 1))
+        codes[k] = code
 
 
 @numba.njit(cache=True, nogil=True)

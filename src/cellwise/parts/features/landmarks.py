@@ -2,8 +2,8 @@
 
 `Pearson` is of both signals, the first smoothed with 0.8 pixels; `PearsonHighPass` of what is left
 of both when they are smoothed with 3.2 pixels. `AtPeak` is the first, smoothed with 1.6 pixels and
-over its mean in the cell, at the brightest place of the landmark in the cytoplasm, as at the
-centrosome.
+over its mean in the cell, where the landmark smoothed with 3.2 pixels is brightest in the
+cytoplasm, as at the centrosome.
 """
 
 import numpy as np
@@ -36,7 +36,7 @@ def measure(view: View, signal: Signal, landmark: Signal) -> list[float]:
     if not view.there[CYTOPLASM]:
         return [*result, np.nan]
     at = view.places(CYTOPLASM)
-    place = at[int(np.argmax(landmark.at(_MIDDLE).ravel()[at]))]
+    place = at[int(np.argmax(landmark.at(_COARSE).ravel()[at]))]
     return [*result, float(signal.at(_MIDDLE).ravel()[place])]
 
 

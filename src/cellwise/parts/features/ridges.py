@@ -1,18 +1,18 @@
-"""Filaments, blobs and holes: second derivatives of the signal smoothed with sigma 1.2 and 2.2.
+"""Filaments, blobs and holes: second derivatives of the signal smoothed with sigma 1.6 and 3.2.
 
 Strengths are in units of the cell's mean signal. Orientation (0..1) says whether ridges run the
 same way all over the cell, tangentiality (-1..1) whether they run around the nucleus, coherence
 (0..1) whether gradients within 3 pixels agree (structure tensor, Bigün and Granlund, ICCV 1987).
 """
 
+import cv2
 import numpy as np
 
-from cellwise.kernels.distribution import average
-from cellwise.kernels.ridges import gradient_products, ridge_directions, ridge_maps
-from cellwise.parts.features.view import OBJECTS, Numbers, Plane, Signal, View, blur
+from cellwise.kernels.ridges import coherence, gradient_products, ridge_directions, ridge_maps
+from cellwise.parts.features.view import OBJECTS, Numbers, Plane, Signal, View
 
-SIGMAS = (1.2, 2.2)
-_AROUND = 3.0
+SIGMAS = (1.6, 3.2)
+_AROUND = (7, 7)
 _SHARE = np.array([0.98])
 
 
@@ -49,6 +49,6 @@ def measure(view: View, signal: Signal) -> list[float]:
 
 
 def _coherence(view: View, smooth: Plane) -> Numbers:
-    yy, xx, yx = (blur(plane, _AROUND) for plane in gradient_products(smooth))
-    strength = np.sqrt((xx - yy) ** 2 + 4 * yx * yx) / (xx + yy + np.float32(1e-4))
-    return view.known(average(strength, view.at, view.first))
+    border = cv2.BORDER_CONSTANT
+    products = [cv2.blur(one, _AROUND, borderType=border) for one in gradient_products(smooth)]
+    return view.known(coherence(*products, view.at, view.first))

@@ -8,6 +8,8 @@ as the logarithm of their size, for panels of nuclei only.
 import cv2
 import numpy as np
 
+from cellwise.kernels.boxes import find_boxes
+from cellwise.kernels.shape import measure_shapes
 from cellwise.parts.features.view import LEAST_PIXELS, Flags, Signal, View
 
 _FORM = ("Area", "Perimeter", "Eccentricity", "Solidity", "FormFactor")
@@ -21,7 +23,6 @@ def names() -> list[str]:
     return [
         *made,
         "Nuclei_AreaShape_MaximumRadius",
-        "Nuclei_AreaShape_Pieces",
         "Cells_AreaShape_NucleusShare",
         "Cells_AreaShape_EdgesTouched",
     ]
@@ -31,47 +32,42 @@ def measure(view: View) -> list[float]:
     """Numbers of one cell."""
     result = [*_form(view.inside)]
     if not view.has_nucleus:
-        return [*result, *[np.nan] * (len(_FORM) + 3), float(view.border)]
-    pieces = cv2.connectedComponents(view.nucleus, connectivity=4)[0] - 1
+        return [*result, *[np.nan] * (len(_FORM) + 2), float(view.border)]
     share = view.first / len(view.at)
     radius = -float(view.away.min())
-    return [*result, *_form(view.nucleus), radius, float(pieces), share, float(view.border)]
+    return [*result, *_form(view.nucleus), radius, share, float(view.border)]
 
 
 def hu_names(channel: str) -> list[str]:
     """What `measure_hu` gives."""
     return [
+        "Nuclei_AreaShape_Pieces",
         *(f"Nuclei_AreaShape_LogHu_{k + 1}" for k in range(HU)),
         *(f"Nuclei_Intensity_LogHu_{k + 1}_{channel}" for k in range(HU)),
     ]
 
 
 def measure_hu(view: View, signal: Signal) -> list[float]:
-    """Hu's moments of the nucleus, and of the signal in it."""
+    """Connected parts of the nucleus, Hu's moments of it, and those of the signal in it."""
     if not view.has_nucleus:
-        return [np.nan] * (2 * HU)
+        return [np.nan] * (2 * HU + 1)
+    pieces = cv2.connectedComponents(view.nucleus, connectivity=4)[0] - 1
     flat = cv2.HuMoments(cv2.moments(view.nucleus, binaryImage=True)).ravel()[:HU]
     lit = signal.relative * view.nucleus
     weighed = cv2.HuMoments(cv2.moments(lit)).ravel()[:HU] if lit.any() else np.full(HU, np.nan)
-    return [float(v) for v in np.log(np.abs(np.concatenate([flat, weighed])) + _TINY)]
+    moments = np.log(np.abs(np.concatenate([flat, weighed])) + _TINY)
+    return [float(pieces), *(float(v) for v in moments)]
 
 
 def _form(mask: Flags) -> tuple[float, ...]:
-    area = float(mask.sum())
+    boxes = find_boxes(mask)
+    area = float(boxes.area[0]) if len(boxes) else 0.0
     if area < LEAST_PIXELS:
         return area, *[np.nan] * (len(_FORM) - 1)
-    rim = _rim(mask)
-    around = _perimeter(rim)
-    y, x = np.nonzero(mask)
-    dy, dx = y - y.mean(), x - x.mean()
-    # A pixel counts as a square, not as a point.
-    middle = (dy @ dy + dx @ dx) / (2 * area) + 1 / 12
-    half = np.hypot((dy @ dy - dx @ dx) / (2 * area), dy @ dx / area)
-    eccentricity = np.sqrt(1 - max(middle - half, 0.0) / (middle + half))
-    y, x = np.nonzero(rim)
-    corners = [np.stack([x + u, y + v], 1) for u in (0, 1) for v in (0, 1)]
-    hull = cv2.contourArea(cv2.convexHull(np.concatenate(corners).astype(np.int32)))
-    return area, around, float(eccentricity), area / hull, 4 * np.pi * area / around**2
+    shapes = measure_shapes(mask, boxes)
+    around = _perimeter(_rim(mask))
+    eccentricity, solidity = float(shapes.eccentricity[0]), float(shapes.solidity[0])
+    return area, around, eccentricity, solidity, 4 * np.pi * area / around**2
 
 
 _LENGTHS = np.zeros(50)

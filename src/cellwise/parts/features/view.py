@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cellwise.kernels.distribution import describe
+from cellwise.kernels.zones import put_above
 
 Plane = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.uint8]
@@ -180,10 +181,11 @@ def make_signal(view: View, plane: Plane, background: float, noise: float) -> Si
         background: Level that counts as no signal.
         noise: Added to the mean that the signal is divided by, so that noise alone stays small.
     """
-    above = np.maximum(plane - np.float32(background), 0) * view.inside
-    level = float(above.sum(dtype=np.float64) / len(view.at))
+    above = np.zeros_like(plane)
+    level = put_above(plane.ravel(), view.at, np.float32(background), above.ravel())
     divisor = max(level + noise, 1e-9)
-    return Signal(view, level, divisor, (above / np.float32(divisor)).astype(np.float32))
+    above *= np.float32(1 / divisor)
+    return Signal(view, level, divisor, above)
 
 
 def crop(plane: Plane, box: tuple[int, int, int, int], around: int = 0) -> Plane:

@@ -8,7 +8,7 @@ and moments are of directions from the middle of the nucleus, in the cytoplasm.
 import numpy as np
 import numpy.typing as npt
 
-from cellwise.kernels.zones import sum_directions, sum_zones
+from cellwise.kernels.zones import code_zones, sum_directions, sum_zones
 from cellwise.parts.features.view import CYTOPLASM, Signal, View
 
 Numbers = npt.NDArray[np.float64]
@@ -45,29 +45,7 @@ def names(channel: str) -> list[str]:
 
 def codes_of(view: View) -> npt.NDArray[np.uint32]:
     """One bit for each zone, then one for each radial bin, `[y, x]`."""
-    inside = view.inside.astype(bool)
-    nucleus, outer = view.nucleus.astype(bool), inside & ~view.nucleus.astype(bool)
-    away, depth = view.away, view.depth
-    with np.errstate(invalid="ignore"):
-        zones = [
-            nucleus,
-            outer & view.has_nucleus,
-            nucleus & (away < -4),
-            nucleus & (away < -2) & (away >= -4),
-            inside & (np.abs(away) <= 2),
-            outer & (away > 2) & (away <= 5),
-            outer & (away > 5) & (away <= 10),
-            outer & (away > 10) & (depth > 5),
-            outer & (depth <= 2.3),
-            outer & (depth > 2.3) & (depth <= 5),
-        ]
-        place = np.where(outer & view.has_nucleus, away / (away + depth + 1e-6), -1.0)
-        part = np.floor(place * BINS)
-    zones += [part == k for k in range(BINS)]
-    codes = np.zeros(inside.shape, np.uint32)
-    for k, zone in enumerate(zones):
-        codes |= zone.astype(np.uint32) << np.uint32(k)
-    return codes
+    return code_zones(view.parts, view.away, view.depth, BINS)
 
 
 def measure(view: View, signal: Signal, codes: npt.NDArray[np.uint32]) -> list[float]:
