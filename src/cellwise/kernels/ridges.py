@@ -72,23 +72,25 @@ def ridge_directions(
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def _maps(smooth, scale, maps):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     height, width = smooth.shape
     none, quarter, half_ = np.float32(0), np.float32(0.25), np.float32(0.5)
     for y in range(2, height - 2):
+        far, up, own = smooth[y - 2], smooth[y - 1], smooth[y]
+        down, below = smooth[y + 1], smooth[y + 2]
+        ridge, blob, hole = maps[0, y], maps[1, y], maps[2, y]
         for x in range(2, width - 2):
-            middle = smooth[y, x] + smooth[y, x]
-            yy = (smooth[y + 2, x] - middle + smooth[y - 2, x]) * quarter
-            xx = (smooth[y, x + 2] - middle + smooth[y, x - 2]) * quarter
-            yx = smooth[y + 1, x + 1] - smooth[y + 1, x - 1]
-            yx = (yx - smooth[y - 1, x + 1] + smooth[y - 1, x - 1]) * quarter
+            middle = own[x] + own[x]
+            yy = (below[x] - middle + far[x]) * quarter
+            xx = (own[x + 2] - middle + own[x - 2]) * quarter
+            yx = (down[x + 1] - down[x - 1] - up[x + 1] + up[x - 1]) * quarter
             mean, part = (yy + xx) * half_ * scale, (xx - yy) * half_
             half = np.sqrt(part * part + yx * yx) * scale
             low, high = mean - half, mean + half
-            maps[0, y, x] = max(max(-low, none) - abs(high), none)
-            maps[1, y, x] = max(-high, none)
-            maps[2, y, x] = max(low, none)
+            ridge[x] = max(max(-low, none) - abs(high), none)
+            blob[x] = max(-high, none)
+            hole[x] = max(low, none)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -142,7 +144,7 @@ def _directions(smooth, ridge, away, width, at, first):  # type: ignore[no-untyp
     return result
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 def _coherence(yy, xx, yx, at, first):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     one = rest = 0.0
     for n in range(len(at)):
@@ -151,8 +153,8 @@ def _coherence(yy, xx, yx, at, first):  # type: ignore[no-untyped-def]  # noqa: 
         strength = np.sqrt(apart * apart + 4 * yx[here] * yx[here]) / (both + np.float32(1e-4))
         if n < first:
             one += strength
-        else:
-            rest += strength
+        rest += strength
+    rest -= one
     result = np.full(3, np.nan)
     result[0] = (one + rest) / len(at)
     if first > 0:

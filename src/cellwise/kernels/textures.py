@@ -16,13 +16,17 @@ _LEAST_PAIRS = 10
 
 
 def measure_pairs(
-    levels: npt.NDArray[np.uint8], parts: npt.NDArray[np.uint8], apart: int
+    levels: npt.NDArray[np.uint8],
+    parts: npt.NDArray[np.uint8],
+    at: npt.NDArray[np.int32],
+    apart: int,
 ) -> npt.NDArray[np.float64]:
     """Haralick's numbers of pairs of pixels, mean of the four directions.
 
     Args:
         levels: `[y, x]`, grey levels from 0 to 7.
         parts: `[y, x]`, 1 and 2 for the two parts, 0 for pixels that are left out.
+        at: Flat positions of the pixels of both parts, none within `apart` pixels of the frame.
         apart: Pixels between the two of a pair along an axis; diagonal pairs are as many apart on
             both axes.
 
@@ -32,7 +36,9 @@ def measure_pairs(
         where no direction has 10 pairs; the correlation of one level alone is NaN.
     """
     result = np.full((3, PAIR_NUMBERS), np.nan)
-    _pairs(levels, parts, apart, result)
+    # 0 for pixels that are left out, 8 to 15 for levels of part 1, 16 to 23 for those of part 2.
+    codes = (parts * np.uint8(_LEVELS) + levels) * (parts > 0)
+    _pairs(codes.ravel(), at, codes.shape[1], apart, result)
     return result
 
 
@@ -66,23 +72,23 @@ def measure_patterns(
 
 
 @numba.njit(cache=True, nogil=True)
-def _pairs(levels, parts, apart, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    height, width = levels.shape
+def _pairs(codes, at, width, apart, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     found, related = np.zeros(3), np.zeros(3)
     sums = np.zeros((3, PAIR_NUMBERS))
-    # Pairs within part 1, within part 2, and between them.
-    tables = np.empty((3, _LEVELS, _LEVELS))
-    for dy, dx in ((0, apart), (apart, 0), (apart, apart), (apart, -apart)):
-        tables[:] = 0
-        for y in range(height - dy):
-            for x in range(max(0, -dx), width - max(0, dx)):
-                one, other = parts[y, x], parts[y + dy, x + dx]
-                if one != 0 and other != 0:
-                    kind = one - 1 if one == other else 2
-                    tables[kind, levels[y, x], levels[y + dy, x + dx]] += 1
-        tables[2] += tables[0] + tables[1]
+    every = np.empty((3 * _LEVELS, 3 * _LEVELS), np.int32)
+    table = np.empty((_LEVELS, _LEVELS))
+    for step in (apart, apart * width, apart * (width + 1), apart * (width - 1)):
+        every[:] = 0
+        for k in range(len(at)):
+            every[codes[at[k]], codes[at[k] + step]] += 1
         for row in range(3):
-            table = tables[row - 1]
+            table[:] = 0
+            for one in (1, 2):
+                for other in (1, 2):
+                    # Both ends in the part; any two for the whole.
+                    if row in (0, one) and row in (0, other):
+                        y, x = one * _LEVELS, other * _LEVELS
+                        table += every[y : y + _LEVELS, x : x + _LEVELS]
             if table.sum() >= _LEAST_PAIRS:
                 found[row] += 1
                 related[row] += _of_table(table + table.T, sums[row])

@@ -67,6 +67,7 @@ def sum_directions(
 def correlate(
     one: npt.NDArray[np.float32],
     other: npt.NDArray[np.float32],
+    coarse: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]],
     at: npt.NDArray[np.int32],
     first: int,
 ) -> npt.NDArray[np.float64]:
@@ -75,13 +76,16 @@ def correlate(
     Args:
         one: `[y, x]`.
         other: `[y, x]`.
+        coarse: What is taken off both for the correlation of what is fine.
         at: Flat positions of the pixels.
         first: How many of them, from the beginning, are the first part.
 
     Returns:
-        That of all pixels, of the first part and of the rest; NaN where either image is constant.
+        `[3, 2]`: of all pixels, of the first part and of the rest; of the images and of what is
+        fine in them. NaN where either is constant.
     """
-    return np.asarray(_correlate(one.ravel(), other.ravel(), at, first))
+    images = (one.ravel(), other.ravel(), coarse[0].ravel(), coarse[1].ravel())
+    return np.asarray(_correlate(*images, at, first))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -166,27 +170,47 @@ def _directions(image, at, width, middle_y, middle_x, sums, sectors):  # type: i
 
 
 @numba.njit(cache=True, nogil=True)
-def _correlate(one, other, at, first):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _correlate(one, other, coarse, rough, at, first):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     # About a value of each image, so that sums of squares lose no digits.
     zero, null = np.float64(one[at[0]]), np.float64(other[at[0]])
-    sums = np.zeros((3, 5))
-    for k in range(len(at)):
-        row = 1 if k < first else 2
-        a, b = one[at[k]] - zero, other[at[k]] - null
-        sums[row, 0] += a
-        sums[row, 1] += b
-        sums[row, 2] += a * a
-        sums[row, 3] += b * b
-        sums[row, 4] += a * b
+    sums = np.zeros((3, 2, 5))
+    for part in (1, 2):
+        begin, end = (0, first) if part == 1 else (first, len(at))
+        low, fine = np.zeros(5), np.zeros(5)
+        for k in range(begin, end):
+            here = at[k]
+            a, b = one[here] - zero, other[here] - null
+            _add(low, a, b)
+            _add(fine, np.float64(one[here] - coarse[here]), np.float64(other[here] - rough[here]))
+        sums[part, 0], sums[part, 1] = low, fine
     sums[0] = sums[1] + sums[2]
     counts = (len(at), first, len(at) - first)
-    result = np.full(3, np.nan)
+    result = np.full((3, 2), np.nan)
     for row in range(3):
-        if counts[row] == 0:
-            continue
-        a, b, aa, bb, ab = sums[row] / counts[row]
-        left, right = aa - a * a, bb - b * b
-        # Less is rounding of a constant image.
-        if left > 1e-10 * (zero + a) ** 2 + 1e-18 and right > 1e-10 * (null + b) ** 2 + 1e-18:
-            result[row] = min(max((ab - a * b) / np.sqrt(left * right), -1.0), 1.0)
+        for kind in range(2):
+            if counts[row] > 0:
+                offsets = (zero, null) if kind == 0 else (0.0, 0.0)
+                result[row, kind] = _pearson(sums[row, kind] / counts[row], offsets)
     return result
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _add(sums, a, b):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    sums[0] += a
+    sums[1] += b
+    sums[2] += a * a
+    sums[3] += b * b
+    sums[4] += a * b
+
+
+@numba.njit(cache=True, nogil=True)
+def _pearson(means, offsets):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    a, b, aa, bb, ab = means
+    left, right = aa - a * a, bb - b * b
+    # Less is rounding of a constant image.
+    if (
+        left <= 1e-10 * (offsets[0] + a) ** 2 + 1e-12
+        or right <= 1e-10 * (offsets[1] + b) ** 2 + 1e-12
+    ):
+        return np.nan
+    return min(max((ab - a * b) / np.sqrt(left * right), -1.0), 1.0)

@@ -28,11 +28,9 @@ def names(channel: str, landmark: str) -> list[str]:
 
 def measure(view: View, signal: Signal, landmark: Signal) -> list[float]:
     """Numbers of one cell."""
-    one, other = signal.at(_FINE), landmark.relative
-    fine, grain = one - signal.at(_COARSE), other - landmark.at(_COARSE)
-    low = view.known(correlate(one, other, view.at, view.first))
-    high = view.known(correlate(fine, grain, view.at, view.first))
-    result: list[float] = np.column_stack([low, high]).ravel().tolist()
+    coarse = (signal.at(_COARSE), landmark.at(_COARSE))
+    found = correlate(signal.at(_FINE), landmark.relative, coarse, view.at, view.first)
+    result: list[float] = view.known(found).ravel().tolist()
     if not view.there[CYTOPLASM]:
         return [*result, np.nan]
     at = view.places(CYTOPLASM)

@@ -25,27 +25,28 @@ def names(channel: str) -> list[str]:
     for sigma in SIGMAS:
         for who in OBJECTS:
             made += [f"{who}_Ridges_{name}_{sigma}_{channel}" for name in what]
-            made += [f"{who}_Ridges_{n}_{sigma}_{channel}" for n in ("LogRidgeToBlob", "Coherence")]
-        made += [
-            f"Cells_Ridges_Orientation_{sigma}_{channel}",
-            f"Cytoplasm_Ridges_Tangentiality_{sigma}_{channel}",
-        ]
-    return made
+            made.append(f"{who}_Ridges_LogRidgeToBlob_{sigma}_{channel}")
+    made += [f"{who}_Ridges_Coherence_{SIGMAS[0]}_{channel}" for who in OBJECTS]
+    return [
+        *made,
+        f"Cells_Ridges_Orientation_{SIGMAS[0]}_{channel}",
+        f"Cytoplasm_Ridges_Tangentiality_{SIGMAS[0]}_{channel}",
+    ]
 
 
 def measure(view: View, signal: Signal) -> list[float]:
-    """Numbers of one cell."""
+    """Numbers of one cell; directions are those at the finer scale."""
     result: list[float] = []
-    for sigma in SIGMAS:
-        smooth = signal.at(sigma)
-        maps = ridge_maps(smooth, sigma)
-        found = [signal.describe(one, _SHARE)[:, [0, 4]] for one in maps]
-        count = np.array([len(view.at), view.first, len(view.at) - view.first])
-        sums = [one[:, 0] * count + 0.1 for one in found]
-        rest = np.column_stack([np.log(sums[0] / sums[1]), _coherence(view, smooth)])
-        result += np.concatenate([*found, rest], axis=1).ravel().tolist()
-        result += ridge_directions(smooth, maps[0], view.away, view.at, view.first).tolist()
-    return result
+    count = np.array([len(view.at), view.first, len(view.at) - view.first])
+    maps = [ridge_maps(signal.at(sigma), sigma) for sigma in SIGMAS]
+    for three in maps:
+        found = [signal.describe(one, _SHARE)[:, [0, 4]] for one in three]
+        ridge, blob = (one[:, 0] * count + 0.1 for one in found[:2])
+        result += np.column_stack([*found, np.log(ridge / blob)]).ravel().tolist()
+    smooth = signal.at(SIGMAS[0])
+    result += _coherence(view, smooth).tolist()
+    ways = ridge_directions(smooth, maps[0][0], view.away, view.at, view.first)
+    return [*result, *ways.tolist()]
 
 
 def _coherence(view: View, smooth: Plane) -> Numbers:

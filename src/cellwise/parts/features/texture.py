@@ -47,7 +47,7 @@ def measure(view: View, signal: Signal) -> list[float]:
     top = max(signal.spread(_SMOOTH)[CELL, 4 + SHARES.index(0.99)], 1e-6)
     # A little up, so that rounding does not part equal pixels.
     levels = np.clip(smooth * np.float32(8 / top) + np.float32(1e-3), 0, 7).astype(np.uint8)
-    found = [measure_pairs(levels, view.parts, apart) for apart in APART]
+    found = [measure_pairs(levels, view.parts, view.at, apart) for apart in APART]
     found += [
         measure_patterns(smooth, view.at, view.first, steps, _SLACK)
         for steps in NEIGHBOURS.values()

@@ -226,9 +226,12 @@ def _distance(mask: Flags) -> Plane:
 def _away(nucleus: Flags) -> Plane:
     if not nucleus.any():
         return np.full(nucleus.shape, np.nan, np.float32)
-    return np.where(nucleus, -_distance(nucleus), _distance(np.uint8(1) - nucleus)).astype(
-        np.float32
-    )
+    away = _distance(np.uint8(1) - nucleus)
+    y, x = np.nonzero(nucleus)
+    # Depths of the nucleus in its own box, which is much smaller.
+    box = (slice(y.min() - 1, y.max() + 2), slice(x.min() - 1, x.max() + 2))
+    away[box] -= _distance(np.ascontiguousarray(nucleus[box]))
+    return away
 
 
 def _factors(view: View, sigma: float) -> Plane:
