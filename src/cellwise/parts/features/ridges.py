@@ -51,5 +51,5 @@ def measure(view: View, signal: Signal) -> list[float]:
 
 def _coherence(view: View, smooth: Plane) -> Numbers:
     border = cv2.BORDER_CONSTANT
-    products = [cv2.blur(one, _AROUND, borderType=border) for one in gradient_products(smooth)]
-    return view.known(coherence(*products, view.at, view.first))
+    yy, xx, yx = (cv2.blur(one, _AROUND, borderType=border) for one in gradient_products(smooth))
+    return view.known(coherence(yy, xx, yx, view.at, view.first))

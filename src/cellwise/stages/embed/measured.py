@@ -16,18 +16,14 @@ import numpy.typing as npt
 import polars as pl
 
 from cellwise.contracts.embedder import Embed, Embedded, Embedder, Facts
-from cellwise.domain.channels import ROLES, Channel
+from cellwise.domain.channels import Channel
 from cellwise.domain.records import Field, Masks, Site
 from cellwise.domain.steps import Job
-from cellwise.errors import BadOption, InputError, PreflightError
+from cellwise.errors import BadOption
 from cellwise.kernels.reduce import reduce_field
 from cellwise.parts.features.measure import measure_cells
 from cellwise.parts.features.panel import Panel, panel_of
-from cellwise.store.images.fields import read_field
-from cellwise.store.run.embeddings import Embeddings, is_sealed
-from cellwise.store.run.folder import RunFolder
-from cellwise.store.run.masks import read_masks
-from cellwise.store.run.sites import run_channels
+from cellwise.stages.embed._looking import channels_of, check_same, read_cells
 
 _LARGEST_FACTOR = 16
 
@@ -71,27 +67,18 @@ class _Measured:
 
     def open(self, job: Job, sites: Sequence[Site], cells: pl.DataFrame) -> Embed:
         channels, panel = self._panel(job)
-        _check_same(job, panel)
+        check_same(job, panel.names)
         known = {site.id: site for site in sites}
-        masks = RunFolder(job.run).masks
 
         def embed(site_id: str) -> Embedded:
-            field = read_field(known[site_id], job.images).arranged(channels)
-            numbers, vectors = self._measure(field, read_masks(masks, site_id), panel)
-            return Embedded(numbers, vectors)
+            field, masks = read_cells(known[site_id], job, channels)
+            return Embedded(*self._measure(field, masks, panel))
 
         return embed
 
     def _measure(
         self, field: Field, masks: Masks, panel: Panel
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-        if masks.cells.shape != field.pixels.shape[1:]:
-            raise InputError(
-                f"masks {masks.cells.shape} and images {field.pixels.shape[1:]} differ in size",
-                code="size_mismatch",
-                remedy="Give masks of the same height and width as the images.",
-                path=field.site_id,
-            )
         pixels, inside, nuclei = reduce_field(
             field.pixels, masks.cells, masks.nuclei, self._factor(field.pixel_size)
         )
@@ -111,34 +98,8 @@ class _Measured:
         return int(np.clip(self.pixel_size / pixel_size * 1.001, 1, _LARGEST_FACTOR))
 
     def _panel(self, job: Job) -> tuple[tuple[Channel, ...], Panel]:
-        """The channels in the order of their roles, so that vectors of two folders agree."""
-        listed = run_channels(RunFolder(job.run))
-        known = {word for channel in listed for word in (channel.role, channel.name)}
-        unknown = [word for word in self.without if word not in known]
-        if unknown:
-            raise BadOption(f"embed measured: without names {unknown[0]!r}, which is no channel.")
-        channels = tuple(sorted(listed, key=_order))
+        channels = channels_of(job, self.without, "measured")
         panel = panel_of(channels, without=self.without)
         if not panel.measured:
             raise BadOption("embed measured: no channel is left to measure.")
         return channels, panel
-
-
-def _order(channel: Channel) -> tuple[int, str]:
-    return (ROLES.index(channel.role) if channel.role else len(ROLES), channel.name)
-
-
-def _check_same(job: Job, panel: Panel) -> None:
-    """Refuse other numbers than a finished run learned from."""
-    if job.fitted is None:
-        return
-    folder = RunFolder(job.fitted).embeddings(job.name)
-    if not is_sealed(folder):
-        return
-    learned = Embeddings(folder).columns
-    other = sorted(set(learned) ^ set(panel.names))
-    if learned and other:
-        raise PreflightError(
-            f"embed: {job.fitted.name} learned from other numbers than these channels give, such "
-            f"as {other[0]}. Give images with the channels that it learned from."
-        )

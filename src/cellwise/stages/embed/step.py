@@ -9,6 +9,8 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,8 @@ def key_parts(options: dict[str, Any], device: str) -> list[str]:
     """What vectors depend on beside the options: published weights, or how features are made."""
     if options.get("name") == "measured":
         return [f"features {REVISION}"]
+    if options.get("name") == "cp_measure" and find_spec("cp_measure"):
+        return [f"cp_measure {version('cp_measure')}"]
     net = options.get("net")
     weights = net.get("pretrained") if isinstance(net, dict) else None
     named = [Path(weights)] if isinstance(weights, str) else []
