@@ -1,5 +1,6 @@
 """Tasks: the loss of a batch, by hand and by a published value."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -7,6 +8,7 @@ from cellwise.contracts.task import Truth, label_weights
 from cellwise.errors import BadOption
 from cellwise.parts.losses import losses
 from cellwise.parts.tasks import tasks
+from cellwise.parts.tasks.bag import pooled
 
 BAGS = torch.tensor([[[1, -1], [0, 2]], [[-0.5, 0.3], [0.7, -0.2]]])
 FIELDS = torch.tensor([[1.0, 0], [0, 1]])
@@ -109,3 +111,27 @@ def test_no_labelled_item_has_no_loss_rather_than_nan():
 def test_impossible_settings_are_refused(spec):
     with pytest.raises(BadOption):
         tasks.build(spec)
+
+
+def test_the_noisy_or_is_one_minus_the_product_and_attention_a_weighted_mean():
+    logits = torch.tensor(np.random.default_rng(0).normal(0, 3, (5, 7, 3)))
+    chance = 1 - (1 - torch.sigmoid(logits)).prod(1)
+    assert torch.allclose(torch.sigmoid(pooled(logits, "noisy_or")), chance)
+    looks = np.exp(logits.numpy()) / np.exp(logits.numpy()).sum(1, keepdims=True)
+    slow = (looks * logits.numpy()).sum(1)
+    assert torch.allclose(pooled(logits, "attention"), torch.tensor(slow))
+
+
+@pytest.mark.parametrize("level", [-90.0, 90.0])
+def test_the_noisy_or_of_certain_cells_is_finite_and_has_a_gradient(level):
+    logits = torch.full((1, 4, 1), level, requires_grad=True)
+    found = pooled(logits, "noisy_or")
+    found.sum().backward()
+    assert torch.isfinite(found).all()
+    assert torch.isfinite(logits.grad).all()
+    assert (found > 0) == (level > 0)
+
+
+def test_an_unknown_pool_is_refused():
+    with pytest.raises(BadOption, match="max_mean, noisy_or, attention, not 'mean'"):
+        tasks.build({"name": "bag", "pool": "mean"})

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cellwise.contracts.labeller import Bags
 from cellwise.errors import BadOption
-from cellwise.stages.label import inherit, soft
+from cellwise.stages.label import inherit, single, soft
 from cellwise.stages.label._cells import bag_maximum
 
 
@@ -135,3 +135,20 @@ def test_exclusive_soft_equals_a_slow_loop_and_sums_to_at_most_one(bags, sharpen
 def test_bad_options_are_refused(options):
     with pytest.raises(BadOption):
         soft.build(**options)
+
+
+def test_only_fields_of_one_label_or_none_teach():
+    bags = _bags([0, 0, 1, 2], [[1, 0], [1, 1], [0, 0]], border=[False, True, False, False])
+    found = single.build(border=0.5)(bags)
+    assert found.weight.tolist() == [1, 0.5, 0, 1]
+    assert found.label.tolist() == [[1, 0], [1, 0], [1, 1], [0, 0]]
+
+
+@settings(max_examples=30, deadline=None)
+@given(scored_bags())
+def test_single_is_inherit_where_it_teaches(bags):
+    one, other = single.build()(bags), inherit.build()(bags)
+    assert (one.label == other.label).all()
+    several = bags.field_labels.sum(1)[bags.site] > 1
+    assert (one.weight[several] == 0).all()
+    assert (one.weight[~several] == other.weight[~several]).all()

@@ -15,7 +15,9 @@ from cellwise.parts.tasks import bag as bags
 NEEDS = ("vectors",)
 
 
-def build(bag: int = 0, per_site: int = 0, cell_weight: float = 0.1) -> Task:
+def build(
+    bag: int = 0, per_site: int = 0, cell_weight: float = 0.1, pool: str = "max_mean"
+) -> Task:
     """Make the task.
 
     Args:
@@ -23,10 +25,11 @@ def build(bag: int = 0, per_site: int = 0, cell_weight: float = 0.1) -> Task:
         per_site: At most this many cells of one field in one epoch, 0 for all; of bags, how many
             of each field, 0 for one.
         cell_weight: With bags, weight of the term against labels of cells.
+        pool: With bags, how cells answer for their field, as in `bag`.
     """
     if bag < 0 or per_site < 0:
         raise BadOption("task vectors: bag and per_site are not negative.")
     if bag:
-        task = bags.build(bag, per_site or 1, cell_weight)
+        task = bags.build(bag, per_site or 1, cell_weight, pool=pool)
         return Task("cell", None, task.cell_labels, task.sampler, task.batch_loss, items="vectors")
     return Task("cell", None, "needed", crops.build(per_site), item_loss, items="vectors")
