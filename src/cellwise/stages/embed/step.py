@@ -65,6 +65,10 @@ def key_parts(options: dict[str, Any], device: str) -> list[str]:
         return [f"features {REVISION}"]
     if options.get("name") == "cp_measure" and find_spec("cp_measure"):
         return [f"cp_measure {version('cp_measure')}"]
+    if options.get("name") == "frozen":
+        embedder: Any = _embedder(options)
+        file = embedder.weights_file()
+        return [_digest(file)] if file and file.is_file() else []
     net = options.get("net")
     weights = net.get("pretrained") if isinstance(net, dict) else None
     named = [Path(weights)] if isinstance(weights, str) else []
