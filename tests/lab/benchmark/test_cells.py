@@ -1,10 +1,12 @@
 """Which cells count, in which table, under which group."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 
-from cellwise.lab.benchmark.cells import Known, counted, numbered
+from cellwise.lab.benchmark.cells import Known, Said, counted, numbered, with_field_label
 
 
 def known(classes, groups):
@@ -65,3 +67,13 @@ def test_a_cell_without_a_prediction_ranks_last(climbed):
     frame = pl.DataFrame({"site_id": ["x"], "cell_id": [0], "Prob_a": [0.0], "Prob_b": [0.4]})
     found = _aligned(frame, cells)
     assert (found[1] < found[0]).all()
+
+
+def test_a_field_label_rules_out_what_is_not_given_and_says_nothing_of_new_fields():
+    one = known(["a", "b", "a"], ["x", "y", "z"])
+    one = replace(one, keys=one.keys.with_columns(given=pl.Series([["a"], [], None])))
+    said = with_field_label(Said(np.array([[0.2, 0.9], [0.4, 0.3], [0.5, 0.6]])), one)
+    assert said.scores.tolist() == [[0.2, 0.0], [0.0, 0.0], [0.5, 0.6]]
+    assert np.isnan(said.mask_map)
+    silent = with_field_label(Said(np.full((3, 2), -1.0)), one)
+    assert (silent.scores == -1).all()

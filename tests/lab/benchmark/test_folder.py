@@ -1,5 +1,7 @@
 """A folder belongs to one setting, whatever place the rows file lies in."""
 
+import json
+
 import pytest
 from tests.lab.benchmark.tiny_world import ROWS, write_rows
 
@@ -28,3 +30,17 @@ def test_a_recipe_of_another_content_is_another_ladder(tmp_path):
     changed = setting_of(load_table(str(tmp_path / "one" / "rows.yaml")), device="cpu")
     with pytest.raises(PreflightError, match="row 'inherit' is not as it was"):
         check_folder(tmp_path / "out", changed)
+
+
+def test_a_folder_made_before_a_key_was_there_goes_on_with_its_default(tmp_path):
+    setting = _setting(tmp_path / "one")
+    before = json.loads(json.dumps(setting))
+    for world in before["table"]["worlds"]:
+        del world["outlines"], world["first"]
+    for row in before["table"]["rows"]:
+        del row["field_label"]
+    write_setting(tmp_path / "out", before)
+    check_folder(tmp_path / "out", setting)
+    setting["table"]["worlds"][0]["outlines"] = "found"
+    with pytest.raises(PreflightError, match="world 'tiny' is not as it was"):
+        check_folder(tmp_path / "out", setting)

@@ -146,6 +146,19 @@ def said_of(known: Known, task: Task, out: Path) -> dict[str, Said]:
     return {strand.row: by_decision[strand.decide] for strand in task.merged.strands}
 
 
+def with_field_label(said: Said, known: Known) -> Said:
+    """Probabilities of 0 for classes that the cell's field is not given; new fields as they were.
+
+    What a field is given tells its cells from those of other fields. A method that uses it is held
+    against one that does the same, not against one that does not. Its mAP of masks is not said.
+    """
+    given = known.keys["given"].to_list()
+    allowed = np.array(
+        [[labels is None or name in labels for name in known.classes] for labels in given], bool
+    ).reshape(said.scores.shape)
+    return Said(np.where(allowed, said.scores, np.minimum(said.scores, 0.0)))
+
+
 def numbered(tables: Sequence[Known]) -> list[Known]:
     """The same cells with one numbering of groups: equal names are the same group everywhere."""
     names = sorted({name for known in tables for name in known.groups})

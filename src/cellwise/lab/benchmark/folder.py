@@ -13,7 +13,7 @@ from cellwise.store.run.folder import read_json
 
 _MARK = "setting.json"
 _LOCKS = (".lock", ".lock.json")
-_LATE = {"outlines": "true", "first": 0}
+_LATE = {"worlds": {"outlines": "true", "first": 0}, "rows": {"field_label": False}}
 
 
 def setting_of(table: Table, *, device: str) -> dict[str, Any]:
@@ -76,10 +76,11 @@ def check_folder(out: Path, setting: dict[str, Any]) -> None:
 
 
 def _as_now(before: dict[str, Any]) -> dict[str, Any]:
-    """A setting as it would be kept today: keys of worlds that came later have their defaults."""
-    for world in before.get("table", {}).get("worlds", []):
-        for name, value in _LATE.items():
-            world.setdefault(name, value)
+    """A setting as it would be kept today: keys that came later have their defaults."""
+    for kind, late in _LATE.items():
+        for entry in before.get("table", {}).get(kind, []):
+            for name, value in late.items():
+                entry.setdefault(name, value)
     return before
 
 

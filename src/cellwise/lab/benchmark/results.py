@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from cellwise.lab.benchmark.cells import TABLES, known_cells, numbered, said_of
+from cellwise.lab.benchmark.cells import TABLES, known_cells, numbered, said_of, with_field_label
 from cellwise.lab.benchmark.compare import Line, Sighting, compare
 from cellwise.lab.benchmark.crew import costs_path
 from cellwise.lab.benchmark.meter import Cost, read_costs
@@ -65,7 +65,10 @@ def _sightings(plan: Plan, world: World, tasks: list[Task], out: Path) -> dict[s
             by_row: dict[str, list[Any]] = {}
             for task in own:
                 for row, said in said_of(known, task, out).items():
-                    by_row.setdefault(row, []).append(said)
+                    own = plan.table.row(world.name, row).field_label
+                    by_row.setdefault(row, []).append(
+                        with_field_label(said, known) if own else said
+                    )
             rows = {row: tuple(one.scores for one in said) for row, said in by_row.items()}
             maps = {row: tuple(one.mask_map for one in said) for row, said in by_row.items()}
             found[name].append(Sighting(known, rows, maps))

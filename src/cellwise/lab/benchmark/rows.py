@@ -2,14 +2,11 @@
 
 ```yaml
 format: 1
-seeds: 3
 worlds:
   - {name: hard, world: hpa, per: seed, make: {severity: hard, sites: 300, size: 256}}
 rows:
   - {name: inherit, recipe: hpa-inherit}
-  - {name: truth, recipe: hpa-inherit, set: [label.by=known, label.truth=$truth],
-     against: [inherit]}
-  - {name: soft, recipe: hpa-quick, against: [inherit, partial-label], expect: better}
+  - {name: truth, recipe: hpa-inherit, set: [label.by=known, label.truth=$truth]}
 ```
 """
 
@@ -78,6 +75,7 @@ class Row:
         expect: `better` or `worse` where others have reported an effect.
         source: Who reported it.
         about: One sentence for the page.
+        field_label: Whether cells of labelled fields are judged with what is given of their field.
     """
 
     name: str
@@ -91,6 +89,7 @@ class Row:
     expect: str = ""
     source: str = ""
     about: str = ""
+    field_label: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +132,7 @@ class Table:
 
 _TYPES: dict[Any, str] = {
     str: "a text",
+    bool: "true or false",
     int: "a whole number",
     str | int: "a text or a whole number",
     dict[str, Any]: "a mapping",
@@ -197,9 +197,8 @@ def _world(where: str, entry: Any, home: Path) -> World:
     what = f"{where}, world {found.name!r}"
     if not _NAME.fullmatch(found.name):
         raise BadOption(f"{what}: a world's name is made of letters, digits, '.', '_' and '-'.")
-    _one_of(what, "world", found.world, KINDS)
-    _one_of(what, "groups", found.groups, GROUPS)
-    _one_of(what, "outlines", found.outlines, OUTLINES)
+    for key, known in (("world", KINDS), ("groups", GROUPS), ("outlines", OUTLINES)):
+        _one_of(what, key, getattr(found, key), known)
     if found.first < 0:
         raise BadOption(f"{what}: first is the seed of the first draw, 0 or above.")
     if found.per != PER_SEED and (not isinstance(found.per, int) or found.per < 1):
@@ -247,6 +246,7 @@ def _fits(value: Any, what: str) -> bool:
     plain = not isinstance(value, bool)
     fits = {
         "a text": isinstance(value, str),
+        "true or false": isinstance(value, bool),
         "a whole number": isinstance(value, int) and plain,
         "a text or a whole number": isinstance(value, str | int) and plain,
         "a mapping": isinstance(value, dict),
@@ -275,8 +275,8 @@ def _check(where: str, table: Table) -> None:
         if getattr(table, key) < 1:
             raise BadOption(f"{where}: {key} is at least 1.")
     # The usual names may be absent: then the table has no gap.
-    own = [name for name in (table.floor, table.ceiling) if name not in ("inherit", "truth")]
-    _known(f"{where}: floor or ceiling", own, names)
+    ends = [name for name in (table.floor, table.ceiling) if name not in ("inherit", "truth")]
+    _known(f"{where}: floor or ceiling", ends, names)
     for row in table.rows:
         of = f"{where}, row {row.name!r}"
         _known(f"{of}: world", row.worlds, worlds)
