@@ -13,7 +13,10 @@ from cellwise.store.run.folder import read_json
 
 _MARK = "setting.json"
 _LOCKS = (".lock", ".lock.json")
-_LATE = {"worlds": {"outlines": "true", "first": 0}, "rows": {"field_label": False}}
+_LATE: dict[str, dict[str, Any]] = {
+    "worlds": {"outlines": "true", "first": 0},
+    "rows": {"field_label": False},
+}
 
 
 def setting_of(table: Table, *, device: str) -> dict[str, Any]:

@@ -65,9 +65,9 @@ def _sightings(plan: Plan, world: World, tasks: list[Task], out: Path) -> dict[s
             by_row: dict[str, list[Any]] = {}
             for task in own:
                 for row, said in said_of(known, task, out).items():
-                    own = plan.table.row(world.name, row).field_label
+                    given = plan.table.row(world.name, row).field_label
                     by_row.setdefault(row, []).append(
-                        with_field_label(said, known) if own else said
+                        with_field_label(said, known) if given else said
                     )
             rows = {row: tuple(one.scores for one in said) for row, said in by_row.items()}
             maps = {row: tuple(one.mask_map for one in said) for row, said in by_row.items()}
