@@ -12,6 +12,7 @@ import numpy as np
 
 from cellwise.lab.benchmark.beside import Beside, figures, mean_of_seeds, of_row
 from cellwise.lab.benchmark.cells import Known, counted
+from cellwise.lab.benchmark.inferiority import InWorld, in_world
 from cellwise.lab.benchmark.resampling import Places, Shape, as_is, gathered, resample
 from cellwise.lab.benchmark.rows import Row, Table, World
 from cellwise.lab.benchmark.statistics import (
@@ -72,6 +73,7 @@ class Line:
         over_worlds: The difference with Student's interval over worlds, one value per world;
             without bounds where all worlds hold the same plates.
         beside: Figures beside average precision.
+        in_worlds: The row against its base in each drawn world where a class counts.
     """
 
     world: str
@@ -92,6 +94,7 @@ class Line:
     apart: Mapping[str, str]
     over_worlds: Estimate | None = None
     beside: Mapping[str, Beside] = field(default_factory=dict)
+    in_worlds: tuple[InWorld, ...] = ()
 
 
 def compare(
@@ -171,6 +174,7 @@ class _Measured:
                 None if base is None else self._beside(row, base),
                 clusters=self._clusters,
             ),
+            in_worlds=() if base is None else self._in_worlds(row, base),
         )
 
     def _best(self, row: Row) -> str | None:
@@ -211,6 +215,14 @@ class _Measured:
         ]
         own, other = np.array(values)
         return over_worlds(own - other, clusters=self._clusters)
+
+    def _in_worlds(self, row: Row, base: str) -> tuple[InWorld, ...]:
+        """The row against its base in each drawn world."""
+        found = [
+            in_world(one.known, one.scores[row.name], one.scores[base], chosen)
+            for one, chosen in zip(self._seen, self._chosen(row), strict=True)
+        ]
+        return tuple(one for one in found if one is not None)
 
     def _chosen(self, row: Row) -> list[list[int]]:
         """Of each drawn world the places of the classes that `row` counts."""
