@@ -55,3 +55,17 @@ def test_shrinking_keeps_the_mean_and_growing_keeps_a_ramp():
     grown = resize(ramp, 16, 16)[0, 0, 0]
     assert (grown.diff() >= 0).all()
     assert resize(image, 64, 64) is image
+
+
+def test_a_missing_number_of_a_vector_counts_as_the_mean():
+    vectors = torch.tensor([[1.0, float("nan")], [3.0, float("nan")], [float("nan"), float("nan")]])
+    found = fit(vectors, "filled")
+    assert found.mean == (2.0, 0.0)
+    seen = found(vectors)
+    assert torch.isfinite(seen).all()
+    assert seen[2].tolist() == [0.0, 0.0]
+    assert seen[0, 0] == -seen[1, 0]
+    whole = torch.tensor([[1.0, 5.0], [3.0, 9.0]])
+    assert torch.equal(fit(whole, "filled")(whole), fit(whole, "standard")(whole))
+    with pytest.raises(BadOption, match="is of vectors"):
+        fit(torch.zeros(1, 1, 2, 2), "filled")

@@ -1,8 +1,9 @@
 """Brightness of pixels brought to one scale, with statistics that travel with the model.
 
-Two ways: `standard` takes each channel as it is; `crop_mean` first divides each channel of each
+Three ways: `standard` takes each channel as it is; `crop_mean` first divides each channel of each
 image by its own mean, so that how strongly a stain is expressed or lit is not the answer, only
 where it lies. Both then shift and scale each channel by the training set's mean and deviation.
+`filled` is `standard` for vectors that may lack numbers: a missing one counts as the mean.
 
 Source: per-channel standardisation as usual; division by the cell's own mean as in plain
 translocation assays (a ratio of compartments).
@@ -15,7 +16,8 @@ from torch import Tensor
 
 from cellwise.errors import BadOption
 
-MODES = ("standard", "crop_mean")
+FILLED = "filled"
+MODES = ("standard", "crop_mean", FILLED)
 # A single hot pixel would otherwise be tens of deviations away.
 _CEILING = 8.0
 _LEAST_MEAN = 1e-4
@@ -34,7 +36,8 @@ class Normalisation:
         """Shift and scale `[item, channel, ...]` that `relative` has treated."""
         shape = (-1, *(1 for _ in pixels.shape[2:]))
         mean = pixels.new_tensor(self.mean).view(shape)
-        return (pixels - mean) / pixels.new_tensor(self.std).view(shape)
+        scaled = (pixels - mean) / pixels.new_tensor(self.std).view(shape)
+        return torch.where(scaled.isnan(), 0.0, scaled) if self.mode == FILLED else scaled
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """All of it: pixels in 0..1 become what the network sees."""
@@ -48,7 +51,9 @@ def relative(pixels: Tensor, mode: str) -> Tensor:
     out what a crop policy blanked.
     """
     check_mode(mode)
-    if mode == "standard":
+    if mode == FILLED and pixels.ndim != 2:
+        raise BadOption(f"Normalisation {mode!r} is of vectors; pixels lack no number.")
+    if mode in ("standard", FILLED):
         return pixels
     if pixels.ndim != 4:
         raise BadOption(f"Normalisation {mode!r} is of pixels; vectors take 'standard'.")
@@ -67,6 +72,10 @@ def fit(pixels: Tensor, mode: str) -> Normalisation:
     """
     # Sums over millions of pixels lose digits in single precision.
     values = relative(pixels, mode).transpose(0, 1).flatten(1).to(torch.float64)
+    if mode == FILLED:
+        # The mean in place of what is missing; what no item has is 0 throughout.
+        means = values.nanmean(1, keepdim=True).nan_to_num(0.0)
+        values = torch.where(values.isnan(), means, values)
     deviation = values.std(1, correction=0)
     least = _LEAST_DEVIATION if pixels.ndim > 2 else _LEAST_DEVIATION * float(deviation.max())
     deviation = deviation.clamp_min(least or 1.0)

@@ -12,6 +12,7 @@ from cellwise.domain.channels import Channel
 from cellwise.domain.records import Site
 from cellwise.domain.steps import Job
 from cellwise.errors import PreflightError
+from cellwise.parts.normalise import FILLED
 from cellwise.parts.panel import Model
 from cellwise.parts.resize import resize
 from cellwise.store.images.fields import read_field
@@ -58,7 +59,7 @@ def vector_loader(kept: Embeddings, cells: pl.DataFrame, card: ModelCard) -> Pix
         PreflightError: They are of another length than the model was trained on, or numbers may be
             missing that its network needs.
     """
-    if kept.missing and not card.learner:
+    if kept.missing and not card.learner and card.normalisation.get("mode") != FILLED:
         raise PreflightError(
             f"Numbers may be missing in {kept.folder.name!r}, and the network {card.step!r} reads "
             "whole vectors only. Score by a learner that takes them, 'by: vector_learner'."

@@ -179,3 +179,22 @@ def test_networks_refuse_vectors_with_missing_numbers_and_say_what_takes_them(ru
         train(make_job(run, **HEAD, key="other"), silent)
     with pytest.raises(PreflightError, match=r"reads whole vectors only.*vector_learner"):
         scored(run)
+
+
+def test_a_network_takes_the_mean_for_numbers_that_are_missing_where_it_is_told_to(run):
+    kept = Embeddings(run.embeddings("e"))
+    vectors = kept.read(np.arange(len(kept)))
+    vectors[::5, 4:] = np.nan
+    shard = write_vectors(run.embeddings("e"), "gaps", vectors, dtype="float32", missing=True)
+    frame = kept.index.with_columns(pl.lit(shard).alias("shard"))
+    write_table(index_path(run.embeddings("e")), EMBEDDINGS, frame)
+    seal(run.embeddings("e"), frame, "float32", {"missing": True})
+    train(make_job(run, **{**HEAD, "normalise": "filled"}), silent)
+    values = np.array(scored(run)["score"].to_list())
+    assert len(values) == len(kept)
+    assert np.isfinite(values).all()
+
+
+def test_filled_is_refused_for_pixels(run):
+    with pytest.raises(BadOption, match="filled is of vectors"):
+        train(make_job(run, name="pixels", key="k2", epochs=1, normalise="filled"), silent)

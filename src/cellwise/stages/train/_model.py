@@ -32,7 +32,7 @@ def collected(job: Job, options: Any) -> Collection:
         labels=options.labels,
         choice=choice,
         embeddings=options.embeddings,
-        may_miss=bool(options.learner),
+        may_miss=bool(options.learner) or options.normalise == "filled",
         cache=options.cache,
     )
 

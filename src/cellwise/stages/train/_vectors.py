@@ -36,7 +36,8 @@ def collect_vectors(
         raise BadOption(
             f"train: numbers may be missing in embeddings {name!r}; networks "
             "cannot learn from vectors with gaps. Name a learner that can: "
-            "--set train.learner=kernel_ridge."
+            "--set train.learner=kernel_ridge, or let the mean stand for what is missing: "
+            "--set train.normalise=filled."
         )
     makers = kept.index["model"].unique().sort().to_list()
     if len(makers) > 1:

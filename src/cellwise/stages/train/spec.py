@@ -29,7 +29,7 @@ SHELVES = {
     "learner": "cellwise.parts.learners",
 }
 KEEPS = ("best_cost", "best_ap", "last")
-NORMALISATIONS = ("standard", "crop_mean")
+NORMALISATIONS = ("standard", "crop_mean", "filled")
 _OF_LEARNERS = ("task", "labels", "embeddings", "learner", "threads")
 
 
@@ -51,7 +51,8 @@ class Options(StepOptions):
     without: list[str] = []
     """Channels to leave out, as a negative control does with `protein`."""
     normalise: str = "standard"
-    """`standard`, or `crop_mean` where brightness must not be the answer."""
+    """`standard`, `crop_mean` where brightness must not be the answer, or, for networks of vectors
+    that may lack numbers, `filled`: a missing number counts as the mean of the training set."""
     balance: str = "even"
     """`even` gives present and absent labels of a class the same total weight, `none` leaves them
     as they are."""
@@ -161,6 +162,10 @@ class Options(StepOptions):
             (
                 self.normalise in NORMALISATIONS,
                 f"normalise is one of {', '.join(NORMALISATIONS)}, not {self.normalise!r}",
+            ),
+            (
+                self.normalise != "filled" or split_spec(self.task)[0] == "vectors",
+                "normalise: filled is of vectors; pixels lack no number",
             ),
             (self.balance in ("even", "none"), "class_weights is 'even' or 'none'"),
             (self.keep in KEEPS, "keep is one of best_loss, best_ap, last"),
