@@ -1,5 +1,7 @@
 """Rows files are data: read, checked, and refused with words that name the row."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 from tests.lab.benchmark.tiny_world import ROWS, write_rows
@@ -106,3 +108,16 @@ def test_a_file_that_is_no_yaml_is_refused(tmp_path):
     path.write_text("format: [1\n")
     with pytest.raises(BadOption, match="not readable as YAML"):
         load_table(str(path))
+
+
+def test_no_rows_file_that_comes_along_opens_sealed_worlds_unless_the_page_says_so():
+    from cellwise.lab.synth.foreign.ranges import FIRST_SEALED
+
+    page = Path(__file__).parents[3] / "docs" / "explain" / "sealed-worlds.md"
+    said = page.read_text(encoding="utf-8")
+    for name in table_names():
+        for world in load_table(name).worlds:
+            sealed = world.make.get("part") == "sealed" or (
+                world.make.get("severity") == "foreign" and world.first >= FIRST_SEALED
+            )
+            assert not sealed or f"--rows {name}" in said, (name, world.name)

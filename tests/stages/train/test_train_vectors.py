@@ -166,7 +166,7 @@ def test_models_of_vectors_and_of_pixels_have_their_own_scorers(run):
     train(make_job(run, name="pixels", key="k2", epochs=1), silent)
     with pytest.raises(BadOption, match="was trained on vectors, this scorer shows pixels"):
         scored(run, by="cell_net")
-    with pytest.raises(BadOption, match="'embeddings: <embed step>'"):
+    with pytest.raises(BadOption, match="'vector_learner', and embeddings"):
         scored(run, embeddings="")
     with pytest.raises(BadOption, match="was trained on pixels, this scorer shows vectors"):
         scored(run, model="pixels")
