@@ -4,6 +4,7 @@
 
 Draws are images at full size (164 um) and severity `default`; each figure is judged against the
 real training set within 10 % or 3 standard errors (over samples, whose images share their labels).
+Ten open worlds of the foreign family are held against the knobs that they drew.
 For all severities it prints what the labels alone tell: how many inherited labels are right, and
 the share of the information on a cell's class that is left in them. With `--world` the folder of
 `cellwise simulate ... --world hpa` is checked too, and controls that know nothing of the patterns
@@ -13,14 +14,16 @@ are run on it. Ends with 1 if a check fails.
 import argparse
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 
 from cellwise.contracts.batch import Pool, When
+from cellwise.lab.simulate.foreign_checks import check_foreign
 from cellwise.lab.simulate.label_checks import FIELD_UM, Check, check_labels, tally
 from cellwise.lab.simulate.world_checks import check_world
+from cellwise.lab.synth.foreign.draw import draw_severity
 from cellwise.lab.synth.hpa.label_sets import NEGATIVE, Flags
 from cellwise.lab.synth.hpa.labels import draw_samples, make_label_model
 from cellwise.lab.synth.severity import CONTROL, SEVERITIES, Severity, digest, severity_named
@@ -28,6 +31,8 @@ from cellwise.parts.batches import bags
 
 SMALL_UM = FIELD_UM / 2
 BAG = 16
+# Open seeds of the foreign family that are looked at.
+FOREIGN = 10
 
 
 def what_labels_tell(severity: Severity, *, images: int, seed: int) -> dict[str, float]:
@@ -127,6 +132,18 @@ def _control_checks(seed: int) -> list[Check]:
     return [Check("control: cells whose given and true labels differ", wrong, 0, 0, 400)]
 
 
+def foreign_checks(images: int) -> list[Check]:
+    """Open worlds of the foreign family against the knobs that each of them drew."""
+    found = []
+    for seed in range(FOREIGN):
+        severity = draw_severity(seed)
+        model = make_label_model(seed, severity, side_um=SMALL_UM)
+        samples = draw_samples(model, images=images)
+        for check in check_foreign(samples, severity, side_um=SMALL_UM):
+            found.append(replace(check, name=f"foreign {seed}: {check.name}"))
+    return found
+
+
 def show(checks: list[Check]) -> None:
     """One line per check."""
     for check in checks:
@@ -147,6 +164,7 @@ def main() -> None:
         f"label-only draws: {given.draws:,} images of 164 um, severity default, seed {given.seed}"
     )
     checks = label_checks(given.draws, given.seed)
+    checks += foreign_checks(max(given.draws // 50, 100))
     show(checks)
     print("\nwhat inherited labels tell, fields of 82 um (means over classes)")
     told = known_designs(given.seed)

@@ -44,6 +44,7 @@ def test_bags_hold_as_many_different_cells_as_there_are_up_to_16():
 def test_the_script_ends_with_1_when_a_check_fails(tmp_path, monkeypatch, capsys):
     broken = Check("broken", 2.0, 0.0, 1.0, 3)
     monkeypatch.setattr(script, "label_checks", lambda draws, seed: [broken])
+    monkeypatch.setattr(script, "foreign_checks", lambda images: [])
     monkeypatch.setattr(script, "what_labels_tell", lambda *args, **kwargs: {})
     file = tmp_path / "out.json"
     monkeypatch.setattr(sys, "argv", ["script", "--draws", "10", "--json", str(file)])
