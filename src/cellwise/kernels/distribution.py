@@ -67,46 +67,57 @@ def _describe(values, at, first, shares, result):  # type: ignore[no-untyped-def
         value = values[at[k]]
         some[k] = value
         low, high = min(low, value), max(high, value)
-    # Powers about a value in the middle: sums of all pixels are those of both parts.
-    middle = (np.float64(low) + np.float64(high)) / 2
-    sums = np.zeros((3, 4))
-    _add_powers(some[:first], middle, sums[1])
-    _add_powers(some[first:], middle, sums[2])
-    sums[0] = sums[1] + sums[2]
     counts = np.array([count, first, count - first])
+    # Powers about the mean of each part; of all pixels those of both parts, moved to their mean.
+    sums, means = np.zeros((3, 3)), np.zeros(3)
+    for part, begin, end in ((1, 0, first), (2, first, count)):
+        if counts[part] > 0:
+            means[part] = _add_powers(some[begin:end], sums[part])
+    means[0] = (means[1] * first + means[2] * (count - first)) / count
+    for part in (1, 2):
+        _move(sums[part], means[part] - means[0], counts[part], sums[0])
     size = max(abs(low), abs(high))
     for part in range(3):
         if counts[part] > 0:
-            _moments(sums[part] / counts[part], middle, size, result[part])
+            _moments(means[part], sums[part] / counts[part], size, result[part])
     _quantiles(some, counts, low, high, shares, result)
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def _add_powers(some, middle, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    one = two = three = four = 0.0
+def _add_powers(some, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Sums of the second to fourth powers about the mean; returns the mean."""
+    mean = 0.0
     for k in range(len(some)):
-        away = np.float64(some[k]) - middle
+        mean += np.float64(some[k])
+    mean /= len(some)
+    two = three = four = 0.0
+    for k in range(len(some)):
+        away = np.float64(some[k]) - mean
         square = away * away
-        one += away
         two += square
         three += square * away
         four += square * square
-    sums[0], sums[1], sums[2], sums[3] = one, two, three, four
+    sums[0], sums[1], sums[2] = two, three, four
+    return mean
 
 
 @numba.njit(cache=True, nogil=True)
-def _moments(powers, middle, size, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    one, two, three, four = powers[0], powers[1], powers[2], powers[3]
-    variance = max(two - one * one, 0.0)
-    spread = np.sqrt(variance)
+def _move(sums, by, count, target):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Add sums of powers about another point to `target`; `by` is how far the mean lies from it."""
+    two, three, four = sums[0], sums[1], sums[2]
+    target[0] += two + by**2 * count
+    target[1] += three + 3 * by * two + by**3 * count
+    target[2] += four + 4 * by * three + 6 * by**2 * two + by**4 * count
+
+
+@numba.njit(cache=True, nogil=True)
+def _moments(mean, powers, size, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    spread = np.sqrt(powers[0])
     flat = spread <= 1e-6 * size
-    result[0] = middle + one
+    result[0] = mean
     result[1] = 0.0 if flat else spread
-    result[2] = 0.0
-    result[3] = 3.0
-    if not flat:
-        result[2] = (three - 3 * one * two + 2 * one**3) / spread**3
-        result[3] = (four - 4 * one * three + 6 * one * one * two - 3 * one**4) / variance**2
+    result[2] = 0.0 if flat else powers[1] / spread**3
+    result[3] = 3.0 if flat else powers[2] / powers[0] ** 2
 
 
 @numba.njit(cache=True, nogil=True)
