@@ -4,7 +4,14 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cellwise.kernels.zones import code_zones, correlate, put_above, sum_directions, sum_zones
+from cellwise.kernels.zones import (
+    code_zones,
+    correlate,
+    places_of_parts,
+    put_above,
+    sum_directions,
+    sum_zones,
+)
 
 SIDE = 40
 Y, X = np.mgrid[:SIDE, :SIDE]
@@ -99,3 +106,13 @@ def test_a_level_is_taken_off_and_nothing_falls_below():
     mean = put_above(image, np.array([0, 2], np.int32), np.float32(0.3), result)
     np.testing.assert_allclose(result, [0, 0, 0.6, 0], atol=1e-6)
     np.testing.assert_allclose(mean, 0.3, atol=1e-6)
+
+
+@given(seed=st.integers(0, 10_000), most=st.integers(1, 3))
+@settings(max_examples=10, deadline=None)
+def test_pixels_of_the_nucleus_come_first(seed, most):
+    parts = np.random.default_rng(seed).integers(0, most, (7, 9)).astype(np.uint8)
+    at, first = places_of_parts(parts)
+    wanted = [np.flatnonzero(parts == part) for part in (1, 2)]
+    np.testing.assert_array_equal(at, np.concatenate(wanted))
+    assert first == len(wanted[0])

@@ -80,7 +80,8 @@ def _describe(values, at, first, shares, result):  # type: ignore[no-untyped-def
     for part in range(3):
         if counts[part] > 0:
             _moments(means[part], sums[part] / counts[part], size, result[part])
-    _quantiles(some, counts, low, high, shares, result)
+    if len(shares) > 0:
+        _quantiles(some, counts, low, high, shares, result)
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})

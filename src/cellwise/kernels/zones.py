@@ -30,6 +30,12 @@ def code_zones(
     return codes
 
 
+def places_of_parts(parts: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.int32], int]:
+    """Flat positions of the pixels of part 1 and then of part 2, and how many the first has."""
+    at, first = _places(parts.ravel())
+    return at, int(first)
+
+
 def sum_zones(
     image: npt.NDArray[np.float32], codes: npt.NDArray[np.uint32], count: int
 ) -> npt.NDArray[np.float64]:
@@ -86,6 +92,24 @@ def correlate(
     """
     images = (one.ravel(), other.ravel(), coarse[0].ravel(), coarse[1].ravel())
     return np.asarray(_correlate(*images, at, first))
+
+
+@numba.njit(cache=True, nogil=True)
+def _places(parts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    first = rest = 0
+    for k in range(len(parts)):
+        first += parts[k] == 1
+        rest += parts[k] == 2
+    at = np.empty(first + rest, np.int32)
+    own, other = 0, first
+    for k in range(len(parts)):
+        if parts[k] == 1:
+            at[own] = k
+            own += 1
+        elif parts[k] == 2:
+            at[other] = k
+            other += 1
+    return at, first
 
 
 @numba.njit(cache=True, nogil=True)

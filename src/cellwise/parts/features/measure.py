@@ -92,12 +92,13 @@ def background(
         pixels: `[channel, y, x]`.
         cells: Label image.
     """
-    between = cells == 0
-    enough = int(between.sum()) >= _LEAST_BACKGROUND
+    places = np.flatnonzero(cells == 0)
+    enough = len(places) >= _LEAST_BACKGROUND
+    if not enough:
+        places = np.arange(cells.size)
+    places = places[:: 1 + len(places) // _MOST_BACKGROUND]
     found = []
     for plane in pixels:
-        some = plane[between] if enough else plane.ravel()
-        some = some[:: 1 + len(some) // _MOST_BACKGROUND]
-        low, high = np.percentile(some, (20, 50) if enough else (1, 5))
+        low, high = np.percentile(plane.ravel()[places], (20, 50) if enough else (1, 5))
         found.append((float(low), float(high - low)))
     return found

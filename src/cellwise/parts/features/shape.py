@@ -8,8 +8,7 @@ as the logarithm of their size, for panels of nuclei only.
 import cv2
 import numpy as np
 
-from cellwise.kernels.boxes import find_boxes
-from cellwise.kernels.shape import measure_shapes
+from cellwise.kernels.outline import measure_outline
 from cellwise.parts.features.view import LEAST_PIXELS, Flags, Signal, View
 
 _FORM = ("Area", "Perimeter", "Eccentricity", "Solidity", "FormFactor")
@@ -60,32 +59,7 @@ def measure_hu(view: View, signal: Signal) -> list[float]:
 
 
 def _form(mask: Flags) -> tuple[float, ...]:
-    boxes = find_boxes(mask)
-    area = float(boxes.area[0]) if len(boxes) else 0.0
+    area, around, eccentricity, solidity = measure_outline(mask)
     if area < LEAST_PIXELS:
         return area, *[np.nan] * (len(_FORM) - 1)
-    shapes = measure_shapes(mask, boxes)
-    around = _perimeter(_rim(mask))
-    eccentricity, solidity = float(shapes.eccentricity[0]), float(shapes.solidity[0])
     return area, around, eccentricity, solidity, 4 * np.pi * area / around**2
-
-
-_LENGTHS = np.zeros(50)
-_LENGTHS[[5, 7, 15, 17, 25, 27]] = 1
-_LENGTHS[[21, 33]] = np.sqrt(2)
-_LENGTHS[[13, 23]] = (1 + np.sqrt(2)) / 2
-_AROUND = np.array([[10, 2, 10], [2, 1, 2], [10, 2, 10]], np.uint8)
-
-
-_CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
-
-
-def _rim(mask: Flags) -> Flags:
-    """Pixels of the mask with one outside at their side."""
-    inner = cv2.erode(mask, _CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    return np.asarray(mask - inner, np.uint8)
-
-
-def _perimeter(rim: Flags) -> float:
-    codes = cv2.filter2D(rim, cv2.CV_8U, _AROUND, borderType=cv2.BORDER_CONSTANT)
-    return float(_LENGTHS @ np.bincount(codes.ravel(), minlength=50)[:50])

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cellwise.kernels.distribution import describe
-from cellwise.kernels.zones import put_above
+from cellwise.kernels.zones import places_of_parts, put_above
 
 Plane = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.uint8]
@@ -42,6 +42,7 @@ class View:
         at: Flat positions of the cell's pixels, those of the nucleus first.
         first: How many of them are the nucleus's.
         there: Which of `OBJECTS` are in view with enough pixels.
+        whole: Whether all of them are.
         depth: Distance to the nearest pixel outside the cell; what lies beyond the field is not
             known to be outside.
         away: Distance from the nucleus's outline, negative inside; NaN where there is no nucleus.
@@ -55,6 +56,7 @@ class View:
     at: Places
     first: int
     there: npt.NDArray[np.bool_]
+    whole: bool
     depth: Plane
     away: Plane
     border: int
@@ -67,7 +69,8 @@ class View:
 
     def known(self, numbers: Numbers) -> Numbers:
         """The numbers `[object, ...]`, NaN for objects that are not there; changed in place."""
-        numbers[~self.there] = np.nan
+        if not self.whole:
+            numbers[~self.there] = np.nan
         return numbers
 
     def places(self, who: int) -> Places:
@@ -156,16 +159,18 @@ def make_view(
     y0, x0, y1, x1 = box
     height, width = cells.shape
     parts = np.asarray(2 * inside - nucleus, np.uint8)
-    own_at, rest_at = np.flatnonzero(nucleus), np.flatnonzero(parts == 2)
-    has_nucleus = len(own_at) > 0
+    at, first = places_of_parts(parts)
+    has_nucleus = first > 0
+    has_rest = has_nucleus and len(at) - first >= LEAST_PIXELS
     beyond = ~_in_field(cells.shape, box, PAD + around)
     return View(
         inside=inside,
         nucleus=nucleus,
         parts=parts,
-        at=np.concatenate([own_at, rest_at]).astype(np.int32),
-        first=len(own_at),
-        there=np.array([True, has_nucleus, has_nucleus and len(rest_at) >= LEAST_PIXELS]),
+        at=at,
+        first=first,
+        there=np.array([True, has_nucleus, has_rest]),
+        whole=has_rest,
         depth=_distance(inside | beyond.astype(np.uint8)),
         away=_away(nucleus),
         border=int(y0 == 0) + int(x0 == 0) + int(y1 == height) + int(x1 == width),
