@@ -28,8 +28,8 @@ import numpy as np
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import Field, Masks
 from cellwise.kernels.boxes import as_labels, find_boxes
-from cellwise.kernels.distribution import describe
-from cellwise.kernels.zones import correlate
+from cellwise.kernels.features.distribution import describe
+from cellwise.kernels.features.zones import correlate
 from cellwise.parts.features import shape
 from cellwise.parts.features.measure import measure_cells
 from cellwise.parts.features.panel import panel_of

@@ -8,8 +8,8 @@ from tests.parts.features.drawn_cells import CHANNELS, draw
 
 from cellwise.domain.records import Masks
 from cellwise.errors import BadOption, PreflightError
-from cellwise.kernels.distribution import describe
-from cellwise.kernels.zones import correlate
+from cellwise.kernels.features.distribution import describe
+from cellwise.kernels.features.zones import correlate
 from cellwise.parts.features.measure import measure_cells
 from cellwise.parts.features.panel import panel_of
 from cellwise.stages.embed import cp_measure, embedders

@@ -8,7 +8,7 @@ Morphology (1982); CellProfiler's MeasureGranularity.
 import cv2
 import numpy as np
 
-from cellwise.kernels.distribution import average
+from cellwise.kernels.features.distribution import average
 from cellwise.parts.features.view import OBJECTS, Signal, View
 
 RADII = (1, 2, 3, 5, 8)

@@ -8,7 +8,7 @@ with sigma 0.8 and 1.6 pixels so that photon noise counts little.
 
 import numpy as np
 
-from cellwise.kernels.distribution import average
+from cellwise.kernels.features.distribution import average
 from cellwise.parts.features.view import CELL, NUCLEUS, OBJECTS, Signal, View
 
 LEAST_SIGNAL = 1e-3

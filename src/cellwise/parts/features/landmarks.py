@@ -8,7 +8,7 @@ cytoplasm, as at the centrosome.
 
 import numpy as np
 
-from cellwise.kernels.zones import correlate
+from cellwise.kernels.features.zones import correlate
 from cellwise.parts.features.intensity import LEAST_SIGNAL
 from cellwise.parts.features.view import CYTOPLASM, NUCLEUS, OBJECTS, Signal, View
 

@@ -8,7 +8,12 @@ same way all over the cell, tangentiality (-1..1) whether they run around the nu
 import cv2
 import numpy as np
 
-from cellwise.kernels.ridges import coherence, gradient_products, ridge_directions, ridge_maps
+from cellwise.kernels.features.ridges import (
+    coherence,
+    gradient_products,
+    ridge_directions,
+    ridge_maps,
+)
 from cellwise.parts.features.view import OBJECTS, Numbers, Plane, Signal, View
 
 SIGMAS = (1.6, 3.2)

@@ -8,7 +8,7 @@ as the logarithm of their size, for panels of nuclei only.
 import cv2
 import numpy as np
 
-from cellwise.kernels.outline import measure_outline
+from cellwise.kernels.features.outline import measure_outline
 from cellwise.parts.features.view import LEAST_PIXELS, Flags, Signal, View
 
 _FORM = ("Area", "Perimeter", "Eccentricity", "Solidity", "FormFactor")

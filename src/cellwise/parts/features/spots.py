@@ -9,7 +9,7 @@ pixels.
 
 import numpy as np
 
-from cellwise.kernels.patches import measure_patches, otsu_threshold
+from cellwise.kernels.features.patches import measure_patches, otsu_threshold
 from cellwise.parts.features.view import CELL, OBJECTS, SHARES, Numbers, Plane, Signal, View
 
 SCALES = ((0.8, 3.2), (1.6, 6.4), (3.2, 6.4))

@@ -8,7 +8,7 @@ axis and 1 and 1 on a diagonal, or 3, and 2 and 2.
 
 import numpy as np
 
-from cellwise.kernels.textures import PATTERNS, measure_pairs, measure_patterns
+from cellwise.kernels.features.textures import PATTERNS, measure_pairs, measure_patterns
 from cellwise.parts.features.view import CELL, OBJECTS, SHARES, Signal, View
 
 APART = (1, 3)

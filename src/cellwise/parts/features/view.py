@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cellwise.kernels.distribution import describe
-from cellwise.kernels.zones import places_of_parts, put_above
+from cellwise.kernels.features.distribution import describe
+from cellwise.kernels.features.zones import places_of_parts, put_above
 
 Plane = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.uint8]
@@ -113,7 +113,7 @@ class Signal:
         return self.spreads[sigma]
 
     def describe(self, plane: Plane, shares: Numbers) -> Numbers:
-        """`kernels.distribution.describe` of an image in the cell, `[object, number]`."""
+        """`kernels.features.distribution.describe` of an image in the cell, `[object, number]`."""
         return self.view.known(describe(plane, self.view.at, self.view.first, shares))
 
 

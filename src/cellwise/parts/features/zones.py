@@ -8,7 +8,7 @@ and moments are of directions from the middle of the nucleus, in the cytoplasm.
 import numpy as np
 import numpy.typing as npt
 
-from cellwise.kernels.zones import code_zones, sum_directions, sum_zones
+from cellwise.kernels.features.zones import code_zones, sum_directions, sum_zones
 from cellwise.parts.features.view import CYTOPLASM, Signal, View
 
 Numbers = npt.NDArray[np.float64]

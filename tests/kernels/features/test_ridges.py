@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cellwise.kernels.ridges import coherence, gradient_products, ridge_directions, ridge_maps
+from cellwise.kernels.features.ridges import (
+    coherence,
+    gradient_products,
+    ridge_directions,
+    ridge_maps,
+)
 
 SIDE = 41
 Y, X = np.mgrid[:SIDE, :SIDE] - SIDE // 2

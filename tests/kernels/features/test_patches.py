@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from skimage.filters import threshold_otsu
 from skimage.measure import label, regionprops
 
-from cellwise.kernels.patches import measure_patches, otsu_threshold
+from cellwise.kernels.features.patches import measure_patches, otsu_threshold
 
 SIDE = 24
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.feature import graycomatrix, graycoprops
 
-from cellwise.kernels.textures import measure_pairs, measure_patterns
+from cellwise.kernels.features.textures import measure_pairs, measure_patterns
 
 STEPS = np.array([(0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1)], np.int64)
 EDGE = 3

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from cellwise.kernels.distribution import average, describe
+from cellwise.kernels.features.distribution import average, describe
 
 SHARES = np.array([0.0, 0.05, 0.25, 0.5, 0.75, 0.99, 1.0])
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cellwise.kernels.zones import (
+from cellwise.kernels.features.zones import (
     code_zones,
     correlate,
     places_of_parts,

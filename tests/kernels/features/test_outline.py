@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from skimage.measure import perimeter
 
 from cellwise.kernels.boxes import find_boxes
-from cellwise.kernels.outline import measure_outline
+from cellwise.kernels.features.outline import measure_outline
 from cellwise.kernels.shape import measure_shapes
 
 
