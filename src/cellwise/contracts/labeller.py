@@ -1,7 +1,8 @@
 """The cells of labelled fields as arrays: what a labeller is given and gives back."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,10 @@ class Bags:
             which nothing is known; None where the labeller asks for no truth.
         classes: Names of the classes, where a labeller is asked for some of them.
         seed: Root of what a labeller draws by chance.
+        vectors: `[cell, number]` of an embed step, NaN where a number was not measured of the cell;
+            None where the labeller asks for none.
+        group: `[cell]`, a number for the group whose cells are never judged by each other; None
+            where each field is one.
     """
 
     site: npt.NDArray[np.int64]
@@ -43,6 +48,8 @@ class Bags:
     truth: Floats | None = None
     classes: tuple[str, ...] = ()
     seed: int = 0
+    vectors: Floats | None = None
+    group: npt.NDArray[np.int64] | None = None
 
     @property
     def inherited(self) -> Floats:
@@ -58,11 +65,13 @@ class CellLabels:
         label: `[cell, class]` in 0..1; all zero means Negative.
         weight: `[cell]`, how much the cell counts in training, at least 0.
         reason: `[cell]`, a short word that says where the label comes from.
+        facts: What the step's record tells of the labels; anything that JSON can write.
     """
 
     label: Floats
     weight: Floats
     reason: tuple[str, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 Labeller = Callable[[Bags], CellLabels]

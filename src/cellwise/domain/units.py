@@ -24,6 +24,9 @@ CELL, SITE, WELL, PLATE, EXPERIMENT = "cell", "site", "well", "plate", "experime
 # From the smallest to the largest.
 LEVELS = (CELL, SITE, WELL, PLATE, EXPERIMENT)
 ABOVE_SITES = (WELL, PLATE, EXPERIMENT)
+# Sites of one sample show one thing in the same cells: the first of these that a table has.
+SAMPLE = "sample"
+_SAMPLES = ("Metadata_Sample", "Metadata_Antibody", "Metadata_Protein", "Metadata_Gene")
 # What is known of a site that is one time point of a field: the field. Such sites share a fold.
 TIME_SERIES = "TimeSeries"
 
@@ -196,10 +199,14 @@ def bag_numbers(sites: pl.DataFrame, level: str) -> npt.NDArray[np.int64]:
 
     Args:
         sites: Columns `site_id` (sorted), `labels` and `fold`, and `Metadata_*` for levels above.
-        level: `site`, `well`, `plate` or `experiment`.
+        level: `site`, `sample`, `well`, `plate` or `experiment`.
     """
-    if level == SITE:
+    sample = next((name for name in _SAMPLES if name in sites.columns), None)
+    if level == SITE or (level == SAMPLE and sample is None):
         return np.arange(len(sites))
-    units = units_table(sites).filter(pl.col("unit") == SITE)
     apart = [sites["fold"], sites["labels"].list.sort().list.join("|")]
+    if sample is not None and level == SAMPLE:
+        named = sites.select(pl.when(pl.col(sample).cast(pl.String) != "").then(pl.col(sample)))
+        return group_numbers([named.to_series(), *apart], sites["site_id"])
+    units = units_table(sites).filter(pl.col("unit") == SITE)
     return group_numbers([group_of(units, level), *apart], sites["site_id"])

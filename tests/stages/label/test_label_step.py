@@ -9,10 +9,12 @@ import pytest
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import ChannelFile, Site
 from cellwise.domain.steps import Job
-from cellwise.domain.tables import CELLS, FOLDS, LABELS, SCORES, SITES
+from cellwise.domain.tables import CELLS, EMBEDDINGS, FOLDS, LABELS, SCORES, SITES
+from cellwise.domain.units import SAMPLE, bag_numbers
 from cellwise.errors import BadOption, FormatError, PreflightError
 from cellwise.stages.label.spec import Options
 from cellwise.stages.label.step import work
+from cellwise.store.run.embeddings import index_path, seal, write_vectors
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.sites import sites_to_frame
 from cellwise.store.run.tables import read_classes, read_table, write_table
@@ -144,3 +146,59 @@ def test_cells_of_a_well_share_out_its_label(tmp_path):
     assert of_p[0].max() > 0.5, "by itself a field keeps its label"
     assert of_p[1].max() < 0.1
     assert shared.filter(pl.col("site_id") == "q")["label"].to_numpy()[:, 0].min() > 0.9
+
+
+def _embed(run, keys, vectors, models=None):
+    folder = run.embeddings("v")
+    folder.mkdir(parents=True, exist_ok=True)
+    shard = write_vectors(folder, "s", np.array(vectors), dtype="float32", missing=True)
+    frame = pl.DataFrame(
+        {
+            "unit": ["cell"] * len(keys),
+            "site_id": [k[0] for k in keys],
+            "cell_id": [k[1] for k in keys],
+            "shard": [shard] * len(keys),
+            "row": list(range(len(keys))),
+            "length": [len(vectors[0])] * len(keys),
+            "fold": [None] * len(keys),
+            "model": models or ["m"] * len(keys),
+        },
+        schema_overrides={"fold": pl.Int32, "cell_id": pl.Int32},
+    )
+    write_table(index_path(folder), EMBEDDINGS, frame)
+    seal(folder, frame, "float32", {"missing": True})
+
+
+RATIO = {"name": "posterior", "method": "soft_ratio", "restarts": 1}
+
+
+def test_the_posterior_reads_vectors_by_cell_and_not_by_row(run):
+    _embed(run, [("p", 2), ("n", 2), ("n", 1)], [[3.0, np.nan], [0.1, 0.2], [0.0, 0.1]])
+    counts, frame = _work(run, by=RATIO, embeddings="v")
+    assert counts["unscored"] == 1
+    assert counts["supported"] == 3
+    assert counts["method"] == "soft_ratio"
+    assert frame["label"].to_list()[:2] == [[0, 0], [0, 0]]
+    assert frame.filter(pl.col("reason") == "unscored").select("site_id", "cell_id").row(0) == (
+        "p",
+        1,
+    )
+
+
+def test_vectors_of_several_networks_are_refused(run):
+    _embed(run, [("p", 1), ("n", 1)], [[1.0], [2.0]], models=["m", "o"])
+    with pytest.raises(PreflightError, match="several networks"):
+        _work(run, by=RATIO, embeddings="v")
+
+
+def test_images_of_one_antibody_are_one_bag_and_others_their_own():
+    sites = pl.DataFrame(
+        {
+            "site_id": list("abcdef"),
+            "labels": [["x"], ["x"], ["y"], ["x"], ["x"], ["x"]],
+            "fold": [0, 0, 0, 0, 0, 0],
+            "Metadata_Antibody": ["1", "1", "1", "2", None, ""],
+        }
+    )
+    assert bag_numbers(sites, SAMPLE).tolist() == [0, 0, 1, 2, 3, 4]
+    assert bag_numbers(sites.drop("Metadata_Antibody"), SAMPLE).tolist() == list(range(6))

@@ -1,5 +1,6 @@
 """What the step `label` declares."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -8,6 +9,8 @@ from cellwise.domain.nouns import (
     FIELD_LABELS,
     FOLDS,
     LABELLED_CELLS,
+    LABELLED_EMBEDDINGS,
+    LABELLED_FOLDS,
     LABELS,
     SCORES,
     SITES,
@@ -29,9 +32,13 @@ class Options(StepOptions):
     truth: str = ""
     """Folder that says what each cell shows, for the labeller `known` only, which measures what
     perfect labels would be worth."""
-    level: Literal["", "site", "well", "plate", "experiment"] = ""
-    """Whose cells share out a label among them: those of a site where not said, or of a well, a
-    plate, an experiment. Sites of one bag have the same labels and the same fold."""
+    embeddings: str = ""
+    """Name of the embed step whose vectors of cells the labeller learns from."""
+    level: Literal["", "site", "sample", "well", "plate", "experiment"] = ""
+    """Whose cells share out a label among them: those of a site where not said, or of a sample
+    (where metadata name one, an antibody, a protein or a gene; else of a site), which `posterior`
+    takes by itself, a well, a plate, an experiment. Sites of one bag have the same labels and the
+    same fold."""
 
     @model_validator(mode="after")
     def _check(self) -> "Options":
@@ -39,9 +46,10 @@ class Options(StepOptions):
         labellers.check(self.by)
         name, _ = split_spec(self.by)
         needs = labellers.page(name).needs
+        self._check_evidence(name, needs)
         if "scores" in needs and not self.from_:
             raise BadOption(f"label: {name!r} needs scores; name them with 'from: <score step>'.")
-        if self.from_ and "scores" not in needs:
+        if self.from_ and not {"scores", "evidence"} & set(needs):
             raise BadOption(f"label: {name!r} reads no scores; leave out 'from: {self.from_}'.")
         if "truth" in needs and not self.truth:
             raise BadOption(f"label: {name!r} needs the truth; give it with 'truth: <folder>'.")
@@ -50,6 +58,19 @@ class Options(StepOptions):
                 f"label: {name!r} must not know the truth; leave out 'truth: {self.truth}'."
             )
         return self
+
+    def _check_evidence(self, name: str, needs: Sequence[str]) -> None:
+        """Vectors or scores, one of them, for labellers that learn from evidence."""
+        if "evidence" not in needs:
+            if self.embeddings:
+                raise BadOption(
+                    f"label: {name!r} reads no vectors; leave out 'embeddings: {self.embeddings}'."
+                )
+        elif bool(self.embeddings) == bool(self.from_):
+            raise BadOption(
+                f"label: {name!r} learns from vectors or from scores; name one of them, with "
+                "'embeddings: <embed step>' or 'from: <score step>'."
+            )
 
 
 SPEC = StepSpec(
@@ -62,12 +83,14 @@ SPEC = StepSpec(
         Read(SCORES, by=("from",), many=True),
         Read(SITES, when="level"),
         Read(FOLDS, optional=True, when="level"),
+        Read(LABELLED_EMBEDDINGS, by=("embeddings",)),
+        Read(LABELLED_FOLDS, optional=True, when="embeddings"),
     ),
     writes=(LABELS,),
     draws=True,
     fits=True,
     ordered=True,
-    late=("level",),
+    late=("level", "embeddings"),
     shelves=_SHELVES,
     contents=(Content("truth", "folder", recorded=False),),
 )

@@ -1,8 +1,8 @@
 """Label: cells of labelled fields get soft labels from the field's labels and, if asked, scores.
 
-Reads `sites.parquet`, `cells.parquet` and, for labellers that need them, out-of-fold scores, or
-masks and a truth folder; writes `labels/<step>.parquet` over the positive classes. Cells of
-unlabelled and of test fields are not in it.
+Reads `sites.parquet`, `cells.parquet` and, for labellers that need them, out-of-fold scores,
+vectors of an embed step, or masks and a truth folder; writes `labels/<step>.parquet` over the
+positive classes. Cells of unlabelled and of test fields are not in it.
 """
 
 from dataclasses import replace
@@ -17,11 +17,13 @@ from cellwise.contracts.labeller import Bags, CellLabels
 from cellwise.domain.classes import ClassList
 from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import CELLS, LABELS
-from cellwise.domain.units import CELL, SITE, bag_numbers
+from cellwise.domain.units import CELL, SAMPLE, SITE, bag_numbers, group_numbers
 from cellwise.errors import FormatError, PreflightError
+from cellwise.registry import split_spec
 from cellwise.stages.label import labellers
 from cellwise.stages.label._truth import true_labels
 from cellwise.stages.label.spec import Options
+from cellwise.store.run.embeddings import Embeddings
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.reader import RunReader, labels_matrix
 from cellwise.store.run.tables import read_table, write_table
@@ -47,10 +49,12 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     cells = read_table(run.cells, CELLS, columns=[*_KEY, "border", "flags"])
     cells = cells.join(sites.select("site_id"), on="site_id", how="semi").sort(_KEY)
     report(0, 1, f"{len(cells)} cells of {len(sites)} labelled fields")
-    bags = _bags(sites, cells, classes, options.level or SITE)
+    bags = _bags(sites, cells, classes, _level(options))
     if options.from_ is not None:
         scores, model = _scores(run, options.from_, cells, classes)
         bags = replace(bags, scores=scores, model=model)
+    if options.embeddings:
+        bags = _with_vectors(bags, run, options.embeddings, cells, seed=job.seed)
     if options.truth:
         known = true_labels(run, Path(options.truth), cells, classes)
         bags = replace(bags, truth=known, seed=job.seed)
@@ -62,7 +66,14 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         "fields": len(sites),
         "cells": len(cells),
         **{str(r): int(n) for r, n in zip(reasons, counts, strict=True)},
+        **found.facts,
     }
+
+
+def _level(options: Options) -> str:
+    """Whose cells share out a label, as said or as suits what the labeller judges by."""
+    needs = labellers.page(split_spec(options.by)[0]).needs
+    return options.level or (SAMPLE if "evidence" in needs else SITE)
 
 
 def _bags(sites: pl.DataFrame, cells: pl.DataFrame, classes: tuple[str, ...], level: str) -> Bags:
@@ -81,6 +92,25 @@ def _bags(sites: pl.DataFrame, cells: pl.DataFrame, classes: tuple[str, ...], le
         flags.contains("tiny").fill_null(value=False).to_numpy().astype(bool),
         classes=classes,
     )
+
+
+def _with_vectors(bags: Bags, run: RunFolder, name: str, cells: pl.DataFrame, *, seed: int) -> Bags:
+    """The bags with the vectors of their cells, and with the groups of the split."""
+    kept = Embeddings(run.embeddings(name))
+    kept.check_cells(read_table(run.cells, CELLS, columns=_KEY))
+    makers = kept.index["model"].unique().drop_nulls().to_list()
+    if len(makers) > 1:
+        raise PreflightError(
+            f"label: embeddings {name!r} come from several networks, whose numbers do not mean the "
+            "same. Embed with one network: pretrained weights, a file, or measured features."
+        )
+    vectors = np.full((len(cells), kept.length), np.nan, np.float32)
+    places = kept.places(cells)
+    vectors[places >= 0] = kept.read(places[places >= 0])
+    folds = RunReader(run).folds().select("site_id", "group")
+    of_cell = cells.select("site_id").join(folds, on="site_id", how="left", maintain_order="left")
+    group = group_numbers([of_cell["group"]], of_cell["site_id"])
+    return replace(bags, vectors=vectors, group=group, seed=seed)
 
 
 def _scores(

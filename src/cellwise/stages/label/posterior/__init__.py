@@ -1,0 +1,170 @@
+"""What each cell shows of its field's labels - none, one or several - by what other cells show.
+
+Evidence are vectors of an embed step, learned out of fold by group in every round, or the
+out-of-fold scores of a network. Methods:
+
+* `soft_ratio`: every label goes to cells as far as they come near the field's best cell;
+* `ratio_competing`: the same, labels of a field competing for its cells;
+* `learned_competition`: the same, as much as groups left out say it helps;
+* `one_state`: each cell shows one class, which its field may have been denied by mistake;
+* `mixture`: what fields without the class never look like shows it;
+* `hedge`: inherited labels, soft ratio, full competition and one state as one. Those whose students
+  rank groups that were left out worse than students of inherited labels do are not heard; where
+  none is heard, cells inherit. Of scores no group can be left out: then it is inherited labels and
+  soft ratio.
+
+More than 200 classes, or more cells and classes than 6 GiB hold, inherit, and the record says so.
+
+Source: see the methods; what each of them is worth stands in `docs/explain/posterior.md`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cellwise.contracts.labeller import INHERITED, SUPPORTED, UNSCORED, Bags, CellLabels, Labeller
+from cellwise.errors import BadOption
+from cellwise.registry import did_you_mean
+from cellwise.stages.label._cells import weights
+from cellwise.stages.label.posterior._choice import Choice, choose
+from cellwise.stages.label.posterior._evidence import starts, usable
+from cellwise.stages.label.posterior._fields import Fields, Floats64, Numbers
+from cellwise.stages.label.posterior._methods import ALONE
+from cellwise.stages.label.posterior._pooled import pooled
+from cellwise.stages.label.posterior._twins import twins_of
+from cellwise.stages.label.posterior._unsure import unsure
+from cellwise.stages.label.posterior.hedge import hedge
+
+NEEDS = ("evidence",)
+
+METHODS = ("hedge", "learned_competition", *ALONE)
+# Matrices of cells and classes that are held at a time, and how many bytes they may take.
+_HELD = 12
+_MOST_BYTES = 6 << 30
+# Which labels go together is compared for each class.
+_MOST_CLASSES = 200
+# With more cells fewer restarts are made, for time: cells times restarts.
+_MOST_WORK = 100_000
+
+
+def build(
+    method: str = "hedge",
+    rounds: int = 10,
+    restarts: int = 8,
+    border: float = 1.0,
+    tiny: float = 1.0,
+    *,
+    missed: bool = True,
+) -> Labeller:
+    """Make the labeller; cells of which nothing was measured keep the inherited label.
+
+    Args:
+        method: `hedge`, `soft_ratio`, `ratio_competing`, `learned_competition`, `one_state` or
+            `mixture`.
+        rounds: Of learning and labelling; the ratios and the mixture stop after four.
+        restarts: Learners on random 60 % of the numbers and with random settings, whose labels are
+            averaged; 1 for one learner on all numbers. Fewer are made of more than 12,500 cells.
+        border: Weight of cells at the edge, as in `inherit`.
+        tiny: Weight of tiny cells, as in `inherit`.
+        missed: Whether `one_state` lets a cell show a class that its field was not given, as often
+            as fields with like labels have it.
+    """
+    if method not in METHODS:
+        raise BadOption(
+            f"label posterior: method is one of {', '.join(METHODS)}, not {method!r}."
+            f"{did_you_mean(method, list(METHODS))}"
+        )
+    if rounds < 1 or restarts < 1:
+        raise BadOption("label posterior: rounds and restarts are at least 1.")
+    if border < 0 or tiny < 0:
+        raise BadOption("label posterior: weights are not negative.")
+    settings = _Settings(method, rounds, restarts, missed)
+
+    def posterior(bags: Bags) -> CellLabels:
+        known = usable(bags)
+        label = bags.inherited
+        facts: dict[str, Any] = {}
+        rows = np.flatnonzero(known)
+        too_much = _too_much(*bags.inherited.shape)
+        told = bool(len(rows)) and bool(bags.field_labels.any()) and not too_much
+        if too_much:
+            facts = {"inherits_because": too_much}
+        if told:
+            rows = rows[np.argsort(bags.site[rows], kind="stable")]
+            found = _found(bags, rows, settings)
+            label[rows] = found.label
+            facts = found.facts
+        return CellLabels(
+            np.clip(label, 0, 1).astype(np.float32),
+            weights(bags, border=border, tiny=tiny),
+            tuple(np.where(known, SUPPORTED if told else INHERITED, UNSCORED).tolist()),
+            facts,
+        )
+
+    return posterior
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    method: str
+    rounds: int
+    restarts: int
+    missed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    label: Floats64
+    facts: dict[str, Any]
+
+
+def _found(bags: Bags, rows: Numbers, settings: _Settings) -> _Found:
+    """Labels of the usable cells, `[cell, class]`, and what to tell of them."""
+    twins = twins_of(bags.field_labels)
+    fields = Fields(bags.site[rows], twins.merged(bags.field_labels))
+    choice = choose(
+        settings.method, bags, rows, twins.first, rounds=settings.rounds, missed=settings.missed
+    )
+    every = _restarts(bags, rows, twins.first, fields, choice, settings)
+    of_method = [
+        np.mean([found[at] for found in every], axis=0) for at in range(len(choice.shares))
+    ]
+    labels = pooled(fields, _mixed(of_method, choice))
+    facts: dict[str, Any] = dict(choice.facts)
+    if together := twins.names(bags.field_labels, bags.classes):
+        facts["never_told_apart"] = together
+    names = tuple(bags.classes[k] for k in twins.first) if bags.classes else ()
+    facts |= unsure(fields, labels, [_mixed(found, choice) for found in every], names)
+    return _Found(twins.spread(labels), facts)
+
+
+def _restarts(
+    bags: Bags, rows: Numbers, columns: Numbers, fields: Fields, choice: Choice, settings: _Settings
+) -> list[list[Floats64]]:
+    """`[restart][method]`: labels `[cell, class]`."""
+    if choice.inherits:
+        return [[fields.own.astype(np.float64)]]
+    drawn = starts(
+        bags, rows, columns,
+        rounds=settings.rounds, restarts=min(settings.restarts, 1 + _MOST_WORK // len(rows)),
+        missed=settings.missed,
+    )  # fmt: skip
+    return [[method(fields, start) for method in choice.methods] for start in drawn]
+
+
+def _mixed(labels: list[Floats64], choice: Choice) -> Floats64:
+    return labels[0] if len(labels) == 1 else hedge(labels, choice.shares)
+
+
+def _too_much(cells: int, classes: int) -> str:
+    """Why cells inherit without being looked at, as the record says it; empty where they do not."""
+    needed = 8 * cells * classes * _HELD
+    if needed > _MOST_BYTES:
+        return (
+            f"{cells:,} cells of {classes:,} classes would take {needed / 2**30:.0f} GiB, more "
+            f"than {_MOST_BYTES >> 30}"
+        )
+    if classes > _MOST_CLASSES:
+        return f"{classes:,} classes, more than {_MOST_CLASSES}"
+    return ""

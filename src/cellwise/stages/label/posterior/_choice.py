@@ -1,0 +1,88 @@
+"""Which methods label these cells, and how much each of them counts."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cellwise.contracts.labeller import Bags
+from cellwise.stages.label.posterior._fields import Numbers
+from cellwise.stages.label.posterior._guard import gains
+from cellwise.stages.label.posterior._methods import (
+    ALONE,
+    EXPONENTS,
+    HEDGED,
+    INHERIT,
+    UNTRIED,
+    Method,
+    competing,
+)
+
+# Average precision of fields by which an exponent must be better to count e times as much.
+_CLEAR = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Methods, how much each counts, and what the record tells of them.
+
+    `inherits` says that cells keep the labels of their fields.
+    """
+
+    methods: Sequence[Method]
+    shares: Sequence[float]
+    facts: dict[str, Any]
+    inherits: bool = False
+
+
+def choose(
+    method: str, bags: Bags, rows: Numbers, columns: Numbers, *, rounds: int, missed: bool
+) -> Choice:
+    """The methods behind a name, of `hedge` and `learned_competition` by groups left out."""
+    if method in ALONE:
+        return Choice((ALONE[method],), (1.0,), {"method": method})
+    if method == "hedge":
+        names = [name for name in HEDGED if name != INHERIT]
+        tried = [HEDGED[name][0] for name in names]
+    else:
+        names = [f"{exponent:g}" for exponent in EXPONENTS]
+        tried = [competing(exponent) for exponent in EXPONENTS]
+    found = gains(bags, rows, columns, tried, rounds=rounds, missed=missed)
+    told = {name: _number(gain) for name, gain in zip(names, found, strict=True)}
+    facts: dict[str, Any] = {"method": method, "gain_of_groups_left_out": told}
+    if method == "hedge" and bags.vectors is None:
+        # Scores are as they are: no group can be left out of them.
+        return _heard([UNTRIED], facts)
+    if method == "hedge":
+        return _hedged(dict(zip(names, found, strict=True)), facts)
+    return _exponent(found, facts)
+
+
+def _hedged(found: dict[str, float], facts: dict[str, Any]) -> Choice:
+    # NaN is no evidence and passes nobody.
+    heard = [name for name, gain in found.items() if gain >= 0]
+    if not heard:
+        return Choice((HEDGED[INHERIT][0],), (1.0,), {**facts, "heard": [INHERIT]}, inherits=True)
+    return _heard(heard, facts)
+
+
+def _heard(methods_heard: Sequence[str], facts: dict[str, Any]) -> Choice:
+    names = [INHERIT, *methods_heard]
+    methods, shares = zip(*(HEDGED[name] for name in names), strict=True)
+    return Choice(methods, shares, {**facts, "heard": names})
+
+
+def _exponent(found: Sequence[float], facts: dict[str, Any]) -> Choice:
+    """Exponents weighted by how clearly they help; none where nothing tells."""
+    gain = np.array(found)
+    exponent = 0.0
+    if np.isfinite(gain).all():
+        share = np.exp((gain - gain.max()) / _CLEAR)
+        exponent = float(share @ np.array(EXPONENTS) / share.sum())
+    return Choice((competing(exponent),), (1.0,), {**facts, "exponent": round(exponent, 3)})
+
+
+def _number(gain: float) -> float | None:
+    return None if math.isnan(gain) else round(gain, 4)

@@ -1,0 +1,116 @@
+"""Where a posterior's evidence comes from: learners of vectors, or a network's scores."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit
+
+from cellwise.contracts.labeller import Bags, Flags
+from cellwise.errors import BadOption, PreflightError
+from cellwise.parts.learners import kernel_ridge
+from cellwise.stages.label.posterior._fields import Numbers, Smooth
+from cellwise.stages.label.posterior.one_state import OneState
+
+_FOLDS = 5
+_PARTITIONS = 3
+# What restarts draw from: no truth-free criterion was good enough to choose among these.
+_SEEN = 0.6
+_RIDGES = (0.1, 0.2, 0.4, 0.8)
+_GAMMAS = (0.25, 0.5, 1.0)
+_ODDS = (0.14, 0.3, 0.5)
+_TEMPERS = (1.25, 1.5, 2.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One restart: what cells of other groups make of labels, and the constants of its rounds."""
+
+    smooth: Smooth
+    one_state: OneState
+    rounds: int
+
+
+def usable(bags: Bags) -> Flags:
+    """`[cell]`: whether anything is known of the cell beyond the labels of its field.
+
+    Raises:
+        BadOption: There are neither vectors nor scores.
+    """
+    if bags.vectors is not None:
+        return np.asarray(~np.isnan(bags.vectors).all(1))
+    if bags.scores is not None:
+        return np.asarray(np.isfinite(bags.scores).all(1))
+    raise BadOption("label posterior: needs 'embeddings: <embed step>' or 'from: <score step>'.")
+
+
+def starts(
+    bags: Bags, rows: Numbers, columns: Numbers, *, rounds: int, restarts: int, missed: bool
+) -> Iterator[Start]:
+    """What each restart learns with; with scores in place of vectors one start of one round.
+
+    Args:
+        bags: The cells.
+        rows: The usable cells, in the order of the fields.
+        columns: The classes that are told apart.
+        rounds: Of each start.
+        restarts: 1 takes all numbers and middle settings; more draw theirs by chance.
+        missed: Whether cells may show what their field was not given.
+    """
+    if bags.vectors is None:
+        assert bags.scores is not None
+        found = expit(bags.scores[np.ix_(rows, columns)]).astype(np.float32)
+        yield Start(lambda _: found, OneState(1, missed=missed), 1)
+        return
+    vectors, groups = bags.vectors[rows], groups_of(bags)[rows]
+    random = np.random.default_rng(bags.seed)
+    if restarts == 1:
+        folds = _partitions(groups, _PARTITIONS, random)
+        smooth = kernel_ridge.build().out_of_fold(vectors, folds, bags.seed)
+        yield Start(smooth, OneState(rounds, missed=missed), rounds)
+        return
+    for number in range(restarts):
+        seen = np.sort(random.permutation(vectors.shape[1])[: _share(vectors.shape[1])])
+        learner = kernel_ridge.build(
+            ridge=float(random.choice(_RIDGES)), gamma=float(random.choice(_GAMMAS))
+        )
+        constants = OneState(
+            rounds,
+            temper=float(random.choice(_TEMPERS)),
+            odds=float(random.choice(_ODDS)),
+            missed=missed,
+        )
+        folds = _partitions(groups, 1, random)
+        smooth = learner.out_of_fold(vectors[:, seen], folds, bags.seed + number)
+        yield Start(smooth, constants, rounds)
+
+
+def _share(numbers: int) -> int:
+    return max(1, round(_SEEN * numbers))
+
+
+def groups_of(bags: Bags) -> Numbers:
+    """`[cell]`: who is never judged by each other."""
+    return bags.site if bags.group is None else bags.group
+
+
+def _partitions(groups: Numbers, count: int, random: np.random.Generator) -> npt.NDArray[np.int64]:
+    """`[partition, cell]`: groups dealt out to folds by chance.
+
+    Raises:
+        PreflightError: All cells are of one group.
+    """
+    names = len(np.unique(groups))
+    if names < 2:
+        raise PreflightError(
+            "label posterior: all labelled cells are of one group, so none can be judged by what "
+            "others say. Label more fields, or inherit: --set label.by=inherit"
+        )
+    return np.stack([deal(groups, min(_FOLDS, names), random) for _ in range(count)])
+
+
+def deal(groups: Numbers, parts: int, random: np.random.Generator) -> npt.NDArray[np.int64]:
+    """`[cell]`: groups dealt out by chance to so many parts, alike in groups."""
+    names, place = np.unique(groups, return_inverse=True)
+    return np.asarray(random.permutation(np.arange(len(names)) % parts)[place.reshape(-1)])

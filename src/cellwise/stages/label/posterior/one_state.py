@@ -1,0 +1,126 @@
+"""Each cell is in one state: one label of its field or, less likely, one that it was not given.
+
+The chance of a state is `(F / mean) ** temper` times the share of the state in the field. Shares
+lie near even ones: `base` is 1 for a given label; for another one `c o`, c being how often fields
+with like labels have it and o how often a class is missed for once that it is given; and a little
+for any. o is estimated anew in each round from the fields that seem to hold what they were not
+given. Labels that no cell of the field shows are raised.
+
+Source: expectation maximisation of Jin and Ghahramani 2002 (NIPS 15) with a Dirichlet prior on the
+shares of a field; figures of the prototype in `docs/explain/posterior.md`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cellwise.stages.label.posterior._fields import Fields, Floats64, Smooth, company
+
+_ROUNDS_OF_SHARES = 30
+_CLOSE = 1e-3
+# Share of a class below which its chance is not lifted further.
+_LEAST_SHARE = 0.005
+_FLOOR = 0.002
+_COVERED = 0.7
+_RAISE = 1.5
+_RAISES = 10
+# What is known beforehand of missed labels counts as much as so many fields.
+_KNOWN = 3.0
+_ODDS = (0.03, 4.0)
+
+
+@dataclass(frozen=True, slots=True)
+class OneState:
+    """The constants of one run of rounds.
+
+    Args:
+        rounds: At least 1.
+        temper: Exponent of what is found, above 0.
+        even: Pull of a field's shares to even ones: cells per label.
+        odds: Chance that a class is missed beside the chance that it is given, at the start.
+        missed: Whether a cell may show what its field was not given.
+        cover: Whether labels that no cell shows are raised.
+    """
+
+    rounds: int = 10
+    temper: float = 1.5
+    even: float = 40.0
+    odds: float = 0.3
+    missed: bool = True
+    cover: bool = True
+
+
+def one_state(fields: Fields, smooth: Smooth, options: OneState) -> Floats64:
+    """`[cell, class]` in 0..1; rows of cells in fields with labels add up to 1."""
+    labels = fields.even()
+    together = company(fields.given) if options.missed else None
+    odds = np.full(fields.given.shape[1], options.odds)
+    for number in range(options.rounds):
+        found = np.maximum(smooth(labels.astype(np.float32)).astype(np.float64), 1e-3)
+        share = np.maximum(labels.mean(0), _LEAST_SHARE)
+        lifted = np.maximum(found / share, 1e-6) ** options.temper
+        labels = _shared(fields, lifted, _base(fields, together, odds), options)
+        if options.missed and number:
+            odds = _odds(fields, labels, options.odds)
+    return labels
+
+
+def _base(fields: Fields, together: Floats64 | None, odds: Floats64) -> Floats64:
+    """`[field, class]`: what a class weighs in a field before any cell is looked at."""
+    given = fields.given.astype(np.float64)
+    if together is None:
+        return given
+    return np.where(fields.given, 1.0, np.minimum(together * odds, 1) + _FLOOR)
+
+
+def _shared(fields: Fields, lifted: Floats64, base: Floats64, options: OneState) -> Floats64:
+    """Chances of the states of each cell, shares of its field fitted to its cells."""
+    count = fields.given.sum(1)
+    total = np.maximum(base.sum(1, keepdims=True), 1e-12)
+    even = base / total
+    prior = options.even * even * count[:, None]
+    shares = even.copy()
+    chance = np.zeros_like(lifted)
+    some = count[fields.field] > 0
+    cells, field = lifted[some], fields.field[some]
+    for _ in range(_ROUNDS_OF_SHARES):
+        own = cells * shares[field]
+        own /= np.maximum(own.sum(1, keepdims=True), 1e-300)
+        chance[some] = own
+        new = fields.sums(chance) + prior
+        new /= np.maximum(new.sum(1, keepdims=True), 1e-12)
+        moved = float(np.abs(new - shares).max(initial=0))
+        shares = new
+        if moved < _CLOSE:
+            break
+    return _covered(fields, chance) if options.cover else chance
+
+
+def _covered(fields: Fields, chance: Floats64) -> Floats64:
+    """Given labels that less than one cell shows are raised in all cells of the field."""
+    cells = fields.sums(np.ones(len(fields.field)))
+    enough = (cells >= fields.given.sum(1))[:, None] & fields.given
+    for _ in range(_RAISES):
+        shown = shown_somewhere(fields, chance)
+        low = enough & (shown < _COVERED) & (cells > 0)[:, None]
+        if not low.any():
+            break
+        raised = chance * np.where(low, _RAISE, 1.0)[fields.field]
+        touched = low.any(1)[fields.field]
+        total = np.maximum(raised.sum(1, keepdims=True), 1e-300)
+        chance = np.where(touched[:, None], raised / total, chance)
+    return chance
+
+
+def shown_somewhere(fields: Fields, chance: Floats64) -> Floats64:
+    """`[field, class]`: probability that at least one cell of the field shows the class."""
+    return 1 - np.exp(fields.sums(np.log1p(-np.minimum(chance, 0.999))))
+
+
+def _odds(fields: Fields, chance: Floats64, start: float) -> Floats64:
+    """`[class]`: fields that seem to hold the class and were not given it, for each that was."""
+    shown = shown_somewhere(fields, chance)
+    shown = np.where(shown > 0.5, shown, 0)
+    missed = np.where(fields.given, 0, shown).sum(0) + _KNOWN * start
+    met = np.where(fields.given, shown, 0).sum(0) + _KNOWN
+    return np.asarray(np.clip(missed / met, *_ODDS))
