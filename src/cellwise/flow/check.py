@@ -27,8 +27,10 @@ from cellwise.flow.proposal import Proposal, propose
 from cellwise.flow.recipe.load import load_recipe
 from cellwise.flow.recipe.references import writer
 from cellwise.flow.recipe.resolve import resolve
+from cellwise.flow.recipe.threads import settle_threads
 from cellwise.flow.request import settings_of
 from cellwise.stages.read.step import Reading
+from cellwise.store.processor import look_at_processor
 
 _SAMPLE = 3
 # Whatever their labels: with and without a class, to learn and to test.
@@ -71,6 +73,8 @@ def check_folder(
         refused.append(_too_few(len(reading.usable)))
     proposal = _proposal(reading, recipe, refused)
     resolved = resolve(load_recipe(proposal.recipe), _settings(given, proposal, recipe, refused))
+    # As a run that began now would take them: they decide how many processes start.
+    resolved = settle_threads(resolved, {}, look_at_processor().threads)
     request = Request(folder, Path(), resolved, workers=workers or os.cpu_count() or 1)
     foreseen = _foreseen(request, facts_of_reading(reading), refused)
     usable = list(reading.usable)
