@@ -140,3 +140,13 @@ def test_a_decision_keeps_the_sets_and_applies_them_to_another_run(maker, tmp_pa
     only = other.write(_fields()[-1:], classes=CLASSES)
     other.decide(by="none", adjust=["context"], fitted=run.path)
     np.testing.assert_allclose(_new(only), after, atol=1e-6)
+
+
+def test_a_prior_is_that_of_the_scores_as_they_come_to_the_context(maker):
+    run = maker.write(_fields(), classes=CLASSES)
+    maker.decide(by="none", adjust=["exclusive", "context"])
+    kept = read_json(run.decision("decide"))["sets"]["prior"]
+    maker.decide(by="none", adjust=["exclusive"])
+    rows = read_table(run.predictions, PREDICTIONS).filter(pl.col("site_id") != "new")
+    alone = rows.select("Prob_a", "Prob_b", "Prob_c", "Prob_d").to_numpy().mean(0)
+    np.testing.assert_allclose(kept, alone, atol=1e-6)

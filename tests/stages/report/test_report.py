@@ -1,5 +1,6 @@
 """The page as a whole: every kind of run gives one, it loads nothing, names stay text."""
 
+import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -124,6 +125,25 @@ def test_audited_probabilities_are_called_calibrated(plate_run):
     decision = plate_run.run / "decisions" / "decide.json"
     decision.write_text(decision.read_text().replace('"weak"', '"audited"'))
     assert "calibrated against cells" in plate_run.html()
+
+
+def test_the_context_of_label_sets_is_told_with_and_without(plate_run):
+    path = plate_run.run / "decisions" / "decide.json"
+    decision = json.loads(path.read_text())
+    assert "Context of label sets" not in plate_run.html()
+    figures = {
+        name: {"value": value, "low": value - 0.01, "high": value + 0.01}
+        for name, value in (("without", 0.62), ("with", 0.68), ("difference", 0.06))
+    }
+    sets = {"gain": 1.25, "used": True, "labelled": {"fields": 8, **figures}}
+    path.write_text(json.dumps({**decision, "sets": sets}))
+    words = plate_run.html()
+    assert "is on: label sets of other groups foretell a group&#39;s labels by 1.25" in words
+    assert "0.62 without, 0.68 with (difference 0.06, 95 % interval 0.05 to 0.07" in words
+    sets = {"gain": None, "used": False, "labelled": None}
+    path.write_text(json.dumps({**decision, "sets": sets}))
+    assert "Context of label sets is off: too few labelled groups" in plate_run.html()
+    assert "macro average precision 0.62" not in plate_run.html()
 
 
 def test_no_more_sites_and_cells_are_shown_than_asked_for(plate_run):

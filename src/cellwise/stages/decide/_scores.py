@@ -1,6 +1,7 @@
 """The scores that are decided on: the mean of the named sets, adjusted, and what is out of fold."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import polars as pl
 
 from cellwise.contracts.adjuster import Cells, Floats, LabelSets
 from cellwise.domain.units import CELL, SITE, group_numbers
+from cellwise.registry import split_spec
 from cellwise.stages.decide._label_sets import sample_numbers, with_prior
 from cellwise.stages.decide.adjust import adjusters
 
@@ -51,8 +53,6 @@ def adjusted_scores(
         unseen &= np.all([clean for _, clean in found], axis=0)
         logits = np.where(np.isfinite(of_field), logits, np.nan)
     scored = np.isfinite(logits).all(axis=1)
-    if sets is not None and not sets.prior.any():
-        sets = with_prior(sets, logits, unseen)
     _, number = np.unique(cells["site_id"].to_numpy()[scored], return_inverse=True)
     bag, fold = (None, None) if sites is None else _bags(sites, cells.filter(pl.Series(scored)))
     known = Cells(
@@ -66,9 +66,13 @@ def adjusted_scores(
     )
     values = logits[scored]
     for spec in adjust:
+        asks = "sets" in adjusters.page(split_spec(spec)[0]).needs
+        if asks and known.sets is not None and not known.sets.prior.any():
+            # Of the scores as they come to it: those before `exclusive` mean another thing.
+            known = replace(known, sets=with_prior(known.sets, values, unseen[scored]))
         values = adjusters.build(spec)(values, known)
     logits[scored] = values
-    return logits.astype(np.float32), unseen, sets
+    return logits.astype(np.float32), unseen, known.sets
 
 
 def _bags(

@@ -24,6 +24,14 @@ from cellwise.domain.units import SITE, WELL, bag_numbers
 from cellwise.errors import BadOption, FormatError
 from cellwise.registry import did_you_mean, split_spec
 from cellwise.stages.decide import deciders
+from cellwise.stages.decide._context_worth import (
+    Adjust,
+    context_counts,
+    forced,
+    is_used,
+    without,
+    worth,
+)
 from cellwise.stages.decide._decision import Decision
 from cellwise.stages.decide._label_sets import label_sets, sets_of_json, sets_to_json
 from cellwise.stages.decide._predictions import MOST_COLUMNS, predictions_frame
@@ -38,6 +46,8 @@ from cellwise.store.run.reader import RunReader, labels_matrix
 from cellwise.store.run.tables import read_table, write_table
 
 _KEY = ["site_id", "cell_id"]
+
+Floats32 = npt.NDArray[np.float32]
 
 
 def check(options: dict[str, Any], job: Job) -> None:
@@ -67,15 +77,26 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     sites = _sites(run)
     cells = read_table(run.cells, CELLS).sort(_KEY)
     report(0, 2, f"{len(cells)} cells")
-    logits, unseen, sets = adjusted_scores(
-        lambda name: RunReader(run).scores(name, classes.positive), cells, classes.positive,
-        names=options.scores, fields=options.fields, adjust=tuple(options.adjust),
-        sites=sites, sets=_sets(options, sites, classes, fitted),
-    )  # fmt: skip
+    asked = _sets(options, sites, classes, fitted)
+
+    def scored_by(adjust: Adjust) -> tuple[Floats32, npt.NDArray[np.bool_], LabelSets | None]:
+        return adjusted_scores(
+            lambda name: RunReader(run).scores(name, classes.positive), cells, classes.positive,
+            names=options.scores, fields=options.fields, adjust=adjust, sites=sites, sets=asked,
+        )  # fmt: skip
+
+    logits, unseen, sets = scored_by(options.adjust)
     scored = np.isfinite(logits).all(axis=1)
     decision = fitted or _fit(options, classes, sites, cells, logits, scored & unseen)
     if fitted is None and sets is not None:
-        decision = replace(decision, sets=sets_to_json(sets))
+        clean = scored & unseen
+        both = [
+            _fit(options, classes, sites, cells, each, clean).probabilities(each)
+            for each, _, _ in map(scored_by, (without(options.adjust), forced(options.adjust)))
+        ]
+        told = worth(sites, classes, cells["site_id"], clean, (both[0], both[1]), seed=job.seed)
+        used = is_used(options.adjust, sets)
+        decision = replace(decision, sets={**sets_to_json(sets), "used": used, "labelled": told})
     cells, logits = cells.filter(pl.Series(scored)), logits[scored]
     report(1, 2, "probabilities")
     chance = decision.probabilities(logits)
@@ -90,7 +111,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         "unscored": int((~scored).sum()),
         "wells": 0 if wells is None else len(wells.table),
         "fields_used": decision.n_fields,
-        **({} if sets is None else {"context_gain": sets_to_json(sets)["gain"]}),
+        **context_counts(decision.sets),
     }
 
 

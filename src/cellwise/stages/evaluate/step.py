@@ -21,7 +21,7 @@ from cellwise.stages.evaluate.results import Results
 from cellwise.stages.evaluate.spec import Options
 from cellwise.store.atomic import write_text
 from cellwise.store.run.folder import RunFolder, read_json
-from cellwise.store.run.metrics import to_json, write_metrics
+from cellwise.store.run.metrics import Metric, to_json, write_metrics
 from cellwise.store.run.reader import RunReader
 from cellwise.store.run.tables import column_names, read_table
 
@@ -42,6 +42,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     predictions = _predictions(run)
     chance = _chance(run.predictions, predictions, classes)
     found = [weak_results(predictions, chance, _groups(run), classes=classes, settings=settings)]
+    found.append(_context(decision))
     report(1, 3, "wells")
     if run.wells.exists():
         found.append(_wells(run.wells, classes, options, job.seed))
@@ -88,6 +89,22 @@ def _chance(path: Path, predictions: pl.DataFrame, classes: ClassList) -> npt.ND
         return predictions.select(columns).to_numpy().astype(np.float32).reshape(-1, len(columns))
     stored: npt.NDArray[np.float32] = np.load(path.with_suffix(".npy"), allow_pickle=False)
     return stored
+
+
+def _context(decision: dict[str, Any]) -> Results:
+    """Labelled fields with and without the context of label sets, where it was asked for."""
+    sets = decision.get("sets") or {}
+    figures = sets.get("labelled")
+    if not figures:
+        return Results()
+    metrics = {
+        f"site_macro_ap_context_{name}": Metric(
+            figures[name]["value"], figures[name]["low"], figures[name]["high"],
+            figures["fields"], "site",
+        )
+        for name in ("without", "with", "difference")
+    }  # fmt: skip
+    return Results(metrics, {"context": {"used": sets["used"], "gain": sets["gain"], **figures}})
 
 
 def _wells(path: Path, classes: ClassList, options: Options, seed: int) -> Results:

@@ -8,7 +8,7 @@ from cellwise.domain.plain_words import by_number, counted
 from cellwise.stages.report._results import ClassResult, class_results
 from cellwise.stages.report.drawing.svg import short
 from cellwise.stages.report.material import Material
-from cellwise.stages.report.sections import control, known, replicates
+from cellwise.stages.report.sections import control, known, label_context, replicates
 from cellwise.stages.report.sections.provenance import calibration, each_class
 
 _SHOWN = 12
@@ -88,6 +88,7 @@ def _points(material: Material) -> list[tuple[str, str]]:
     points = []
     if material.classes:
         points.append(_calibration(material))
+        points.extend(label_context.points(material))
     points.append(_set_aside(material))
     if material.cells is not None and material.n_cells:
         points.append(_outlines(material))
