@@ -274,3 +274,24 @@ def test_evaluate_before_decide_and_bad_options_are_refused(run):
     for options in ({"pooling": "median"}, {"draws": 0}, {"draws": True}):
         with pytest.raises(BadOption):
             Options.of(options)
+
+
+def test_the_context_of_label_sets_is_a_figure_both_ways_where_a_decision_has_it(run):
+    _write(run, _plate())
+    _, metrics, detail = _work(run)
+    assert "context" not in detail
+    path = run.decision("decide")
+    figures = {
+        name: {"value": value, "low": value - 0.1, "high": value + 0.1}
+        for name, value in (("without", 0.6), ("with", 0.7), ("difference", 0.1))
+    }
+    sets = {"gain": 0.4, "used": True, "labelled": {"fields": 9, **figures}}
+    path.write_text(json.dumps({**json.loads(path.read_text()), "sets": sets}))
+    _, told, detail = _work(run)
+    assert set(told) - set(metrics) == {f"site_macro_ap_context_{name}" for name in figures}
+    found = told["site_macro_ap_context_with"]
+    assert (found.value, found.n, found.unit) == (0.7, 9, "site")
+    assert (detail["context"]["used"], detail["context"]["gain"]) == (True, 0.4)
+    # A decision of before says nothing of labelled fields.
+    path.write_text(json.dumps({**json.loads(path.read_text()), "sets": {"gain": 0.4}}))
+    assert "context" not in _work(run)[2]
