@@ -12,7 +12,17 @@ import numpy as np
 import polars as pl
 import pytest
 from tests.docs.written_packages import HOW_TO, commands, declare, do, install, write_files
-from tests.faults.fault_runs import Heard, left_on_disk, quarantine, record, records, run, states
+from tests.faults.fault_runs import (
+    Heard,
+    command,
+    here,
+    left_on_disk,
+    quarantine,
+    record,
+    records,
+    run,
+    states,
+)
 from tests.worlds import CHANNELS, field, labels, plate, save
 
 from cellwise.app.status import run_status
@@ -114,13 +124,18 @@ def table(out):
     return pl.read_parquet(out / "spots.parquet")
 
 
-def test_the_commands_of_the_page_work(home, tmp_path):
+def test_the_commands_of_the_page_work(home, tmp_path, monkeypatch):
     shutil.copytree(home, tmp_path / "home")
+    monkeypatch.chdir(tmp_path / "home")
     installing, *others = commands(PAGE, "Use it")
     assert installing.startswith("pip install")
     said = {}
     for line in others:
-        done = do(tmp_path / "home", tmp_path / "home" / "my-spots", "-m", *line.split())
+        # The run starts anew with the package; the rest is asked in this process.
+        if line.startswith("cellwise run"):
+            done = do(tmp_path / "home", tmp_path / "home" / "my-spots", "-m", *line.split())
+        else:
+            done = here(command(*line.split()[1:]))
         assert done.returncode == 0, done.stdout + done.stderr
         said[" ".join(line.split()[:2])] = done.stdout
     assert "spots(channel='protein', above=1.5)" in said["cellwise parts"]

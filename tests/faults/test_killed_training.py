@@ -1,6 +1,7 @@
 """A run with training may die anywhere; the same call then gives the same predictions."""
 
 import json
+import signal
 
 import pytest
 from tests.faults.deaths import changes, die
@@ -94,39 +95,19 @@ def test_going_back_to_earlier_settings_after_a_death_takes_no_model_over(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("place", ["checkpoint", "scores"])
-def test_kill_in_the_middle_of_learning(home, options, undisturbed, tmp_path, place):
-    out = tmp_path / "out.run"
-    more = [word for text in QUICK for word in ("--set", text)]
-    typed = words(
-        home / "images", out, "--labels", options["labels"], *more, recipe=options["recipe"]
-    )
-
-    def reached():
-        if place == "checkpoint":
-            return any((out / "work").glob("cell-*/*/*")) or any((out / "work").glob("cell-*/*"))
-        return any((out / place).rglob("*.*"))
-
-    with child(typed, tmp_path / "log") as process:
-        assert wait_for(reached, process), (tmp_path / "log").read_text()
-        process.kill()
-        process.wait()
-    assert record(out)["status"] == "running"
-    assert run(home / "images", out, *QUICK, **options).exit_code == 0
-    assert left_on_disk(out) == undisturbed
-
-
-@pytest.mark.long
-def test_an_interrupted_training_ends_with_5_and_goes_on(home, options, undisturbed, tmp_path):
-    import signal
-
+def test_a_training_that_is_killed_then_interrupted_goes_on(home, options, undisturbed, tmp_path):
     out, log = tmp_path / "out.run", tmp_path / "log"
     more = [word for text in QUICK for word in ("--set", text)]
     typed = words(
         home / "images", out, "--labels", options["labels"], *more, recipe=options["recipe"]
     )
     with child(typed, log) as process:
-        assert wait_for(lambda: any((out / "work").glob("cell-*/*")), process)
+        assert wait_for(lambda: any((out / "work").glob("cell-*/*")), process), log.read_text()
+        process.kill()
+        process.wait()
+    assert record(out)["status"] == "running"
+    with child(typed, log) as process:
+        assert wait_for(lambda: any((out / "work").glob("control-*/*")), process), log.read_text()
         process.send_signal(signal.SIGINT)
         assert process.wait() == 5, log.read_text()
     assert "Traceback" not in log.read_text()

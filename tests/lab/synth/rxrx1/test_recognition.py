@@ -29,7 +29,7 @@ def drawn(acceptance):
     """256 sites: 32 treatments in four experiments, one of them odd."""
     design = make_design(1, classes=32, experiments=4)
     effects = make_effects(design, SEVERITIES["easy"])
-    return design, acceptance.sample(effects, size=128, workers=1)
+    return design, acceptance.sample(effects, size=96, workers=1)
 
 
 @pytest.mark.long
@@ -54,7 +54,7 @@ def test_an_odd_experiment_shows_in_its_light(acceptance, drawn):
 def test_plates_differ_more_than_treatments(acceptance):
     design = make_design(2, classes=32, experiments=3, aberrant="none")
     effects = make_effects(design, SEVERITIES["default"])
-    plates, treatments = acceptance.spreads(acceptance.sample(effects, size=96, workers=1))
+    plates, treatments = acceptance.spreads(acceptance.sample(effects, size=64, workers=1))
     assert plates > 1.2 * treatments
 
 
