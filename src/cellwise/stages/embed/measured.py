@@ -8,6 +8,7 @@ Source: the groups of CellProfiler (Stirling et al., BMC Bioinformatics 22, 433,
 subcellular location features of Boland and Murphy, Bioinformatics 17, 1213 (2001).
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,7 @@ from cellwise.contracts.embedder import Embed, Embedded, Embedder, Facts
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import Field, Masks, Site
 from cellwise.domain.steps import Job
+from cellwise.domain.trial import Trial
 from cellwise.errors import BadOption
 from cellwise.kernels.reduce import reduce_field
 from cellwise.parts.features.measure import measure_cells
@@ -75,6 +77,16 @@ class _Measured:
             return Embedded(*self._measure(field, masks, panel))
 
         return embed
+
+    def seconds(self, trial: Trial) -> float:
+        """Seconds of one core that the cells of a field take, once code is compiled."""
+        panel = panel_of(trial.channels, without=self.without)
+        if not panel.measured:
+            return 0.0
+        self._measure(trial.field, trial.masks, panel)
+        begun = time.process_time()
+        numbers, _ = self._measure(trial.field, trial.masks, panel)
+        return (time.process_time() - begun) / max(1, len(numbers)) * trial.cells
 
     def _measure(
         self, field: Field, masks: Masks, panel: Panel

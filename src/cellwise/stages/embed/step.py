@@ -21,6 +21,7 @@ from cellwise.contracts.embedder import Embedded, Embedder, Facts
 from cellwise.domain.records import Site
 from cellwise.domain.steps import Finished, Job, SiteRecord
 from cellwise.domain.tables import CELLS, EMBEDDINGS
+from cellwise.domain.trial import Trial
 from cellwise.errors import BadOption, InputError
 from cellwise.parts.features import REVISION
 from cellwise.stages.embed import embedders
@@ -32,6 +33,8 @@ from cellwise.store.run.shards import Shards
 from cellwise.store.run.tables import empty_frame, read_table, rows_of_sites
 
 _KEY = ["site_id", "cell_id"]
+# Libraries and compiled code, in each worker.
+_START = 2.0
 
 
 def check(options: dict[str, Any], job: Job) -> None:
@@ -57,6 +60,15 @@ def check_sites(job: Job) -> None:
     """
     if not is_sealed(RunFolder(job.run).embeddings(job.name)):
         _embedder(job.options).check_sites(job)
+
+
+def forecast(job: Job, trial: Trial) -> float:
+    """Seconds of one core that the vectors of all fields take; 0 where the embedder cannot tell."""
+    ask = getattr(_embedder(job.options), "seconds", None)
+    if ask is None:
+        return 0.0
+    start = _START * job.workers if job.workers > 1 else 0.0
+    return start + float(ask(trial)) * trial.sites
 
 
 def key_parts(options: dict[str, Any], device: str) -> list[str]:

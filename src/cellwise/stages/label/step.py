@@ -17,6 +17,7 @@ from cellwise.contracts.labeller import Bags, CellLabels
 from cellwise.domain.classes import ClassList
 from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import CELLS, LABELS
+from cellwise.domain.trial import Trial
 from cellwise.domain.units import CELL, SAMPLE, SITE, bag_numbers, group_numbers
 from cellwise.errors import FormatError, PreflightError
 from cellwise.registry import split_spec
@@ -74,6 +75,16 @@ def _level(options: Options) -> str:
     """Whose cells share out a label, as said or as suits what the labeller judges by."""
     needs = labellers.page(split_spec(options.by)[0]).needs
     return options.level or (SAMPLE if "evidence" in needs else SITE)
+
+
+def forecast(job: Job, trial: Trial) -> float:
+    """Seconds of one core: of labellers that learn from vectors, what their learners take."""
+    options = Options.of(job.options)
+    if not options.embeddings or trial.classes is None:
+        return 0.0
+    from cellwise.stages.label.posterior import seconds_of
+
+    return seconds_of(options.by, round(trial.labelled * trial.cells), len(trial.classes.positive))
 
 
 def _bags(sites: pl.DataFrame, cells: pl.DataFrame, classes: tuple[str, ...], level: str) -> Bags:

@@ -28,8 +28,12 @@ def forecast_scoring(job: Job, options: Options, trial: Trial) -> float:
     """Seconds of one core; fields without label are asked of the models of all folds."""
     scorer = scorers.build(options.by)
     learned = trial.named.get(f"train {options.model}") or trial.named.get(options.model)
-    if learned is None or trial.classes is None or scorer.items == "vectors":
+    start = _START * job.workers if job.workers > 1 else 0.0
+    if learned is None or trial.classes is None:
         return 0.0
+    if scorer.items == "vectors":
+        # Vectors are judged in no time, beside what starts.
+        return start
     without = learned.get("without") or []
     chosen = learned.get("channels", "all")
     words = [(channel.name, channel.role) for channel in trial.channels]
@@ -54,7 +58,6 @@ def forecast_scoring(job: Job, options: Options, trial: Trial) -> float:
         scorer.score(model, pixels)
         took = (time.process_time() - begun) * share
     unlabelled = trial.sites - trial.labelled
-    start = _START * job.workers if job.workers > 1 else 0.0
     return start + took * (trial.labelled + unlabelled * trial.folds)
 
 

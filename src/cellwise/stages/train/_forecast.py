@@ -44,7 +44,7 @@ def forecast_training(job: Job, options: Options, trial: Trial) -> float:
     sites = max(1, round(trial.labelled * share * (1 - options.validate_)))
     models = trial.folds if trial.folds > 1 else 1
     if options.learner:
-        return models * seconds_to_learn(
+        return _LIBRARIES + models * seconds_to_learn(
             options.learner, round(sites * trial.cells), len(trial.classes.positive)
         )
     pool = _pool(task, sites, trial.cells)

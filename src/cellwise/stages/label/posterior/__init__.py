@@ -18,6 +18,7 @@ More than 200 classes, or more cells and classes than 6 GiB hold, inherit, and t
 Source: see the methods; what each of them is worth stands in `docs/explain/posterior.md`.
 """
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,8 @@ import numpy as np
 
 from cellwise.contracts.labeller import INHERITED, SUPPORTED, UNSCORED, Bags, CellLabels, Labeller
 from cellwise.errors import BadOption
-from cellwise.registry import did_you_mean
+from cellwise.parts.learners import kernel_ridge
+from cellwise.registry import did_you_mean, split_spec
 from cellwise.stages.label._cells import weights
 from cellwise.stages.label.posterior._choice import Choice, choose
 from cellwise.stages.label.posterior._evidence import starts, usable
@@ -44,6 +46,10 @@ _HELD = 12
 _MOST_BYTES = 6 << 30
 # Which labels go together is compared for each class.
 _MOST_CLASSES = 200
+_RESTARTS = 8
+# What a forecast is made from: a learner of so many cells and numbers, how its time grows with
+# cells while it is exact, and how many learners of all cells the groups left out are worth.
+_TRIED, _NUMBERS, _GROWTH, _OF_GUARD, _OVERHEAD = 1000, 400, 2.2, 4, 0.5
 # With more cells fewer restarts are made, for time: cells times restarts.
 _MOST_WORK = 100_000
 
@@ -51,7 +57,7 @@ _MOST_WORK = 100_000
 def build(
     method: str = "hedge",
     rounds: int = 10,
-    restarts: int = 8,
+    restarts: int = _RESTARTS,
     border: float = 1.0,
     tiny: float = 1.0,
     *,
@@ -103,6 +109,28 @@ def build(
         )
 
     return posterior
+
+
+def seconds_of(spec: str | dict[str, Any], cells: int, classes: int) -> float:
+    """Seconds of one core for so many cells, from one learner of some made-up ones.
+
+    Args:
+        spec: The labeller with its options, as in a recipe.
+        cells: Cells of labelled fields.
+        classes: Positive classes.
+    """
+    options = split_spec(spec)[1]
+    restarts = min(int(options.get("restarts", _RESTARTS)), 1 + _MOST_WORK // max(1, cells))
+    some = min(cells, _TRIED)
+    if not some or _too_much(cells, classes):
+        return 0.0
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(some, _NUMBERS)).astype(np.float32)
+    labels = np.zeros((some, classes), np.float32)
+    begun = time.process_time()
+    kernel_ridge.build().out_of_fold(vectors, np.arange(some)[None] % 5, 0)(labels)
+    each = (time.process_time() - begun) * (cells / some) ** _GROWTH
+    return float(_OVERHEAD + each * (restarts + _OF_GUARD))
 
 
 @dataclass(frozen=True, slots=True)
