@@ -1,4 +1,4 @@
-"""What a posterior is said to cost: more with more cells and restarts, nothing where all inherit."""
+"""What a posterior is said to cost: more with more cells and restarts, nothing where none is."""
 
 import pytest
 
