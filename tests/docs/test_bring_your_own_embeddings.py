@@ -19,10 +19,13 @@ PER_FOLD = 24
 
 
 def blocks():
-    """Commands and programs of the page, in order."""
-    found = re.findall(r"```(python)?\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    for kind, text in found:
-        yield from ([("program", text)] if kind else (("command", x) for x in text.splitlines()))
+    """Commands and programs of the page, in order; parts of recipes are neither."""
+    text = PAGE.read_text(encoding="utf-8")
+    for language, block in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+        if language == "python":
+            yield "program", block
+        elif not language:
+            yield from (("command", line) for line in block.splitlines())
 
 
 def thin_out(world):
