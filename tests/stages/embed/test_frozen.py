@@ -16,14 +16,16 @@ from safetensors.torch import save_file
 from tests.stages.train.learn_world import make_job, make_run
 
 from cellwise.domain.channels import Channel
-from cellwise.domain.tables import CELLS
+from cellwise.domain.tables import CELLS, EMBEDDINGS
 from cellwise.errors import BadOption, PreflightError
 from cellwise.parts.nets.photographs import brightened, open_network, open_photographs
 from cellwise.stages.embed import embedders, step
 from cellwise.stages.embed.frozen import _places
 from cellwise.store.packaged_weights import PACKAGES, packaged_file
 from cellwise.store.run.crops import CropStore, read_channels
-from cellwise.store.run.tables import read_table
+from cellwise.store.run.embeddings import index_path, seal
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.tables import empty_frame, read_table, write_table
 
 SMALL = {"network": "test_resnet", "stages": [1], "size": 64, "threads": 1}
 CHANNELS = [Channel("er", "er"), Channel("g", "protein"), Channel("r", "microtubule")]
@@ -171,3 +173,22 @@ def test_fields_without_cells_have_no_vectors(run, weights):
     part = embedders.build({"name": "frozen", **SMALL, "pretrained": weights})
     cells = read_table(run.cells, CELLS).sort("site_id", "cell_id").filter(pl.col("cell_id") < 3)
     assert len(part.open(make_job(run, step="embed"), [], cells)("gone").vectors) == 0
+
+
+def test_other_channels_than_a_finished_run_learned_from_are_refused(run, weights, tmp_path):
+    keys = [channel.key for channel in read_channels(run.crops)]
+    part = embedders.build({"name": "frozen", **SMALL, "pretrained": weights})
+    shown = part.facts(make_job(run)).card["colours"]
+    cells = read_table(run.cells, CELLS)
+    for learned in (shown, [[f"{keys[0]} of another folder"], *shown[1:]]):
+        fitted = RunFolder(tmp_path / str(learned == shown))
+        folder = fitted.embeddings("embed")
+        folder.mkdir(parents=True)
+        write_table(index_path(folder), EMBEDDINGS, empty_frame(EMBEDDINGS))
+        seal(folder, empty_frame(EMBEDDINGS), "float32", {"colours": learned})
+        job = make_job(run, name="embed", step="embed", fitted=fitted.path)
+        if learned == shown:
+            part.open(job, [], cells)
+            continue
+        with pytest.raises(PreflightError, match=r"of another folder.*would show"):
+            part.open(job, [], cells)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,12 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cellwise.contracts.labeller import INHERITED, SUPPORTED, UNSCORED, Bags
+from cellwise.domain.nouns import SITES
 from cellwise.errors import BadOption, PreflightError
+from cellwise.flow.recipe.references import uses
 from cellwise.stages.label.posterior import METHODS, build
 from cellwise.stages.label.posterior import _choice as choice
 from cellwise.stages.label.posterior._guard import gains
 from cellwise.stages.label.posterior._methods import ALONE
-from cellwise.stages.label.spec import Options
+from cellwise.stages.label.spec import SPEC, Options
 
 
 def _bags(seed=0, *, fields=40, each=5, classes=3, none=0.0, noise=1.0):
@@ -215,3 +218,26 @@ def test_options_that_make_no_sense_are_refused():
     with pytest.raises(BadOption, match="reads no vectors"):
         Options.of({"by": "inherit", "embeddings": "v"})
     assert Options.of({"by": "posterior", "embeddings": "v"}).embeddings == "v"
+
+
+@given(st.integers(1, 4), st.integers(0, 2), st.integers(0, 2**31))
+@settings(max_examples=8, deadline=None)
+def test_numbers_that_are_the_same_in_all_cells_do_not_matter(same, missing, seed):
+    bags, _ = _bags(seed % 7, fields=12)
+    one = bags.vectors[:, :1]
+    odd = [np.full_like(one, value) for value in (*[3.5] * same, *[np.nan] * missing)]
+    found = build("soft_ratio", rounds=1)(
+        replace(bags, vectors=np.concatenate([*odd, one], axis=1), seed=seed)
+    )
+    assert set(found.reason) == {SUPPORTED}
+    assert np.ptp(found.label[bags.inherited > 0]) > 0
+
+
+def test_metadata_count_where_bags_are_samples_without_being_asked():
+    def read(**options):
+        step = SimpleNamespace(options=options)
+        return SITES in [each.noun for each in SPEC.reads if uses(step, each)]
+
+    assert read(by="posterior", embeddings="v")
+    assert read(by="soft", level="well")
+    assert not read(by="inherit")

@@ -27,6 +27,7 @@ from cellwise.parts.panel import steady
 from cellwise.parts.views import VIEWS
 from cellwise.store.packaged_weights import packaged_file, weights_digest
 from cellwise.store.run.crops import CropStore, read_channels
+from cellwise.store.run.embeddings import Embeddings, is_sealed
 from cellwise.store.run.folder import RunFolder
 
 # Channels that make an image of a stained cell, by role; as far as they are there.
@@ -116,6 +117,7 @@ class _Frozen:
         run = RunFolder(job.run)
         store = CropStore(run.crops, cells)
         shown = _places(self.colours, store.channels)
+        _check_shown(job, [names for names, _ in shown])
         net = _opened(self.network, self.pretrained, job.device)
         look = Look(tuple(tuple(own) for _, own in shown), self.stages, self.size, self.views)
         numbers = cells["cell_id"].to_numpy().astype(np.int32)
@@ -161,6 +163,24 @@ def _places(
             own.append(at[0])
         found.append(([keys[place] for place in own], own))
     return found
+
+
+def _check_shown(job: Job, colours: list[list[str]]) -> None:
+    """Refuse images of other channels than those that a finished run learned from.
+
+    Raises:
+        PreflightError: Names both.
+    """
+    if job.fitted is None:
+        return
+    folder = RunFolder(job.fitted).embeddings(job.name)
+    learned = Embeddings(folder).facts.get("colours") if is_sealed(folder) else None
+    if learned and learned != colours:
+        before, now = (", ".join("+".join(own) for own in all_) for all_ in (learned, colours))
+        raise PreflightError(
+            f"embed: {job.fitted.name} learned from images of the channels {before}; this folder "
+            f"would show {now}. Give images with the channels that it learned from."
+        )
 
 
 @lru_cache(maxsize=1)

@@ -85,6 +85,8 @@ SPEC = StepSpec(
         Read(FOLDS, optional=True, when="level"),
         Read(LABELLED_EMBEDDINGS, by=("embeddings",)),
         Read(LABELLED_FOLDS, optional=True, when="embeddings"),
+        # What learns from vectors takes samples for bags where no level is said: from metadata.
+        Read(SITES, when="embeddings"),
     ),
     writes=(LABELS,),
     draws=True,

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from cellwise.contracts.labeller import Bags, Flags
+from cellwise.contracts.labeller import Bags, Flags, Floats
 from cellwise.errors import BadOption, PreflightError
 from cellwise.parts.learners import kernel_ridge
 from cellwise.stages.label.posterior._fields import Numbers, Smooth
@@ -17,6 +17,8 @@ _FOLDS = 5
 _PARTITIONS = 3
 # What restarts draw from: no truth-free criterion was good enough to choose among these.
 _SEEN = 0.6
+# Spread of a number, as a share of its size, that is mere rounding of single precision.
+_ROUNDING = 1e-5
 _RIDGES = (0.1, 0.2, 0.4, 0.8)
 _GAMMAS = (0.25, 0.5, 1.0)
 _ODDS = (0.14, 0.3, 0.5)
@@ -70,8 +72,11 @@ def starts(
         smooth = kernel_ridge.build().out_of_fold(vectors, folds, bags.seed)
         yield Start(smooth, OneState(rounds, missed=missed), rounds)
         return
+    differ = _differing(vectors)
     for number in range(restarts):
         seen = np.sort(random.permutation(vectors.shape[1])[: _share(vectors.shape[1])])
+        # Of few numbers a draw may hold none that tells cells apart.
+        seen = seen if np.isin(seen, differ).any() or not len(differ) else differ
         learner = kernel_ridge.build(
             ridge=float(random.choice(_RIDGES)), gamma=float(random.choice(_GAMMAS))
         )
@@ -84,6 +89,12 @@ def starts(
         folds = _partitions(groups, 1, random)
         smooth = learner.out_of_fold(vectors[:, seen], folds, bags.seed + number)
         yield Start(smooth, constants, rounds)
+
+
+def _differing(vectors: Floats) -> Numbers:
+    """The numbers that are not the same in all cells that have them, rounding aside."""
+    low, high = np.fmin.reduce(vectors, axis=0), np.fmax.reduce(vectors, axis=0)
+    return np.flatnonzero(high - low > _ROUNDING * np.maximum(np.abs(low), np.abs(high)))
 
 
 def _share(numbers: int) -> int:
