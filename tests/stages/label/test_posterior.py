@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -235,7 +236,7 @@ def test_numbers_that_are_the_same_in_all_cells_do_not_matter(same, missing, see
 
 def test_metadata_count_where_bags_are_samples_without_being_asked():
     def read(**options):
-        step = SimpleNamespace(options=options)
+        step: Any = SimpleNamespace(options=options)
         return SITES in [each.noun for each in SPEC.reads if uses(step, each)]
 
     assert read(by="posterior", embeddings="v")
