@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from tests.stages.train.learn_world import CHANNELS, draw, label_of, make_run
 
-from cellwise.domain.records import Field
+from cellwise.domain.records import Field, Masks
 from cellwise.domain.steps import Finished, Job
 from cellwise.errors import BadOption, PreflightError
 from cellwise.parts.features.measure import measure_cells
 from cellwise.parts.features.panel import panel_of
-from cellwise.stages.embed import step
+from cellwise.stages.embed import measured, step
 from cellwise.stages.embed.spec import SPEC
 from cellwise.store.run.embeddings import Embeddings, read_embeddings
 from cellwise.store.run.masks import read_masks
@@ -97,3 +97,12 @@ def test_the_key_says_how_features_are_made():
     assert step.key_parts({"name": "measured"}, "cpu") == ["features 1"]
     assert step.key_parts({"name": "imported"}, "cpu") == []
     assert SPEC.version == 1
+
+
+def test_a_field_smaller_than_a_block_is_measured_and_not_lost():
+    made = measured.build(reduce=16)
+    cells = np.full((10, 12), 3, np.uint32)
+    field = Field("tiny", np.full((len(CHANNELS), 10, 12), 0.5, np.float32), CHANNELS)
+    numbers, vectors = made._measure(field, Masks(cells, np.zeros_like(cells)), panel_of(CHANNELS))
+    assert numbers.tolist() == [3]
+    assert len(vectors) == 1

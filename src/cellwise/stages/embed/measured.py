@@ -91,9 +91,9 @@ class _Measured:
     def _measure(
         self, field: Field, masks: Masks, panel: Panel
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-        pixels, inside, nuclei = reduce_field(
-            field.pixels, masks.cells, masks.nuclei, self._factor(field.pixel_size)
-        )
+        # A field smaller than one block would be gone.
+        factor = min(self._factor(field.pixel_size), *masks.cells.shape)
+        pixels, inside, nuclei = reduce_field(field.pixels, masks.cells, masks.nuclei, factor)
         boxes, found = measure_cells(replace(field, pixels=pixels), Masks(inside, nuclei), panel)
         numbers = np.unique(masks.cells[masks.cells > 0]).astype(np.int32)
         vectors = np.full((len(numbers), len(panel.names)), np.nan, np.float32)
