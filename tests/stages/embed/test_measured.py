@@ -1,6 +1,7 @@
 """Measured features as a step: on disk with names, refused or set aside where they cannot be."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,7 +101,7 @@ def test_the_key_says_how_features_are_made():
 
 
 def test_a_field_smaller_than_a_block_is_measured_and_not_lost():
-    made = measured.build(reduce=16)
+    made: Any = measured.build(reduce=16)
     cells = np.full((10, 12), 3, np.uint32)
     field = Field("tiny", np.full((len(CHANNELS), 10, 12), 0.5, np.float32), CHANNELS)
     numbers, vectors = made._measure(field, Masks(cells, np.zeros_like(cells)), panel_of(CHANNELS))
