@@ -81,3 +81,7 @@ def test_new_fields_get_the_same_numbers_from_the_same_learner(quick, world, tmp
     np.testing.assert_allclose(
         shared.select(columns).to_numpy(), probabilities[1].select(columns).to_numpy(), atol=1e-6
     )
+
+
+def test_the_report_says_that_figures_of_labelled_fields_are_too_good(quick):
+    assert "somewhat too good" in (quick.path / "report.html").read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from cellwise.domain.held_out import TOO_GOOD, labels_pass_on
 from cellwise.domain.plain_words import counted, problems_said
 from cellwise.store.run.folder import RunFolder, read_json
 
@@ -60,6 +61,9 @@ def _headlines(run: RunFolder) -> list[str]:
                 f" [{metric['low']:.2f}-{metric['high']:.2f}]" if metric["low"] is not None else ""
             )
             lines.append(f"{words} {metric['value']:.2f}{interval} (n={metric['n']:,})")
+    recipe: dict[str, Any] = read_json(run.record).get("recipe") or {}
+    if lines and labels_pass_on(recipe.get("steps") or []):
+        lines.append(TOO_GOOD)
     return lines
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import polars as pl
 
+from cellwise.domain.held_out import TOO_GOOD, labels_pass_on
 from cellwise.domain.plain_words import by_number, counted
 from cellwise.stages.report._results import ClassResult, class_results
 from cellwise.stages.report.drawing.svg import short
@@ -89,6 +90,8 @@ def _points(material: Material) -> list[tuple[str, str]]:
     if material.classes:
         points.append(_calibration(material))
         points.extend(label_context.points(material))
+        if labels_pass_on((material.record.get("recipe") or {}).get("steps") or []):
+            points.append(("care", TOO_GOOD))
     points.append(_set_aside(material))
     if material.cells is not None and material.n_cells:
         points.append(_outlines(material))
