@@ -89,7 +89,7 @@ def test_scenes_unlike_the_largest_are_odd_and_channels_keep_their_names(tmp_pat
     header = read_header(write(tmp_path, "lif", scenes))
     assert header.channel_names == ("DAPI", "GFP")
     assert header.series == ()
-    assert header.odd == ("a image (3 x 3, uint16)", "a image (2 planes of 2 x 2, uint8)")
+    assert header.odd == ("an image (3 x 3, uint16)", "an image (2 planes of 2 x 2, uint8)")
 
 
 def test_a_mosaic_and_numbers_that_are_no_intensities_are_refused(tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from cellwise.errors import InputError
 from cellwise.flow.pipeline.files.listed import list_files
 from cellwise.flow.pipeline.files.same_content import hash_of
 from cellwise.store.images.fields import read_header, read_pixels
-from cellwise.store.images.ome_zarr import is_ome_zarr
+from cellwise.store.images.ome_zarr import images_in, is_ome_zarr
 
 
 def pixels(*shape):
@@ -59,6 +59,31 @@ def test_images_that_bioformats2raw_wrote_are_series(tmp_path):
     header = read_header(folder)
     assert [(h.height, h.width) for h in (header, *header.series)] == [(6, 7), (9, 8)]
     np.testing.assert_array_equal(held(tmp_path, "b.zarr#s=1", 1), arrays[1][1])
+
+
+@pytest.mark.parametrize(("lost", "listed"), [("1", False), ("2", True), ("0", False)])
+def test_a_lost_image_of_several_does_not_hide_those_behind_it(tmp_path, lost, listed):
+    folder = tmp_path / "b.zarr"
+    (folder / "OME").mkdir(parents=True)
+    (folder / ".zattrs").write_text('{"bioformats2raw.layout": 3}')
+    for number in range(3):
+        put_zarr(folder / str(number), pixels(6, 7), "yx", version="0.4")
+    if listed:
+        (folder / "OME" / ".zattrs").write_text('{"series": ["0", "1", "2"]}')
+    assert len(read_header(folder).series) == 2
+    shutil.rmtree(folder / lost)
+    with pytest.raises(InputError) as caught:
+        read_header(folder)
+    assert caught.value.code == "planes_missing"
+
+
+def test_the_wells_of_a_plate_that_bioformats2raw_wrote_are_its_images(tmp_path):
+    folder = tmp_path / "p.zarr"
+    put_zarr(folder / "A" / "1" / "0", pixels(6, 7), "yx", version="0.4")
+    (folder / "A" / "1" / ".zattrs").write_text('{"well": {"images": [{"path": "0"}]}}')
+    said = {"bioformats2raw.layout": 3, "plate": {"wells": [{"path": "A/1"}]}}
+    (folder / ".zattrs").write_text(json.dumps(said))
+    assert images_in(folder) == ("A/1/0",)
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])

@@ -35,7 +35,6 @@ _MICROMETRES = {"micrometer": 1.0, "nanometer": 1e-3, "millimeter": 1e3, "meter"
 _LETTERS = {"time": "T", "channel": "C"}
 _PLAUSIBLE = (0.005, 50.0)
 _BLOSC_HEAD = 16
-_MOST_SERIES = 100_000
 # Numbers of 63 bits fit into every table.
 _BITS = (1 << 63) - 1
 
@@ -64,7 +63,10 @@ def is_ome_zarr(folder: Path) -> bool:
         said = _attributes(folder)
     except (OSError, ValueError):
         return False
-    return bool(said.get("multiscales")) or "bioformats2raw.layout" in said
+    # A plate that bioformats2raw wrote states both; its images lie in its wells.
+    return bool(said.get("multiscales")) or (
+        "bioformats2raw.layout" in said and "plate" not in said
+    )
 
 
 def images_in(folder: Path) -> tuple[str, ...]:
@@ -124,12 +126,24 @@ def ome_zarr_scenes(folder: Path) -> tuple[Scene, ...]:
     said = _attributes(folder)
     if "bioformats2raw.layout" not in said:
         return (_scene(folder, said),)
-    scenes: list[Scene] = []
-    for number in itertools.count():
-        if number >= _MOST_SERIES or not (folder / str(number)).is_dir():
-            break
-        scenes.append(_scene(folder / str(number), _attributes(folder / str(number))))
-    return tuple(scenes)
+    return tuple(
+        _scene(folder / name, _attributes(folder / name)) for name in _series_names(folder)
+    )
+
+
+def _series_names(folder: Path) -> list[str]:
+    """The images that bioformats2raw wrote: those it lists, else all that are numbered."""
+    stated = _attributes(folder / "OME").get("series")
+    numbered = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
+    names = [str(name) for name in stated or range(max(numbered, default=-1) + 1)]
+    lost = sum(not (folder / name).is_dir() for name in names)
+    if lost:
+        raise InputError(
+            f"Of {len(names)} images of the folder, {lost} are not in it.",
+            code="planes_missing",
+            remedy="Copy it again from its source, all folders in it.",
+        )
+    return names
 
 
 def _attributes(folder: Path) -> dict[str, Any]:

@@ -118,7 +118,7 @@ def _words(scene: Scene) -> str:
     many = math.prod(n for axis, n in lengths.items() if axis not in "YXS")
     planes = f"{many} planes of " if many > 1 else ""
     colours = "colours, " if lengths.get("S", 1) > 1 else ""
-    return f"a image ({planes}{lengths['Y']} x {lengths['X']}, {colours}{scene.dtype})"
+    return f"an image ({planes}{lengths['Y']} x {lengths['X']}, {colours}{scene.dtype})"
 
 
 def _refuse_axes(scene: Scene) -> None:

@@ -190,7 +190,7 @@ def _words(image: TiffImage) -> str:
     many = math.prod(image.shape) // (height * width * image.lengths.get("S", 1))
     colours = "colours, " if image.colour else ""
     planes = f"{many} planes of " if many > 1 else ""
-    return f"a image ({name}{planes}{height} x {width}, {colours}{image.dtype})"
+    return f"an image ({name}{planes}{height} x {width}, {colours}{image.dtype})"
 
 
 def _homeless(tiff: tifffile.TiffFile, images: Sequence[TiffImage]) -> list[str]:
