@@ -12,6 +12,7 @@ of the Cellpose editor (Stringer et al., Nat Methods 18, 100, 2021).
 import io
 import pickle
 import struct
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
@@ -103,7 +104,9 @@ def read_seg_npy(path: Path, *, allow_pickle: bool) -> Array:
     if not allow_pickle:
         raise _pickled(path)
     try:
-        with path.open("rb") as stream:
+        # Numpy warns of odd arguments, as a damaged file may hold, and reads what they mean.
+        with path.open("rb") as stream, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             _header(stream)
             content = _PlainData(stream).load()
     except _ForeignError as error:
