@@ -268,14 +268,37 @@ def test_a_reading_that_finds_the_same_fields_is_not_offered(tmp_path, names):
     assert not any("could also be read" in note for note in read(tmp_path).notes)
 
 
-def test_a_reading_that_finds_other_fields_is_offered(tmp_path):
+def stacks_of_two(folder):
     """Two channels by the files' names, or fields of two pages each."""
     names = [f"{w}_{c}.tif" for w in ("B02", "B03") for c in ("DAPI", "GFP")]
-    put_channels(tmp_path, *names, channels=2)
+    put_channels(folder, *names, channels=2)
+
+
+def wells_in_named_folders(folder):
+    """Wells of two plates, or fields of two classes."""
+    wells = [f"{kind}/{well}" for kind in ("ctl", "drug") for well in ("A01", "B02")]
+    put(folder, *(f"{well}_{c}.png" for well in wells for c in ("dna", "gfp")))
+
+
+@pytest.mark.parametrize(
+    ("make", "taken", "offer"),
+    [
+        (stacks_of_two, ("well_channel", 2), "multichannel (4 fields)"),
+        (wells_in_named_folders, ("well_channel", 4), "class_folders (4 fields)"),
+    ],
+)
+def test_a_reading_that_finds_other_fields_is_offered(tmp_path, make, taken, offer):
+    """What is offered is there: taken, it finds as many fields as were said."""
+    make(tmp_path)
     reading = read(tmp_path)
-    other = [note for note in reading.notes if "could also be read" in note]
-    seen = reading.layout, len(reading.sites)
-    assert all("fields)" in note for note in other), seen
+    assert (reading.layout, len(reading.sites)) == taken
+    (note,) = (note for note in reading.notes if "could also be read" in note)
+    assert f"the folder has {taken[1]} fields; it could also be read as {offer}: " in note
+    name, count = offer.split()[0], int(offer.split("(")[1].split()[0])
+    other = read(tmp_path, layout=name)
+    assert (other.layout, len(other.sites)) == (name, count)
+    seen = [{(site.id, site.labels) for site in each.sites} for each in (reading, other)]
+    assert seen[0] != seen[1]
 
 
 def test_all_that_is_wrong_is_said_at_once(tmp_path):
