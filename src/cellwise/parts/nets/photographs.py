@@ -99,7 +99,18 @@ def brightened(pixels: Tensor, inside: Tensor) -> Tensor:
 
 def open_photographs(model: str, pretrained: str, device: str) -> Photographs:
     """The network where it looks, see `open_network`."""
-    net = open_network(model, pretrained)
+    return _looking(open_network(model, pretrained), device)
+
+
+def without_weights(model: str, device: str) -> Photographs:
+    """The network as it is made, to see how long it takes: nothing is read or fetched."""
+    import timm
+
+    with torch.random.fork_rng(devices=[]):
+        return _looking(timm.create_model(_known(model), num_classes=0), device)
+
+
+def _looking(net: Any, device: str) -> Photographs:
     mean, spread = (
         torch.tensor(net.pretrained_cfg[part]).view(1, COLOURS, 1, 1) for part in ("mean", "std")
     )
@@ -119,8 +130,7 @@ def open_network(model: str, pretrained: str) -> Any:
     """
     import timm
 
-    if not timm.is_model(model):
-        raise BadOption(f"timm knows no model {model!r}.{did_you_mean(model, timm.list_models())}")
+    _known(model)
     if pretrained == "hub":
         return open_hub(model, {"num_classes": 0})
     if pretrained != "package":
@@ -140,3 +150,11 @@ def open_network(model: str, pretrained: str) -> Any:
     net.load_state_dict({mine: other for (mine, _), (_, other) in pairs})
     net.reset_classifier(0)
     return net
+
+
+def _known(model: str) -> str:
+    import timm
+
+    if not timm.is_model(model):
+        raise BadOption(f"timm knows no model {model!r}.{did_you_mean(model, timm.list_models())}")
+    return model

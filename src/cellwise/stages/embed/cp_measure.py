@@ -8,9 +8,10 @@ a cell is missing.
 Source: cp_measure, Muñoz et al. 2025, arXiv 2507.01163.
 """
 
+import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
@@ -23,6 +24,7 @@ from cellwise.contracts.embedder import Embed, Embedded, Embedder, Facts
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import Field, Masks, Site
 from cellwise.domain.steps import Job
+from cellwise.domain.trial import Trial
 from cellwise.errors import BadOption, PreflightError
 from cellwise.stages.embed._looking import channels_of, check_same, read_cells
 
@@ -33,6 +35,8 @@ GROUPS = (
 )  # fmt: skip
 _USUAL = ("intensity", "texture", "radial_distribution", "sizeshape", "correlation_pearson")
 _OBJECTS = ("Cells", "Nuclei", "Cytoplasm")
+# Cells tried before a run.
+_TRIED = 8
 # With fewer pixels an object counts as not there.
 _LEAST_PIXELS = 12
 _PLACES = ("Center_", "Location_", "BoundingBoxMinimum", "BoundingBoxMaximum")
@@ -90,9 +94,31 @@ class _Peer:
 
         return embed
 
+    def seconds(self, job: Job, trial: Trial) -> float:
+        """Seconds of one core that the cells of a field take."""
+        kept = self._seen(trial.channels)
+        numbers = np.unique(trial.masks.cells[trial.masks.cells > 0])[:_TRIED]
+        if find_spec("cp_measure") is None or not kept or not len(numbers):
+            return 0.0
+        # Images without cells would be looked through for nothing.
+        inside = np.isin(trial.masks.cells, numbers)
+        rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
+        near = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        cells, nuclei = (
+            np.where(inside, of, 0)[near] for of in (trial.masks.cells, trial.masks.nuclei)
+        )
+        whole = trial.field.arranged(kept)
+        field = replace(whole, pixels=whole.pixels[(slice(None), *near)])
+        _columns(self.groups, _words(kept))
+        begun = time.process_time()
+        measure(field, Masks(cells, nuclei), self.groups)
+        return (time.process_time() - begun) / len(numbers) * trial.cells
+
+    def _seen(self, channels: Sequence[Channel]) -> tuple[Channel, ...]:
+        return tuple(c for c in channels if not {c.role, c.name} & set(self.without))
+
     def _channels(self, job: Job) -> tuple[Channel, ...]:
-        listed = channels_of(job, self.without, "cp_measure")
-        kept = tuple(c for c in listed if not {c.role, c.name} & set(self.without))
+        kept = self._seen(channels_of(job, self.without, "cp_measure"))
         if not kept:
             raise BadOption("embed cp_measure: no channel is left to measure.")
         return kept

@@ -8,6 +8,7 @@ Source: frozen ImageNet features of cells, as Pawlowski and others 2016 (bioRxiv
 and others 2017 (bioRxiv 161422); EfficientNet-lite of Google (Apache-2.0) in timm's form.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,8 +22,15 @@ from cellwise.contracts.embedder import Embed, Embedded, Embedder, Facts
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import Site
 from cellwise.domain.steps import Job
+from cellwise.domain.trial import Trial
 from cellwise.errors import BadOption, PreflightError
-from cellwise.parts.nets.photographs import COLOURS, Look, Photographs, open_photographs
+from cellwise.parts.nets.photographs import (
+    COLOURS,
+    Look,
+    Photographs,
+    open_photographs,
+    without_weights,
+)
 from cellwise.parts.panel import steady
 from cellwise.parts.views import VIEWS
 from cellwise.store.packaged_weights import packaged_file, weights_digest
@@ -32,6 +40,8 @@ from cellwise.store.run.folder import RunFolder
 
 # Channels that make an image of a stained cell, by role; as far as they are there.
 _STAINED = ("microtubule", "protein", "nucleus")
+# Cells tried before a run.
+_TRIED = 16
 
 
 def build(
@@ -135,6 +145,20 @@ class _Frozen:
             return Embedded(numbers[rows], np.concatenate(found), None, self.network)
 
         return embed
+
+    def seconds(self, job: Job, trial: Trial) -> float:
+        """Seconds of one core that the cells of a field take; weights are of no influence."""
+        if trial.crops is None or not len(trial.crops):
+            return 0.0
+        shown = tuple(tuple(own) for _, own in _places(self.colours, trial.channels))
+        look = Look(shown, self.stages, self.size, self.views)
+        some = trial.crops[: min(self.batch, _TRIED)]
+        with steady(self.threads):
+            net = without_weights(self.network, job.device)
+            net.see(some[:1], look)
+            begun = time.process_time()
+            net.see(some, look)
+            return (time.process_time() - begun) / len(some) * trial.cells
 
 
 def _places(

@@ -78,7 +78,7 @@ class _Measured:
 
         return embed
 
-    def seconds(self, trial: Trial) -> float:
+    def seconds(self, job: Job, trial: Trial) -> float:
         """Seconds of one core that the cells of a field take, once code is compiled."""
         panel = panel_of(trial.channels, without=self.without)
         if not panel.measured:

@@ -68,7 +68,7 @@ def forecast(job: Job, trial: Trial) -> float:
     if ask is None:
         return 0.0
     start = _START * job.workers if job.workers > 1 else 0.0
-    return start + float(ask(trial)) * trial.sites
+    return start + float(ask(job, trial)) * trial.sites
 
 
 def key_parts(options: dict[str, Any], device: str) -> list[str]:
