@@ -16,7 +16,8 @@ class Header:
             `Q` are pages whose meaning is not stated.
         shape: Length of each axis.
         channel_names: From OME-XML or ImageJ; empty where not stated.
-        pixel_size: Micrometres per pixel, None where not stated or not plausible.
+        pixel_size: Micrometres per pixel across, None where not stated or not plausible.
+        pixel_height: The same down.
         z: Planes along Z.
         t: Planes along time.
         pages: Pages of unstated meaning.
@@ -26,6 +27,8 @@ class Header:
         odd: Images in the file that are not alike, so that nobody knows which is meant, in words.
         turned: How the file asks to be shown, as in the TIFF tag Orientation; 1 is as stored.
         transparent: Whether it holds transparency, which is not read.
+        lost: Why something of the image is lost that would be read as black, a sentence.
+        black: Pieces of the image that are not stored and are read as black.
     """
 
     height: int
@@ -36,6 +39,7 @@ class Header:
     shape: tuple[int, ...] = ()
     channel_names: tuple[str, ...] = ()
     pixel_size: float | None = None
+    pixel_height: float | None = None
     z: int = 1
     t: int = 1
     pages: int = 1
@@ -45,3 +49,5 @@ class Header:
     odd: tuple[str, ...] = ()
     turned: int = 1
     transparent: bool = False
+    lost: str = ""
+    black: int = 0

@@ -35,6 +35,7 @@ _PROBLEMS = {
     "not_found": ("file that is gone", "files that are gone"),
     "pixel_type": ("image of a number type not read", "images of number types not read"),
     "planes_missing": ("file that lacks planes", "files that lack planes"),
+    "pixels_oblong": ("site whose pixels are not square", "sites whose pixels are not square"),
     "pixel_size": ("site without a pixel size", "sites without a pixel size"),
     "scale_mismatch": (
         "image that does not fit the scale of its channel",
@@ -49,6 +50,7 @@ _PROBLEMS = {
     "uneven_series": ("file of unlike images", "files of unlike images"),
     "unreadable": ("image that cannot be read", "images that cannot be read"),
     "unreadable_folder": ("folder that cannot be read", "folders that cannot be read"),
+    "well_unreadable": ("well whose fields are not known", "wells whose fields are not known"),
     "worker_died": ("site with which a worker died", "sites with which a worker died"),
     "z_stack": ("stack of planes", "stacks of planes"),
 }

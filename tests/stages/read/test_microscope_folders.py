@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tifffile
 import typer
 from tests.stages.read.read_folders import by_id, channels, codes, put, read
 from tests.store.images.microscope_bytes import lif, stand_in
@@ -142,6 +143,62 @@ def test_the_fields_of_a_plate_are_sites_of_its_wells(tmp_path, axes):
     assert len(lost.usable) == 2
     left = ("A/1/1", "B/12/0")
     assert set(list_files(tmp_path).files["path"]) >= {f"P7.ome.zarr/{place}" for place in left}
+
+
+def test_a_well_that_is_broken_is_set_aside_and_the_others_are_read(tmp_path):
+    plate = tmp_path / "P7.zarr"
+    for well in ("A/1", "B/2", "C/3"):
+        put_zarr(plate / well / "0", pixels(20, 24), "yx")
+        (plate / well / ".zattrs").write_text('{"well": {"images": [{"path": "0"}]}}')
+    wells = [{"path": well} for well in ("A/1", "B/2", "C/3")]
+    (plate / ".zattrs").write_text(json.dumps({"plate": {"wells": wells}}))
+    (plate / "B" / "2" / ".zattrs").write_text('{"well": ')
+    reading = read(tmp_path)
+    assert [site.id for site in reading.usable] == ["P7_A01_0", "P7_C03_0"]
+    (problem,) = reading.problems
+    assert (problem.code, problem.path) == ("well_unreadable", "P7.zarr/B/2")
+    assert problem.set_aside
+
+
+def test_lost_pieces_set_a_site_aside_unless_they_are_to_be_black(tmp_path):
+    for well in ("A01", "A02", "A03"):
+        put_zarr(tmp_path / f"{well}.zarr", pixels(2, 20, 24) + 1, "cyx", pieces=(1, 10, 12))
+    (tmp_path / "A02.zarr" / "0" / "1" / "0" / "1").unlink()
+    reading = read(tmp_path)
+    (problem,) = reading.problems
+    assert (problem.code, problem.site_id) == ("planes_missing", "A02")
+    assert "Of 8 pieces of the image, 1 are not" in problem.reason
+    assert "--set read.gaps=black" in problem.remedy
+    assert len(reading.usable) == 2
+    black = read(tmp_path, gaps="black")
+    assert len(black.usable) == 3
+    assert any("read as black: 1 piece of 1 image" in note for note in black.notes)
+    assert black.again["gaps"] == "black"
+    assert "gaps" not in reading.again
+
+
+@pytest.mark.parametrize("kind", ["ome", "imagej", "tags", "zarr"])
+@pytest.mark.parametrize("down", [0.25, 1.1])
+def test_pixels_that_are_not_square_are_named(tmp_path, kind, down):
+    for number, height in enumerate((down, 0.5, 0.502)):
+        path = tmp_path / f"A0{number + 1}.{'zarr' if kind == 'zarr' else 'tif'}"
+        per = (1 / 0.5, 1 / height)
+        more: dict = {
+            "ome": {"metadata": {"PhysicalSizeX": 0.5, "PhysicalSizeY": height}},
+            "imagej": {"imagej": True, "metadata": {"unit": "um"}, "resolution": per},
+            "tags": {"resolution": tuple(1e4 * n for n in per), "resolutionunit": "CENTIMETER"},
+        }
+        if kind == "zarr":
+            put_zarr(path, pixels(20, 24), "yx", pixel_size=0.5, pixel_height=height)
+        else:
+            name = path.with_suffix(".ome.tif") if kind == "ome" else path
+            tifffile.imwrite(name, pixels(20, 24), photometric="minisblack", **more[kind])
+    reading = read(tmp_path)
+    assert [(p.code, p.path[:3]) for p in reading.problems] == [("pixels_oblong", "A01")]
+    assert f"{down:.4g} µm down and 0.5 µm across" in reading.problems[0].reason
+    told = read(tmp_path, pixel_size=0.5)
+    assert not told.problems
+    assert {site.pixel_size for site in told.sites} == {0.5}
 
 
 def test_check_says_what_it_would_do_with_them(tmp_path, capsys):

@@ -7,13 +7,33 @@ import zarr
 _TYPES = {"t": "time", "c": "channel"}
 
 
-def put_zarr(folder, pixels, axes, *, version="0.4", names=(), pixel_size=None):
-    """Save an array as the full resolution, with a copy of half of it, pieces of one plane each."""
-    pieces = tuple(n if axis in "yx" else 1 for n, axis in zip(pixels.shape, axes, strict=True))
+def put_zarr(
+    folder,
+    pixels,
+    axes,
+    *,
+    version="0.4",
+    names=(),
+    pixel_size=None,
+    pixel_height=None,
+    pieces=None,
+    copies=1,
+    keep_black=False,
+):
+    """Save an array as the full resolution, with copies of half and so on, in pieces.
+
+    Args:
+        pieces: Their sides; of one plane each where not given.
+        keep_black: Whether pieces without signal are stored.
+    """
+    pieces = pieces or tuple(
+        n if axis in "yx" else 1 for n, axis in zip(pixels.shape, axes, strict=True)
+    )
     stated = [{"name": axis, "type": _TYPES.get(axis, "space")} for axis in axes]
     for axis in stated[-2:]:
         axis["unit"] = "micrometer"
-    scale = [1.0] * (len(axes) - 2) + [pixel_size or 0.0] * 2
+    scale = [1.0] * (len(axes) - 2) + [pixel_height or pixel_size or 0.0, pixel_size or 0.0]
+    factors = [2**number for number in range(copies + 1)]
     said: dict = {
         "multiscales": [
             {
@@ -25,7 +45,7 @@ def put_zarr(folder, pixels, axes, *, version="0.4", names=(), pixel_size=None):
                             {"type": "scale", "scale": [n * factor for n in scale]}
                         ],
                     }
-                    for path, factor in (("0", 1), ("1", 2))
+                    for path, factor in zip(map(str, range(copies + 1)), factors, strict=True)
                 ],
             }
         ]
@@ -39,13 +59,15 @@ def put_zarr(folder, pixels, axes, *, version="0.4", names=(), pixel_size=None):
         group = zarr.open_group(folder, mode="w", zarr_format=number)
         group.attrs.update(attributes)
         keys = {"name": "v2", "separator": "/"} if number == 2 else None
-        for path, content in (("0", pixels), ("1", pixels[..., ::2, ::2])):
+        for level, factor in enumerate(factors):
+            content = pixels[..., ::factor, ::factor]
             array = group.create_array(
-                path,
+                str(level),
                 shape=content.shape,
                 chunks=tuple(min(a, b) for a, b in zip(pieces, content.shape, strict=True)),
                 dtype=content.dtype,
                 chunk_key_encoding=keys,
+                config={"write_empty_chunks": keep_black},
             )
             array[...] = content
     return folder

@@ -24,6 +24,7 @@ from cellwise.stages.read.planes.drafts import (
     usual_channels,
 )
 from cellwise.stages.read.planes.frames import Spread, depth_of
+from cellwise.store.images.pixel_sizes import are_square
 from cellwise.store.stains import name_channels
 
 OK = "ok"
@@ -61,6 +62,7 @@ def assemble(
     stack: str,
     spread: Spread,
     pixel_size: float = 0.0,
+    gaps: str = "refuse",
 ) -> Assembly:
     """Build sites from planes.
 
@@ -72,6 +74,7 @@ def assemble(
         stack: `max`, `mid` or `refuse`, for Z.
         spread: The planes, each with its time point and its field of the file.
         pixel_size: Micrometres per pixel for all sites; 0 takes what the files say.
+        gaps: `refuse` or `black`, for images of which pieces are lost.
     """
     drafts = drafts_of(spread)
     usual = usual_channels(drafts)
@@ -83,7 +86,7 @@ def assemble(
         if not note_damage(draft, listing, usual):
             compare(draft, usual)
     ids = safe_ids([draft.planes[0].site_id for draft in drafts])
-    builder = _Builder(listing, channels, stack, pixel_size, colour=arrangement.colour)
+    builder = _Builder(listing, channels, stack, pixel_size, gaps, colour=arrangement.colour)
     for site_id, draft in zip(ids, drafts, strict=True):
         builder.add(site_id, draft)
     return Assembly(
@@ -105,6 +108,7 @@ class _Builder:
     channels: Mapping[str, Channel]
     stack: str
     pixel_size: float
+    gaps: str
     colour: bool = field(kw_only=True)
     sites: list[Site] = field(default_factory=list)
     status: dict[str, str] = field(default_factory=dict)
@@ -113,6 +117,8 @@ class _Builder:
     stacks: int = 0
     unstated: int = 0
     sizes_differ: int = 0
+    lost: set[tuple[str, int]] = field(default_factory=set)
+    black: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def add(self, site_id: str, draft: Draft) -> None:
         first = draft.planes[0]
@@ -138,6 +144,7 @@ class _Builder:
                 f"{', '.join(map(str, sorted({h.turned for h in found})))}).",
                 "Save all channels of the field as they are to be seen, without that mark.",
             )
+        self._check_pixels(draft, found)
         code = next((problem.code for problem in draft.problems if problem.set_aside), OK)
         self.status[site_id] = code
         for name in [entry.channel.name for entry in files]:
@@ -171,6 +178,13 @@ class _Builder:
             notes.append(
                 f"In {counted(self.sizes_differ, 'sites')} the channels state different pixel "
                 "sizes; none is used."
+            )
+        if self.black:
+            pieces, images = sum(self.black.values()), len(self.black)
+            notes.append(
+                f"Not stored, and read as black: {counted(pieces, 'pieces')} of "
+                f"{counted(images, 'images')} of OME-Zarr. Whoever writes one may leave black "
+                "pieces out."
             )
         return notes
 
@@ -207,6 +221,32 @@ class _Builder:
                 plane.path,
                 f"The file holds {header.channels} channels where its name says one.",
                 "Read the folder with --layout multichannel.",
+            )
+        place = plane.path, plane.series
+        if header.lost and self.gaps == "refuse" and place not in self.lost:
+            self.lost.add(place)
+            draft.note(
+                "planes_missing",
+                plane.path,
+                header.lost,
+                "Copy it again from its source, all folders in it; or read what is not stored as "
+                "black: --set read.gaps=black.",
+            )
+        elif header.black and place not in self.lost:
+            self.black[place] = header.black
+
+    def _check_pixels(self, draft: Draft, found: Sequence[Header]) -> None:
+        """Areas and lengths would be wrong where pixels are not square."""
+        oblong = [h for h in found if not are_square(h.pixel_size, h.pixel_height)]
+        if oblong and not self.pixel_size:
+            down, across = oblong[0].pixel_height, oblong[0].pixel_size
+            draft.note(
+                "pixels_oblong",
+                draft.planes[0].path,
+                f"The file states pixels of {down:.4g} µm down and {across:.4g} µm across; areas, "
+                "shapes and lengths would be wrong.",
+                "Resample it to square pixels; or where the file is wrong, say how large they are: "
+                "--set read.pixel_size=MICROMETRES.",
             )
 
     def _facts(self, planes: Sequence[Plane], headers: Sequence[Header]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ from cellwise.stages.read.scales.folder import by_key, fit_scales
 from cellwise.stages.read.spec import Options
 
 _FIRST = 5
-_LATER = ("time", "series", "colours")
+_LATER = ("time", "series", "colours", "gaps")
 _ONE_FILE_ONE_FIELD = ("single_channel", "class_folders")
 
 
@@ -163,6 +163,7 @@ def _assemble(
             stack=options.stack,
             spread=spread(arrangement, listing, time=options.time, series=options.series),
             pixel_size=options.pixel_size,
+            gaps=options.gaps,
         )
         return settle_colours(found, listing)
 

@@ -14,7 +14,8 @@ from cellwise.errors import InputError, PreflightError
 from cellwise.stages.read._unread import unread_files
 from cellwise.store.images.fields import read_header
 from cellwise.store.images.microscope_files import MAKERS, can_read
-from cellwise.store.images.ome_zarr import folder_facts, images_in
+from cellwise.store.images.ome_zarr import folder_facts
+from cellwise.store.images.zarr_plates import broken_wells, images_in
 
 PLAIN_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 # A Zarr is a folder; files of microscopes are read where their reader is installed.
@@ -157,7 +158,13 @@ class _Walk:
                 self._note("not_found", place, reason, "Copy the plate again from its source.")
                 continue
             self.images[place] = (facts.size, facts.times)
-        if not inside:
+        wells = broken_wells(folder)
+        for well, reason in wells.items():
+            cure = (
+                "Copy the plate again from its source, with the files .zattrs or zarr.json in it."
+            )
+            self._note("well_unreadable", f"{path}/{well}", reason, cure)
+        if not inside and not wells:
             self.others[".zarr"] += 1
 
     def _file(self, entry: "os.DirEntry[str]", path: str, reason: str) -> None:

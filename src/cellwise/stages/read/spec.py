@@ -51,6 +51,9 @@ class Options(StepOptions):
     series: Literal["each", "first", "refuse"] = "each"
     """What files with several fields become: `each` makes a site of every one (`_s01`), `first`
     takes the first one, `refuse` sets them aside."""
+    gaps: Literal["refuse", "black"] = "refuse"
+    """What images of OME-Zarr with lost pieces become: `refuse` sets them aside, `black` reads
+    whatever is not stored as black."""
     colours: Literal["grey", "split"] = "grey"
     """What images stored as colours become: `grey` takes grey ones and those of one hue and sets
     the others aside, `split` makes three channels red, green and blue."""
@@ -101,5 +104,5 @@ SPEC = StepSpec(
     contents=(Content("labels", settings=("key", "label")),),
     headline=("sites",),
     command_words={"labels": {}, "layout": {}, "pattern": {}},
-    late=("scale", "separator", "spelling", "time", "series", "colours"),
+    late=("scale", "separator", "spelling", "time", "series", "colours", "gaps"),
 )

@@ -1,20 +1,16 @@
 """What an image file says of itself: size, type, channels, planes, pixel size.
 
-No pixel is decoded. Pixel sizes come from OME-XML (Open Microscopy Environment), from ImageJ's
-description, or from the TIFF resolution tags where these give a length that a light
-microscope can have (many programs write 72 dpi into every file).
+No pixel is decoded.
 """
 
 import math
-import re
 import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
-from xml.etree import ElementTree
+from typing import BinaryIO
 
 import tifffile
 from PIL.BmpImagePlugin import BmpImageFile
@@ -29,6 +25,7 @@ from cellwise.store.images.microscope_files import MAKERS, microscope_scenes
 from cellwise.store.images.ome_zarr import ome_zarr_scenes
 from cellwise.store.images.scenes import Scene, scenes_header
 from cellwise.store.images.structure import check_whole, kind_of, truncated
+from cellwise.store.images.tiff_facts import facts_of
 from cellwise.store.images.tiff_images import TiffImage, contents_of
 
 # What the decoders are known to raise on damaged files.
@@ -46,10 +43,6 @@ _READERS: dict[str, type[ImageFile]] = {
 _MOST_PIXELS = 2**31
 # The number of the orientation mark, in EXIF as in TIFF.
 _ORIENTATION = 274
-_PLAUSIBLE = (0.005, 50.0)
-_MICROMETRES = dict.fromkeys(
-    ("µm", "μm", "um", "micron", "microns", "micrometer", "micrometre"), 1.0
-) | {"nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6, "inch": 25_400.0, "in": 25_400.0, "å": 1e-4}
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 1, 6: 3}
 
 
@@ -65,7 +58,7 @@ def read_header(path: Path) -> Header:
             header = scenes_header(scenes)
             for field in (header, *header.series):
                 check_size(field.height, field.width)
-            return replace(header, pixel_size=_plausible(header.pixel_size))
+            return header
     with reading(path) as stream:
         kind = kind_of(stream)
         check_whole(stream, kind)
@@ -163,8 +156,7 @@ def tiff_header(tiff: tifffile.TiffFile) -> Header:
 def _image_header(tiff: tifffile.TiffFile, image: TiffImage) -> Header:
     lengths = image.lengths
     check_size(*image.size)
-    ome = _ome(tiff, image)
-    names, size = _ome_facts(ome) if ome is not None else _plain_facts(tiff)
+    facts = facts_of(tiff, image)
     tag = image.pages[0].keyframe.tags.get("Orientation")
     stated = {"Y", "X", "C", "S", "Z", "T"}
     return Header(
@@ -174,8 +166,9 @@ def _image_header(tiff: tifffile.TiffFile, image: TiffImage) -> Header:
         channels=lengths.get("C", 1),
         axes=image.axes,
         shape=image.shape,
-        channel_names=names if len(names) == lengths.get("C", 1) else (),
-        pixel_size=_plausible(size),
+        channel_names=facts.names if len(facts.names) == lengths.get("C", 1) else (),
+        pixel_size=facts.across,
+        pixel_height=facts.down,
         z=lengths.get("Z", 1),
         t=lengths.get("T", 1),
         pages=math.prod(n for axis, n in lengths.items() if axis not in stated),
@@ -229,58 +222,3 @@ def _unreadable(error: BaseException) -> InputError:
         code="unreadable",
         remedy="Open it in ImageJ; if that fails too, copy it again from its source.",
     )
-
-
-def _ome(tiff: tifffile.TiffFile, image: TiffImage) -> ElementTree.Element | None:
-    """What OME-XML says of one image; of the first where it cannot be told which it is."""
-    text = tiff.ome_metadata if tiff.is_ome else None
-    if not text:
-        return None
-    try:
-        root = ElementTree.fromstring(text)
-    except ElementTree.ParseError:
-        return None
-    for element in root.iter():
-        element.tag = element.tag.rpartition("}")[2]
-    found = root.findall("./Image/Pixels")
-    return found[image.number if len(found) == len(tiff.series) else 0] if found else None
-
-
-def _ome_facts(pixels: ElementTree.Element) -> tuple[tuple[str, ...], float | None]:
-    names = tuple(
-        (channel.get("Name") or "").strip() or f"ch{number}"
-        for number, channel in enumerate(pixels.findall("Channel"), start=1)
-    )
-    size = _number(pixels.get("PhysicalSizeX"))
-    factor = _MICROMETRES.get((pixels.get("PhysicalSizeXUnit") or "µm").strip().lower())
-    return names, None if size is None or factor is None else size * factor
-
-
-def _plain_facts(tiff: tifffile.TiffFile) -> tuple[tuple[str, ...], float | None]:
-    """Names and pixel size from ImageJ's description, else from the resolution tags."""
-    page = tiff.pages[0]
-    resolution = page.tags.get("XResolution")
-    per_unit = _ratio(resolution.value) if resolution is not None else None
-    imagej: dict[str, Any] = (tiff.imagej_metadata or {}) if tiff.is_imagej else {}
-    labels = imagej.get("Labels") or ()
-    names = tuple(str(label).strip() for label in labels)
-    unit = str(imagej.get("unit", "")).strip().lower().replace("\\u00b5", "µ")
-    factor = _MICROMETRES.get(unit)
-    if factor is None and not unit:
-        tag = page.tags.get("ResolutionUnit")
-        factor = {2: 25_400.0, 3: 1e4}.get(int(tag.value)) if tag is not None else None
-    named = names if len(set(names)) == len(names) and all(names) else ()
-    return named, factor / per_unit if factor and per_unit else None
-
-
-def _ratio(value: Any) -> float | None:
-    top, bottom = value if isinstance(value, tuple) else (value, 1)
-    return float(top) / float(bottom) if top and bottom else None
-
-
-def _number(text: str | None) -> float | None:
-    return float(text) if text and re.fullmatch(r"\d*\.?\d+([eE][-+]?\d+)?", text.strip()) else None
-
-
-def _plausible(size: float | None) -> float | None:
-    return size if size is not None and _PLAUSIBLE[0] <= size <= _PLAUSIBLE[1] else None

@@ -96,14 +96,15 @@ def _scene(path: Path, kind: str, reader: Any, number: int) -> Scene:
     reader.set_scene(number)
     lengths = dict(reader.dims.items())
     names = tuple(str(name).strip() for name in reader.channel_names or ())
-    size = reader.physical_pixel_sizes.X
+    across, down = reader.physical_pixel_sizes.X, reader.physical_pixel_sizes.Y
     return Scene(
         axes="".join(lengths),
         shape=tuple(int(length) for length in lengths.values()),
         dtype=np.dtype(reader.dtype).name,
         take=partial(_take, reader, number, "".join(lengths), kind),
         channel_names=names if all(names) else (),
-        pixel_size=None if size is None else float(size),
+        pixel_size=None if across is None else float(across),
+        pixel_height=None if down is None else float(down),
     )
 
 

@@ -5,11 +5,8 @@ image, or of each image of a folder that bioformats2raw wrote. Smaller copies an
 """
 
 import hashlib
-import itertools
-import json
-import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,22 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from cellwise.errors import InputError
+from cellwise.store.images.pixel_sizes import plausible
 from cellwise.store.images.scenes import Scene
-from cellwise.store.images.structure import truncated
+from cellwise.store.images.zarr_pieces import find_gaps, refuse_cut_pieces
+from cellwise.store.images.zarr_plates import attributes_of
 
-__all__ = [
-    "FolderFacts",
-    "folder_digest",
-    "folder_facts",
-    "images_in",
-    "is_ome_zarr",
-    "ome_zarr_scenes",
-]
+__all__ = ["FolderFacts", "folder_digest", "folder_facts", "ome_zarr_scenes"]
 
 _MICROMETRES = {"micrometer": 1.0, "nanometer": 1e-3, "millimeter": 1e3, "meter": 1e6}
 _LETTERS = {"time": "T", "channel": "C"}
-_PLAUSIBLE = (0.005, 50.0)
-_BLOSC_HEAD = 16
 # Numbers of 63 bits fit into every table.
 _BITS = (1 << 63) - 1
 
@@ -55,39 +45,6 @@ class FolderFacts:
     times: int
     changes: int
     inode: int
-
-
-def is_ome_zarr(folder: Path) -> bool:
-    """Whether a folder is an image of OME-Zarr by what it says of itself."""
-    try:
-        said = _attributes(folder)
-    except (OSError, ValueError):
-        return False
-    # A plate that bioformats2raw wrote states both; its images lie in its wells.
-    return bool(said.get("multiscales")) or (
-        "bioformats2raw.layout" in said and "plate" not in said
-    )
-
-
-def images_in(folder: Path) -> tuple[str, ...]:
-    """The images of OME-Zarr in a Zarr folder, by their paths in it.
-
-    Returns:
-        One empty path for a folder that is an image; `A/1/0`... for the fields of a plate; nothing
-        for any other Zarr.
-    """
-    if is_ome_zarr(folder):
-        return ("",)
-    try:
-        plate = _attributes(folder).get("plate")
-        wells = [str(well["path"]) for well in plate["wells"]] if plate else []
-        return tuple(
-            f"{well}/{image['path']}"
-            for well in wells
-            for image in _attributes(folder / well)["well"]["images"]
-        )
-    except (OSError, ValueError, LookupError, TypeError):
-        return ()
 
 
 def folder_facts(folder: Path) -> FolderFacts:
@@ -121,19 +78,19 @@ def ome_zarr_scenes(folder: Path) -> tuple[Scene, ...]:
 
     Raises:
         InputError: `unreadable` for another kind of Zarr, or several images side by side in one;
-            `planes_missing`.
+            `planes_missing` where one of several images is not there.
     """
-    said = _attributes(folder)
+    said = attributes_of(folder)
     if "bioformats2raw.layout" not in said:
         return (_scene(folder, said),)
     return tuple(
-        _scene(folder / name, _attributes(folder / name)) for name in _series_names(folder)
+        _scene(folder / name, attributes_of(folder / name)) for name in _series_names(folder)
     )
 
 
 def _series_names(folder: Path) -> list[str]:
     """The images that bioformats2raw wrote: those it lists, else all that are numbered."""
-    stated = _attributes(folder / "OME").get("series")
+    stated = attributes_of(folder / "OME").get("series")
     numbered = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
     names = [str(name) for name in stated or range(max(numbered, default=-1) + 1)]
     lost = sum(not (folder / name).is_dir() for name in names)
@@ -146,18 +103,6 @@ def _series_names(folder: Path) -> list[str]:
     return names
 
 
-def _attributes(folder: Path) -> dict[str, Any]:
-    """What the folder says of itself; NGFF 0.5 keeps it under `ome`."""
-    newer = folder / "zarr.json"
-    if newer.is_file():
-        attributes = json.loads(newer.read_text("utf-8")).get("attributes") or {}
-        found = attributes.get("ome", attributes)
-    else:
-        older = folder / ".zattrs"
-        found = json.loads(older.read_text("utf-8")) if older.is_file() else {}
-    return found if isinstance(found, dict) else {}
-
-
 def _scene(folder: Path, said: Mapping[str, Any]) -> Scene:
     import zarr
 
@@ -168,10 +113,10 @@ def _scene(folder: Path, said: Mapping[str, Any]) -> Scene:
             code="unreadable",
             remedy="Save one image per OME-Zarr, or export it as OME-TIFF.",
         )
-    level = images[0]["datasets"][0]
+    level, *smaller = images[0]["datasets"]
     array = zarr.open_array(folder / level["path"], mode="r")
     axes = _axes(images[0])
-    _refuse_gaps(folder / level["path"], array, axes)
+    gaps = find_gaps(folder / level["path"], array, axes, partial(_copies, folder, array, smaller))
     named = (said.get("omero") or {}).get("channels") or []
     names = tuple(str(channel.get("label") or "").strip() for channel in named)
     return Scene(
@@ -180,8 +125,25 @@ def _scene(folder: Path, said: Mapping[str, Any]) -> Scene:
         dtype=np.dtype(array.dtype).name,
         take=partial(_take, folder / level["path"], array, axes),
         channel_names=names if all(names) else (),
-        pixel_size=_pixel_size(images[0], level),
+        pixel_size=_pixel_size(images[0], level, -1),
+        pixel_height=_pixel_size(images[0], level, -2),
+        gaps=gaps,
     )
+
+
+def _copies(folder: Path, array: Any, levels: Iterable[Mapping[str, Any]]) -> list[Any]:
+    """The smaller copies that can be opened, the smallest first."""
+    import zarr
+
+    found = []
+    for level in levels:
+        try:
+            copy = zarr.open_array(folder / level["path"], mode="r")
+        except (OSError, ValueError, LookupError, TypeError):
+            continue
+        if copy.ndim == array.ndim and 0 not in copy.shape:
+            found.append(copy)
+    return found[::-1]
 
 
 def _axes(image: Mapping[str, Any]) -> str:
@@ -195,9 +157,10 @@ def _axes(image: Mapping[str, Any]) -> str:
     return "".join(letters) or "TCZYX"
 
 
-def _pixel_size(image: Mapping[str, Any], level: Mapping[str, Any]) -> float | None:
+def _pixel_size(image: Mapping[str, Any], level: Mapping[str, Any], place: int) -> float | None:
+    """Micrometres per pixel along an axis: -1 is across, -2 down."""
     axes = image.get("axes") or ()
-    last = axes[-1] if axes else {}
+    last = axes[place] if len(axes) >= -place else {}
     factor = _MICROMETRES.get(last.get("unit", "")) if isinstance(last, dict) else None
     size = factor
     for step in (
@@ -205,82 +168,13 @@ def _pixel_size(image: Mapping[str, Any], level: Mapping[str, Any]) -> float | N
         *(image.get("coordinateTransformations") or ()),
     ):
         if size is not None and step.get("type") == "scale" and step.get("scale"):
-            size *= float(step["scale"][-1])
-    return size if size is not None and _PLAUSIBLE[0] <= size <= _PLAUSIBLE[1] else None
+            size *= float(step["scale"][place])
+    return plausible(size)
 
 
 def _take(folder: Path, array: Any, axes: str, chosen: Mapping[str, int]) -> npt.NDArray[Any]:
-    if _is_blosc(array.metadata):
-        counts = _counts(array)
-        steps = dict(zip(axes, _piece(array), strict=True))
-        for at in itertools.product(
-            *(
-                (chosen[axis] // steps[axis],) if axis in chosen else range(n)
-                for axis, n in zip(axes, counts, strict=True)
-            )
-        ):
-            _refuse_cut(folder / _piece_name(array, at))
+    refuse_cut_pieces(folder, array, axes, chosen)
     return np.asarray(array[tuple(chosen.get(axis, slice(None)) for axis in axes)])
-
-
-def _refuse_gaps(folder: Path, array: Any, axes: str) -> None:
-    """A piece of zeros need not be stored; a plane of which no piece is there was lost."""
-    if len(axes) != array.ndim:
-        raise InputError(
-            f"The folder states the axes {axes} and holds an array of {array.ndim}.",
-            code="unreadable",
-            remedy="Export it as OME-TIFF.",
-        )
-    counts = _counts(array)
-    flat = [axis in "YXS" for axis in axes]
-    planes = itertools.product(
-        *(range(1 if is_flat else n) for n, is_flat in zip(counts, flat, strict=True))
-    )
-    lost = total = 0
-    for plane in planes:
-        pieces = itertools.product(
-            *(
-                range(n) if is_flat else (at,)
-                for n, at, is_flat in zip(counts, plane, flat, strict=True)
-            )
-        )
-        total += 1
-        lost += not any((folder / _piece_name(array, at)).is_file() for at in pieces)
-    if lost:
-        raise InputError(
-            f"Of {total} parts of the image, {lost} are not in the folder.",
-            code="planes_missing",
-            remedy="Copy it again from its source, all folders in it.",
-        )
-
-
-def _is_blosc(metadata: Any) -> bool:
-    """Whether each piece is one block of Blosc, as in Zarr 2 by default."""
-    if getattr(getattr(metadata, "compressor", None), "codec_id", "") == "blosc":
-        return True
-    return any(type(codec).__name__ == "BloscCodec" for codec in getattr(metadata, "codecs", ()))
-
-
-def _refuse_cut(piece: Path) -> None:
-    """Blosc gives zeros for what lies behind a cut; it states its length."""
-    if not piece.is_file():
-        return
-    with piece.open("rb") as stream:
-        head, size = stream.read(_BLOSC_HEAD), stream.seek(0, 2)
-    if size < _BLOSC_HEAD or int.from_bytes(head[12:16], "little") != size:
-        raise truncated(f"its piece {piece.name} has {size} bytes, fewer or more than it announces")
-
-
-def _piece(array: Any) -> tuple[int, ...]:
-    return tuple(getattr(array, "shards", None) or array.chunks)
-
-
-def _counts(array: Any) -> list[int]:
-    return [math.ceil(n / step) for n, step in zip(array.shape, _piece(array), strict=True)]
-
-
-def _piece_name(array: Any, at: tuple[int, ...]) -> str:
-    return str(array.metadata.encode_chunk_key(at))
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:

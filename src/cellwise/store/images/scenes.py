@@ -16,6 +16,8 @@ import numpy.typing as npt
 from cellwise.domain.headers import Header
 from cellwise.domain.places import Place
 from cellwise.errors import InputError
+from cellwise.store.images.pixel_sizes import plausible
+from cellwise.store.images.zarr_pieces import NO_GAPS, Gaps
 
 Pixels = npt.NDArray[Any]
 
@@ -33,7 +35,9 @@ class Scene:
         dtype: Numpy name of the stored numbers.
         take: Decodes the part with these indices along axes; the axes left keep their order.
         channel_names: Names of the channels, empty where not stated.
-        pixel_size: Micrometres per pixel, None where not stated.
+        pixel_size: Micrometres per pixel across, None where not stated.
+        pixel_height: The same down.
+        gaps: Pieces of it that are not stored.
     """
 
     axes: str
@@ -42,6 +46,8 @@ class Scene:
     take: Callable[[Mapping[str, int]], Pixels]
     channel_names: tuple[str, ...] = ()
     pixel_size: float | None = None
+    pixel_height: float | None = None
+    gaps: Gaps = NO_GAPS
 
     @property
     def lengths(self) -> dict[str, int]:
@@ -150,7 +156,10 @@ def _header(scene: Scene) -> Header:
         axes=scene.axes,
         shape=scene.shape,
         channel_names=scene.channel_names if len(scene.channel_names) == channels else (),
-        pixel_size=scene.pixel_size,
+        pixel_size=plausible(scene.pixel_size),
+        pixel_height=plausible(scene.pixel_height),
+        lost=scene.gaps.lost,
+        black=scene.gaps.black,
         z=lengths.get("Z", 1),
         t=lengths.get("T", 1),
         colour=lengths.get("S", 1) >= 3,

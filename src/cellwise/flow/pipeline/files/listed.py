@@ -12,7 +12,8 @@ from pathlib import Path
 
 import polars as pl
 
-from cellwise.store.images.ome_zarr import folder_facts, is_ome_zarr
+from cellwise.store.images.ome_zarr import folder_facts
+from cellwise.store.images.zarr_plates import is_ome_zarr
 
 # What tells an image in pieces lies in one of these.
 _PIECES = {"zarr.json", ".zattrs"}
