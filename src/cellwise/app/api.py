@@ -180,7 +180,12 @@ def run(
 
 
 def predict(
-    array: "npt.ArrayLike", channels: Sequence[str], *, model: Path | str, device: str = "auto"
+    array: "npt.ArrayLike",
+    channels: Sequence[str],
+    *,
+    model: Path | str,
+    device: str = "auto",
+    pixel_size: float | None = None,
 ) -> pl.DataFrame:
     """Per-cell probabilities for one field held in memory; nothing is written.
 
@@ -192,6 +197,7 @@ def predict(
         channels: A role (`nucleus`, `protein`...) or the run's own channel name per plane.
         model: A finished run folder.
         device: `auto`, `cpu` or `cuda`.
+        pixel_size: Micrometres of a pixel; that of the run's fields where not said.
 
     Returns:
         One row per cell, columns as in `predictions.parquet`.
@@ -201,7 +207,7 @@ def predict(
             that the models have learned.
         PreflightError: The run has no model, or asks for other channels.
     """
-    return Predictor(model, device=device)(array, channels)
+    return Predictor(model, device=device)(array, channels, pixel_size=pixel_size)
 
 
 def check(folder: Path | str, *, labels: Path | str | None = None) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from cellwise.domain.records import Site
+from cellwise.domain.records import Field, Masks, Site
 from cellwise.domain.steps import Job
 
 
@@ -48,6 +48,9 @@ class Facts:
 
 # The id of a site to its vectors; raises `InputError` for a site to be set aside.
 Embed = Callable[[str], Embedded]
+# The same of a field that lies in memory, given its masks, the rows of its cells in the cell table,
+# sorted, and their crops `[cell, channel, y, x]` in the channels of the field, or None without.
+EmbedField = Callable[[Field, Masks, pl.DataFrame, npt.NDArray[np.float32] | None], Embedded]
 
 
 class Embedder(Protocol):
@@ -77,4 +80,16 @@ class Embedder(Protocol):
             job: The job of the step.
             sites: The sites.
             cells: Their rows of the cell table, sorted.
+        """
+
+
+@runtime_checkable
+class InMemory(Protocol):
+    """An embedder that looks at pixels alone, so that a field needs no files."""
+
+    def open_fields(self, job: Job) -> EmbedField:
+        """Make ready for fields in memory: the run of the job is finished and learned from.
+
+        Raises:
+            PreflightError: With what is not there.
         """

@@ -37,6 +37,7 @@ class Bags:
             None where the labeller asks for none.
         group: `[cell]`, a number for the group whose cells are never judged by each other; None
             where each field is one.
+        blocks: How many numbers belong to each part that vectors are put together of.
     """
 
     site: npt.NDArray[np.int64]
@@ -50,6 +51,7 @@ class Bags:
     seed: int = 0
     vectors: Floats | None = None
     group: npt.NDArray[np.int64] | None = None
+    blocks: tuple[int, ...] = ()
 
     @property
     def inherited(self) -> Floats:

@@ -5,7 +5,7 @@ A stage is a folder with `spec.py` (its `SPEC`, read without importing anything 
 `cellwise.stages`, whose name is the kind of step and whose value the package with both files.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
@@ -69,6 +69,11 @@ class StepOptions(BaseModel):
         Raises:
             BadOption: Two that do not fit.
         """
+
+
+def names_of(option: str | Sequence[str]) -> tuple[str, ...]:
+    """The steps that an option names: one, several or none."""
+    return tuple(name for name in ([option] if isinstance(option, str) else option) if name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Loaders of what models are shown, site by site: crops, vectors, or the field with its masks."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,7 @@ import torch
 
 from cellwise.contracts.scorer import SitePixels
 from cellwise.domain.channels import Channel
-from cellwise.domain.records import Site
+from cellwise.domain.records import Field, Masks, Site
 from cellwise.domain.steps import Job
 from cellwise.errors import PreflightError
 from cellwise.parts.normalise import FILLED
@@ -19,6 +20,7 @@ from cellwise.store.images.fields import read_field
 from cellwise.store.run.crops import CropStore
 from cellwise.store.run.embeddings import Embeddings
 from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.joined import Joined
 from cellwise.store.run.masks import read_masks
 from cellwise.store.run.models import ModelCard
 
@@ -52,7 +54,7 @@ def crop_loader(run: RunFolder, cells: pl.DataFrame, card: ModelCard) -> PixelLo
     return load
 
 
-def vector_loader(kept: Embeddings, cells: pl.DataFrame, card: ModelCard) -> PixelLoader:
+def vector_loader(kept: Embeddings | Joined, cells: pl.DataFrame, card: ModelCard) -> PixelLoader:
     """Embeddings of the cells of a site; each of `cells` has one.
 
     Raises:
@@ -61,13 +63,13 @@ def vector_loader(kept: Embeddings, cells: pl.DataFrame, card: ModelCard) -> Pix
     """
     if kept.missing and not card.learner and card.normalisation.get("mode") != FILLED:
         raise PreflightError(
-            f"Numbers may be missing in {kept.folder.name!r}, and the network {card.step!r} reads "
+            f"Numbers may be missing in {kept.name!r}, and the network {card.step!r} reads "
             "whole vectors only. Score by a learner that takes them, 'by: vector_learner'."
         )
     if kept.length != card.inputs:
         raise PreflightError(
             f"Model {card.step!r} was trained on vectors of {card.inputs} numbers, those of "
-            f"{kept.folder.name!r} have {kept.length}."
+            f"{kept.name!r} have {kept.length}."
         )
     numbers = torch.from_numpy(cells["cell_id"].to_numpy().astype(np.int64))
     places = kept.places(cells)
@@ -95,6 +97,44 @@ def field_loader(
         return of_field(pixels, field.channels, labels, numbers[rows], size)
 
     return load
+
+
+def in_memory(
+    card: ModelCard,
+    field: Field,
+    masks: Masks,
+    numbers: npt.NDArray[np.integer[Any]],
+    crops: npt.NDArray[np.float32] | None,
+) -> ForModel:
+    """What each model of a card sees of a field in memory: its crops, or the field with its masks.
+
+    Args:
+        card: Of the models.
+        field: The pixels.
+        masks: Its label images.
+        numbers: Of its cells, rising.
+        crops: `[cell, channel, y, x]` in the channels of the field; None where none were cut.
+
+    Raises:
+        PreflightError: The crops that the models read are not there.
+    """
+    wanted = torch.from_numpy(numbers.astype(np.int64))
+    # A network with published weights was trained on no crops of ours.
+    size: int = card.crop.get("size") or (0 if crops is None else crops.shape[-1])
+    if card.unit == "site":
+        labels = masks.cells.astype(np.int64)
+        return of_field(torch.from_numpy(field.pixels), field.channels, labels, wanted, size)
+    if crops is None or crops.shape[-1] != size:
+        raise PreflightError(f"The models read crops of {size} pixels, and the run cuts none.")
+    return of_crops(torch.from_numpy(crops), field.channels, wanted)
+
+
+def of_vectors(numbers: npt.NDArray[np.integer[Any]], vectors: npt.NDArray[Any]) -> ForModel:
+    """What each model sees of cells that have vectors `[cell, number]`."""
+    shown = SitePixels(
+        _NONE, _NONE, _NONE, torch.from_numpy(numbers.astype(np.int64)), torch.from_numpy(vectors)
+    )
+    return lambda model: shown
 
 
 def of_crops(crops: torch.Tensor, channels: Sequence[Channel], numbers: torch.Tensor) -> ForModel:

@@ -199,3 +199,61 @@ def test_what_cannot_be_learned_is_refused():
     only = np.where(folds_of(groups)[0] == 1, ones, 0)
     with pytest.raises(PreflightError, match="Without fold 1"):
         learner.out_of_fold(vectors, folds_of(groups), 0)(labels, only)
+
+
+def test_landmarks_too_give_the_mean_where_no_cell_of_a_view_is_left():
+    vectors, labels, groups = make_cells(100, numbers=12)
+    folds = folds_of(groups)
+    # All cells that have these numbers lie in one fold.
+    vectors[folds[0] != 1, :5] = np.nan
+    weights = np.random.default_rng(0).choice([0, 1, 2], 100).astype(np.float32)
+    found = learners.build({"name": "kernel_ridge", "exact": 0}).out_of_fold(vectors, folds, 0)
+    alone = folds[0] == 1
+    mean = np.average(labels[~alone], axis=0, weights=weights[~alone])
+    answer = found(labels, weights)
+    np.testing.assert_allclose(answer[alone], np.broadcast_to(mean, answer[alone].shape), atol=1e-5)
+    assert np.abs(answer[~alone] - mean).max() > 0.1
+    with pytest.raises(PreflightError, match="Without fold 1 no cell has a weight"):
+        found(labels, np.where(alone, 1, 0).astype(np.float32))
+
+
+def test_each_of_several_embeddings_counts_as_much_as_any_other():
+    """A block of many copies of one number weighs no more than that number alone."""
+    vectors, labels, _ = make_cells(200, numbers=6)
+    many = np.concatenate([vectors[:, :3], np.repeat(vectors[:, 3:], 40, axis=1)], axis=1)
+    ones = np.ones(200, np.float32)
+    few = learners.build({"name": "kernel_ridge", "blocks": [3, 3]}).fit(vectors, labels, ones, 0)
+    blocks = learners.build({"name": "kernel_ridge", "blocks": [3, 120]})
+    joined = blocks.fit(many, labels, ones, 0)
+    np.testing.assert_allclose(joined.predict(many), few.predict(vectors), atol=1e-4)
+    drowned = learners.build("kernel_ridge").fit(many, labels, ones, 0)
+    assert np.abs(drowned.predict(many) - few.predict(vectors)).max() > 0.02
+    again = blocks.restore(joined.arrays())
+    np.testing.assert_array_equal(again.predict(many), joined.predict(many))
+
+
+@settings(max_examples=20, deadline=None)
+@given(sizes=st.lists(st.integers(1, 9), min_size=2, max_size=4), seed=st.integers(0, 99))
+def test_blocks_weigh_the_same_whatever_their_lengths(sizes, seed):
+    random = np.random.default_rng(seed)
+    vectors = random.normal(size=(30, sum(sizes))).astype(np.float32)
+    # A number that is the same in all cells is no number of its block.
+    vectors[:, 0] = 1
+    view = views_of(vectors, sizes).full
+    of = np.repeat(np.arange(len(sizes)), sizes)[view.columns]
+    squares = np.bincount(of, np.square(view.weight), minlength=len(sizes))
+    there = np.bincount(of, minlength=len(sizes)) > 0
+    np.testing.assert_allclose(squares[there], len(view.columns) / there.sum(), rtol=1e-5)
+    np.testing.assert_allclose(
+        view.of(vectors), views_of(vectors).full.of(vectors) * view.weight, rtol=1e-5
+    )
+
+
+def test_blocks_that_are_not_the_numbers_are_refused():
+    vectors, labels, _ = make_cells(30, numbers=6)
+    with pytest.raises(ValueError, match="are not the 6 numbers"):
+        learners.build({"name": "kernel_ridge", "blocks": [3, 4]}).fit(
+            vectors, labels, np.ones(30, np.float32), 0
+        )
+    with pytest.raises(BadOption, match="at least one number"):
+        learners.build({"name": "kernel_ridge", "blocks": [0, 6]})

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import load, save
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 from tests.parts.learners.made_cells import folds_of, make_cells
@@ -46,6 +47,28 @@ def test_fields_left_out_are_told_better_than_by_chance(name, seed, lacking):
     assert ((found >= 0) & (found <= 1)).all()
     assert average_precision_score(labels, found) > labels.mean() + 0.2
     np.testing.assert_array_equal(smoother(soft), found)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        *((name, {}) for name in NAMES),
+        ("kernel_ridge", {"exact": 0, "landmarks": 60}),
+        ("kernel_ridge", {"metric": True, "members": 2}),
+    ],
+)
+def test_what_is_read_from_a_file_says_the_same_bit_for_bit(name, options):
+    vectors, labels, _ = make_cells(160, numbers=10)
+    vectors[:40, :4] = np.nan
+    learner = build(name, **options)
+    fitted = learner.fit(vectors, labels, ones(160), 0)
+    again = learner.restore(load(save(_in_order(fitted.arrays()))))
+    for some in (vectors, vectors[:3]):
+        np.testing.assert_array_equal(again.predict(some), fitted.predict(some))
+
+
+def _in_order(arrays):
+    return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -5,8 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.stages.train.learn_world import CHANNELS, draw, label_of, make_run
 
+from cellwise.domain.channels import Channel
 from cellwise.domain.records import Field, Masks
 from cellwise.domain.steps import Finished, Job
 from cellwise.errors import BadOption, PreflightError
@@ -107,3 +110,39 @@ def test_a_field_smaller_than_a_block_is_measured_and_not_lost():
     numbers, vectors = made._measure(field, Masks(cells, np.zeros_like(cells)), panel_of(CHANNELS))
     assert numbers.tolist() == [3]
     assert len(vectors) == 1
+
+
+NUCLEUS, PROTEIN = Channel("dna", "nucleus"), Channel("gfp", "protein")
+
+
+@pytest.mark.parametrize(
+    ("others", "around"),
+    [((), 3), ((Channel("mito", "mitochondria"),), 3), ((Channel("er", "er"),), 0)],
+)
+def test_without_the_protein_its_outline_is_not_measured_either(others, around):
+    """A cell found by its protein would tell in the control what the protein shows."""
+    panel = panel_of((NUCLEUS, PROTEIN, *others), without=["protein"])
+    assert panel.around == around
+    assert not [name for name in panel.names if name.endswith(("_protein", "_gfp"))]
+
+
+@settings(max_examples=5, deadline=None)
+@given(gain=st.floats(0.2, 1.0), seed=st.integers(0, 99))
+def test_relative_numbers_do_not_change_with_the_gain(gain, seed):
+    random = np.random.default_rng(seed)
+    pixels = random.uniform(0.1, 0.9, (2, 40, 40)).astype(np.float32)
+    labels = np.zeros((40, 40), np.uint16)
+    labels[5:30, 5:30] = 1
+    nuclei = np.zeros_like(labels)
+    nuclei[10:20, 10:20] = 1
+    pixels[:, labels == 0] *= np.float32(0.1)
+    panel = panel_of((NUCLEUS, PROTEIN), levels=False)
+    every = panel_of((NUCLEUS, PROTEIN)).names
+    assert {n for n in every if "_Intensity_Log" in n} == set(every) - set(panel.names)
+    found = [
+        measure_cells(
+            Field("s", p.astype(np.float32), (NUCLEUS, PROTEIN)), Masks(labels, nuclei), panel
+        )[1]
+        for p in (pixels, pixels * gain)
+    ]
+    np.testing.assert_allclose(found[0], found[1], rtol=0.02, atol=0.02)

@@ -38,19 +38,19 @@ def measure(view: View, signal: Signal, landmark: Signal) -> list[float]:
     return [*result, float(signal.at(_MIDDLE).ravel()[place])]
 
 
-def stain_names(channel: str) -> list[str]:
+def stain_names(channel: str, *, levels: bool = True) -> list[str]:
     """What `measure_stain` gives."""
     return [
-        f"Cells_Intensity_LogMean_{channel}",
+        *([f"Cells_Intensity_LogMean_{channel}"] if levels else []),
         f"Cells_Zone_LogRatio_NucleusToCytoplasm_{channel}",
         f"Nuclei_Intensity_CV_{channel}",
         f"Cytoplasm_Intensity_CV_{channel}",
     ]
 
 
-def measure_stain(view: View, signal: Signal) -> list[float]:
-    """What is measured of a landmark itself."""
+def measure_stain(view: View, signal: Signal, *, levels: bool = True) -> list[float]:
+    """What is measured of a landmark itself; its level only where `levels` says so."""
     mean, spread = signal.describe(signal.relative, np.empty(0))[:, :2].T
     ratio = np.log((mean[NUCLEUS] + _FAINT) / (mean[CYTOPLASM] + _FAINT))
-    level = np.log(signal.level + LEAST_SIGNAL)
-    return [float(v) for v in (level, ratio, *(spread / (mean + _FAINT))[1:])]
+    level = [np.log(signal.level + LEAST_SIGNAL)] if levels else []
+    return [float(v) for v in (*level, ratio, *(spread / (mean + _FAINT))[1:])]

@@ -64,7 +64,8 @@ def measure_view(view: View, signals: list[Signal], panel: Panel) -> list[float]
     codes = zones.codes_of(view)
     for place in panel.measured:
         signal = signals[place]
-        found += intensity.measure_levels(view, signal)
+        if panel.levels:
+            found += intensity.measure_levels(view, signal)
         if panel.around:
             found += shape.measure_hu(view, signal)
         found += zones.measure(view, signal, codes)
@@ -75,7 +76,7 @@ def measure_view(view: View, signals: list[Signal], panel: Panel) -> list[float]
     for place, other in panel.pairs:
         found += landmarks.measure(view, signals[place], signals[other])
     for place in panel.stains:
-        found += landmarks.measure_stain(view, signals[place])
+        found += landmarks.measure_stain(view, signals[place], levels=panel.levels)
     return found
 
 

@@ -16,6 +16,8 @@ from cellwise.parts.features import (
     zones,
 )
 
+# Stains that fill a cell: with one of them its outline is not the protein's.
+_BODY = ("microtubule", "er", "actin", "rna", "membrane")
 # What stands for a cell where only nuclei are stained: so many pixels around its nucleus.
 AROUND_NUCLEUS = 3
 
@@ -31,6 +33,7 @@ class Panel:
         pairs: Positions `(measured, landmark)`: correlations are taken of.
         stains: Positions of the channels that are landmarks only.
         around: Pixels around the nucleus that stand for the cell; 0 for the cell itself.
+        levels: Whether numbers are kept that change with the gain of a channel.
     """
 
     channels: tuple[str, ...]
@@ -38,6 +41,7 @@ class Panel:
     pairs: tuple[tuple[int, int], ...]
     stains: tuple[int, ...]
     around: int
+    levels: bool = True
 
     @property
     def names(self) -> list[str]:
@@ -45,7 +49,8 @@ class Panel:
         made = shape.names()
         for place in self.measured:
             name = self.channels[place]
-            made += intensity.level_names(name)
+            if self.levels:
+                made += intensity.level_names(name)
             if self.around:
                 made += shape.hu_names(name)
             for group in (zones, intensity, scales, ridges, spots, granularity, texture):
@@ -53,20 +58,24 @@ class Panel:
         for place, other in self.pairs:
             made += landmarks.names(self.channels[place], self.channels[other])
         for place in self.stains:
-            made += landmarks.stain_names(self.channels[place])
+            made += landmarks.stain_names(self.channels[place], levels=self.levels)
         return made
 
 
-def panel_of(channels: Sequence[Channel], *, without: Sequence[str] = ()) -> Panel:
+def panel_of(
+    channels: Sequence[Channel], *, without: Sequence[str] = (), levels: bool = True
+) -> Panel:
     """What is measured of these channels.
 
     Where some show the protein they are measured and all others are landmarks; else each is
     measured in turn, with each pair of them correlated once. A single channel of nuclei is measured
-    in the nucleus and 3 pixels around it.
+    in the nucleus and 3 pixels around it; so are all channels where the protein is left out and no
+    stain that fills the cell remains, for then the outline of the cell is the protein's.
 
     Args:
         channels: In the order of the pixels.
         without: Roles or names of channels that are left out.
+        levels: Whether numbers are kept that change with the gain of a channel.
     """
     roles = [channel.role for channel in channels]
     kept = [k for k, c in enumerate(channels) if not {c.role, c.name} & set(without)]
@@ -75,10 +84,12 @@ def panel_of(channels: Sequence[Channel], *, without: Sequence[str] = ()) -> Pan
     stains = [k for k in kept if k not in measured]
     between = [(a, b) for a in measured for b in measured if a < b]
     only = len(kept) == 1 and channels[kept[0]].role == "nucleus"
+    blind = "protein" in roles and not proteins and not any(roles[k] in _BODY for k in kept)
     return Panel(
         channels=tuple(c.name if roles.count(c.role) > 1 else c.key for c in channels),
         measured=tuple(measured),
         pairs=(*((a, b) for a in measured for b in stains), *between),
         stains=tuple(stains),
-        around=AROUND_NUCLEUS if only else 0,
+        around=AROUND_NUCLEUS if only or blind else 0,
+        levels=levels,
     )

@@ -6,7 +6,7 @@ their means. One that lacks more, such as a cell without a nucleus in view, is j
 its own that learns from the numbers that such cells have, of all cells.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ _HELD = 0.9
 _ENOUGH = 20
 # Spread of a number, as a share of its size, that is mere rounding of single precision.
 _ROUNDING = 1e-6
+_PARTS = ("columns", "mean", "scale", "weight")
 # Cells at a time, so that double precision never holds all of them.
 _CHUNK = 16_384
 
@@ -39,11 +40,13 @@ class View:
         columns: Which ones.
         mean: Their means.
         scale: Their deviations.
+        weight: What each counts, None where all count alike.
     """
 
     columns: npt.NDArray[np.int64]
     mean: Floats
     scale: Floats
+    weight: Floats | None = None
 
     def of(self, vectors: Floats) -> Floats:
         """`[cell, number]` standardised; a number that is missing lies at its mean."""
@@ -51,6 +54,8 @@ class View:
         ready -= self.mean
         ready /= self.scale
         np.clip(ready, -_CLIP, _CLIP, out=ready)
+        if self.weight is not None:
+            ready *= self.weight
         return np.nan_to_num(ready, copy=False, nan=0.0)
 
     def lacking(self, vectors: Floats) -> Flags:
@@ -85,28 +90,36 @@ class Views:
         return {
             f"{name}.{part}": getattr(view, part)
             for name, view in named.items()
-            for part in ("columns", "mean", "scale")
+            for part in _PARTS
+            if getattr(view, part) is not None
         }
 
     @classmethod
     def restored(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> "Views":
         """The views of these arrays."""
         views = [
-            View(*(arrays[f"{name}.{part}"] for part in ("columns", "mean", "scale")))
+            View(*(arrays.get(f"{name}.{part}") for part in _PARTS))  # type: ignore[arg-type]
             for name in ("full", "common")
             if f"{name}.columns" in arrays
         ]
         return cls(*views)
 
 
-def views_of(vectors: Floats) -> Views:
+def views_of(vectors: Floats, blocks: Sequence[int] = ()) -> Views:
     """The views that training cells ask for.
+
+    Args:
+        vectors: `[cell, number]`.
+        blocks: How many numbers belong to each part that vectors are put together of, in order;
+            each part counts as much as any other. None where all numbers count alike.
 
     Raises:
         PreflightError: No number tells any two of the cells apart.
     """
+    if blocks and sum(blocks) != vectors.shape[1]:
+        raise ValueError(f"Blocks {tuple(blocks)} are not the {vectors.shape[1]} numbers.")
     every = np.arange(vectors.shape[1])
-    full = _view(vectors, every)
+    full = _view(vectors, every, blocks)
     if not len(full.columns):
         raise PreflightError(
             f"The vectors of all {len(vectors):,} cells are alike: there is nothing to learn from."
@@ -117,10 +130,10 @@ def views_of(vectors: Floats) -> Views:
         return Views(full)
     held = [1 - np.isnan(vectors[rows][:, full.columns]).mean(0) for rows in (lacking, ~lacking)]
     kept = full.columns[(held[0] >= _HELD) & (held[1] >= _HELD)]
-    common = _view(vectors, kept)
+    common = _view(vectors, kept, blocks)
     if len(common.columns) < _FEW * len(full.columns):
         return Views(full)
-    return Views(_view(vectors[~lacking], full.columns), common)
+    return Views(_view(vectors[~lacking], full.columns, blocks), common)
 
 
 def class_shares(ready: Floats, labels: Floats, weights: Floats) -> Floats:
@@ -149,7 +162,7 @@ def class_shares(ready: Floats, labels: Floats, weights: Floats) -> Floats:
     return found
 
 
-def _view(vectors: Floats, columns: npt.NDArray[np.int64]) -> View:
+def _view(vectors: Floats, columns: npt.NDArray[np.int64], blocks: Sequence[int]) -> View:
     """Those of the columns that differ between the cells."""
     count = np.zeros(len(columns))
     total = np.zeros(len(columns))
@@ -163,7 +176,22 @@ def _view(vectors: Floats, columns: npt.NDArray[np.int64]) -> View:
         squares += np.nansum(np.square(some[:, columns] - mean), 0)
     scale = np.sqrt(squares / np.maximum(count, 1))
     kept = scale > _ROUNDING * np.abs(mean)
-    return View(columns[kept], mean[kept].astype(np.float32), scale[kept].astype(np.float32))
+    return View(
+        columns[kept],
+        mean[kept].astype(np.float32),
+        scale[kept].astype(np.float32),
+        _block_weights(columns[kept], blocks),
+    )
+
+
+def _block_weights(columns: npt.NDArray[np.int64], blocks: Sequence[int]) -> Floats | None:
+    """Weights whose squares add to the same in each block that has numbers, and to 1 on average."""
+    if len(blocks) < 2 or not len(columns):
+        return None
+    of = np.repeat(np.arange(len(blocks)), blocks)[columns]
+    count = np.bincount(of, minlength=len(blocks))
+    found: Floats = np.sqrt(len(columns) / ((count > 0).sum() * count[of])).astype(np.float32)
+    return found
 
 
 def _chunks(vectors: Floats) -> Iterator[Floats]:

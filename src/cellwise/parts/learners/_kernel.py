@@ -109,12 +109,18 @@ def fit_sums(ready: Floats, labels: Floats, weights: Floats, settings: Settings,
     if len(ready) <= settings.exact:
         square = kernel(ready, ready, rate).astype(np.float64)
         share = solve_exact(square, weights, settings.ridge, labels - mean)
-        return Sums(ready, share.astype(np.float32), mean.astype(np.float32), rate)
+        return _sums(ready, share, mean, rate)
     spread = Landmarks.among(ready, rate, settings.landmarks, random)
     gram, right = spread.sums(ready, labels - mean, weights)
     gram[np.diag_indices_from(gram)] += settings.ridge
     share = spread.turn @ cho_solve(cho_factor(gram, overwrite_a=True), right)
-    return Sums(spread.places, share.astype(np.float32), mean.astype(np.float32), rate)
+    return _sums(spread.places, share, mean, rate)
+
+
+def _sums(places: Floats, share: Doubles, mean: Any, rate: float) -> Sums:
+    # Laid out as they are read again: products of other layouts round differently.
+    one, two, three = (np.ascontiguousarray(a, np.float32) for a in (places, share, mean))
+    return Sums(one, two, three, rate)
 
 
 def solve_exact(square: Doubles, weights: Floats, ridge: float, right: Any) -> Doubles:

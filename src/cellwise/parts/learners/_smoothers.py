@@ -238,12 +238,16 @@ class LandmarkSmoother(_Smoother):
         solved = {}
         for fold in folds:
             others = [other for other in folds if other not in (fold, -1)]
-            inside = spread.rows[np.isin(partition[spread.rows], others)]
-            if not weights[inside].any():
+            taught = np.isin(partition, others)
+            inside = taught[spread.rows] & (weights[spread.rows] > 0)
+            # Where no cell of this view is left to learn from: the mean of the other cells.
+            rows = spread.rows[inside] if inside.any() else np.flatnonzero(taught)
+            if not weights[rows].any():
                 raise PreflightError(f"Without fold {fold} no cell has a weight to learn from.")
-            mean = np.average(labels[inside], axis=0, weights=weights[inside])
-            own = sum(right[other] for other in others)
-            own = np.asarray(own) - np.outer(sum(sums[other] for other in others), mean)
+            mean = np.average(labels[rows], axis=0, weights=weights[rows])
+            own = np.zeros((size, labels.shape[1]))
+            for other in others:
+                own += right[other] - np.outer(sums[other], mean)
             _, factor = next(factors)
             solved[fold] = (cho_solve(factor, own).astype(np.float32), mean.astype(np.float32))
         result = np.zeros(labels.shape, np.float32)

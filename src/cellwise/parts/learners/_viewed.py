@@ -1,6 +1,6 @@
 """Learners that cannot take missing numbers themselves: a model for each view of the vectors."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -52,9 +52,14 @@ class ViewedFit:
 
 
 def fit_viewed(
-    vectors: Floats, labels: Floats, weights: Floats, seed: int, learn: Learn
+    vectors: Floats,
+    labels: Floats,
+    weights: Floats,
+    seed: int,
+    learn: Learn,
+    blocks: Sequence[int] = (),
 ) -> ViewedFit:
-    """Learn each view from the cells that teach it.
+    """Learn each view from the cells that teach it; `blocks` as `views_of` takes them.
 
     Raises:
         PreflightError: No cell has a weight, or no number tells any two of them apart.
@@ -63,7 +68,7 @@ def fit_viewed(
     kept = weights > 0
     if not kept.all():
         vectors, labels, weights = vectors[kept], labels[kept], weights[kept]
-    views = views_of(vectors)
+    views = views_of(vectors, blocks)
     answers = tuple(
         learn(view.of(vectors[rows]), labels[rows], weights[rows], seed)
         for view, rows in views.taught(vectors)

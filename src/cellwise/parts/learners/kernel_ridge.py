@@ -36,6 +36,7 @@ def build(
     members: int = 1,
     exact: int = 5000,
     landmarks: int = 2000,
+    blocks: list[int] | None = None,
     *,
     metric: bool = False,
 ) -> Learner:
@@ -48,6 +49,8 @@ def build(
             `ridge` and `gamma` times factors drawn from 1/2 to 4 and 1/2 to 2.
         exact: Above so many cells the model is built on landmarks.
         landmarks: Cells drawn by chance whose kernels are added; more are sharper and slower.
+        blocks: How many numbers belong to each part of vectors that are put together of several
+            embeddings, so that each part counts as much as any other; `train` says it by itself.
         metric: Weight each number by the root of the share of its variance that lies between the
             classes of the labels that are learned.
     """
@@ -57,7 +60,10 @@ def build(
         raise BadOption(
             "learner kernel_ridge: members and landmarks are at least 1, exact is not negative."
         )
-    return _KernelRidge(Settings(ridge, gamma, exact, landmarks), metric, members)
+    parts = tuple(blocks or ())
+    if any(size < 1 for size in parts):
+        raise BadOption(f"learner kernel_ridge: blocks hold at least one number, not {parts}.")
+    return _KernelRidge(Settings(ridge, gamma, exact, landmarks), metric, members, parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +71,10 @@ class _KernelRidge:
     settings: Settings
     metric: bool
     members: int
+    blocks: tuple[int, ...] = ()
 
     def fit(self, vectors: Floats, labels: Floats, weights: Floats, seed: int) -> Fitted:
-        return fit_viewed(vectors, labels, weights, seed, self._learn)
+        return fit_viewed(vectors, labels, weights, seed, self._learn, self.blocks)
 
     def _learn(self, ready: Floats, labels: Floats, weights: Floats, seed: int) -> "_Members":
         scale = np.ones(ready.shape[1], np.float32)
@@ -103,7 +110,7 @@ class _KernelRidge:
         # What labels change in the kernel, or what is large many times over, is made when asked.
         if self.metric or (many and self.members > 1):
             return PerFold(self, vectors, folds, seed)
-        views = views_of(vectors)
+        views = views_of(vectors, self.blocks)
         members = [self.drawn(len(view.columns), seed) for view, _ in views.parts(vectors[:1])]
         kind = LandmarkSmoother if many else ExactSmoother
         return kind(vectors, folds, views, members, seed)

@@ -9,18 +9,19 @@ and others 2017 (bioRxiv 161422); EfficientNet-lite of Google (Apache-2.0) in ti
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from cellwise.contracts.embedder import Embed, Embedded, Embedder, Facts
+from cellwise.contracts.embedder import Embed, Embedded, Embedder, EmbedField, Facts
 from cellwise.domain.channels import Channel
-from cellwise.domain.records import Site
+from cellwise.domain.records import Field, Masks, Site
 from cellwise.domain.steps import Job
 from cellwise.domain.trial import Trial
 from cellwise.errors import BadOption, PreflightError
@@ -37,6 +38,8 @@ from cellwise.store.packaged_weights import packaged_file, weights_digest
 from cellwise.store.run.crops import CropStore, read_channels
 from cellwise.store.run.embeddings import Embeddings, is_sealed
 from cellwise.store.run.folder import RunFolder
+
+Floats = npt.NDArray[np.float32]
 
 # Channels that make an image of a stained cell, by role; as far as they are there.
 _STAINED = ("microtubule", "protein", "nucleus")
@@ -126,10 +129,7 @@ class _Frozen:
     def open(self, job: Job, sites: Sequence[Site], cells: pl.DataFrame) -> Embed:
         run = RunFolder(job.run)
         store = CropStore(run.crops, cells)
-        shown = _places(self.colours, store.channels)
-        _check_shown(job, [names for names, _ in shown])
-        net = _opened(self.network, self.pretrained, job.device)
-        look = Look(tuple(tuple(own) for _, own in shown), self.stages, self.size, self.views)
+        see = self._see(job, store.channels)
         numbers = cells["cell_id"].to_numpy().astype(np.int32)
         places = cells["site_id"].to_numpy()
 
@@ -137,12 +137,7 @@ class _Frozen:
             rows = np.flatnonzero(places == site_id)
             if not len(rows):
                 return Embedded(numbers[:0], np.empty((0, 0), np.float32))
-            with steady(self.threads):
-                found = [
-                    net.see(store.read(some), look)
-                    for some in np.array_split(rows, -(-len(rows) // self.batch))
-                ]
-            return Embedded(numbers[rows], np.concatenate(found), None, self.network)
+            return Embedded(numbers[rows], see(rows, store.read), None, self.network)
 
         return embed
 
@@ -159,6 +154,36 @@ class _Frozen:
             begun = time.process_time()
             net.see(some, look)
             return (time.process_time() - begun) / len(some) * trial.cells
+
+    def open_fields(self, job: Job) -> EmbedField:
+        def embed(
+            field: Field, masks: Masks, cells: pl.DataFrame, crops: Floats | None
+        ) -> Embedded:
+            numbers = cells["cell_id"].to_numpy().astype(np.int32)
+            if crops is None or not len(numbers):
+                return Embedded(numbers[:0], np.empty((0, 0), np.float32))
+            see = self._see(job, field.channels)
+            vectors = see(np.arange(len(numbers)), crops.__getitem__)
+            return Embedded(numbers, vectors, None, self.network)
+
+        return embed
+
+    def _see(self, job: Job, channels: Sequence[Channel]) -> "_See":
+        """Vectors of the crops at some places, a batch at a time."""
+        shown = _places(self.colours, channels)
+        _check_shown(job, [names for names, _ in shown])
+        net = _opened(self.network, self.pretrained, job.device)
+        look = Look(tuple(tuple(own) for _, own in shown), self.stages, self.size, self.views)
+
+        def see(rows: npt.NDArray[np.int64], read: Callable[[Any], Floats]) -> Floats:
+            some = np.array_split(rows, -(-len(rows) // self.batch))
+            with steady(self.threads):
+                return np.concatenate([net.see(read(places), look) for places in some])
+
+        return see
+
+
+_See = Callable[[npt.NDArray[np.int64], Callable[[Any], Floats]], Floats]
 
 
 def _places(

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from cellwise.contracts.embedder import Embed, Embedded, Embedder, Facts
+from cellwise.contracts.embedder import Embed, Embedded, Embedder, EmbedField, Facts
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import Field, Masks, Site
 from cellwise.domain.steps import Job
@@ -30,21 +30,31 @@ from cellwise.stages.embed._looking import channels_of, check_same, read_cells
 _LARGEST_FACTOR = 16
 
 
-def build(without: list[str] | None = None, pixel_size: float = 0.32, reduce: int = 0) -> Embedder:
+def build(
+    without: list[str] | None = None,
+    pixel_size: float = 0.32,
+    reduce: int = 0,
+    *,
+    relative: bool = False,
+) -> Embedder:
     """Make the embedder.
 
     Args:
-        without: Channels that are not looked at, by role or name.
+        without: Channels that are not looked at, by role or name. Without the protein, and with no
+            other stain that fills the cell, nuclei and 3 pixels around them are measured in place
+            of cells, whose outline shows the protein.
         pixel_size: Micrometres of a pixel at which cells are measured: a field whose pixels are
             known to be finer is first averaged down by the largest whole factor that keeps pixels
             no larger than this. Others are measured as they are.
         reduce: That factor for all fields, whatever their pixels; 0 to take it from `pixel_size`.
+        relative: Leave out the numbers that change with the gain of a channel, where brightness
+            must not be the answer.
     """
     if not pixel_size > 0:
         raise BadOption(f"embed measured: pixel_size is above 0 micrometres, not {pixel_size}.")
     if not 0 <= reduce <= _LARGEST_FACTOR:
         raise BadOption(f"embed measured: reduce is 0 to {_LARGEST_FACTOR}, not {reduce}.")
-    return _Measured(tuple(without or ()), pixel_size, reduce)
+    return _Measured(tuple(without or ()), pixel_size, reduce, relative)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,7 @@ class _Measured:
     without: tuple[str, ...]
     pixel_size: float
     reduce: int
+    relative: bool = False
 
     def check(self) -> None:
         """Nothing outside the run is needed."""
@@ -78,9 +89,16 @@ class _Measured:
 
         return embed
 
+    def open_fields(self, job: Job) -> EmbedField:
+        channels, panel = self._panel(job)
+        check_same(job, panel.names)
+        return lambda field, masks, cells, crops: Embedded(
+            *self._measure(field.arranged(channels), masks, panel)
+        )
+
     def seconds(self, job: Job, trial: Trial) -> float:
         """Seconds of one core that the cells of a field take, once code is compiled."""
-        panel = panel_of(trial.channels, without=self.without)
+        panel = panel_of(trial.channels, without=self.without, levels=not self.relative)
         if not panel.measured:
             return 0.0
         self._measure(trial.field, trial.masks, panel)
@@ -111,7 +129,7 @@ class _Measured:
 
     def _panel(self, job: Job) -> tuple[tuple[Channel, ...], Panel]:
         channels = channels_of(job, self.without, "measured")
-        panel = panel_of(channels, without=self.without)
+        panel = panel_of(channels, without=self.without, levels=not self.relative)
         if not panel.measured:
             raise BadOption("embed measured: no channel is left to measure.")
         return channels, panel

@@ -9,23 +9,24 @@ Source: features of the HPA 2021 cell networks as input of later stages; mean ov
 Fast R-CNN (Girshick 2015, arXiv 1504.08083).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import torch
 from torch import Tensor
 
-from cellwise.contracts.embedder import Embed, Embedded, Embedder, Facts
+from cellwise.contracts.embedder import Embed, Embedded, Embedder, EmbedField, Facts
 from cellwise.contracts.network import Asked
 from cellwise.contracts.scorer import SitePixels
 from cellwise.domain.channels import Channel
 from cellwise.domain.precisions import check_precision
-from cellwise.domain.records import Site
+from cellwise.domain.records import Field, Masks, Site
 from cellwise.domain.steps import Job
 from cellwise.domain.tables import FOLDS
 from cellwise.errors import BadOption, PreflightError
@@ -35,7 +36,7 @@ from cellwise.parts.panel import Model, Panel, load_panel, steady
 from cellwise.parts.places import coverage, places_of
 from cellwise.parts.precision import resolve
 from cellwise.parts.predictor import LoadedModel
-from cellwise.parts.site_pixels import crop_loader, field_loader
+from cellwise.parts.site_pixels import ForModel, crop_loader, field_loader, in_memory
 from cellwise.registry import split_spec
 from cellwise.store.run.crops import read_channels
 from cellwise.store.run.folder import RunFolder
@@ -46,6 +47,8 @@ from cellwise.store.run.tables import read_table
 SHELVES = {"net": "cellwise.parts.nets"}
 
 Unit = Literal["cell", "site"]
+Floats = npt.NDArray[np.float32]
+Places = npt.NDArray[np.int32]
 
 
 def build(
@@ -125,7 +128,6 @@ class _Net:
         card = panel.card
         at_crops = card.unit == "cell"
         load = crop_loader(run, cells, card) if at_crops else field_loader(job, sites, cells, card)
-        see = self._crops if at_crops else self._map
         folds = _folds(run) if job.fitted is None else {}
         spans = _spans(cells)
 
@@ -134,15 +136,36 @@ class _Net:
             numbers = cells["cell_id"][rows].to_numpy().astype(np.int32)
             if self.unit == "cell" and not len(numbers):
                 return Embedded(numbers, np.empty((0, 0), np.float32))
-            chosen = panel.choose(folds.get(site_id))
-            with steady(self.threads):
-                pixels_for = load(site_id, rows)
-                seen = [see(model.network, pixels_for(model)) for model in chosen.models]
-                vectors = torch.stack(seen).mean(0).numpy()
-            whole = self.unit == "site"
-            return Embedded(None if whole else numbers, vectors, chosen.fold, chosen.name)
+            return self._see(panel, folds.get(site_id), numbers, lambda: load(site_id, rows))
 
         return embed
+
+    def open_fields(self, job: Job) -> EmbedField:
+        panel = self._panel(job)
+
+        def embed(
+            field: Field, masks: Masks, cells: pl.DataFrame, crops: Floats | None
+        ) -> Embedded:
+            numbers = cells["cell_id"].to_numpy().astype(np.int32)
+            if self.unit == "cell" and not len(numbers):
+                return Embedded(numbers, np.empty((0, 0), np.float32))
+            load = lambda: in_memory(panel.card, field, masks, numbers, crops)  # noqa: E731
+            return self._see(panel, None, numbers, load)
+
+        return embed
+
+    def _see(
+        self, panel: Panel, fold: int | None, numbers: Places, load: Callable[[], ForModel]
+    ) -> Embedded:
+        """What the models of a fold, or all of them, see of one field: the mean."""
+        see = self._crops if panel.card.unit == "cell" else self._map
+        chosen = panel.choose(fold)
+        with steady(self.threads):
+            pixels_for = load()
+            seen = [see(model.network, pixels_for(model)) for model in chosen.models]
+            vectors = torch.stack(seen).mean(0).numpy()
+        whole = self.unit == "site"
+        return Embedded(None if whole else numbers, vectors, chosen.fold, chosen.name)
 
     def _crops(self, predictor: LoadedModel, pixels: SitePixels) -> Tensor:
         some = torch.split(pixels.crops, self.batch)

@@ -8,6 +8,7 @@ that a killed step leaves the same files behind as an undisturbed one.
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -17,12 +18,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from cellwise.contracts.embedder import Embedded, Embedder, Facts
+from cellwise.contracts.embedder import Embedded, Embedder, EmbedField, Facts, InMemory
 from cellwise.domain.records import Site
 from cellwise.domain.steps import Finished, Job, SiteRecord
 from cellwise.domain.tables import CELLS, EMBEDDINGS
 from cellwise.domain.trial import Trial
-from cellwise.errors import BadOption, InputError
+from cellwise.errors import BadOption, InputError, PreflightError
 from cellwise.parts.features import REVISION
 from cellwise.stages.embed import embedders
 from cellwise.stages.embed._cells_then import UNDER, note_cells, refuse_other_cells
@@ -74,7 +75,9 @@ def forecast(job: Job, trial: Trial) -> float:
 def key_parts(options: dict[str, Any], device: str) -> list[str]:
     """What vectors depend on beside the options: published weights, or how features are made."""
     if options.get("name") == "measured":
-        return [f"features {REVISION}"]
+        # Since they are measured without the outline of the cell.
+        blind = ["nuclei"] if "protein" in (options.get("without") or ()) else []
+        return [f"features {REVISION}", *blind]
     if options.get("name") == "cp_measure" and find_spec("cp_measure"):
         return [f"cp_measure {version('cp_measure')}"]
     if options.get("name") == "frozen":
@@ -168,6 +171,31 @@ def finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
 def settle(job: Job, batches: Collection[str]) -> None:
     """Delete all shards: the merge is on record."""
     _shards(job).remove()
+
+
+def open_fields(job: Job) -> EmbedField:
+    """What makes vectors of fields in memory as the step did, rounded as it keeps them.
+
+    Args:
+        job: Of the step in a finished run, which is `fitted`.
+
+    Raises:
+        PreflightError: Its vectors come from elsewhere than from pixels.
+    """
+    embedder = _embedder(job.options)
+    if not isinstance(embedder, InMemory):
+        raise PreflightError(
+            f"The embeddings {job.name!r} come from {job.options['name']!r}, which makes none of "
+            "fields in memory. Write the fields to a folder and call `cellwise predict`."
+        )
+    ask = embedder.open_fields(job)
+    dtype = np.dtype(embedder.facts(job).dtype or Options.of(job.options).dtype)
+
+    def embed(*given: Any) -> Embedded:
+        found = ask(*given)
+        return replace(found, vectors=found.vectors.astype(dtype).astype(np.float32))
+
+    return embed
 
 
 def _kept(site_id: str, found: Embedded, facts: Facts, job: Job) -> pl.DataFrame:

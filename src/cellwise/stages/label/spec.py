@@ -32,8 +32,9 @@ class Options(StepOptions):
     truth: str = ""
     """Folder that says what each cell shows, for the labeller `known` only, which measures what
     perfect labels would be worth."""
-    embeddings: str = ""
-    """Name of the embed step whose vectors of cells the labeller learns from."""
+    embeddings: str | list[str] = ""
+    """Name of the embed step whose vectors of cells the labeller learns from; several stand side by
+    side, and each counts as much as any other."""
     level: Literal["", "site", "sample", "well", "plate", "experiment"] = ""
     """Whose cells share out a label among them: those of a site where not said, or of a sample
     (where metadata name one, an antibody, a protein or a gene; else of a site), which `posterior`
@@ -83,7 +84,7 @@ SPEC = StepSpec(
         Read(SCORES, by=("from",), many=True),
         Read(SITES, when="level"),
         Read(FOLDS, optional=True, when="level"),
-        Read(LABELLED_EMBEDDINGS, by=("embeddings",)),
+        Read(LABELLED_EMBEDDINGS, by=("embeddings",), many=True),
         Read(LABELLED_FOLDS, optional=True, when="embeddings"),
         # What learns from vectors takes samples for bags where no level is said: from metadata.
         Read(SITES, when="embeddings"),

@@ -24,8 +24,8 @@ from cellwise.registry import split_spec
 from cellwise.stages.label import labellers
 from cellwise.stages.label._truth import true_labels
 from cellwise.stages.label.spec import Options
-from cellwise.store.run.embeddings import Embeddings
 from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.joined import open_embeddings
 from cellwise.store.run.reader import RunReader, labels_matrix
 from cellwise.store.run.tables import read_table, write_table
 
@@ -105,15 +105,17 @@ def _bags(sites: pl.DataFrame, cells: pl.DataFrame, classes: tuple[str, ...], le
     )
 
 
-def _with_vectors(bags: Bags, run: RunFolder, name: str, cells: pl.DataFrame, *, seed: int) -> Bags:
+def _with_vectors(
+    bags: Bags, run: RunFolder, named: str | list[str], cells: pl.DataFrame, *, seed: int
+) -> Bags:
     """The bags with the vectors of their cells, and with the groups of the split."""
-    kept = Embeddings(run.embeddings(name))
+    kept = open_embeddings(run, named)
     kept.check_cells(read_table(run.cells, CELLS, columns=_KEY))
-    makers = kept.index["model"].unique().drop_nulls().to_list()
-    if len(makers) > 1:
+    if any(len(makers) > 1 for makers in kept.makers):
         raise PreflightError(
-            f"label: embeddings {name!r} come from several networks, whose numbers do not mean the "
-            "same. Embed with one network: pretrained weights, a file, or measured features."
+            f"label: embeddings {kept.name!r} come from several networks, whose numbers do not "
+            "mean the same. Embed with one network: pretrained weights, a file, or measured "
+            "features."
         )
     vectors = np.full((len(cells), kept.length), np.nan, np.float32)
     places = kept.places(cells)
@@ -121,7 +123,7 @@ def _with_vectors(bags: Bags, run: RunFolder, name: str, cells: pl.DataFrame, *,
     folds = RunReader(run).folds().select("site_id", "group")
     of_cell = cells.select("site_id").join(folds, on="site_id", how="left", maintain_order="left")
     group = group_numbers([of_cell["group"]], of_cell["site_id"])
-    return replace(bags, vectors=vectors, group=group, seed=seed)
+    return replace(bags, vectors=vectors, group=group, seed=seed, blocks=kept.blocks)
 
 
 def _scores(

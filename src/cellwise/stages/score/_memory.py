@@ -1,19 +1,21 @@
 """Scores of one field that lies in memory, by the mean of all models as for any new field."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import torch
 
+from cellwise.contracts.embedder import Embedded
 from cellwise.contracts.scorer import Scorer
 from cellwise.domain.records import Field, Masks
+from cellwise.domain.specs import names_of
 from cellwise.domain.tables import SCORES
-from cellwise.errors import PreflightError
 from cellwise.parts.panel import Panel, load_panel, steady
 from cellwise.parts.precision import resolve
-from cellwise.parts.site_pixels import of_crops, of_field
+from cellwise.parts.site_pixels import in_memory, of_vectors
 from cellwise.stages.score import scorers
 from cellwise.stages.score.spec import Options
 from cellwise.stages.score.step import score_site
@@ -28,6 +30,7 @@ class FieldScores:
     panel: Panel
     scorer: Scorer
     threads: int
+    embeddings: tuple[str, ...] = ()
 
     def __call__(
         self,
@@ -35,6 +38,7 @@ class FieldScores:
         masks: Masks,
         cells: pl.DataFrame,
         crops: npt.NDArray[np.float32] | None,
+        vectors: Mapping[str, Embedded] | None = None,
     ) -> pl.DataFrame:
         """Rows of the score table for the cells of a field.
 
@@ -43,25 +47,26 @@ class FieldScores:
             masks: Its label images.
             cells: Rows of the cell table, sorted by cell.
             crops: `[cell, channel, y, x]` in the channels of the field; None where none were cut.
+            vectors: What embed steps made of its cells, by name, for models of vectors.
 
         Raises:
             PreflightError: A channel or the crops that the models read are not there.
         """
+        none = empty_frame(SCORES, n_classes=len(self.panel.card.classes))
         if cells.is_empty():
-            return empty_frame(SCORES, n_classes=len(self.panel.card.classes))
-        numbers = torch.from_numpy(cells["cell_id"].to_numpy().astype(np.int64))
-        size = self.panel.card.crop["size"]
-        if self.scorer.unit == "site":
-            labels = masks.cells.astype(np.int64)
-            pixels = of_field(torch.from_numpy(field.pixels), field.channels, labels, numbers, size)
-        elif crops is None or crops.shape[-1] != size:
-            raise PreflightError(f"The models read crops of {size} pixels, and the run cuts none.")
+            return none
+        numbers = cells["cell_id"]
+        if self.scorer.items == "vectors":
+            numbers, found = _joined([(vectors or {})[name] for name in self.embeddings])
+            if numbers.is_empty():
+                return none
+            pixels = of_vectors(numbers.to_numpy(), found)
         else:
-            pixels = of_crops(torch.from_numpy(crops), field.channels, numbers)
+            pixels = in_memory(self.panel.card, field, masks, numbers.to_numpy(), crops)
         with steady(self.threads):
             return score_site(
                 field.site_id,
-                cells["cell_id"],
+                numbers,
                 fold=None,
                 panel=self.panel,
                 scorer=self.scorer,
@@ -73,14 +78,23 @@ def open_models(options: Options, home: RunFolder, device: str) -> FieldScores:
     """Load the models that a score step of a finished run asks.
 
     Raises:
-        PreflightError: There is no model, or it reads embeddings.
+        PreflightError: There is no model.
         FormatError: A model is damaged.
     """
     precision = resolve(options.precision, device)
     panel = load_panel(home, options.model, device, precision)
-    if "length" in panel.card.crop:
-        raise PreflightError(
-            f"Model {options.model!r} reads embeddings, which fields in memory have none of. "
-            "Write the fields to a folder and call `cellwise predict`."
-        )
-    return FieldScores(panel, scorers.build(options.by), options.threads)
+    scorer = scorers.build(options.by)
+    return FieldScores(panel, scorer, options.threads, names_of(options.embeddings))
+
+
+def _joined(parts: Sequence[Embedded]) -> tuple[pl.Series, npt.NDArray[np.float32]]:
+    """The cells that every part has a vector of, and their vectors side by side."""
+    numbers = [np.asarray(part.numbers) for part in parts]
+    shared = reduce(np.intersect1d, numbers).astype(np.int32)
+    found = [
+        part.vectors[np.searchsorted(own, shared)]
+        for part, own in zip(parts, numbers, strict=True)
+        if len(shared)
+    ]
+    vectors = np.concatenate(found, axis=1) if found else np.empty((0, 0), np.float32)
+    return pl.Series(shared, dtype=pl.Int32), vectors.astype(np.float32, copy=False)

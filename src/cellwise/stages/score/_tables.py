@@ -1,12 +1,17 @@
-"""Where the cells of sites stand, and which fold each site was left out in."""
+"""Where the cells of sites stand, which fold each site was left out in, and vectors of cells."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import polars as pl
 
+from cellwise.domain.specs import names_of
 from cellwise.domain.steps import Job
 from cellwise.domain.tables import FOLDS
+from cellwise.stages.score.spec import Options
+from cellwise.store.run.embeddings import Embeddings, index_path
 from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.joined import Joined, open_embeddings
 from cellwise.store.run.tables import rows_of_sites
 
 
@@ -25,3 +30,18 @@ def folds_of(job: Job, sites: Sequence[str]) -> dict[str, int]:
         return {}
     frame = rows_of_sites(run.folds, FOLDS, sites).filter(pl.col("fold").is_not_null())
     return dict(frame.select("site_id", "fold").iter_rows())
+
+
+def vectors_of(job: Job) -> Embeddings | Joined:
+    """The vectors that are looked at, mapped once in each process."""
+    run, names = RunFolder(job.run), names_of(Options.of(job.options).embeddings)
+    paths = [index_path(run.embeddings(name)) for name in names]
+    facts = [path.stat() for path in paths if path.is_file()]
+    return _mapped(run, names, tuple((fact.st_ino, fact.st_mtime_ns) for fact in facts))
+
+
+@lru_cache(maxsize=1)
+def _mapped(
+    run: RunFolder, names: tuple[str, ...], _stamps: tuple[tuple[int, int], ...]
+) -> Embeddings | Joined:
+    return open_embeddings(run, names)

@@ -15,7 +15,7 @@ from cellwise.domain.nouns import (
     SCORES,
 )
 from cellwise.domain.precisions import check_precision
-from cellwise.domain.specs import Former, Read, StepOptions, StepSpec
+from cellwise.domain.specs import Former, Read, StepOptions, StepSpec, names_of
 from cellwise.errors import BadOption
 from cellwise.registry import Registry, split_spec
 
@@ -39,8 +39,9 @@ class Options(StepOptions):
     maps: int = 0
     """Labelled fields whose class maps are kept for the report, where the scorer has any (`cam`);
     each class has its turn."""
-    embeddings: str = ""
-    """Name of the embed step whose vectors `vector_net` and `vector_learner` look at."""
+    embeddings: str | list[str] = ""
+    """Name of the embed step whose vectors `vector_net` and `vector_learner` look at, or of several
+    in the order in which the model learned from them."""
 
     @model_validator(mode="after")
     def _check(self) -> "Options":
@@ -63,6 +64,13 @@ class Options(StepOptions):
         task = getattr(model, "task", None)
         if task is None:
             return
+        others = names_of(getattr(model, "embeddings", ""))
+        own = names_of(self.embeddings)
+        if own and others and own != others:
+            raise BadOption(
+                f"model {self.model!r} learns from embeddings {list(others)}, and {list(own)} are "
+                "named here: name the same, in that order."
+            )
         scorer, _ = split_spec(self.by)
         learned, _ = split_spec(task)
         needs = Registry("scorer", _SHELVES["by"]).page(scorer).needs
@@ -90,7 +98,7 @@ SPEC = StepSpec(
         Read(CELLS),
         Read(MODELS, by=("model",)),
         Read(FOLD_OF_SITE, optional=True),
-        Read(EMBEDDINGS, by=("embeddings",)),
+        Read(EMBEDDINGS, by=("embeddings",), many=True),
     ),
     late=("embeddings",),
     finish_reads=(Read(FIELD_LABELS, when="maps"),),

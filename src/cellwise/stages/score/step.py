@@ -25,9 +25,8 @@ from cellwise.domain.trial import Trial
 from cellwise.errors import BadOption, InputError
 from cellwise.stages.score import scorers
 from cellwise.stages.score._foresight import foresight_of
-from cellwise.stages.score._tables import folds_of, places_of
+from cellwise.stages.score._tables import folds_of, places_of, vectors_of
 from cellwise.stages.score.spec import Options
-from cellwise.store.run.embeddings import Embeddings, index_path
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.models import CARD_FILE, check_classes, verify_model
 from cellwise.store.run.scores import as_stored
@@ -206,23 +205,11 @@ def _open(home: Path, written: str, device: str, _stamps: tuple[Any, ...]) -> _O
     return _Opened(panel, scorer)
 
 
-def _embeddings(job: Job) -> Embeddings:
-    """The vectors that are looked at, mapped once in each process."""
-    folder = RunFolder(job.run).embeddings(Options.of(job.options).embeddings)
-    facts = index_path(folder).stat() if index_path(folder).is_file() else None
-    return _mapped(folder, None if facts is None else (facts.st_ino, facts.st_mtime_ns))
-
-
-@lru_cache(maxsize=1)
-def _mapped(folder: Path, _stamp: tuple[int, ...] | None) -> Embeddings:
-    return Embeddings(folder)
-
-
 def _scored(job: Job, opened: _Opened, cells: pl.DataFrame) -> pl.DataFrame:
     """The cells that can be scored: of vectors those that have one."""
     if opened.scorer.items != "vectors":
         return cells
-    kept = _embeddings(job)
+    kept = vectors_of(job)
     kept.check_cells(cells)
     return cells.filter(pl.Series(kept.places(cells) >= 0, dtype=pl.Boolean))
 
@@ -232,7 +219,7 @@ def _loader(job: Job, sites: Sequence[Site], cells: pl.DataFrame, opened: _Opene
 
     card = opened.panel.card
     if opened.scorer.items == "vectors":
-        return vector_loader(_embeddings(job), cells, card)
+        return vector_loader(vectors_of(job), cells, card)
     if opened.scorer.unit == "cell":
         return crop_loader(RunFolder(job.run), cells, card)
     return field_loader(job, sites, cells, card)

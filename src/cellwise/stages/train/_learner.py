@@ -10,6 +10,7 @@ from cellwise.errors import PreflightError
 from cellwise.learning.seeds import derived_seed
 from cellwise.parts.learners import learners
 from cellwise.parts.threads import threads_of
+from cellwise.registry import split_spec
 from cellwise.stages.train._sources import Collection
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.models import ModelCard, write_model
@@ -29,7 +30,8 @@ def learn_model(job: Job, options: Any, *, found: Collection, fold: int | None) 
     if not inside.any():
         raise PreflightError(f"train: without fold {fold} there is nothing to learn from.")
     material = found.material.part(inside)
-    learner = learners.build(options.learner)
+    spec = _told(options.learner, found.blocks)
+    learner = learners.build(spec)
     with threads_of(options.threads):
         fitted = learner.fit(
             material.read(np.arange(len(material.pool))),
@@ -56,6 +58,15 @@ def learn_model(job: Job, options: Any, *, found: Collection, fold: int | None) 
             "sites": len(set(material.pool.site.tolist())),
             "options": job.options,
         },
-        learner=options.learner,
+        learner=spec,
     )
     write_model(RunFolder(job.run).model(job.name, fold), fitted.arrays(), card)
+
+
+def _told(learner: str | dict[str, Any], blocks: tuple[int, ...]) -> str | dict[str, Any]:
+    """The learner, told which numbers belong together where it asks and they are of several."""
+    name, options = split_spec(learner)
+    asks = any(option.name == "blocks" for option in learners.page(name).options)
+    if not asks or len(blocks) < 2 or options.get("blocks"):
+        return learner
+    return {"name": name, **options, "blocks": list(blocks)}

@@ -21,6 +21,7 @@ from cellwise.stages.train._fields import FieldStore
 from cellwise.stages.train._vectors import collect_vectors
 from cellwise.store.run.crops import CropStore, read_channels
 from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.joined import open_embeddings
 from cellwise.store.run.reader import RunReader, labels_matrix
 from cellwise.store.run.sites import read_sites
 from cellwise.store.run.tables import column_names, read_classes, read_table
@@ -62,6 +63,7 @@ class Collection:
         channels: What is read, in order.
         size: Side of the pixels read; 0 for vectors.
         length: Numbers in a vector; 0 for pixels.
+        blocks: How many of them belong to each embed step; none for pixels.
         material: The items with their labels.
         sites: Site ids; `material.pool.site` counts in them.
         fold: Fold of each site, -1 for none.
@@ -76,6 +78,7 @@ class Collection:
     fold: npt.NDArray[np.int64]
     group: tuple[str, ...]
     length: int = 0
+    blocks: tuple[int, ...] = ()
 
     @property
     def inputs(self) -> int:
@@ -94,7 +97,7 @@ def collect(
     *,
     labels: str,
     choice: Choice,
-    embeddings: str = "",
+    embeddings: str | list[str] = "",
     may_miss: bool = False,
     cache: str = "",
 ) -> Collection:
@@ -118,9 +121,12 @@ def collect(
     ids = sites["site_id"].to_list()
     available: Sequence[Channel] = ()
     taken: list[int] = []
+    blocks: tuple[int, ...] = ()
     if task.items == "vectors":
         cells = _cells(run, sites, task=task, labels=labels, classes=classes.positive)
-        material = collect_vectors(run, embeddings, cells, fields, may_miss=may_miss)
+        kept = open_embeddings(run, embeddings)
+        blocks = kept.blocks
+        material = collect_vectors(run, kept, cells, fields, may_miss=may_miss)
     elif task.unit == "site":
         store = FieldStore(job, read_sites(run.sites, only=ids), size=task.size or 0, cache=cache)
         taken, available = choice.of(store.channels), store.channels
@@ -138,6 +144,7 @@ def collect(
         channels=tuple(available[position] for position in taken),
         size=0 if vectors else side,
         length=side if vectors else 0,
+        blocks=blocks,
         material=replace(material, pool=_groups(sites).part(material.pool.site)),
         sites=tuple(ids),
         fold=sites["fold"].fill_null(-1).to_numpy().astype(np.int64),

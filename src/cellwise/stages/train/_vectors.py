@@ -7,6 +7,7 @@ from cellwise.errors import BadOption, PreflightError
 from cellwise.learning.material import Floats, Material, of_cells
 from cellwise.store.run.embeddings import Embeddings
 from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.joined import Joined
 from cellwise.store.run.tables import read_table
 
 # As much is read once and kept; more stays on disk, memory-mapped.
@@ -14,13 +15,18 @@ _HELD_BYTES = 1 << 31
 
 
 def collect_vectors(
-    run: RunFolder, name: str, cells: pl.DataFrame, fields: Floats, *, may_miss: bool = False
+    run: RunFolder,
+    kept: Embeddings | Joined,
+    cells: pl.DataFrame,
+    fields: Floats,
+    *,
+    may_miss: bool = False,
 ) -> Material:
     """The cells that have a vector, with their labels.
 
     Args:
         run: The run folder.
-        name: The embed step.
+        kept: The vectors of one embed step, or of several side by side.
         cells: Columns `site_id`, `cell_id`, `place` of the field, `label` and `weight`.
         fields: `[site, class]`, the labels of the fields.
         may_miss: Whether vectors that lack numbers can be learned from.
@@ -29,9 +35,9 @@ def collect_vectors(
         BadOption: Networks of several folds made the vectors: their numbers do not mean the same.
             Or numbers may be missing, which networks cannot read.
         PreflightError: None of the cells has a vector.
-        FormatError: There are no such embeddings, they are torn, or of other cells.
+        FormatError: The embeddings are torn, or of other cells.
     """
-    kept = Embeddings(run.embeddings(name))
+    name = kept.name
     if kept.missing and not may_miss:
         raise BadOption(
             f"train: numbers may be missing in embeddings {name!r}; networks "
@@ -39,8 +45,8 @@ def collect_vectors(
             "--set train.learner=kernel_ridge, or let the mean stand for what is missing: "
             "--set train.normalise=filled."
         )
-    makers = kept.index["model"].unique().sort().to_list()
-    if len(makers) > 1:
+    makers = next((makers for makers in kept.makers if len(makers) > 1), [])
+    if makers:
         raise BadOption(
             f"train: embeddings {name!r} come from several networks ({', '.join(makers[:3])}), "
             "whose numbers do not mean the same. Embed with one network: pretrained weights, a "

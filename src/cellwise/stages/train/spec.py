@@ -96,8 +96,9 @@ class Options(StepOptions):
     new run takes fewer by itself where the machine is busy, and keeps to that."""
     start: str = ""
     """Name of an earlier train step whose weights (of the same fold) are the beginning."""
-    embeddings: str = ""
-    """Name of the embed step whose vectors the task `vectors` learns from."""
+    embeddings: str | list[str] = ""
+    """Name of the embed step whose vectors the task `vectors` learns from; several stand side by
+    side, and to `kernel_ridge` each counts as much as any other."""
     learner: Spec = ""
     """What learns from the vectors at once, without epochs, in place of a network. It takes cells
     that lack numbers; options of networks (`net`, `loss`, `epochs`...) stay unset."""
@@ -196,7 +197,7 @@ SPEC = StepSpec(
         Read(LABELS, by=("labels",)),
         Read(LABELLED_FOLDS, optional=True),
         Read(MODELS, by=("start",)),
-        Read(LABELLED_EMBEDDINGS, by=("embeddings",)),
+        Read(LABELLED_EMBEDDINGS, by=("embeddings",), many=True),
     ),
     late=("embeddings", "learner", "cache"),
     writes=(MODELS,),

@@ -157,6 +157,21 @@ class Embeddings:
     def __len__(self) -> int:
         return len(self._rows)
 
+    @property
+    def name(self) -> str:
+        """The embed step."""
+        return self.folder.name
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """Lengths of the parts that a vector is put together of: one here, see `Joined`."""
+        return (self.length,)
+
+    @property
+    def makers(self) -> list[list[str]]:
+        """What made the vectors, of each part; numbers of two makers do not mean the same."""
+        return [self.index["model"].unique().drop_nulls().sort().to_list()]
+
     def read(self, positions: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """The vectors at these positions of the index, float32 `[n, number]`; others stay on disk.
 

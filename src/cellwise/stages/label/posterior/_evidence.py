@@ -69,7 +69,7 @@ def starts(
     random = np.random.default_rng(bags.seed)
     if restarts == 1:
         folds = _partitions(groups, _PARTITIONS, random)
-        smooth = kernel_ridge.build().out_of_fold(vectors, folds, bags.seed)
+        smooth = kernel_ridge.build(blocks=blocks_of(bags)).out_of_fold(vectors, folds, bags.seed)
         yield Start(smooth, OneState(rounds, missed=missed), rounds)
         return
     differ = _differing(vectors)
@@ -78,7 +78,9 @@ def starts(
         # Of few numbers a draw may hold none that tells cells apart.
         seen = seen if np.isin(seen, differ).any() or not len(differ) else differ
         learner = kernel_ridge.build(
-            ridge=float(random.choice(_RIDGES)), gamma=float(random.choice(_GAMMAS))
+            ridge=float(random.choice(_RIDGES)),
+            gamma=float(random.choice(_GAMMAS)),
+            blocks=blocks_of(bags, seen),
         )
         constants = OneState(
             rounds,
@@ -89,6 +91,16 @@ def starts(
         folds = _partitions(groups, 1, random)
         smooth = learner.out_of_fold(vectors[:, seen], folds, bags.seed + number)
         yield Start(smooth, constants, rounds)
+
+
+def blocks_of(bags: Bags, seen: Numbers | None = None) -> list[int]:
+    """How many of all numbers, or of those that are seen, each part of the vectors has."""
+    if len(bags.blocks) < 2:
+        return []
+    ends = np.cumsum(bags.blocks)
+    places = np.arange(ends[-1]) if seen is None else seen
+    counts = np.bincount(np.searchsorted(ends, places, side="right"), minlength=len(ends))
+    return [int(count) for count in counts if count]
 
 
 def _differing(vectors: Floats) -> Numbers:

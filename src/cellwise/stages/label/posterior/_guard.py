@@ -18,7 +18,7 @@ import numpy as np
 from cellwise.contracts.labeller import Bags, Floats
 from cellwise.measures.average_precision import average_precision
 from cellwise.parts.learners import kernel_ridge
-from cellwise.stages.label.posterior._evidence import deal, groups_of, starts
+from cellwise.stages.label.posterior._evidence import blocks_of, deal, groups_of, starts
 from cellwise.stages.label.posterior._fields import Fields, Floats64, Numbers
 from cellwise.stages.label.posterior._methods import Method
 
@@ -77,7 +77,9 @@ def _students(bags: Bags, inner: Numbers, outer: Numbers, labels: list[Floats64]
     assert bags.vectors is not None
     every = np.concatenate(labels, axis=1).clip(0, 1).astype(np.float32)
     weights = np.ones(len(inner), np.float32)
-    fitted = kernel_ridge.build().fit(bags.vectors[inner], every, weights, bags.seed)
+    fitted = kernel_ridge.build(blocks=blocks_of(bags)).fit(
+        bags.vectors[inner], every, weights, bags.seed
+    )
     return fitted.predict(bags.vectors[outer]).reshape(len(outer), len(labels), -1)
 
 
