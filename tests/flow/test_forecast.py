@@ -3,9 +3,11 @@
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from tests.worlds import labels, plate
 
 from cellwise.flow.check import check_folder
@@ -67,3 +69,15 @@ def test_more_of_small_fields_are_tried(home):
 def test_nothing_is_looked_at_where_nothing_segments(home):
     request = Request(home / "images", home / "out", resolve(load_recipe("segment-only"), {}))
     assert look_at(request, [], None).sites == []
+
+
+def test_a_folder_without_a_cell_costs_something_and_no_error(tmp_path):
+    noise = np.random.default_rng(3)
+    for number in range(4):
+        for stain in ("dapi", "gfp"):
+            path = tmp_path / "ab"[number % 2] / f"x{number}_{stain}.png"
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(noise.integers(0, 6, (64, 64)).astype("uint8")).save(path)
+    facts = check_folder(tmp_path, recipe="one-class", workers=1)
+    assert not facts["refused"]
+    assert facts["cost"]["cpu_seconds"] > 0

@@ -274,17 +274,10 @@ def stacks_of_two(folder):
     put_channels(folder, *names, channels=2)
 
 
-def wells_in_named_folders(folder):
-    """Wells of two plates, or fields of two classes."""
-    wells = [f"{kind}/{well}" for kind in ("ctl", "drug") for well in ("A01", "B02")]
-    put(folder, *(f"{well}_{c}.png" for well in wells for c in ("dna", "gfp")))
-
-
 @pytest.mark.parametrize(
     ("make", "taken", "offer"),
     [
         (stacks_of_two, ("well_channel", 2), "multichannel (4 fields)"),
-        (wells_in_named_folders, ("well_channel", 4), "class_folders (4 fields)"),
     ],
 )
 def test_a_reading_that_finds_other_fields_is_offered(tmp_path, make, taken, offer):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cellwise.domain.nouns import CELLS
+from cellwise.domain.plain_words import counted
 from cellwise.errors import CellwiseError, Interrupted, StorageError
 from cellwise.flow.engines import Engine, engines
 from cellwise.flow.likeness import unlike_words
@@ -38,6 +39,7 @@ from cellwise.flow.recipe.references import named_steps
 from cellwise.flow.recipe.resolve import Step
 from cellwise.store.run.folder import RunFolder
 
+_NOTES = 6
 # What the machine is to blame for: a full, failing, vanished or read-only disk, too few handles.
 _OUTSIDE = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
@@ -137,11 +139,23 @@ def _steps(state: State, record: dict[str, Any], log: EventLog) -> None:
             _compare(state, record)
         if not known and state.run.sites.is_file():
             known = True
+            if facts["state"] == "done":
+                _tell_notes(state)
             check_before_work(state)
             learn(state)
             _check_sites(state)
     # Now it is known of which images no pixels are noted.
     learn(state)
+
+
+def _tell_notes(state: State) -> None:
+    """Say how the folder was understood, as `check` does: some of it may be meant otherwise."""
+    notes = state.reading().get("notes", [])
+    for note in notes[:_NOTES]:
+        state.listener.message(str(note))
+    if len(notes) > _NOTES:
+        more = counted(len(notes) - _NOTES, "more notes")
+        state.listener.message(f"... and {more} in {state.run.reading}")
 
 
 def _not_passed_over(state: State) -> Iterator[Step]:

@@ -28,6 +28,7 @@ from cellwise.stages.read.arranging import (
     choose_layout,
     named_layout,
     other_readings,
+    unsure_folders,
 )
 from cellwise.stages.read.channels.split_names import refuse_unclear_numbers, split_names
 from cellwise.stages.read.listing import list_folder, read_headers
@@ -141,7 +142,13 @@ def _arranged(listing: Listing, options: Options) -> tuple[str, Arrangement, lis
     else:
         layout, others = build_layout(name, options), []
     arrangement = layout.arrange(listing)
-    notes = other_readings(arrangement, others, listing)
+    # A layout or labels that are given settle what folders are.
+    unsure = []
+    if options.layout == "auto" and not options.pattern:
+        names = [other for other, _ in others]
+        unsure = unsure_folders(name, arrangement, names, listing, options)
+    said = [pair for pair in others if not unsure or "class_folders" not in (name, pair[0])]
+    notes = [*unsure, *other_readings(arrangement, said, listing)]
     if options.colours == "split":
         arrangement = split_colours(arrangement, listing)
     return name, arrangement, notes

@@ -44,6 +44,9 @@ def forecast_scoring(job: Job, options: Options, trial: Trial) -> float:
     ]
     size = tasks.build(learned["task"]).size if scorer.unit == "site" else None
     pixels, share = _shown(trial, taken, size)
+    if not len(pixels.numbers):
+        # The fields that were looked at show no cell: then scoring costs what starts.
+        return start
     net = nets.build(without_beginning(learned["net"]))(len(taken), len(trial.classes.positive))
     sample = pixels.field[None] if size else pixels.crops
     model = LoadedModel(

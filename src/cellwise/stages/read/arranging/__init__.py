@@ -7,6 +7,7 @@ from typing import Any
 from cellwise.contracts.layout import Arrangement, Layout, Listing
 from cellwise.domain.plain_words import counted
 from cellwise.errors import BadOption
+from cellwise.stages.read.arranging.folders import taken_as_classes, taken_as_places
 from cellwise.stages.read.layouts import layouts
 from cellwise.stages.read.spec import Options
 
@@ -54,6 +55,18 @@ def choose_layout(
     fitting.sort(key=lambda item: (-item[0], item[1]))
     others = [(name, layout) for confidence, name, layout in fitting[1:] if confidence >= _FITS_TOO]
     return fitting[0][1], fitting[0][2], others
+
+
+def unsure_folders(
+    name: str, taken: Arrangement, others: Sequence[str], listing: Listing, options: Options
+) -> list[str]:
+    """The other meaning of folders that may be classes or places, with its command."""
+    if name == "class_folders":
+        return [taken_as_classes(listing, others)]
+    if options.labels or taken.labels is not None:
+        return []
+    note = taken_as_places(taken, build_layout("class_folders", options), listing, layout=name)
+    return [note] if note else []
 
 
 def other_readings(

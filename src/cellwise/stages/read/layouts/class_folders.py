@@ -73,10 +73,7 @@ def _arrange(listing: Listing) -> Arrangement:
         labels[plane.site_id], parts[plane.site_id] = _label_of(folders), _part(folders)
     outside = sum(not _class_folders(_folders(plane.path, varying)) for plane in planes)
     named = ", ".join(sorted(set(labels.values()) - {""}))
-    note = (
-        f"The folders name the classes ({named}). If they "
-        "are plates or batches, take another --layout, or give the labels with --labels."
-    )
+    note = f"The folders name the classes ({named})."
     strays = f"In no class folder and without a label: {counted(outside, 'images')}."
     return Arrangement(
         tuple(planes),
@@ -106,6 +103,12 @@ def _planes(
             listing, path, site_id=raw, raw_id=raw, metadata=metadata, usual=usual
         )
     return planes, [], notes
+
+
+def classes_of(listing: Listing) -> dict[str, str]:
+    """The class that the folders of each file name; empty for files in no folder of a class."""
+    varying = split_names(listing)
+    return {path: _label_of(_folders(path, varying)) for path in listing.images}
 
 
 def _folders(path: str, varying: Varying | None) -> tuple[str, ...]:
