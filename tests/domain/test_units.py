@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from cellwise.domain.units import (
     ABOVE_SITES,
     LEVELS,
+    SAMPLE,
     bag_numbers,
     cell_unit_ids,
     cells_of_ids,
@@ -17,6 +18,7 @@ from cellwise.domain.units import (
     members,
     parents,
     places,
+    sample_numbers,
     units_table,
 )
 
@@ -189,3 +191,23 @@ def test_bags_of_a_level_have_one_label_and_one_fold():
     assert bag_numbers(sites, "site").tolist() == [0, 1, 2, 3, 4]
     assert bag_numbers(sites, "well").tolist() == [0, 0, 1, 2, 3]
     assert bag_numbers(sites.drop("Metadata_Well"), "well").tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("column", ["Sample", "Antibody", "Protein", "Gene"])
+def test_samples_are_named_by_their_column_or_are_single_sites(column):
+    sites = pl.DataFrame({"site_id": [f"s{place}" for place in range(4)]})
+    assert sample_numbers(sites).tolist() == [0, 1, 2, 3]
+    named = sites.with_columns(pl.Series(f"Metadata_{column}", ["x", "x", None, ""]))
+    assert sample_numbers(named).tolist() == [0, 0, 1, 2]
+
+
+def test_what_shares_out_a_label_is_what_is_judged_together():
+    sites = pl.DataFrame(
+        {
+            "site_id": [f"s{place}" for place in range(5)],
+            "labels": [["a"]] * 5,
+            "fold": [0, 0, 0, 1, 1],
+            "Metadata_Protein": ["p", "p", "", "q", "q"],
+        }
+    )
+    assert bag_numbers(sites, SAMPLE).tolist() == sample_numbers(sites).tolist()

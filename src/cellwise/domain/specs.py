@@ -116,7 +116,7 @@ class Read:
         many: Whether those options may name several steps.
         under: Its name in the step's key, the noun's own where empty; reads under one name are a
             list there.
-        when: An option without which this read does not happen.
+        when: An option, or a property of the options, without which this read does not happen.
     """
 
     noun: Noun
@@ -200,7 +200,7 @@ class StepSpec:
         threads: The option that says how many processor threads it uses; empty for one. The number
             is part of the result; a new run takes fewer than the default on a busy machine.
         late: Options that came after runs were made: where one is not set it stands neither among
-            a step's options nor, with what it reads, in its key.
+            a step's options nor, with what it reads, in its key. Alike a property of the options.
         former: The ways in which its results were keyed before it worked site by site.
         renamed: Words of its options that recipes say differently by now.
         measured: Options whose value `auto` is settled from the cells of a few fields before a run.

@@ -191,6 +191,24 @@ def group_numbers(groups: Sequence[pl.Series], alone: pl.Series) -> npt.NDArray[
     return found["number"].to_numpy().astype(np.int64)
 
 
+def sample_numbers(sites: pl.DataFrame) -> npt.NDArray[np.int64]:
+    """`[site]`: a number per sample where metadata tell, else per site; from 0 as they first come.
+
+    Args:
+        sites: Columns `site_id` and `Metadata_*`.
+    """
+    sample = _samples(sites)
+    if sample is None:
+        return np.arange(len(sites))
+    return group_numbers([sample], sites["site_id"])
+
+
+def _samples(sites: pl.DataFrame) -> pl.Series | None:
+    """The name of each site's sample, null for none; None where no metadata tell of samples."""
+    name = next((name for name in _SAMPLES if name in sites.columns), None)
+    return None if name is None else sites[name].cast(pl.String).replace("", None)
+
+
 def bag_numbers(sites: pl.DataFrame, level: str) -> npt.NDArray[np.int64]:
     """Which sites are one bag at a level: `[site]`, the number of each, from 0 as they first come.
 
@@ -201,12 +219,11 @@ def bag_numbers(sites: pl.DataFrame, level: str) -> npt.NDArray[np.int64]:
         sites: Columns `site_id` (sorted), `labels` and `fold`, and `Metadata_*` for levels above.
         level: `site`, `sample`, `well`, `plate` or `experiment`.
     """
-    sample = next((name for name in _SAMPLES if name in sites.columns), None)
+    sample = _samples(sites)
     if level == SITE or (level == SAMPLE and sample is None):
         return np.arange(len(sites))
     apart = [sites["fold"], sites["labels"].list.sort().list.join("|")]
     if sample is not None and level == SAMPLE:
-        named = sites.select(pl.when(pl.col(sample).cast(pl.String) != "").then(pl.col(sample)))
-        return group_numbers([named.to_series(), *apart], sites["site_id"])
+        return group_numbers([sample, *apart], sites["site_id"])
     units = units_table(sites).filter(pl.col("unit") == SITE)
     return group_numbers([group_of(units, level), *apart], sites["site_id"])

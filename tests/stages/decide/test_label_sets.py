@@ -12,7 +12,6 @@ from cellwise.errors import FormatError
 from cellwise.stages.decide._decision import Decision
 from cellwise.stages.decide._label_sets import (
     label_sets,
-    sample_numbers,
     set_gain,
     sets_of_json,
     sets_to_json,
@@ -95,13 +94,6 @@ def test_sets_come_back_from_json_without_their_folds():
     assert again.gain == sets.gain
     with pytest.raises(FormatError, match="label sets"):
         sets_of_json({"given": [[7]], "count": [1], "prior": [0.5], "gain": None})
-
-
-def test_samples_are_named_by_their_column_or_are_single_sites():
-    sites = _sites([["a"]] * 4)
-    assert sample_numbers(sites).tolist() == [0, 1, 2, 3]
-    named = sites.with_columns(Metadata_Sample=pl.Series(["x", "x", None, ""]))
-    assert sample_numbers(named).tolist() == [0, 0, 1, 2]
 
 
 def _fields():

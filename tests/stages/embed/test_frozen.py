@@ -135,7 +135,7 @@ def test_a_package_of_weights_is_mapped_by_order(tmp_path, monkeypatch):
     net = open_network(model, "package")
     for name, tensor in net.state_dict().items():
         torch.testing.assert_close(tensor, state[name], rtol=0, atol=0)
-    assert step.key_parts({"name": "frozen"}, "cpu") == [digest]
+    assert step.key_parts({"name": "frozen"}, "cpu") == [f"timm {timm.__version__}", digest]
     first, second = list(renamed)[:2]
     renamed[first], renamed[second] = renamed[second], renamed[first]
     torch.save(renamed, tmp_path / "w.pth")

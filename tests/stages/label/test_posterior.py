@@ -143,6 +143,7 @@ def test_cells_without_a_vector_inherit_and_few_numbers_missing_do_not_matter():
     assert found.reason[7] == UNSCORED
     assert found.reason.count(UNSCORED) == 1
     np.testing.assert_array_equal(found.label[7], bags.inherited[7])
+    assert np.flatnonzero(found.weight == 0).tolist() == [7], "it teaches nothing"
     nothing = build()(replace(bags, vectors=np.full_like(vectors, np.nan)))
     np.testing.assert_array_equal(nothing.label, bags.inherited)
     assert set(nothing.reason) == {UNSCORED}
@@ -197,6 +198,7 @@ def test_scores_take_the_place_of_vectors():
     found = build()(replace(bags, vectors=None, scores=scores))
     assert found.facts["heard"] == ["inherit", "soft_ratio"]
     assert found.reason[4] == UNSCORED
+    assert np.flatnonzero(found.weight == 0).tolist() == [4]
     own = bags.field_labels[bags.site]
     assert found.label[own & truth].min() > found.label[own & ~truth][5:].mean()
     for method in ALONE:
@@ -236,9 +238,11 @@ def test_numbers_that_are_the_same_in_all_cells_do_not_matter(same, missing, see
 
 def test_metadata_count_where_bags_are_samples_without_being_asked():
     def read(**options):
-        step: Any = SimpleNamespace(options=options)
+        step: Any = SimpleNamespace(options=options, checked=Options.of(options))
         return SITES in [each.noun for each in SPEC.reads if uses(step, each)]
 
     assert read(by="posterior", embeddings="v")
-    assert read(by="soft", level="well")
+    assert read(**{"by": "posterior", "from": "s"})
+    assert read(**{"by": "soft", "from": "s", "level": "well"})
     assert not read(by="inherit")
+    assert not read(**{"by": "soft", "from": "s"})

@@ -14,11 +14,11 @@ from cellwise.parts.panel import load_panel
 from cellwise.stages.score.spec import Options as ScoreOptions
 from cellwise.stages.train._forecast import seconds_to_learn
 from cellwise.stages.train.spec import Options
-from cellwise.stages.train.step import whole
+from cellwise.stages.train.step import key_parts, whole
 from cellwise.stages.train.step import work as train
 from cellwise.store.run.embeddings import Embeddings, index_path, seal, write_vectors
 from cellwise.store.run.models import WEIGHTS_FILE, read_card, read_model
-from cellwise.store.run.tables import read_table, write_table
+from cellwise.store.run.tables import read_classes, read_table, write_table
 
 HEAD = {"task": "vectors", "embeddings": "e", "learner": "kernel_ridge"}
 # What the world's training options say of networks.
@@ -42,11 +42,11 @@ def by_learner(run):
     return scored(run, by="vector_learner")
 
 
-def with_gaps(run, rows):
-    """The same vectors; some cells lack the numbers of the last ring."""
+def with_gaps(run, rows, *, first=4):
+    """The same vectors; some cells lack the numbers from `first` on."""
     kept = Embeddings(run.embeddings("e"))
     vectors = kept.read(np.arange(len(kept)))
-    vectors[rows, 4:] = np.nan
+    vectors[rows, first:] = np.nan
     shard = write_vectors(run.embeddings("e"), "gaps", vectors, dtype="float32", missing=True)
     frame = kept.index.with_columns(pl.lit(shard).alias("shard"))
     write_table(index_path(run.embeddings("e")), EMBEDDINGS, frame)
@@ -114,6 +114,39 @@ def test_cells_that_lack_numbers_are_learned_and_scored(tmp_path):
     frame = by_learner(run)
     assert len(frame) == 60
     assert accuracy(frame) > 0.8
+
+
+def test_cells_of_which_nothing_was_measured_teach_nothing(tmp_path):
+    learned = []
+    for place in ("nothing", "nobody"):
+        run = make_run(tmp_path / place)
+        embed(run)
+        with_gaps(run, np.arange(0, 48, 4), first=0)
+        if place == "nobody":
+            given = read_table(run.labels("label"), LABELS)
+            lacking = pl.int_range(pl.len()) % 4 == 0
+            given = given.with_columns(weight=pl.when(lacking).then(0.0).otherwise("weight"))
+            write_table(
+                run.labels("label"),
+                LABELS,
+                given,
+                classes=read_classes(run.labels("label"), LABELS),
+            )
+        train(job_of(run), silent)
+        learned.append(read_model(run.model("model", 0)))
+    assert learned[0][0].training["items"] == learned[1][0].training["items"]
+    for name, array in learned[0][1].items():
+        np.testing.assert_array_equal(array, learned[1][1][name])
+
+
+def test_models_of_vectors_are_keyed_by_the_library_that_grows_their_trees(monkeypatch):
+    networks = key_parts({"task": "cell", "learner": ""}, "cpu")
+    assert networks == [], "keys of old runs stay"
+    trees = {**HEAD, "learner": {"name": "boosting", "trees": 3}}
+    monkeypatch.setattr("cellwise.stages.train.step.find_spec", lambda name: name == "lightgbm")
+    monkeypatch.setattr("cellwise.stages.train.step.version", lambda name: f"{name} 9")
+    assert key_parts(trees, "cpu")[-1] == "lightgbm lightgbm 9"
+    assert len(key_parts(HEAD, "cpu")) == 1
 
 
 def test_what_a_learner_would_pass_over_is_refused(run):

@@ -18,7 +18,15 @@ from cellwise.store.atomic import write_text
 from cellwise.store.processor import look_at_processor
 from cellwise.store.run.folder import FORMAT_VERSION, RunFolder
 
-_LIBRARIES = ("numpy", "scikit-image", "opencv-python-headless", "torch", "lightning", "timm")
+_LIBRARIES = (
+    "numpy",
+    "scikit-image",
+    "opencv-python-headless",
+    "torch",
+    "lightning",
+    "timm",
+    "lightgbm",
+)
 QUARANTINE_COLUMNS = ("path", "stage", "code", "reason", "remedy")
 
 

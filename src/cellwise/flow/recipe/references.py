@@ -85,6 +85,8 @@ def writer(noun: Noun, steps: "tuple[Step, ...] | list[Step]", name: str = "") -
 
 def uses(step: "Step", read: Read) -> bool:
     """Whether the step's options make this read happen."""
+    if isinstance(getattr(type(step.checked), read.when, None), property):
+        return bool(getattr(step.checked, read.when))
     return not read.when or bool(step.options.get(read.when))
 
 

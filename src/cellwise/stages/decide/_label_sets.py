@@ -17,16 +17,6 @@ from cellwise.store.run.reader import labels_matrix
 _MISSED, _WRONG = 0.12, 0.02
 # Fewer groups say nothing about which labels go together.
 _ENOUGH = 20
-_SAMPLES = ("Metadata_Sample", "Metadata_Antibody")
-
-
-def sample_numbers(sites: pl.DataFrame) -> npt.NDArray[np.int64]:
-    """`[site]`: a number per sample (antibody) where metadata tell, else per site."""
-    name = next((name for name in _SAMPLES if name in sites.columns), None)
-    if name is None:
-        return np.arange(len(sites))
-    named = sites[name].cast(pl.String).replace("", None)
-    return group_numbers([named], sites["site_id"])
 
 
 def label_sets(sites: pl.DataFrame, classes: tuple[str, ...]) -> LabelSets | None:

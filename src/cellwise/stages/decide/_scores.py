@@ -9,9 +9,9 @@ import numpy.typing as npt
 import polars as pl
 
 from cellwise.contracts.adjuster import Cells, Floats, LabelSets
-from cellwise.domain.units import CELL, SITE, group_numbers
+from cellwise.domain.units import CELL, SITE, group_numbers, sample_numbers
 from cellwise.registry import split_spec
-from cellwise.stages.decide._label_sets import sample_numbers, with_prior
+from cellwise.stages.decide._label_sets import with_prior
 from cellwise.stages.decide.adjust import adjusters
 
 _KEY = ["site_id", "cell_id"]

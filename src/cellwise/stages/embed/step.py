@@ -83,7 +83,8 @@ def key_parts(options: dict[str, Any], device: str) -> list[str]:
     if options.get("name") == "frozen":
         embedder: Any = _embedder(options)
         file = embedder.weights_file()
-        return [_digest(file)] if file and file.is_file() else []
+        made = [f"timm {version('timm')}"] if find_spec("timm") else []
+        return [*made, *([_digest(file)] if file and file.is_file() else [])]
     net = options.get("net")
     weights = net.get("pretrained") if isinstance(net, dict) else None
     named = [Path(weights)] if isinstance(weights, str) else []

@@ -60,6 +60,12 @@ class Options(StepOptions):
             )
         return self
 
+    @property
+    def takes_samples(self) -> bool:
+        """Whether cells of one sample share out a label without a word about the level."""
+        labellers = Registry("labeller", _SHELVES["by"])
+        return not self.level and "evidence" in labellers.page(split_spec(self.by)[0]).needs
+
     def _check_evidence(self, name: str, needs: Sequence[str]) -> None:
         """Vectors or scores, one of them, for labellers that learn from evidence."""
         if "evidence" not in needs:
@@ -86,14 +92,14 @@ SPEC = StepSpec(
         Read(FOLDS, optional=True, when="level"),
         Read(LABELLED_EMBEDDINGS, by=("embeddings",), many=True),
         Read(LABELLED_FOLDS, optional=True, when="embeddings"),
-        # What learns from vectors takes samples for bags where no level is said: from metadata.
-        Read(SITES, when="embeddings"),
+        # Which sites are of one sample stands in metadata.
+        Read(SITES, when="takes_samples"),
     ),
     writes=(LABELS,),
     draws=True,
     fits=True,
     ordered=True,
-    late=("level", "embeddings"),
+    late=("level", "embeddings", "takes_samples"),
     shelves=_SHELVES,
     contents=(Content("truth", "folder", recorded=False),),
 )

@@ -20,7 +20,6 @@ from cellwise.domain.tables import CELLS, LABELS
 from cellwise.domain.trial import Trial
 from cellwise.domain.units import CELL, SAMPLE, SITE, bag_numbers, group_numbers
 from cellwise.errors import FormatError, PreflightError
-from cellwise.registry import split_spec
 from cellwise.stages.label import labellers
 from cellwise.stages.label._truth import true_labels
 from cellwise.stages.label.spec import Options
@@ -73,8 +72,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
 
 def _level(options: Options) -> str:
     """Whose cells share out a label, as said or as suits what the labeller judges by."""
-    needs = labellers.page(split_spec(options.by)[0]).needs
-    return options.level or (SAMPLE if "evidence" in needs else SITE)
+    return options.level or (SAMPLE if options.takes_samples else SITE)
 
 
 def forecast(job: Job, trial: Trial) -> float:

@@ -1,5 +1,7 @@
 """Embeddings of cells as what is learned from."""
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from cellwise.domain.tables import CELLS
@@ -12,6 +14,8 @@ from cellwise.store.run.tables import read_table
 
 # As much is read once and kept; more stays on disk, memory-mapped.
 _HELD_BYTES = 1 << 31
+# Vectors that are looked at together.
+_READ = 16_384
 
 
 def collect_vectors(
@@ -22,7 +26,7 @@ def collect_vectors(
     *,
     may_miss: bool = False,
 ) -> Material:
-    """The cells that have a vector, with their labels.
+    """The cells that have a vector with a number in it, with their labels.
 
     Args:
         run: The run folder.
@@ -55,6 +59,8 @@ def collect_vectors(
     everything = read_table(run.cells, CELLS).select("site_id", "cell_id")
     kept.check_cells(everything)
     places = kept.places(cells)
+    if kept.missing:
+        places = np.where(_measured(kept, places), places, -1)
     chosen = cells.filter(pl.Series(places >= 0))
     if chosen.is_empty():
         raise PreflightError(
@@ -65,3 +71,16 @@ def collect_vectors(
         held = kept.read(rows)
         return of_cells(chosen, fields, lambda at: held[at])
     return of_cells(chosen, fields, lambda at: kept.read(rows[at]))
+
+
+def _measured(kept: Embeddings | Joined, places: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Which of these vectors hold any number; a cell of which nothing was measured teaches nothing.
+
+    False where the place is negative: a cell without a vector.
+    """
+    found = np.zeros(len(places), bool)
+    for begin in range(0, len(places), _READ):
+        some = places[begin : begin + _READ]
+        there = np.flatnonzero(some >= 0)
+        found[begin + there] = ~np.isnan(kept.read(some[there])).all(1)
+    return found

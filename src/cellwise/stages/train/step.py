@@ -13,6 +13,8 @@ same settings must give the same weights everywhere.
 
 import shutil
 from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from cellwise.domain.foresight import FolderFacts, Foresight, Refusal
 from cellwise.domain.steps import Job, Report
 from cellwise.domain.trial import Trial
 from cellwise.errors import PreflightError
+from cellwise.registry import split_spec
 from cellwise.stages.train.spec import Options
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.models import WEIGHTS_FILE
@@ -64,6 +67,15 @@ def forecast(job: Job, trial: Trial) -> float:
     from cellwise.stages.train._forecast import forecast_training
 
     return forecast_training(job, Options.of(job.options), trial)
+
+
+def key_parts(options: dict[str, Any], device: str) -> list[str]:
+    """What models of vectors depend on beside the options: who teaches, and who grows trees."""
+    parts = ["cells without a number teach nothing"] if options.get("embeddings") else []
+    learner = options.get("learner")
+    if learner and split_spec(learner)[0] == "boosting" and find_spec("lightgbm"):
+        parts.append(f"lightgbm {version('lightgbm')}")
+    return parts
 
 
 def whole(job: Job, counts: dict[str, Any]) -> bool:

@@ -63,7 +63,7 @@ def build(
     *,
     missed: bool = True,
 ) -> Labeller:
-    """Make the labeller; cells of which nothing was measured keep the inherited label.
+    """Make the labeller; cells of which nothing was measured are inherited and weigh nothing.
 
     Args:
         method: `hedge`, `soft_ratio`, `ratio_competing`, `learned_competition`, `one_state` or
@@ -101,9 +101,10 @@ def build(
             found = _found(bags, rows, settings)
             label[rows] = found.label
             facts = found.facts
+        weight = weights(bags, border=border, tiny=tiny)
         return CellLabels(
             np.clip(label, 0, 1).astype(np.float32),
-            weights(bags, border=border, tiny=tiny),
+            np.where(known, weight, 0) if told else weight,
             tuple(np.where(known, SUPPORTED if told else INHERITED, UNSCORED).tolist()),
             facts,
         )
