@@ -1,18 +1,23 @@
-"""Which recipes' figures of labelled fields are said to be too good."""
+"""Which runs' figures of labelled fields are said to be too good, and the columns that mend it."""
 
-from cellwise.domain.held_out import labels_pass_on
-from cellwise.flow.recipe.load import load_recipe
-from cellwise.flow.recipe.resolve import resolve
+from cellwise.domain.held_out import folds_left_out, label_without, labels_pass_on
 
-
-def _steps(name):
-    return [{"kind": s.kind, "options": s.options} for s in resolve(load_recipe(name)).steps]
+LEARNED = {"kind": "label", "counts": {"method": "hedge", "cells": 3}}
+APART = {"kind": "label", "counts": {"method": "hedge", "made_without_each_of": [0, 1]}}
+INHERITED = {"kind": "label", "counts": {"inherited": 3}}
 
 
-def test_labels_made_in_rounds_over_vectors_pass_on():
-    assert labels_pass_on(_steps("features-quick"))
+def test_labels_made_in_rounds_over_all_fields_pass_on():
+    assert labels_pass_on([{"kind": "read"}, LEARNED])
+    assert labels_pass_on([APART, LEARNED])
 
 
-def test_labels_from_scores_that_left_the_fold_out_do_not():
-    assert not labels_pass_on(_steps("hpa-inherit"))
+def test_labels_made_without_each_fold_or_not_learned_do_not():
+    assert not labels_pass_on([APART, INHERITED, {"kind": "train", "counts": {"method": "x"}}])
+    assert not labels_pass_on([{"kind": "label"}])
     assert not labels_pass_on([])
+
+
+def test_columns_are_named_by_the_fold():
+    names = ["label", label_without(12), label_without(3), "label_without_b"]
+    assert folds_left_out(names) == [3, 12]

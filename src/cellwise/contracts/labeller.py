@@ -1,7 +1,7 @@
 """The cells of labelled fields as arrays: what a labeller is given and gives back."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,30 @@ class Bags:
     def inherited(self) -> Floats:
         """`[cell, class]`: 1 where the cell's field carries the class."""
         return self.field_labels[self.site].astype(np.float32)
+
+    def of_fields(self, kept: Flags) -> "Bags":
+        """These fields and their cells alone.
+
+        Args:
+            kept: `[site]`, which fields.
+        """
+        rows = kept[self.site]
+
+        def some(values: npt.NDArray[Any] | None) -> Any:
+            return None if values is None else values[rows]
+
+        return replace(
+            self,
+            site=(np.cumsum(kept) - 1)[self.site[rows]],
+            field_labels=self.field_labels[kept],
+            scores=some(self.scores),
+            border=self.border[rows],
+            tiny=self.tiny[rows],
+            model=some(self.model),
+            truth=some(self.truth),
+            vectors=some(self.vectors),
+            group=some(self.group),
+        )
 
 
 @dataclass(frozen=True, slots=True)

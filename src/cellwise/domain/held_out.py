@@ -1,7 +1,9 @@
-"""Whether figures of labelled fields are those of fields that nothing was learned from."""
+"""Labels of cells that a fold's own fields took no part in, and whether a run's labels are such."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+_WITHOUT = "label_without_"
 
 # Said wherever such figures are shown.
 TOO_GOOD = (
@@ -9,6 +11,20 @@ TOO_GOOD = (
     "labelling the cells that its models learned from. Judge by fields whose labels no step was "
     "given."
 )
+
+
+def label_without(fold: int) -> str:
+    """The column of a labels table with labels that no field of this fold took part in.
+
+    It is null for the fold's own cells, so that a model of it cannot learn from them.
+    """
+    return f"{_WITHOUT}{fold}"
+
+
+def folds_left_out(columns: Iterable[str]) -> list[int]:
+    """The folds that a labels table with these columns has labels without, in order."""
+    found = [name.removeprefix(_WITHOUT) for name in columns if name.startswith(_WITHOUT)]
+    return sorted(int(fold) for fold in found if fold.isdigit())
 
 
 def labels_pass_on(steps: Iterable[Mapping[str, Any]]) -> bool:
@@ -19,7 +35,12 @@ def labels_pass_on(steps: Iterable[Mapping[str, Any]]) -> bool:
     the posterior.
 
     Args:
-        steps: Those of the recipe in `run.json`: `kind` and `options`.
+        steps: Those that `run.json` tells of: `kind` and `counts`.
     """
-    labels = [step.get("options") or {} for step in steps if step.get("kind") == "label"]
-    return any(options.get("embeddings") for options in labels)
+    counts = [step.get("counts") or {} for step in steps if step.get("kind") == "label"]
+    return any(_learned(count) and not count.get("made_without_each_of") for count in counts)
+
+
+def _learned(counts: Mapping[str, Any]) -> bool:
+    """Whether labels came of rounds of learning: such steps tell which method was taken."""
+    return "method" in counts

@@ -141,6 +141,8 @@ LABELS = TableKind(
         "reason": "string",
     },
     sort=("site_id", "cell_id"),
+    # Labels that were made without the fields of one fold, see `domain.held_out`.
+    open=True,
 )
 PREDICTIONS = TableKind(
     "predictions",

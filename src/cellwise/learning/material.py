@@ -1,7 +1,7 @@
 """Items with labels, and how they are learned."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from cellwise.contracts.augmentation import Change
 from cellwise.contracts.batch import Pool
 from cellwise.contracts.loss import Loss
 from cellwise.contracts.task import Task
+from cellwise.domain.held_out import folds_left_out, label_without
 from cellwise.parts.normalise import Normalisation
 
 Floats = npt.NDArray[np.float32]
@@ -30,6 +31,8 @@ class Material:
         fields: `[item, class]`, the labels of each item's field.
         read: Positions in the pool to items, float32 `[n, ...]`: pixels in 0..1
             `[n, channel, y, x]`, or vectors `[n, feature]`. May be called in another process.
+        without: Of a fold, labels like `targets` that its fields took no part in, NaN in its own
+            rows; empty where labels are the same whatever is left out.
     """
 
     pool: Pool
@@ -37,6 +40,13 @@ class Material:
     weights: Floats
     fields: Floats
     read: Read
+    without: Mapping[int, Floats] = field(default_factory=dict)
+
+    def leaving_out(self, fold: int | None) -> "Material":
+        """The items with the labels that a model without this fold may learn from."""
+        if fold is None or fold not in self.without:
+            return self
+        return replace(self, targets=self.without[fold], without={})
 
     def part(self, chosen: npt.NDArray[np.bool_]) -> "Material":
         """Only the chosen items."""
@@ -47,6 +57,7 @@ class Material:
             self.weights[places],
             self.fields[places],
             lambda positions: self.read(places[positions]),
+            {fold: labels[places] for fold, labels in self.without.items()},
         )
 
 
@@ -75,19 +86,34 @@ def of_cells(cells: pl.DataFrame, fields: Floats, read: Read) -> Material:
     """Items that are cells.
 
     Args:
-        cells: Columns `place` of the field, `label` and `weight`, null where a cell has none.
+        cells: Columns `place` of the field, `label` and `weight`, null where a cell has none; maybe
+            those of `domain.held_out`.
         fields: `[site, class]`, the labels of the fields.
         read: Positions in `cells` to what a network is shown.
     """
     site = cells["place"].to_numpy().astype(np.int64)
     known = cells["label"].is_not_null().to_numpy()
-    targets = fields[site].copy()
-    if known.any():
-        given = cells["label"].filter(pl.Series(known))
-        # Not through lists: half a billion numbers of many cells and classes are 16 GiB as objects.
-        targets[known] = given.explode().to_numpy().reshape(len(given), -1)
+    targets = _labels(cells["label"], fields[site])
     weights = np.where(known, cells["weight"].fill_null(0).to_numpy(), 0).astype(np.float32)
-    return Material(Pool(site), targets, weights, fields[site], read)
+    without = {
+        # NaN, so that a model which learned from a cell of the fold it leaves out would show it.
+        fold: _labels(
+            cells[label_without(fold)], np.where(known[:, None], np.nan, targets).astype(np.float32)
+        )
+        for fold in folds_left_out(cells.columns)
+    }
+    return Material(Pool(site), targets, weights, fields[site], read, without)
+
+
+def _labels(given: pl.Series, others: Floats) -> Floats:
+    """`[cell, class]`: what is given, and those of `others` where it is null."""
+    known = given.is_not_null().to_numpy()
+    found = others.copy()
+    if known.any():
+        # Not through lists: half a billion numbers of many cells and classes are 16 GiB as objects.
+        some = given.filter(pl.Series(known))
+        found[known] = some.explode().to_numpy().reshape(len(some), -1)
+    return found
 
 
 def class_weights_of(material: Material, how: str) -> Floats:

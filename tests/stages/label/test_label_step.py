@@ -172,7 +172,31 @@ def _embed(run, keys, vectors, models=None):
 RATIO = {"name": "posterior", "method": "soft_ratio", "restarts": 1}
 
 
+def _in_folds(run, folds):
+    frame = pl.DataFrame(
+        {"site_id": list(folds), "fold": list(folds.values()), "group": list(folds)},
+        schema_overrides={"fold": pl.Int32},
+    )
+    write_table(run.folds, FOLDS, frame)
+
+
+def test_labels_learned_from_vectors_are_made_without_each_fold(run):
+    _in_folds(run, {"n": 0, "p": 1, "t": None, "u": None})
+    _embed(run, [("p", 2), ("n", 2), ("p", 1)], [[3.0, 1.0], [0.1, 0.2], [2.0, 0.1]])
+    counts, frame = _work(run, by={"name": "posterior", "method": "one_state"}, embeddings="v")
+    assert counts["made_without_each_of"] == [0, 1]
+    own = frame["site_id"] == "p"
+    assert frame.filter(own)["label_without_1"].null_count() == 2
+    assert frame.filter(~own)["label_without_0"].null_count() == 2
+    assert frame.filter(own)["label_without_0"].to_list() == frame.filter(own)["label"].to_list()
+    _in_folds(run, {"n": 0, "p": 0, "t": None, "u": None})
+    counts, frame = _work(run, by=RATIO, embeddings="v")
+    assert "made_without_each_of" not in counts
+    assert frame.columns == list(LABELS.columns)
+
+
 def test_the_posterior_reads_vectors_by_cell_and_not_by_row(run):
+    _in_folds(run, {"n": 0, "p": 0, "t": None, "u": None})
     _embed(run, [("p", 2), ("n", 2), ("n", 1)], [[3.0, np.nan], [0.1, 0.2], [0.0, 0.1]])
     counts, frame = _work(run, by=RATIO, embeddings="v")
     assert counts["unscored"] == 1

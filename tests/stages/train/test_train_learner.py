@@ -190,3 +190,33 @@ def test_more_cells_are_forecast_to_take_longer():
     assert (
         0 < seconds_to_learn("kernel_ridge", 200, 3) < seconds_to_learn("kernel_ridge", 20_000, 3)
     )
+
+
+def _with_labels_without_folds(run, seed):
+    """The labels table with a column per fold; those of cells of fold 0 by chance."""
+    table = read_table(run.labels("label"), LABELS, columns=list(LABELS.columns))
+    folds = read_table(run.folds, FOLDS).select("site_id", "fold")
+    table = table.join(folds, on="site_id", how="left", maintain_order="left")
+    label = table["label"].to_numpy()
+    random = np.random.default_rng(seed)
+    own = (table["fold"] == 0).to_numpy()
+    label = np.where(own[:, None], random.random(label.shape), label).astype(np.float32)
+    vector = table["label"].dtype
+    given = pl.Series("label", label, dtype=vector)
+    apart = [
+        pl.when(table["fold"] != fold).then(given).alias(f"label_without_{fold}") for fold in (0, 1)
+    ]
+    table = table.with_columns(given, *apart).drop("fold")
+    write_table(run.labels("label"), LABELS, table, classes=("ring", "spot"))
+
+
+def test_a_fold_learns_from_labels_made_without_it(tmp_path):
+    run = make_run(tmp_path)
+    embed(run)
+    arrays = []
+    for seed in (1, 2):
+        _with_labels_without_folds(run, seed)
+        train(replace(job_of(run), key=f"k{seed}"), silent)
+        arrays.append([(run.model("model", fold) / WEIGHTS_FILE).read_bytes() for fold in (0, 1)])
+    assert arrays[0][0] == arrays[1][0], "labels of its own fields are nothing to it"
+    assert arrays[0][1] != arrays[1][1]

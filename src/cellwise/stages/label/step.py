@@ -2,9 +2,12 @@
 
 Reads `sites.parquet`, `cells.parquet` and, for labellers that need them, out-of-fold scores,
 vectors of an embed step, or masks and a truth folder; writes `labels/<step>.parquet` over the
-positive classes. Cells of unlabelled and of test fields are not in it.
+positive classes. Cells of unlabelled and of test fields are not in it. Labels that are learned from
+vectors are made once for each fold, without its fields: the model that leaves the fold out learns
+from these, and the fields' own figures are of fields that nothing was learned from.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,14 +16,16 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from cellwise.contracts.labeller import Bags, CellLabels
+from cellwise.contracts.labeller import Bags, CellLabels, Floats
 from cellwise.domain.classes import ClassList
+from cellwise.domain.held_out import label_without
 from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import CELLS, LABELS
 from cellwise.domain.trial import Trial
 from cellwise.domain.units import CELL, SAMPLE, SITE, bag_numbers, group_numbers
 from cellwise.errors import FormatError, PreflightError
 from cellwise.stages.label import labellers
+from cellwise.stages.label._per_fold import labels_without_folds
 from cellwise.stages.label._truth import true_labels
 from cellwise.stages.label.spec import Options
 from cellwise.store.run.folder import RunFolder, read_json
@@ -29,6 +34,8 @@ from cellwise.store.run.reader import RunReader, labels_matrix
 from cellwise.store.run.tables import read_table, write_table
 
 _KEY = ["site_id", "cell_id"]
+# Labels are made once without each fold; so many are split into where nothing else is said.
+_FOLDS = 5
 
 
 def work(job: Job, report: Report) -> dict[str, Any]:
@@ -58,8 +65,15 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     if options.truth:
         known = true_labels(run, Path(options.truth), cells, classes)
         bags = replace(bags, truth=known, seed=job.seed)
-    found = labellers.build(options.by)(bags)
-    _write(run, job.name, cells, classes, found)
+    labeller = labellers.build(options.by)
+    fold = _folds_of_bags(bags, cells, sites) if options.embeddings else None
+    if fold is None:
+        found, apart = labeller(bags), dict[int, Floats]()
+    else:
+        found, apart = labels_without_folds(
+            bags, fold, labeller, lambda done, total: report(done, total, "labels without one fold")
+        )
+    _write(run, job.name, cells, classes, found, apart)
     report(1, 1, "done")
     reasons, counts = np.unique(np.array(found.reason, dtype=object), return_counts=True)
     return {
@@ -82,7 +96,8 @@ def forecast(job: Job, trial: Trial) -> float:
         return 0.0
     from cellwise.stages.label.posterior import seconds_of
 
-    return seconds_of(options.by, round(trial.labelled * trial.cells), len(trial.classes.positive))
+    cells = round(trial.labelled * trial.cells * (1 - 1 / _FOLDS))
+    return _FOLDS * seconds_of(options.by, cells, len(trial.classes.positive))
 
 
 def _bags(sites: pl.DataFrame, cells: pl.DataFrame, classes: tuple[str, ...], level: str) -> Bags:
@@ -152,13 +167,39 @@ def _scores(
     return result, fold
 
 
+def _folds_of_bags(
+    bags: Bags, cells: pl.DataFrame, sites: pl.DataFrame
+) -> npt.NDArray[np.int64] | None:
+    """`[site]`: the fold of each bag, -1 for none; None where there are not two folds."""
+    at = dict(zip(sites["site_id"].to_list(), sites["fold"].fill_null(-1).to_list(), strict=True))
+    fold = np.full(len(bags.field_labels), -1, np.int64)
+    fold[bags.site] = [at[site] for site in cells["site_id"].to_list()]
+    return fold if len(np.unique(fold[fold >= 0])) > 1 else None
+
+
 def _write(
-    run: RunFolder, name: str, cells: pl.DataFrame, classes: tuple[str, ...], found: CellLabels
+    run: RunFolder,
+    name: str,
+    cells: pl.DataFrame,
+    classes: tuple[str, ...],
+    found: CellLabels,
+    apart: Mapping[int, Floats],
 ) -> None:
     vector = pl.Array(pl.Float32, len(classes))
     frame = cells.select(_KEY).with_columns(
         pl.Series("label", found.label, dtype=vector),
         pl.Series("weight", found.weight, dtype=pl.Float32),
         pl.Series("reason", list(found.reason), dtype=pl.String),
+        *(_labels_without(fold, label, vector) for fold, label in apart.items()),
     )
     write_table(run.labels(name), LABELS, frame, classes=classes)
+
+
+def _labels_without(fold: int, label: Floats, vector: pl.Array) -> pl.Series:
+    """One of the columns of `domain.held_out`: null where no label was made."""
+    held = pl.Series(label_without(fold), label, dtype=vector)
+    return (
+        pl.select(pl.when(pl.Series(~np.isnan(label).any(1))).then(held))
+        .to_series()
+        .alias(label_without(fold))
+    )

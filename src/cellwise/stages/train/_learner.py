@@ -29,7 +29,7 @@ def learn_model(job: Job, options: Any, *, found: Collection, fold: int | None) 
     inside = np.ones(len(site), bool) if fold is None else found.fold[site] != fold
     if not inside.any():
         raise PreflightError(f"train: without fold {fold} there is nothing to learn from.")
-    material = found.material.part(inside)
+    material = found.material.leaving_out(fold).part(inside)
     spec = _told(options.learner, found.blocks)
     learner = learners.build(spec)
     with threads_of(options.threads):

@@ -57,7 +57,8 @@ def train_model(
     site = found.material.pool.site
     inside = np.ones(len(site), bool) if fold is None else found.fold[site] != fold
     validation = validation_sites(found, fold, options.validate_, job.seed)
-    learned = found.material.part(inside & ~validation[site])
+    material = found.material.leaving_out(fold)
+    learned = material.part(inside & ~validation[site])
     if not len(learned.pool):
         raise PreflightError(f"train: without fold {fold} there is nothing to learn from.")
     panel = Panel(tuple(found.channels), tuple(found.classes.positive))
@@ -71,7 +72,7 @@ def train_model(
         learned,
         method,
         plan,
-        validation=found.material.part(inside & validation[site]) if validation.any() else None,
+        validation=material.part(inside & validation[site]) if validation.any() else None,
     )
     total = total_batches(plan, lesson)
     name = "all" if fold is None else f"fold{fold}"

@@ -11,6 +11,7 @@ from cellwise.contracts.batch import Pool
 from cellwise.contracts.task import Task
 from cellwise.domain.channels import Channel
 from cellwise.domain.classes import ClassList
+from cellwise.domain.held_out import folds_left_out, label_without
 from cellwise.domain.steps import Job
 from cellwise.domain.tables import CELLS, LABELS
 from cellwise.domain.units import ABOVE_SITES, bag_numbers
@@ -187,7 +188,8 @@ def _cells(
         path = run.labels(labels)
         if read_classes(path, LABELS) != classes:
             raise FormatError(f"{path.name} is over other classes than the run's {classes}.")
-        given = read_table(path, LABELS, columns=[*_KEY, "label", "weight"])
+        apart = [label_without(fold) for fold in folds_left_out(column_names(path, LABELS))]
+        given = read_table(path, LABELS, columns=[*_KEY, "label", "weight", *apart])
         cells = cells.join(given, on=_KEY, how="left", maintain_order="left")
     else:
         nothing = [pl.lit(None).alias("label"), pl.lit(None, pl.Float32).alias("weight")]

@@ -61,8 +61,7 @@ def _headlines(run: RunFolder) -> list[str]:
                 f" [{metric['low']:.2f}-{metric['high']:.2f}]" if metric["low"] is not None else ""
             )
             lines.append(f"{words} {metric['value']:.2f}{interval} (n={metric['n']:,})")
-    recipe: dict[str, Any] = read_json(run.record).get("recipe") or {}
-    if lines and labels_pass_on(recipe.get("steps") or []):
+    if lines and labels_pass_on(read_json(run.record).get("steps") or []):
         lines.append(TOO_GOOD)
     return lines
 

@@ -90,7 +90,7 @@ def _points(material: Material) -> list[tuple[str, str]]:
     if material.classes:
         points.append(_calibration(material))
         points.extend(label_context.points(material))
-        if labels_pass_on((material.record.get("recipe") or {}).get("steps") or []):
+        if labels_pass_on(material.record.get("steps") or []):
             points.append(("care", TOO_GOOD))
     points.append(_set_aside(material))
     if material.cells is not None and material.n_cells:

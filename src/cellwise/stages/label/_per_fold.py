@@ -1,0 +1,108 @@
+"""Labels made once for each fold, without the labels of its fields.
+
+A labeller that learns in rounds lets every field's label take part in the labels of all cells. What
+a model of the other folds learns from them has then met the fold it leaves out, and the fold's
+figures are too good. So each fold gets labels of its own, made of the other folds alone.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cellwise.contracts.labeller import INHERITED, Bags, CellLabels, Floats, Labeller
+from cellwise.errors import PreflightError
+
+
+def labels_without_folds(
+    bags: Bags,
+    fold: npt.NDArray[np.int64],
+    labeller: Labeller,
+    report: Callable[[int, int], None],
+) -> tuple[CellLabels, dict[int, Floats]]:
+    """What each cell shows, as the mean over the folds it does not lie in; and fold by fold.
+
+    Args:
+        bags: The cells of all labelled fields.
+        fold: `[site]`, the fold of each field, -1 for none; there are at least two.
+        labeller: What makes labels of some of the fields.
+        report: Told how many folds are done, of how many.
+
+    Returns:
+        The labels of all cells, and for each fold labels `[cell, class]` that its fields took no
+        part in, NaN in rows of its own cells.
+
+    Raises:
+        PreflightError: The labeller can learn of no fold's others.
+    """
+    names = [int(name) for name in np.unique(fold[fold >= 0])]
+    apart: dict[int, Floats] = {}
+    reason = np.full(len(bags.site), INHERITED, object)
+    weight = np.ones(len(bags.site), np.float32)
+    facts: list[Mapping[str, Any]] = []
+    refused: list[PreflightError] = []
+    for done, name in enumerate(names):
+        kept = fold != name
+        rows = kept[bags.site]
+        apart[name] = np.full((len(rows), bags.field_labels.shape[1]), np.nan, np.float32)
+        apart[name][rows] = bags.inherited[rows]
+        try:
+            found = labeller(bags.of_fields(kept))
+        except PreflightError as error:
+            # Of two folds one may be too little to learn from: its cells keep the field's labels.
+            refused.append(error)
+        else:
+            apart[name][rows] = found.label
+            reason[rows], weight[rows] = found.reason, found.weight
+            facts.append(found.facts)
+        report(done + 1, len(names))
+    if not facts:
+        raise refused[0]
+    together = {"made_without_each_of": names, **joined(facts)}
+    if refused:
+        together["folds_that_inherit"] = len(refused)
+    label = np.nanmean(np.stack(list(apart.values())), axis=0)
+    return CellLabels(label, weight, tuple(reason.tolist()), together), apart
+
+
+def joined(facts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What is told of the labels of several folds as one: means of numbers, all that lists hold.
+
+    A fact of some folds only is the mean of those; of words that differ the first are told.
+    """
+    every: dict[str, list[Any]] = {}
+    for fact in facts:
+        for name, value in fact.items():
+            every.setdefault(name, []).append(value)
+    return {name: _one(values) for name, values in every.items()}
+
+
+def _one(values: list[Any]) -> Any:
+    first = next((value for value in values if value is not None), None)
+    if isinstance(first, Mapping):
+        return joined(values)
+    if isinstance(first, list):
+        return _listed(values)
+    if isinstance(first, int | float):
+        return round(float(np.mean([value for value in values if value is not None])), 4)
+    return first
+
+
+def _listed(values: list[list[Any]]) -> list[Any]:
+    """What any of the lists holds; rows that end in a number by its mean, the largest first."""
+    rows: dict[str, list[Any]] = {}
+    for row in (row for value in values for row in value):
+        named = row[:-1] if isinstance(row, list) and isinstance(row[-1], float) else row
+        rows.setdefault(json.dumps(named), []).append(row)
+    found = [
+        [*some[0][:-1], round(sum(row[-1] for row in some) / len(values), 4)]
+        if isinstance(some[0], list) and isinstance(some[0][-1], float)
+        else some[0]
+        for some in rows.values()
+    ]
+    if all(isinstance(row, list) and isinstance(row[-1], float) for row in found):
+        found.sort(key=lambda row: (-row[-1], row[:-1]))
+        return found[: max(map(len, values), default=0)]
+    return found

@@ -1,0 +1,96 @@
+"""Labels made without each fold: nothing of a fold enters what its model learns from."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.stages.label.test_posterior import _bags
+
+from cellwise.contracts.labeller import CellLabels
+from cellwise.errors import PreflightError
+from cellwise.stages.label._per_fold import joined, labels_without_folds
+from cellwise.stages.label.posterior import METHODS, build
+
+
+def _silent(done, total):
+    pass
+
+
+def _made(bags, fold, **options):
+    return labels_without_folds(bags, fold, build(rounds=2, restarts=2, **options), _silent)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_other_labels_of_a_fold_change_nothing_that_is_made_without_it(method):
+    bags, _ = _bags(fields=30, each=3)
+    fold = np.arange(30) // 2 % 3
+    _, before = _made(bags, fold, method=method)
+    labels = bags.field_labels.copy()
+    labels[fold == 1] = np.random.default_rng(5).random((10, labels.shape[1])) < 0.5
+    _, after = _made(replace(bags, field_labels=labels), fold, method=method)
+    assert before[1].tobytes() == after[1].tobytes()
+    assert before[0].tobytes() != after[0].tobytes(), "other folds' labels are made with it"
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 4))
+def test_a_fold_has_labels_of_all_other_cells_and_their_mean_is_the_label(seed, folds):
+    random = np.random.default_rng(seed)
+    bags, _ = _bags(fields=12, each=2)
+    fold = np.r_[np.arange(folds), random.integers(-1, folds, 12 - folds)]
+
+    def by_chance(some):
+        cells = len(some.site)
+        assert some.field_labels[some.site].tolist() == some.inherited.astype(bool).tolist()
+        label = random.random((cells, 3)).astype(np.float32)
+        return CellLabels(label, np.full(cells, 0.5, np.float32), ("made",) * cells)
+
+    found, apart = labels_without_folds(bags, fold, by_chance, _silent)
+    assert sorted(apart) == list(range(folds))
+    for name, label in apart.items():
+        own = fold[bags.site] == name
+        assert np.isnan(label[own]).all()
+        assert np.isfinite(label[~own]).all()
+    expected = np.nanmean([apart[name] for name in range(folds)], axis=0)
+    assert np.array_equal(found.label, expected)
+    assert set(found.weight.tolist()) == {0.5}
+    assert set(found.reason) == {"made"}
+
+
+def test_where_the_others_of_a_fold_are_too_few_they_inherit_and_it_is_told():
+    bags, _ = _bags(fields=12, each=3)
+    bags = replace(bags, group=np.where(bags.site < 4, 0, bags.site))
+    fold = np.where(np.arange(12) < 4, 0, 1)
+    found, apart = _made(bags, fold, method="soft_ratio")
+    assert np.array_equal(apart[1][bags.site < 4], bags.inherited[bags.site < 4])
+    assert not np.array_equal(apart[0][bags.site >= 4], bags.inherited[bags.site >= 4])
+    assert found.facts["folds_that_inherit"] == 1
+    with pytest.raises(PreflightError, match="one group"):
+        _made(replace(bags, group=(bags.site < 4).astype(np.int64)), fold, method="soft_ratio")
+
+
+def test_facts_of_folds_are_told_as_one():
+    some = {
+        "method": "hedge",
+        "heard": ["inherit", "one_state"],
+        "gain": {"one_state": 0.2, "ratio": None},
+        "swaps": [["a", "b", 0.2], ["c", "b", 0.1]],
+        "never_told_apart": [["a", "c"]],
+    }
+    other = {
+        "method": "hedge",
+        "heard": ["inherit", "ratio"],
+        "gain": {"one_state": -0.1, "ratio": 0.3},
+        "swaps": [["c", "b", 0.5]],
+    }
+    assert joined([some, other]) == {
+        "method": "hedge",
+        "heard": ["inherit", "one_state", "ratio"],
+        "gain": {"one_state": 0.05, "ratio": 0.3},
+        "swaps": [["c", "b", 0.3], ["a", "b", 0.1]],
+        "never_told_apart": [["a", "c"]],
+    }
+    json.dumps(joined([some, other]))
