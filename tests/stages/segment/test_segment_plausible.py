@@ -7,7 +7,7 @@ import pytest
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 from tests.masked_images import discs, lit
 
 from cellwise.domain.channels import Channel
@@ -16,6 +16,7 @@ from cellwise.errors import InputError
 from cellwise.stages.segment import segmenters
 from cellwise.stages.segment.given import Brought
 from cellwise.stages.segment.given.plausible import doubt
+from cellwise.stages.segment.given.turned import unturned
 
 SIDE = 192
 RADIUS = 9
@@ -107,6 +108,44 @@ def test_a_shift_is_told_in_pixels():
     labels, field = world(1)
     shifted = np.roll(labels, (15, -9), (0, 1))
     assert "moved 15 pixels up and 9 pixels right" in doubt(field, shifted, "cells")
+
+
+def shown(pixels, orientation):
+    """An image as Pillow shows it, by its mark."""
+    image = Image.fromarray(pixels)
+    exif = Image.Exif()
+    exif[274] = orientation
+    image.info["exif"] = exif.tobytes()
+    image.getexif()[274] = orientation
+    return np.asarray(ImageOps.exif_transpose(image))
+
+
+@settings(max_examples=24, deadline=None)
+@given(st.integers(0, 40), st.integers(2, 8), st.booleans())
+def test_a_mask_drawn_on_the_image_as_it_is_shown_is_named(seed, orientation, wide):
+    labels, field = world(seed)
+    if wide:
+        labels, field = labels[:140], field_of(lit(labels, seed)[:140])
+
+    def taken(mask, **options):
+        brought = Brought(mask, image_turned=orientation)
+        part = segmenters.build({"name": "given", "load": lambda _: brought, **options})
+        return part(field).cells
+
+    assert np.array_equal(taken(labels), labels)
+    drawn = shown(labels, orientation)
+    assert np.array_equal(unturned(drawn, orientation), labels)
+    with pytest.raises(InputError) as caught:
+        taken(drawn)
+    square = drawn.shape == labels.shape
+    assert caught.value.code == ("mask_turned" if square else "mask_size")
+    if square:
+        assert "as it is shown and not as it is stored" in caught.value.reason
+        assert np.array_equal(taken(drawn, implausible="take"), drawn)
+    dark = field_of(np.zeros(labels.shape, np.uint8))
+    brought = Brought(labels, image_turned=orientation)
+    with pytest.raises(InputError, match="nothing in the image tells"):
+        segmenters.build({"name": "given", "load": lambda _: brought})(dark)
 
 
 def test_what_is_known_to_be_right_is_taken():

@@ -19,12 +19,14 @@ Part = npt.NDArray[Any] | Shapes
 class Brought:
     """What was found for a field, as it is in the files; `nuclei` None where there is one kind.
 
-    `turned` is the orientation mark of a label image, 1 where it has none.
+    `turned` is the orientation mark of a label image, 1 where it has none; `image_turned` that of
+    the image whose mask says nothing of it.
     """
 
     cells: Part
     nuclei: Part | None = None
     turned: int = 1
+    image_turned: int = 1
 
 
 def read_label_image(folder: Path, place: str) -> Brought:

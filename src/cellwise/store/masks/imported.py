@@ -12,6 +12,7 @@ and of a run folder of ours.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -87,12 +88,11 @@ class GivenMasks:
             found = self._files_of(names)
             if found is not None:
                 self._refuse_others(site_id, names, groups)
-                self._refuse_turned(site_id, found)
-                return found
+                return self._marked(site_id, found)
         outlines = self._coco(site_id)
         if outlines is None:
             self._refuse_shared(site_id)
-        return outlines
+        return outlines and self._marked(site_id, outlines)
 
     def matches_any(self) -> bool:
         """Whether there is a file for at least one of the fields; no label image is read.
@@ -157,12 +157,16 @@ class GivenMasks:
                 path=site_id,
             )
 
-    def _refuse_turned(self, site_id: str, found: Brought) -> None:
-        """Pixels are taken as they are stored, so a mask marked otherwise may lie turned."""
+    def _marked(self, site_id: str, found: Brought) -> Brought:
+        """Pixels are taken as they are stored, so a mask marked unlike its image may lie turned."""
         files = self.sites[site_id].files
-        if found.turned == 1 or self._home is None or not files:
-            return
-        image = read_header(self._home / files[0].paths[0].partition("#")[0]).turned
+        if self._home is None or not files:
+            return found
+        path = self._home / files[0].paths[0].partition("#")[0]
+        # Of folders (OME-Zarr) and of images that are gone nothing asks to be turned.
+        image = read_header(path).turned if path.is_file() else 1
+        if found.turned == 1:
+            return replace(found, image_turned=image)
         if found.turned != image:
             raise InputError(
                 f"{site_id}: the mask asks to be shown turned (orientation {found.turned}), the "
@@ -171,6 +175,7 @@ class GivenMasks:
                 remedy="Save the mask as the image is stored, without such a mark.",
                 path=site_id,
             )
+        return found
 
     def _refuse_shared(self, site_id: str) -> None:
         """A file under a name that another field has as well: it may be the mask of either."""

@@ -24,6 +24,7 @@ from cellwise.domain.records import Field, Masks
 from cellwise.errors import BadOption, InputError
 from cellwise.stages.segment.given.plausible import doubt
 from cellwise.stages.segment.given.shapes import draw
+from cellwise.stages.segment.given.turned import lies_turned
 from cellwise.store.masks.brought import Brought
 from cellwise.store.masks.shapes import Shapes
 from cellwise.store.run.masks import narrow
@@ -36,6 +37,8 @@ _MOST_PIECES = 2
 _MOST_PIXELS = 1 << 28
 _REMEDIES = {
     "size": "Bring masks of the same height and width as the images.",
+    "turned": "Save the mask as the image is stored, or the image without that mark; or take the "
+    "mask as it is: --set segment.implausible=take.",
     "implausible": "Bring the mask of this very field, or take it as it is: "
     "--set segment.implausible=take.",
     "values": "Bring one grey image of whole numbers: 0 = background, 1, 2, 3... = cells.",
@@ -75,7 +78,8 @@ def build(
 
     Returns:
         A function from a field to its masks. It raises `InputError` with code `mask_missing`,
-        `mask_size`, `mask_values`, `mask_implausible`, or one of those of `store.masks.imported`.
+        `mask_size`, `mask_values`, `mask_implausible`, `mask_turned`, or one of those of
+        `store.masks.imported`.
     """
     if load is None:
         raise BadOption("Segmenter 'imported' needs the folder of your masks: --masks DIR.")
@@ -93,18 +97,20 @@ def build(
         notes: dict[str, float] = {}
         cells = _labels(field, brought.cells, "cells", resize, notes)
         if implausible == "refuse":
-            _refuse_doubtful(field, cells, "cells")
+            _refuse_doubtful(field, cells, "cells", brought.image_turned)
         if brought.nuclei is None:
             return GivenLabels(cells, cells, notes)
         nuclei = _labels(field, brought.nuclei, "nuclei", resize, notes)
         if implausible == "refuse":
-            _refuse_doubtful(field, nuclei, "nuclei")
+            _refuse_doubtful(field, nuclei, "nuclei", brought.image_turned)
         return GivenLabels(cells, pair(cells, nuclei), notes)
 
     return given
 
 
-def _refuse_doubtful(field: Field, labels: Labels, what: str) -> None:
+def _refuse_doubtful(field: Field, labels: Labels, what: str, orientation: int) -> None:
+    if orientation != 1 and (reason := lies_turned(field, labels, orientation, what)):
+        raise _refused(field, reason, "turned")
     if reason := doubt(field, labels, what):
         raise _refused(field, reason, "implausible")
 

@@ -33,7 +33,7 @@ _AROUND, _ALONE = 0.15, 0.3
 _OBJECTS = 5
 _SIDE = 256
 # In spreads of the correlation over all shifts: true masks have 6 and more, others 2.6 and less.
-_FITS, _FITS_NOT = 6.0, 3.0
+FITS, _FITS_NOT = 6.0, 3.0
 _LEAST = 0.25
 _SHIFTED, _LOST, _NEARLY = 0.25, 0.7, 0.9
 # Lines are no thicker than this on either side of their middle.
@@ -91,6 +91,20 @@ def doubt(field: Field, labels: Labels, what: str) -> str:
         or _outlines(labels, what)
         or _elsewhere(field, labels, float(np.median(areas)), what)
     )
+
+
+def strength(field: Field, labels: Labels) -> float:
+    """How clearly a mask lies on what the image shows, where it lies.
+
+    Returns:
+        Spreads of the correlation over all shifts, of the channel where it is highest: `FITS` and
+        more for a true mask, less than half of that for another; 0 for a flat image.
+    """
+    step = max(1, -(-max(labels.shape) // _SIDE))
+    mask = _reduced(_interior(labels), step)
+    planes = (_levels(_reduced(plane, step)) for plane in field.pixels)
+    found = [match for plane in planes if (match := _match(plane, mask, step)) is not None]
+    return max((match.strength for match in found), default=0.0)
 
 
 def _far_pieces(labels: Labels, count: int, what: str) -> str:
@@ -174,14 +188,14 @@ def _elsewhere(field: Field, labels: Labels, area: float, what: str) -> str:
         return ""
     best = max(matches, key=lambda match: match.here)
     if max(match.strength for match in matches) >= _FITS_NOT:
-        return _moved(best, area, what) if best.strength < _FITS or best.here < best.best else ""
+        return _moved(best, area, what) if best.strength < FITS or best.here < best.best else ""
     # A dim image says nothing about a mask.
     if _objects(field) < _OBJECTS:
         return ""
     for how, turn in _TURNS.items():
         turned = turn(mask)
         tried = [_match(p, turned, step) for p in planes] if turned.shape == mask.shape else []
-        if any(m is not None and m.strength >= _FITS and m.here >= _NEARLY * m.best for m in tried):
+        if any(m is not None and m.strength >= FITS and m.here >= _NEARLY * m.best for m in tried):
             return f"the {what} mask fits the image only {how}"
     found = _moved(max(matches, key=lambda match: match.best / match.spread), area, what)
     return found or (
@@ -192,7 +206,7 @@ def _elsewhere(field: Field, labels: Labels, area: float, what: str) -> str:
 def _moved(match: _Match, area: float, what: str) -> str:
     """Whether the mask fits much better elsewhere than where it lies."""
     way = float(np.hypot(*match.shift))
-    clear = match.best >= _LEAST and match.best >= _FITS * match.spread
+    clear = match.best >= _LEAST and match.best >= FITS * match.spread
     if not clear or match.here > _LOST * match.best or way < _SHIFTED * 2 * np.sqrt(area / np.pi):
         return ""
     down, right = match.shift
