@@ -8,7 +8,12 @@ from cellwise.errors import PreflightError
 from cellwise.flow.recipe.load import recipe_names
 
 WITHOUT_LABELS = "segment-only"
-_HPA, _RXRX1, _PLATE, _ONE_CLASS = "features-quick", "rxrx1-quick", "plate-quick", "one-class"
+_HPA, _RXRX1, _PLATE, _ONE_CLASS = (
+    "features-quick",
+    "rxrx1-quick",
+    "plate-quick",
+    "one-class-features",
+)
 
 
 @dataclass(frozen=True, slots=True)

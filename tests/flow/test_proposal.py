@@ -1,0 +1,54 @@
+"""Which recipe a folder gets by itself."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from cellwise.domain.classes import ClassList
+from cellwise.errors import PreflightError
+from cellwise.flow.proposal import propose
+from cellwise.flow.recipe.load import recipe_names
+
+
+def reading(labels, *, names=("A", "B"), negative=None, wells=None, **given):
+    """A folder with one site for each entry of `labels`; None is a site without label."""
+    sites = [
+        SimpleNamespace(
+            labels=own,
+            raw_id=f"s{k}",
+            metadata={} if wells is None else {"Well": wells[k]},
+        )
+        for k, own in enumerate(labels)
+    ]
+    known = {"layout": "pattern", "class_list": "", "labels_file": "", "counts": {}}
+    classes = ClassList(names, negative)
+    return SimpleNamespace(usable=sites, classes=classes, **{**known, **given})
+
+
+ONE = [("A",), ("B",), ("A",)]
+
+
+@pytest.mark.parametrize(
+    ("folder", "recipe"),
+    [
+        (reading([None, None]), "segment-only"),
+        (reading(ONE, layout="hpa"), "features-quick"),
+        (reading(ONE, class_list="hpa19"), "features-quick"),
+        (reading([*ONE, ("A", "B")]), "features-quick"),
+        (reading([("A",), ("N",)], names=("A", "N"), negative="N"), "plate-quick"),
+        (reading([("A",), ("B",), None], wells=["A01", "A02", "A03"]), "plate-quick"),
+        (reading([("A",), ("B",), None], wells=["A01", "A02", "A01"]), "one-class-features"),
+        (reading(ONE), "one-class-features"),
+        (reading(ONE, layout="rxrx1"), "one-class-features"),
+    ],
+)
+def test_the_first_rule_that_holds(folder, recipe):
+    found = propose(folder)
+    assert found.recipe == recipe
+    assert found.recipe in recipe_names()
+    assert found.why
+
+
+def test_labels_of_other_fields_are_refused():
+    with pytest.raises(PreflightError, match="labels none of the"):
+        propose(reading([None], labels_file="labels.csv"))
