@@ -1,7 +1,11 @@
 """Words by which tables say that nothing is known."""
 
 MISSING = frozenset(
-    ("", "na", "n/a", "n.a.", "#n/a", "<na>", "nan", "none", "null", "-", "--", ".", "?")
+    (
+        *("", "na", "n/a", "n.a.", "#n/a", "<na>", "nan", "none", "null", "-", "--", ".", "?"),
+        # Formulas of a spreadsheet that came to nothing.
+        *("#ref!", "#name?", "#value!", "#div/0!", "#num!", "#null!"),
+    )
 )
 
 

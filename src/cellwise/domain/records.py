@@ -23,7 +23,11 @@ _WELL = re.compile(
     r"(?P<row>[A-Za-z]{1,2})[\s_-]*0*(?P<column>\d{1,2})"
     # Column first, as some readers write it; the rows of a plate of 384 wells.
     r"|0*(?P<first>\d{1,2})[\s_-]*(?P<last>[A-Pa-p])"
+    # Both as numbers: `R01C02`.
+    r"|[Rr](?:ow)?[\s_-]*0*(?P<row_number>\d{1,2})"
+    r"[\s_-]*[Cc](?:ol)?[\s_-]*0*(?P<column_after>\d{1,2})"
 )
+_MOST_ROWS = 32
 # Planes of a file are named behind its path, as in `a.tif#z=3`.
 _PLANE_WORDS = re.compile(r"(#[a-z]+=\d+)+$")
 
@@ -154,10 +158,20 @@ def safe_ids(raw_ids: list[str]) -> list[str]:
     return result
 
 
+def row_letters(row: int) -> str:
+    """`A` for 1, `Z` for 26, `AA` for 27, up to the 32 rows of 1536 wells; empty for others."""
+    if not 1 <= row <= _MOST_ROWS:
+        return ""
+    return chr(64 + row) if row <= 26 else "A" + chr(64 + row - 26)
+
+
 def normalise_well(text: str) -> str | None:
-    """`A01` for `a1`, `A-01`, `A_1`, `A001` and `1-A`, `AA01` for `aa1`; None for no well name."""
+    """`A01` for `a1`, `A-01`, `A_1`, `A001`, `1-A` and `R01C01`, `AA01` for `aa1`; else None."""
     match = _WELL.fullmatch(text.strip())
     if match is None:
         return None
-    row, column = match["row"] or match["last"], int(match["column"] or match["first"])
+    row = match["row"] or match["last"] or row_letters(int(match["row_number"]))
+    column = int(match["column"] or match["first"] or match["column_after"])
+    if not row:
+        return None
     return f"{row.upper()}{column:02d}" if column else None

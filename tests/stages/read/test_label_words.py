@@ -162,3 +162,57 @@ def test_the_grammar_is_left_as_it_is(lists):
     assert [set(text.split("|")) for text in cleaned.texts] == [set(t.split("|")) for t in texts]
     assert not cleaned.problems
     assert not any(re.search("nothing|merged", note) for note in cleaned.notes)
+
+
+@given(st.text("abcoxeghikmp αβγ", min_size=1, max_size=9).filter(str.strip), st.data())
+def test_what_nobody_sees_and_what_looks_alike_is_no_other_spelling(word, data):
+    unseen = data.draw(st.sampled_from(["\u200b", "\u00ad", "\u2060", "\ufeff"]))
+    place = data.draw(st.integers(0, len(word)))
+    assert spelled(f"{word[:place]}{unseen}{word[place:]}") == spelled(word)
+    alike = word.translate(str.maketrans("aceopx", "асеорх"))
+    assert spelled(alike) == spelled(word)
+    for letter, name in (("α", "alpha"), ("β", "beta"), ("γ", "gamma")):
+        assert spelled(word.replace(letter, name)) == spelled(word)
+    assert spelled(f"{word}q") != spelled(word)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "1-Mar",
+        "2-Sep",
+        "Dec-01",
+        "2001-09-02 00:00:00",
+        "02.09.2021",
+        "9/2/2021",
+        "2.31E+13",
+        "1E+05",
+    ],
+)
+def test_genes_and_ids_that_a_spreadsheet_turned_are_named(plate, tmp_path, word):
+    reading, labels = labelled(plate, tmp_path, word, "TP53", word)
+    assert labels == [(word,), ("TP53",), (word,)]
+    (problem,) = [problem for problem in reading.problems if problem.code == "class_mangled"]
+    assert f"{word!r} 2" in problem.reason
+    assert not problem.set_aside
+
+
+@pytest.mark.parametrize("word", ["MARCHF1", "Sep", "2-methoxyestradiol", "1.5", "10", "E5", "T-1"])
+def test_usual_names_are_not_taken_for_turned_ones(plate, tmp_path, word):
+    assert "class_mangled" not in codes(labelled(plate, tmp_path, word, "x")[0])
+
+
+@pytest.mark.parametrize("word", ["#REF!", "#NAME?", "not labelled", "TBD", "N.D."])
+def test_broken_formulas_and_words_for_no_label_are_unlabelled(plate, tmp_path, word):
+    reading, labels = labelled(plate, tmp_path, "x", word)
+    assert labels == [("x",), None]
+    assert any(f"({word!r} 1)" in note for note in reading.notes)
+
+
+@pytest.mark.parametrize(("mark", "word"), [("&", "ampersand"), (" and ", "and"), ("\n", "line")])
+def test_two_classes_in_words_between_them_are_refused_until_told(plate, tmp_path, mark, word):
+    texts = (f"ER{mark}Golgi", "ER", "Golgi", f"salt{mark}pepper")
+    with pytest.raises(PreflightError, match=f"read.separator={word} "):
+        labelled(plate, tmp_path, *texts)
+    assert labelled(plate, tmp_path, *texts, separator=word)[1][0] == ("ER", "Golgi")
+    assert labelled(plate, tmp_path, *texts[1:])[1] == [("ER",), ("Golgi",), (texts[3],)]

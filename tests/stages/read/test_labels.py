@@ -1,6 +1,8 @@
 """Labels find their fields whatever the table looks like, and what does not fit is named."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.stages.read.read_folders import by_id, codes, put, put_table, read
 
 from cellwise.errors import BadOption, PreflightError
@@ -107,8 +109,6 @@ def test_missing_and_unknown_columns_are_named(plate, tmp_path):
         read(plate, labels=str(table), key="plce")
     with pytest.raises(BadOption, match="cannot be both"):
         read(plate, labels=str(table), key="place", label="place")
-    with pytest.raises(BadOption, match="is one column"):
-        read(plate, labels=str(table), label="place,control")
     reading = read(plate, labels=str(table), key="place", label="control")
     assert labelled(reading)["A01"] == ("positive",)
 
@@ -270,3 +270,31 @@ def test_doses_that_cannot_be_read_are_counted(plate, tmp_path):
         problem.reason
     )
     assert "Concentration is read as numbers in nM." in reading.notes
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(WELLS), st.text("aZ é", min_size=1, max_size=4)), min_size=1
+    ),
+    st.sampled_from(["\n", "\r", "\r\n"]),
+    st.sampled_from([",", ";", "\t"]),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"]),
+    st.sampled_from(["", " ", "\u00a0"]),
+)
+def test_a_table_says_the_same_however_it_is_saved(
+    tmp_path_factory, rows, ending, mark, encoding, blank
+):
+    lines = [("well", "label"), *rows]
+    text = ending.join(f"{a}{blank}{mark}{blank}{b}{blank}" for a, b in lines) + ending
+    path = tmp_path_factory.mktemp("t") / "l.csv"
+    path.write_bytes(text.encode(encoding))
+    table = read_label_table(path)
+    assert table.columns == ("well", "label")
+    assert [(r["well"], r["label"]) for r in table.rows] == [(a, b.strip()) for a, b in rows]
+
+
+def test_a_web_page_saved_as_a_spreadsheet_is_one(tmp_path):
+    path = tmp_path / "l.xls"
+    path.write_text("\n<html><table><tr><td>well</td></tr></table></html>")
+    with pytest.raises(PreflightError, match="spreadsheet"):
+        read_label_table(path)

@@ -19,9 +19,9 @@ from tests.stages.read.read_folders import (
 )
 
 from cellwise.contracts.layout import Listing
+from cellwise.domain.records import row_letters
 from cellwise.errors import BadOption, PreflightError, UnknownName
 from cellwise.stages.read.layouts import layouts
-from cellwise.stages.read.layouts.phenix import row_letters
 from cellwise.store.images.fields import read_field
 
 HPA = ("red", "green", "blue", "yellow")

@@ -415,3 +415,27 @@ def test_public_hpa_colours_are_read_by_their_brightest_colour(shared_data):
         read = read_pixels(entry(name, colour=True), folder)
         with Image.open(folder / name) as image:
             np.testing.assert_array_equal(read, np.asarray(image).max(axis=-1))
+
+
+@given(
+    st.integers(64, 90),
+    st.integers(64, 90),
+    st.sampled_from([2, 5, 9, 16]),
+    st.sampled_from(["uint8", "uint16", "float32"]),
+)
+@settings(max_examples=12, deadline=None)
+def test_channels_written_last_are_channels(tmp_path_factory, height, width, count, dtype):
+    folder = tmp_path_factory.mktemp("last")
+    pixels = noise("uint8", (height, width, count)).astype(dtype)
+    save(folder / "a.tif", pixels)
+    header = read_header(folder / "a.tif")
+    assert (header.height, header.width, header.channels) == (height, width, count)
+    for plane in (0, count - 1):
+        found = read_pixels(entry("a.tif", plane=plane), folder)
+        np.testing.assert_array_equal(found, pixels[..., plane])
+
+
+def test_pages_of_narrow_strips_stay_pages(tmp_path):
+    save(tmp_path / "a.tif", noise("uint8", (40, 12, 8)))
+    header = read_header(tmp_path / "a.tif")
+    assert (header.pages, header.height, header.width) == (40, 12, 8)

@@ -21,6 +21,7 @@ from cellwise.stages.read.planes.drafts import (
     compare,
     drafts_of,
     note_damage,
+    note_projections,
     usual_channels,
 )
 from cellwise.stages.read.planes.frames import Spread, depth_of
@@ -82,6 +83,7 @@ def assemble(
     said = given_roles(roles, usual, inherited=inherited)
     known = {name: role for name, role in known.items() if role not in said.values()}
     channels = {c.name: c for c in name_channels(usual, {**known, **said})}
+    note_projections(drafts)
     for draft in drafts:
         if not note_damage(draft, listing, usual):
             compare(draft, usual)

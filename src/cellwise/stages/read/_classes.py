@@ -1,6 +1,7 @@
 """Which classes there are, and the labels of each site in terms of them."""
 
 import dataclasses
+from collections.abc import Mapping
 
 from cellwise.contracts.layout import Arrangement, Problem
 from cellwise.domain.classes import NEGATIVE, ClassList, classes_from_labels, split_labels
@@ -8,6 +9,7 @@ from cellwise.domain.plain_words import counted
 from cellwise.domain.records import Site
 from cellwise.errors import PreflightError
 from cellwise.stages.read._assemble import Assembly
+from cellwise.stages.read._columns import plain_name
 from cellwise.stages.read._columns import words as setting
 from cellwise.stages.read._label_words import spelled
 from cellwise.stages.read._labels import Joined
@@ -28,7 +30,8 @@ def choose_classes(
     texts: list[str | None] = list(joined.labels.values()) if joined else []
     words = {word for text in texts for word in (split_labels(text) or ())}
     wanted = options.classes if options.classes != "auto" else arrangement.classes
-    if options.labels and options.classes == "auto" and not _any_class(words, wanted):
+    own = options.labels and options.classes == "auto" and joined is not None
+    if own and joined and not _speaks_of(wanted, words, joined.columns):
         # The user's own labels need not speak of the classes the layout stands for.
         wanted = ""
     if not wanted:
@@ -52,8 +55,18 @@ def choose_classes(
     return declared, name
 
 
-def _any_class(words: set[str], name: str) -> bool:
-    return bool(name) and any(class_list(name).knows(word) for word in words)
+def _speaks_of(name: str, words: set[str], columns: Mapping[str, str]) -> bool:
+    """Whether a person's labels are of the class list that the layout stands for.
+
+    Numbers are so in a table with the columns of the challenge, `ID` and `Label`, only: elsewhere
+    `1` may be of any list, such as the 28 classes of the challenge of 2018 (`Id`, `Target`).
+    """
+    if not name:
+        return False
+    known = {word for word in words if class_list(name).knows(word)}
+    keys = {plain_name(text) for level, text in columns.items() if level != "label"}
+    challenge = keys == {"id"} and plain_name(columns.get("label", "")) == "label"
+    return any(challenge or not word.isdecimal() for word in known)
 
 
 def _own_classes(texts: list[str | None]) -> ClassList | None:

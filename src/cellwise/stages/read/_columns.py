@@ -30,6 +30,7 @@ ROLES = {word: role for role, words in _WORDS.items() for word in words.split()}
 _PER_CHANNEL = re.compile(r"(image_?)?(file_?name|url)_.+", re.IGNORECASE)
 _PREFIX = re.compile(r"(image_)?metadata_", re.IGNORECASE)
 
+_SHOWN = 6
 _SURE_WORDS = "label labels class classes classlabel classlabels classname imagelabel"
 _LIKELY_WORDS = (
     "genotype treatment compound compoundname celltype cellline perturbation perturbationname "
@@ -86,7 +87,12 @@ def chosen_columns(table: LabelTable, chosen: str, *, what: str) -> list[str]:
 
 
 def refuse_open(
-    table: LabelTable, *, keys: Sequence[str], labels: Sequence[str], open_key: bool
+    table: LabelTable,
+    keys: Sequence[str],
+    labels: Sequence[str],
+    together: Sequence[str],
+    *,
+    open_key: bool,
 ) -> None:
     """Refuse a table whose label, or key, is not clear; everything that is open is said at once.
 
@@ -94,6 +100,7 @@ def refuse_open(
         table: The table.
         keys: The key columns, or those that could be it where `open_key`.
         labels: The columns that could hold the labels.
+        together: Columns that hold the labels together, if there are such.
         open_key: Whether it is open which column is the key.
 
     Raises:
@@ -118,11 +125,20 @@ def refuse_open(
         rest = [name for name in _named(table) if name not in keys and not role_of(name)]
         # A column that says the same everywhere tells nothing apart.
         telling = [n for n in (labels or rest) if len({row[n] for row in table.rows}) > 1]
-        settings.append(("label", next(iter([*telling, *labels, *rest]), "COLUMN")))
+        one = next(iter([*telling, *labels, *rest]), "COLUMN")
+        settings.append(("label", ",".join(together) if together and not labels else one))
+        if together and not labels:
+            said[-1] += f", and {_and(together)} could hold them together"
     if settings:
+        above = (
+            " The first line was taken as the column names; if they stand below it, remove what is "
+            "above them."
+            if table.problems and open_key
+            else ""
+        )
         raise PreflightError(
             f"{table.path}: it is open {'; and '.join(said)}. It has the columns "
-            f"{', '.join(_named(table))}. Say it, such as: {words(settings)}"
+            f"{', '.join(_named(table))}. Say it, such as: {words(settings)}{above}"
         )
 
 
@@ -135,6 +151,11 @@ def _named(table: LabelTable) -> list[str]:
     return [name for name in table.columns if name]
 
 
-def _or(names: Sequence[str]) -> str:
+def _or(names: Sequence[str], word: str = "or") -> str:
     quoted = [repr(name) for name in names]
-    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} {word} {quoted[-1]}"
+
+
+def _and(names: Sequence[str]) -> str:
+    shown = names if len(names) <= _SHOWN else [*names[: _SHOWN - 1], names[-1]]
+    return _or(shown, "and")

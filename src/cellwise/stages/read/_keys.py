@@ -21,6 +21,7 @@ from cellwise.stages.read._columns import (
 )
 from cellwise.stages.read._fields import Fields, Ids, number, plate_words
 from cellwise.stages.read._tables import LabelTable
+from cellwise.stages.read.label_columns import label_column_groups, refuse_no_list
 
 # In which ways a column of a role may name fields, the most usual first.
 _LEVELS = {
@@ -111,14 +112,17 @@ def find_keys(fields: Fields, table: LabelTable, *, key: str = "", label: str = 
     if label and labels[0] in chosen:
         raise BadOption(f"Column {labels[0]!r} cannot be both read.key and read.label.")
     labels = [name for name in labels if name not in chosen]
+    together = [] if label else label_column_groups(table)
+    labels = [] if set(labels) <= set(together) else labels
     named = chosen or [n for n in table.columns if n and role_of(n) and n not in labels]
     pair = [] if chosen and not _is_pair(chosen) else _pair(table, chosen)
     single = [n for n in named if n not in pair and role_of(n) not in ("row", "column")]
     if not single and not pair:
+        refuse_no_list(table, fields)
         rest = [n for n in table.columns if n and n not in labels]
-        refuse_open(table, keys=_by_value(fields, table, rest), labels=labels, open_key=True)
+        refuse_open(table, _by_value(fields, table, rest), labels, together, open_key=True)
     if len(labels) != 1:
-        refuse_open(table, keys=[*single, *pair], labels=labels, open_key=False)
+        refuse_open(table, [*single, *pair], labels, together, open_key=False)
     keys = [_understood(fields, table, name, role_of(name)) for name in single]
     if chosen:
         _refuse_idle(keys, table)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cellwise.contracts.layout import Arrangement, Problem
 from cellwise.domain.classes import split_labels
+from cellwise.domain.missing import is_missing
 from cellwise.domain.plain_words import counted
 from cellwise.domain.quantities import Quantities, dose_unit, read_quantities
 from cellwise.errors import BadOption
@@ -15,6 +16,7 @@ from cellwise.stages.read._keys import Keys, find_keys
 from cellwise.stages.read._label_words import Cleaned, clean_labels, compare_spellings
 from cellwise.stages.read._labels import Joined, join_labels
 from cellwise.stages.read._tables import LabelTable, read_label_table
+from cellwise.stages.read.label_columns import join_label_columns
 from cellwise.stages.read.spec import Options
 from cellwise.store.worlds.class_lists import class_list, named_lists
 
@@ -37,7 +39,8 @@ def find_labels(
         BadOption: A setting that does not fit it.
     """
     if options.labels:
-        table = read_label_table(Path(options.labels))
+        table = join_label_columns(read_label_table(Path(options.labels)), options.label)
+        table = _with_dose_units(table)
         fields = Fields(assembly.sites, assembly.wished, folder=folder)
         keys = find_keys(fields, table, key=options.key, label=options.label)
         table, cleaned = _cleaned_table(table, keys, arrangement, options)
@@ -116,6 +119,30 @@ def _doses(table: LabelTable) -> list[tuple[str, Quantities]]:
         for name, unit in units.items()
         if unit is not None
     ]
+
+
+def _with_dose_units(table: LabelTable) -> LabelTable:
+    """The table with the units of a column of their own (`dose`, `dose_unit`) behind the numbers.
+
+    Without them 10 nM would count as more than 0.1 µM.
+    """
+    doses = [name for name in table.columns if name and dose_unit(name) == ""]
+    units = {plain_name(name): name for name in table.columns if name}
+    pairs = [
+        (dose, units[word])
+        for dose in doses
+        for word in (f"{plain_name(dose)}unit", f"{plain_name(dose)}units", "unit", "units")
+        if word in units and (len(doses) == 1 or word not in ("unit", "units"))
+    ]
+    rows = table.rows
+    for dose, unit in pairs:
+        rows = tuple(
+            row
+            if is_missing(row[dose]) or is_missing(row[unit])
+            else {**row, dose: f"{row[dose]} {row[unit]}"}
+            for row in rows
+        )
+    return dataclasses.replace(table, rows=rows)
 
 
 def _dose_notes(table: LabelTable) -> list[str]:

@@ -18,8 +18,34 @@ from cellwise.errors import PreflightError
 from cellwise.stages.read._columns import words as setting
 
 # How `read.separator` calls what stands between labels.
-SEPARATORS = {"semicolon": ";", "comma": ",", "space": " ", "slash": "/", "plus": "+"}
+SEPARATORS = {
+    "semicolon": ";",
+    "comma": ",",
+    "space": " ",
+    "slash": "/",
+    "plus": "+",
+    "ampersand": "&",
+    "and": " and ",
+    "line": "\n",
+}
 _LISTED = 12
+# Words for no label that are no words for a missing number.
+_NO_LABEL = frozenset(
+    (
+        *("unlabelled", "unlabeled", "not labelled", "not labeled", "no label", "unlabel"),
+        *("not annotated", "unannotated", "not determined", "n.d.", "tbd", "to be determined"),
+    )
+)
+# What a spreadsheet makes of genes such as MARCHF1 and SEPTIN2, and of ids such as 2310009E13.
+_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+_MANGLED = re.compile(
+    rf"\d{{1,2}}-({_MONTHS})(-\d{{2,4}})?|({_MONTHS})-\d{{1,2}}|\d{{4}}-\d\d-\d\d( 00:00:00)?"
+    r"|\d{1,2}[./]\d{1,2}[./]\d{4}|\d\.\d+e\+\d\d|\de\+\d\d",
+    re.IGNORECASE,
+)
+# Letters of other scripts that look as Latin ones, and the names of Greek ones.
+_LOOKALIKES = str.maketrans("авекмнорстхуіјѕ", "abekmhopctxyijs")
+_GREEK = re.compile(r"GREEK (?:SMALL|CAPITAL) LETTER (?:FINAL )?([A-Z]+)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +87,8 @@ def clean_labels(
     lists, notes = _without_missing(lists, where, kept)
     lists, plain = _whole_numbers(lists, where)
     same = compare_spellings(lists, where=where, declared=declared, spelling=spelling)
-    return Cleaned(same.texts, (*notes, *plain, *same.notes), same.problems)
+    problems = (*same.problems, *_mangled(lists, where, declared))
+    return Cleaned(same.texts, (*notes, *plain, *same.notes), problems)
 
 
 def compare_spellings(
@@ -82,10 +109,20 @@ def compare_spellings(
 
 
 def spelled(word: str) -> str:
-    """What is left of a class name without case, blanks, underscores and hyphens inside it."""
-    plain = unicodedata.normalize("NFKC", word).casefold().replace("_", " ").strip()
+    """What is left of a class name without case, blanks, underscores and hyphens inside it.
+
+    Marks that nobody sees are left out, letters that look alike are one, and `α` is `alpha`.
+    """
+    plain = unicodedata.normalize("NFKC", word).casefold().replace("_", " ")
+    seen = (sign for sign in plain if unicodedata.category(sign) != "Cf")
+    plain = "".join(_named(sign) for sign in seen).translate(_LOOKALIKES).strip()
     plain = re.sub(r"(?<=\w)[\s‐-―-]+(?=\w)", "", plain)
     return str(int(plain)) if plain.isdecimal() else plain or word
+
+
+def _named(sign: str) -> str:
+    match = _GREEK.match(unicodedata.name(sign, ""))
+    return match[1].lower() if match else sign
 
 
 def _split(text: str, separator: str) -> list[str]:
@@ -146,7 +183,7 @@ def _without_missing(
     gone: Counter[str] = Counter()
     result = []
     for found in lists:
-        rest = [word for word in found if word in kept or not is_missing(word)]
+        rest = [word for word in found if word in kept or not _is_no_label(word)]
         gone.update(word for word in found if word not in rest)
         result.append(rest)
     if not gone:
@@ -163,6 +200,31 @@ def _without_missing(
         listed = setting([("classes", SEPARATOR.join([*classes, sorted(gone)[0]]))])
         note += f" If one of these words is a class, declare the classes: {listed}"
     return result, [note]
+
+
+def _is_no_label(word: str) -> bool:
+    return is_missing(word) or word.strip().casefold() in _NO_LABEL
+
+
+def _mangled(
+    lists: Sequence[Sequence[str]], where: str, declared: Collection[str]
+) -> list[Problem]:
+    """A problem that names classes which a spreadsheet made of the names of genes or of ids."""
+    counts = Counter(word for found in lists for word in found)
+    words = [w for w in sorted(counts) if _MANGLED.fullmatch(w) and w not in declared]
+    if not words:
+        return []
+    said = ", ".join(f"{word!r} {counts[word]}" for word in words[:_LISTED])
+    return [
+        Problem(
+            "class_mangled",
+            where,
+            f"Classes look like dates or rounded numbers, as spreadsheets write them in place of "
+            f"names such as SEPT2 or 2310009E13: {said}.",
+            "Write the names again in the labels file, in a column of the type text.",
+            set_aside=False,
+        )
+    ]
 
 
 def _whole_numbers(lists: Sequence[list[str]], where: str) -> tuple[list[list[str]], list[str]]:

@@ -21,6 +21,8 @@ from cellwise.stages.read._tables import LabelTable
 _PLACE = {"plate": "Plate", "well": "Well", "site": "Site", "experiment": "Experiment"}
 # More rows of one kind than this are one problem with their count.
 _MOST = 20
+# So many fields whose rows disagree, and such a share, are no slips.
+_LEAST_LONG, _LONG_FORM = 3, 0.2
 _WRONG = {
     "absent": (" to no image.", "Add the image, or remove the row."),
     "empty": (" to no image: the key is empty.", "Fill in the key, or remove the row."),
@@ -77,6 +79,7 @@ def join_labels(sites: Sequence[Site], table: LabelTable, keys: Keys, fields: Fi
         for site_id in ids:
             rows_of[site_id].append(row)
     labels, metadata, doubled, contradictions = _settle(rows_of, table, keys)
+    _refuse_long_form(table, rows_of, contradictions)
     _refuse_nothing(sites, table, labels, (*problems, *contradictions))
     without = tuple(site.id for site in sites if site.id not in labels)
     counts = {
@@ -110,6 +113,18 @@ def _refuse_nothing(
             f"{table.path} labels none of the {counted(len(sites), 'fields')} of this folder: "
             f"something is wrong with {counted(len(problems), 'rows')}. {first.reason} "
             f"{first.remedy}"
+        )
+
+
+def _refuse_long_form(
+    table: LabelTable, rows_of: Mapping[str, Sequence[object]], problems: Sequence[Problem]
+) -> None:
+    """Refuse a table of which many fields have rows that disagree: a row for each of its labels."""
+    if len(problems) >= _LEAST_LONG and len(problems) >= _LONG_FORM * len(rows_of):
+        raise PreflightError(
+            f"{table.path}: {len(problems)} of {counted(len(rows_of), 'fields')} have several rows "
+            f"with different labels, such as {problems[0].reason} If a field has several labels, "
+            "write them in one row as a|b; else keep one row of each field."
         )
 
 
@@ -189,7 +204,8 @@ def _settle(
                     table.path.name,
                     f"{site_id} has different labels: {' and '.join(map(repr, texts))}; "
                     "it is taken as unlabelled.",
-                    "Keep one row.",
+                    "Keep one row; if the field has all of these labels, write them as "
+                    f"{'|'.join(text for text in texts if text)}.",
                     site_id,
                     set_aside=False,
                 )

@@ -1,7 +1,7 @@
 """Tables inside or beside an image folder: CSV in the forms that spreadsheets write.
 
-The delimiter is taken from the line of column names; text is UTF-8 with or without its mark, UTF-16
-with a mark, else Windows-1252, which is said in a note.
+The delimiter is taken from the line of column names; text is UTF-8 or UTF-16 with or without its
+mark, else Windows-1252, which is said in a note. Lines may end as on any system.
 """
 
 import csv
@@ -39,6 +39,7 @@ def read_label_table(path: Path) -> LabelTable:
         PreflightError: It is a spreadsheet, is empty, or has a column twice.
     """
     text, notes = _decode(path)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     lines, delimiter, above = _start(text)
     if not lines.strip():
         raise PreflightError(f"{path} is empty. A labels file has a line of column names and rows.")
@@ -96,7 +97,7 @@ def _separator(line: str) -> str:
 
 def _plain(value: str) -> str:
     """A cell without blanks around it, marks of encodings, and Excel's `="..."`."""
-    value = value.strip().strip("\ufeff\u200b").strip()
+    value = value.replace("\u00a0", " ").strip().strip("\ufeff\u200b").strip()
     match = re.fullmatch(r'="?([^"]*)"?', value)
     return match[1].strip() if match else value
 
@@ -114,10 +115,15 @@ def _decode(path: Path) -> tuple[str, list[str]]:
         raise BadOption(f"There is no labels file {path}. Check --labels.") from error
     except OSError as error:
         raise BadOption(f"{path} cannot be read: {error.strerror or error}.") from error
-    if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+    web_page = content.lstrip()[:5].lower() in (b"<html", b"<!doc", b"<?xml", b"<tabl")
+    if web_page or content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise PreflightError(f"{path} is a spreadsheet. Save it as CSV and give that file.")
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return _strictly(content, "utf-16", path), []
+    if b"\0" in content:
+        # Plain letters of UTF-16 are every second byte.
+        low = content[1::2].count(0) >= content[0::2].count(0)
+        return _strictly(content, "utf-16-le" if low else "utf-16-be", path), []
     try:
         return content.decode("utf-8-sig"), []
     except UnicodeDecodeError:

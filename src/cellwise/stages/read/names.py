@@ -21,7 +21,8 @@ _PLAIN_FOLDERS = {"images", "image", "img", "imgs", "input", "raw", "tif", "tiff
 
 
 _WELL_AND_SITE = re.compile(
-    rf"(?<![^\W_])(?P<well>{WELL})(?:[_. -]*(?:field|fld|site|s|f)?[_. -]*(?P<site>\d{{1,4}}))?"
+    rf"(?<![^\W_])(?i:well[_ -]?)?(?P<well>{WELL})"
+    r"(?:[_. -]*(?i:field|fld|site|point|position|pos|xy|s|f)?[_. -]*(?P<site>\d{1,4}))?"
     r"(?![^\W_])"
 )
 

@@ -25,10 +25,23 @@ class Options(StepOptions):
     key: str = ""
     """Its key columns, joined by commas; found by their names where empty."""
     label: str = ""
-    """Its label column; found by its name where empty."""
-    separator: Literal["", "bar", "semicolon", "comma", "space", "slash", "plus"] = ""
-    """What stands between labels besides `|`: `semicolon`, `comma`, `space`, `slash` or `plus`;
-    with `bar` any other text is one label, and empty refuses what looks like several."""
+    """Its label column; found by its name where empty. Several, joined by commas, hold the labels
+    together: as words, or as one column per class with 0 and 1."""
+    separator: Literal[
+        "",
+        "bar",
+        "semicolon",
+        "comma",
+        "space",
+        "slash",
+        "plus",
+        "ampersand",
+        "and",
+        "line",
+    ] = ""
+    """What stands between labels besides `|`: `semicolon`, `comma`, `space`, `slash`, `plus`,
+    `ampersand`, the word `and` or `line` (a new line in the cell); with `bar` any other text is one
+    label, and empty refuses what looks like several."""
     spelling: Literal["", "merge"] = ""
     """`merge` makes one class of classes that differ in case, blanks, `_` and `-` only."""
     roles: Mapping[str, str] | None = None

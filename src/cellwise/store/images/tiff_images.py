@@ -25,6 +25,7 @@ _PLAIN = ("shaped", "generic", "uniform")
 # A copy of lower resolution is at least so much smaller, in both directions alike.
 _SMALLER = 1.9
 _ALIKE = 0.05
+_MOST_CHANNELS = 16
 # TIFF tags: samples that are colours or a palette, and the kinds of samples beside them.
 PALETTE = 3
 _COLOURS = (2, PALETTE, 5, 6, 8)
@@ -126,6 +127,8 @@ def _image(series: Any, number: int) -> TiffImage:
         spare = max(spare, samples - 3)
     elif "S" in axes and samples - spare > 1 and "C" not in axes:
         axes = axes.replace("S", "C")
+    if not colour and _channels_last(str(series.kind), axes, shape):
+        axes = "YXC"
     return TiffImage(
         axes,
         shape,
@@ -138,6 +141,17 @@ def _image(series: Any, number: int) -> TiffImage:
         spare,
         series,
     )
+
+
+def _channels_last(kind: str, axes: str, shape: tuple[int, ...]) -> bool:
+    """Whether an array `[y, x, channel]` was written as it stands: hundreds of pages of few pixels.
+
+    So do `imwrite` and `imsave` of Python with two channels, or with more than four.
+    """
+    if kind not in _PLAIN or len(axes) != 3 or not axes.endswith("YX"):
+        return False
+    height, width, channels = shape
+    return channels <= _MOST_CHANNELS and min(height, width) >= max(32, 4 * channels)
 
 
 def _joined(images: list[TiffImage]) -> list[TiffImage]:

@@ -15,7 +15,7 @@ from cellwise.stages.read.channels.varying import (
 )
 from cellwise.stages.read.names import between_last_words, place_of, wells_for
 
-_Z = re.compile(r"(?<![^\W_])z[=_-]?(\d{1,4})(?![^\W_])", re.IGNORECASE)
+_Z = re.compile(r"(?<![^\W_])z[=_-]?(\d{1,5})(?![^\W_])", re.IGNORECASE)
 
 
 def split_names(listing: Listing) -> Varying | None:

@@ -6,6 +6,7 @@ else (site, well, plane, time), a condition of the experiment, or any other word
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -30,6 +31,8 @@ _INDEX = re.compile(r"(ch[sd]?|channel|chan|wv|wavelength|kanal|canal|cam|camera
 _LETTERS = {"c": 6, "w": 10, "d": 10}
 _NUMBERED = re.compile(r"([^\W\d_]*)=?\d+")
 _DYE_DIGITS = 3
+# Red, green, blue and yellow as letters; rows of a plate are others as well.
+_COLOUR_LETTERS = ({"r", "g", "b"}, {"r", "g", "b", "y"})
 _LEAST_WAVELENGTH, _MOST_WAVELENGTH = 350, 800
 
 
@@ -121,12 +124,16 @@ def sort_of(values: Sequence[str], before: str | None = None) -> Sort:
         return _sort_of_numbers(words, before)
     if _are_indices(values):
         return "index"
+    if set(words) in _COLOUR_LETTERS:
+        return "word"
     if all(normalise_well(value) for value in values) or all(len(word) <= 1 for word in words):
         return "place" if not all(is_stain(value) for value in values) else "stain"
     if any(word.rstrip("0123456789") in words_of("condition") for word in words):
         return "condition"
-    stems = {match[1] for word in words if (match := _NUMBERED.fullmatch(word))}
-    running = len(stems) == 1 and all(_NUMBERED.fullmatch(word) for word in words)
+    numbered = [match for word in words if (match := _NUMBERED.fullmatch(word))]
+    stems = Counter(match[1] for match in numbered)
+    # `imgDAPI0`, `imgDAPI1`, `imgGFP0`, `imgGFP1`: the number of the field is written to the word.
+    running = len(numbered) == len(words) and (len(stems) == 1 or min(stems.values()) > 1)
     if running and not _differ_in_dye(words):
         return "place"
     if any(_glows(value) for value in values):

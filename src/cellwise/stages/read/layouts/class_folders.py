@@ -23,7 +23,8 @@ _PARTS = {"train": "train", "test": "test", "val": "train", "valid": "train"}
 _UNLABELLED = {"unlabelled", "unlabeled", "unknown"}
 # Folders of these names are places, not classes.
 _PLACE = re.compile(
-    r"(plate|batch|experiment|exp|well|site|field|timepoint|zstep|week|day|run|br|rep|replicate)"
+    r"(plate|batch|experiment|exp|well|site|field|timepoint|zstep|week|day|run|br|rep|replicate"
+    r"|pos|position|xy|fov|tile|scene|series|scan)"
     r"[\W_]*(\d.*|[a-z])|\d+|[a-p]-?\d{1,2}|train|test|val|valid",
     re.IGNORECASE,
 )
@@ -45,9 +46,21 @@ def _recognise(listing: Listing) -> float | None:
     # A folder for each site, with files called by their channel alone.
     if varying is not None and not any(split.rest for split in varying.splits.values()):
         return None
-    if len(classes - _UNLABELLED) < 2:
+    if len(classes - _UNLABELLED) < 2 or _one_field_each(listing, varying):
         return None
     return _SURE if _no_plates(listing, varying) else _SPECIFIC
+
+
+def _one_field_each(listing: Listing, varying: Varying | None) -> bool:
+    """Whether folders that differ in a number are repeated in the names of their files.
+
+    So `cells 12/cells 12_c1.tif`: a folder for each field.
+    """
+    found = [(_folders(path, varying), stem_of(path)) for path in listing.images]
+    named = [(_class_folders(folders)[-1], stem) for folders, stem in found if folders]
+    forms = {re.sub(r"\d+", "#", folder) for folder, _ in named}
+    (form,) = forms if len(forms) == 1 else ("",)
+    return "#" in form and all(stem.lower().startswith(folder.lower()) for folder, stem in named)
 
 
 def _no_plates(listing: Listing, varying: Varying | None) -> bool:

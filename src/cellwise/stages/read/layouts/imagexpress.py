@@ -6,6 +6,8 @@ are not used.
 """
 
 import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane
 from cellwise.stages.read.names import Named, match_names, plain_number, share, well_place
@@ -30,20 +32,44 @@ def build() -> Layout:
 
 def _arrange(listing: Listing) -> Arrangement:
     named, rest = match_names(listing, _NAME)
-    planes = tuple(_plane(name) for name in named if not name.get("thumb"))
+    plates = _without_channels(named)
+    planes = tuple(_plane(name, plates) for name in named if not name.get("thumb"))
     thumbs = len(named) - len(planes)
     notes = (f"{thumbs} thumbnails are not used.",) if thumbs else ()
     return Arrangement(planes, tuple(rest), notes=notes)
 
 
-def _plane(name: Named) -> Plane:
+def _folders_of(name: Named) -> tuple[str, ...]:
+    return tuple(folder for folder in name.folders if not _STACK_FOLDER.fullmatch(folder))
+
+
+def _without_channels(named: Sequence[Named]) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """Folders without their last word where there is one for each channel of a plate.
+
+    So BBBC022 (`BBBC022_v1_images_20585w1`, `...w2`) and exports such as `24278-Hoechst`; empty
+    where a folder holds several channels.
+    """
+    channels: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for name in named:
+        channels[_folders_of(name)].add(name.get("channel"))
+    plates: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    shorter = {}
+    for folders, found in channels.items():
+        if not folders or len(found) != 1:
+            return {}
+        last = re.sub(r"w\d$|[\W_]+(?![^\W_]*w\d$)[^\W_]+$", "", folders[-1])
+        shorter[folders] = (*folders[:-1], last) if last != folders[-1] else ("",)
+        plates[shorter[folders]] += found
+    alone = any(len(found) < 2 or len(set(found)) < len(found) for found in plates.values())
+    return {} if alone or ("",) in plates else shorter
+
+
+def _plane(name: Named, plates: Mapping[tuple[str, ...], tuple[str, ...]]) -> Plane:
     steps: dict[str, int] = {}
-    folders = []
+    folders = plates.get(_folders_of(name), _folders_of(name))
     for folder in name.folders:
         match = _STACK_FOLDER.fullmatch(folder)
-        if match is None:
-            folders.append(folder)
-        else:
+        if match is not None:
             steps[match[1].lower()] = int(match[2])
     plate = "_".join(folders) or name.get("plate")
     site_id, metadata = well_place(plate, name.get("well"), plain_number(name.get("site")))

@@ -7,6 +7,7 @@ CellProfiler and Cell Painting Gallery. Planes of one field are one stack, times
 import re
 
 from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane
+from cellwise.domain.records import row_letters
 from cellwise.stages.read.names import (
     Named,
     match_names,
@@ -17,7 +18,7 @@ from cellwise.stages.read.names import (
 )
 
 _NAME = re.compile(
-    r"(?P<raw>r(?P<row>\d{2})c(?P<column>\d{2})f(?P<site>\d{2,4}))p(?P<z>\d{2,3})"
+    r"(?P<raw>r(?P<row>\d{2})c(?P<column>\d{2})f(?P<site>\d{2,4}))p(?P<z>\d{2,3})(?P<record>rc\d{1,2})?"
     r"-ch(?P<channel>\d{1,2})(?:sk(?P<time>\d+))?(?:fk\d+)?(?:fl\d+)?",
     re.IGNORECASE,
 )
@@ -32,11 +33,6 @@ def build() -> Layout:
     )
 
 
-def row_letters(row: int) -> str:
-    """`A` for 1, `Z` for 26, `AA` for 27: the rows of plates with up to 1536 wells."""
-    return chr(64 + row) if row <= 26 else "A" + chr(64 + row - 26)
-
-
 def _arrange(listing: Listing) -> Arrangement:
     named, rest = match_names(listing, _NAME)
     return Arrangement(tuple(_plane(name) for name in named), tuple(rest))
@@ -48,7 +44,8 @@ def _plane(name: Named) -> Plane:
     return Plane(
         site_id=site_id,
         raw_id="/".join((*name.folders, name.get("raw"))),
-        channel=f"ch{int(name.get('channel'))}",
+        # Harmony 3 numbers what was recorded as well.
+        channel=f"{name.get('record').lower()}ch{int(name.get('channel'))}",
         path=name.path,
         z=int(name.get("z")),
         t=time_number(name.get("time")),

@@ -6,8 +6,11 @@ other than `images`, name the plate where the file does not.
 """
 
 import re
+from collections import defaultdict
+from collections.abc import Sequence
 
 from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane
+from cellwise.domain.plain_words import counted
 from cellwise.domain.records import normalise_well
 from cellwise.stages.read.names import (
     WELL,
@@ -16,8 +19,10 @@ from cellwise.stages.read.names import (
     one_channel_set,
     plain_number,
     share,
+    spelling,
     well_place,
 )
+from cellwise.store.stains import compared, words
 
 _NAME = re.compile(
     rf"(?P<raw>(?:(?P<plate>.+?)_)?(?P<well>{WELL})"
@@ -35,14 +40,42 @@ def build() -> Layout:
 
 def _recognise(listing: Listing) -> float | None:
     named, _ = _named(listing)
-    if not one_channel_set(_plane(name) for name in named):
+    if _number_channels(named) or not one_channel_set(_plane(name) for name in named):
         return None
     return share(len(named), listing, specific=_SPECIFIC)
 
 
 def _arrange(listing: Listing) -> Arrangement:
     named, rest = _named(listing)
-    return Arrangement(tuple(_plane(name) for name in named), tuple(rest))
+    planes = tuple(_plane(name) for name in named if not _is_made(name))
+    made = sorted({name.get("channel") for name in named if _is_made(name)})
+    count = len(named) - len(planes)
+    if not planes:
+        return Arrangement(tuple(_plane(name) for name in named), tuple(rest))
+    note = f"Made from channels and not used: {counted(count, 'images')} ({', '.join(made)})."
+    return Arrangement(planes, tuple(rest), notes=(note,) if made else ())
+
+
+def _is_made(name: Named) -> bool:
+    """Whether an image is a mask, or an image of several channels together."""
+    return compared(name.get("channel")) in words("made image")
+
+
+def _number_channels(named: Sequence[Named]) -> bool:
+    """Whether `c1`, `c2` are no wells: each field has all of them, and one word follows them all.
+
+    So ZEN exports: `Experiment-07_c1_ORG.tif`.
+    """
+    wells: dict[str, set[str]] = defaultdict(set)
+    for name in named:
+        wells["/".join((*name.folders, name.get("plate"), name.get("site")))].add(name.get("well"))
+    every = set().union(*wells.values())
+    return (
+        len({spelling(name.get("channel")) for name in named}) == 1
+        and len(every) > 1
+        and all(re.fullmatch(r"[cC]\d", well) for well in every)
+        and all(found == every for found in wells.values())
+    )
 
 
 def _named(listing: Listing) -> tuple[list[Named], list[str]]:

@@ -1,6 +1,7 @@
 """Sites under way: their planes by channel, and what is found wrong with them."""
 
 import dataclasses
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,9 @@ from cellwise.contracts.layout import Listing, Plane, Problem
 from cellwise.errors import InputError
 from cellwise.stages.read.names import same_spelling, spelling
 from cellwise.stages.read.planes.frames import Spread
+
+# ImageJ's names of Z projections.
+_PROJECTION = re.compile(r"(?:MAX|MIN|AVG|SUM|STD|MED)_", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -67,6 +71,24 @@ def note_damage(draft: Draft, listing: Listing, usual: Sequence[str]) -> bool:
             for index, name in enumerate(usual)
         }
     return unknown
+
+
+def note_projections(drafts: Sequence[Draft]) -> None:
+    """Set aside what ImageJ made of a stack (`MAX_cell3`) where the stack itself is there too."""
+    fields = {(draft.planes[0].part, draft.planes[0].site_id.lower()) for draft in drafts}
+    for draft in drafts:
+        plane = draft.planes[0]
+        head, sign, name = plane.site_id.rpartition("/")
+        match = _PROJECTION.match(name)
+        whole = f"{head}{sign}{name[match.end() :]}" if match else ""
+        if (plane.part, whole.lower()) in fields:
+            draft.note(
+                "projection",
+                plane.path,
+                f"It is called as a projection of {whole!r}, which is in the folder as well: its "
+                "cells would count twice.",
+                "Keep the stack or its projection, not both.",
+            )
 
 
 def compare(draft: Draft, usual: Sequence[str]) -> None:

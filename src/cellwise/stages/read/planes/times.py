@@ -12,10 +12,17 @@ from collections.abc import Iterable
 from cellwise.contracts.layout import Plane
 
 _TIME = re.compile(
-    r"(?:^|(?<=[/_\-. (]))(?:t|tp|time|timepoint|frame)[_-]?(?P<number>\d{1,6})(?=$|[/_\-. )])",
+    r"(?:^|(?<=[/_\-. (]))(?:t|tp|time|timepoint|frame)[_-]?(?P<number>\d{1,9})(?=$|[/_\-. )])"
+    # NIS-Elements writes the words of a name without anything between them: `expt01xy03`.
+    r"|t(?P<before_xy>\d{1,6})(?=xy\d)"
+    # IncuCyte: `2021y05m03d_14h00m`, and `00d04h00m` since the beginning.
+    r"|(?:^|(?<=[/_\-. (]))(?:(?P<year>\d{4})y(?P<month>\d\d)m(?P<date>\d\d)d_)?(?:(?P<day>\d\d)d)?"
+    r"(?P<hour>\d\d)h(?P<minute>\d\d)m(?=$|[/_\-. )])",
     re.IGNORECASE,
 )
 _BETWEEN = "_-. "
+# Minutes of a date are more than any other number of a time point.
+_DATED = 10**9
 
 
 def name_times(planes: Iterable[Plane]) -> list[Plane]:
@@ -32,6 +39,7 @@ def name_times(planes: Iterable[Plane]) -> list[Plane]:
     for found in told.values():
         if found is not None:
             numbers[found[0]].add(found[1])
+    first = min((n for found in numbers.values() for n in found if n >= _DATED), default=0)
     series = {stem for stem, found in numbers.items() if len(found) > 1 and stem not in told}
     moved = []
     for plane in planes:
@@ -40,7 +48,8 @@ def name_times(planes: Iterable[Plane]) -> list[Plane]:
             moved.append(plane)
             continue
         stem, number = found
-        moved.append(dataclasses.replace(plane, site_id=stem, t=number))
+        time = number - first if number >= _DATED else number
+        moved.append(dataclasses.replace(plane, site_id=stem, t=time))
     return moved
 
 
@@ -53,4 +62,19 @@ def _told(site_id: str) -> tuple[str, int] | None:
     before, after = site_id[: last.start()], site_id[last.end() :].lstrip(_BETWEEN)
     before = before if before.endswith("/") and after else before.rstrip(_BETWEEN + "/")
     joined = "" if not (before and after) or before.endswith("/") else "_"
-    return f"{before}{joined}{after}" or "field", int(last["number"])
+    return f"{before}{joined}{after}" or "field", _number(last)
+
+
+def _number(match: "re.Match[str]") -> int:
+    """The number of a time point; minutes where the name tells date or hour.
+
+    The order counts only: all months are taken as equally long.
+    """
+    written = match["number"] or match["before_xy"]
+    if written:
+        return int(written)
+    days = int(match["day"] or 0)
+    if match["year"]:
+        months = 12 * int(match["year"]) + int(match["month"])
+        days = 31 * months + int(match["date"])
+    return (24 * days + int(match["hour"])) * 60 + int(match["minute"])
