@@ -138,6 +138,20 @@ def test_public_hpa_images_hold_grey_in_colours(tmp_path):
     assert read_field(site, tmp_path).pixels.shape == (4, 96, 64)
 
 
+@pytest.mark.parametrize("beside", [True, False])
+def test_both_kinds_of_ids_of_public_images_are_understood(tmp_path, beside):
+    """Files and table may each have the antibody's number before the name, or not."""
+    begin = "30741/800" if beside else "30741_800"
+    put_hues(tmp_path, {f"{begin}_A6_1_{c}.jpg": hue for c, hue in HPA_HUES.items()})
+    for name in ("30741_800_A6_1", "800_A6_1"):
+        put_table(tmp_path / "labels.csv", ("ID", "Label", "Source"), (name, "Cytosol", "public"))
+        for reading in (read(tmp_path), read(tmp_path, labels=str(tmp_path / "labels.csv"))):
+            (site,) = reading.usable
+            assert (site.id, site.labels) == ("800_A6_1", ("Cytosol",))
+            assert site.metadata["Antibody"] == "30741"
+            assert site.metadata["Source"] == "public"
+
+
 def test_rxrx1_as_kaggle_gives_it(tmp_path):
     for part, experiment in (("train", "HEPG2-01"), ("test", "HEPG2-08")):
         names = [f"B03_s{s}_w{c}.png" for s in (1, 2) for c in range(1, 7)]

@@ -15,6 +15,7 @@ from cellwise.app.cli import (
     doctor,
     evaluate,
     export,
+    fetch,
     ladder,
     models,
     parts,
@@ -42,7 +43,7 @@ app = typer.Typer(
 )
 for module in (demo, check, run, predict, evaluate, export, report, view, status, clean):
     module.register(app)
-for module in (simulate, train_segmenter, ladder, models, parts, recipes, doctor):
+for module in (simulate, fetch, train_segmenter, ladder, models, parts, recipes, doctor):
     module.register(app)
 
 

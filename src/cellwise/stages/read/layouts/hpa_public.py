@@ -21,6 +21,8 @@ _NAME = re.compile(
     r"_(?P<channel>red|green|blue|yellow)",
     re.IGNORECASE,
 )
+# The antibody's number where a plate's stands behind it.
+_WITHOUT = re.compile(r"^\d+_(?=\d+_[a-h]\d)")
 _SPECIFIC = 0.97
 _CLASSES = "hpa19"
 _KEYS = ("id", "image", "site_id")
@@ -63,8 +65,10 @@ def _labelled(
     problems: list[Problem] = []
     left_out: set[str] = set()
     for row in table.rows:
-        # Public lists give a whole address, whose last part names the field.
-        found = sites.get(row[key].rsplit("/", 1)[-1].lower()) or sites.get(row[key].lower())
+        # Public lists give a whole address, whose last part names the field; ids of some systems
+        # begin with the antibody's number.
+        last = row[key].rsplit("/", 1)[-1].lower()
+        found = sites.get(last) or sites.get(row[key].lower()) or sites.get(_WITHOUT.sub("", last))
         if found is None:
             problems.append(_absent(table, row[key]))
             continue
