@@ -29,6 +29,9 @@ def test_a_command_in_a_document_exists_with_its_options(line):
     command = typer.main.get_group(app)
     context = command.make_context("cellwise", list(words), resilient_parsing=True)
     name, verb, rest = command.resolve_command(context, list(words))
+    if hasattr(verb, "commands"):
+        # A verb with sub-verbs has the options of the one that is named.
+        verb = verb.commands[rest[0]]
     options = {option for parameter in verb.params for option in parameter.opts}
     used = {word.split("=")[0] for word in rest if word.startswith("--")}
     assert used <= options, (name, used - options)

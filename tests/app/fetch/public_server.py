@@ -83,6 +83,7 @@ class Public:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    server: "_Server"
 
     def log_message(self, *_):
         """Say nothing."""
@@ -143,14 +144,24 @@ def _small(path):
     return jpeg(pixels(7, 16), path.rsplit("_", 1)[-1].split(".")[0])
 
 
+class _Server(ThreadingHTTPServer):
+    """Answers as its `public` says; what a client breaks off is nobody's concern."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, public):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.public = public
+
+    def handle_error(self, *_):
+        """Say nothing."""
+
+
 @contextmanager
 def serving(public):
     """Serve on the loopback address until the block ends."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
-    server.block_on_close = False
-    server.handle_error = lambda *_: None
-    server.public = public
+    server = _Server(public)
     public.address = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
