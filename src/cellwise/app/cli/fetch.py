@@ -67,7 +67,7 @@ def hpa_public(
         float, typer.Option("--patience", help="Seconds without an answer until a try has failed.")
     ] = 30.0,
     attempts: Annotated[
-        int, typer.Option("--attempts", help="Tries for each picture.", min=1, max=20)
+        int, typer.Option("--attempts", help="Tries for each image.", min=1, max=20)
     ] = 5,
     verify: Annotated[
         bool, typer.Option("--verify", help="Read and decode again what is there.")
@@ -93,10 +93,10 @@ def hpa_public(
     if not choice.wanted:
         raise PreflightError("The list names no image that is wanted. Choose another --filter.")
     if dry_run:
-        print(f"{counted(4 * len(choice.wanted), 'pictures')} would be asked for")
+        print(f"{counted(4 * len(choice.wanted), 'images')} would be asked for")
         return
     manners = Manners(rate=rate, patience=patience, attempts=attempts)
-    with Progress("fetch", unit="picture", after=0.0) as progress:
+    with Progress("fetch", unit="image", after=0.0) as progress:
         done = fetch(
             choice,
             out,
@@ -108,7 +108,7 @@ def hpa_public(
         )
     print(
         f"{out}: {counted(done.sites, 'fields')} with all channels, "
-        f"{counted(done.pictures, 'pictures')} there, {size_said(done.received)} came"
+        f"{counted(done.images, 'images')} there, {size_said(done.received)} came"
     )
     if done.sites:
         print(f"  cellwise check {out} --labels {out / LABELS}")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from cellwise.app.fetch.images import StoredImage, write_image
 from cellwise.app.fetch.ledger import Ledger
-from cellwise.app.fetch.pictures import Picture, write_picture
 from cellwise.app.fetch.server import Manners, NotHad, Server
 from cellwise.app.fetch.wanted import CLASSES, Choice, Wanted
 from cellwise.domain.steps import Report
@@ -31,7 +31,7 @@ _LAST_WORDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A picture that cannot be had."""
+    """An image that cannot be had."""
 
     site_id: str
     channel: str
@@ -45,13 +45,13 @@ class Fetched:
 
     Args:
         sites: Fields with all their channels.
-        pictures: Pictures that are there.
+        images: Images that are there.
         received: Bytes that came this time.
         failures: What cannot be had.
     """
 
     sites: int
-    pictures: int
+    images: int
     received: int
     failures: tuple[Failure, ...]
 
@@ -81,13 +81,13 @@ def fetch(
 ) -> Fetched:
     """Fetch all channels of the chosen fields; what is there already is not asked for again.
 
-    Writes the pictures, `labels.csv` (fields with all channels), `failures.csv` and
+    Writes the images, `labels.csv` (fields with all channels), `failures.csv` and
     `fetched.jsonl`. A JPEG that the server has only damaged is asked for as gzip-ed TIFF.
 
     Args:
         choice: The fields.
         out: Folder; made if need be.
-        report: Told the pictures that are done, their number, and bytes in words.
+        report: Told the images that are done, their number, and bytes in words.
         manners: How the server is asked.
         connections: Requests under way at once at most.
         form: `jpg`, or `tif` for gzip-ed TIFF in full quality.
@@ -108,12 +108,12 @@ def fetch(
         ledger = Ledger(out, verify=verify)
         state = _State(out, ledger, server, f".{form}", stop, todo, queue.SimpleQueue())
         with _workers(state, connections):
-            sites, pictures, failures = _collect(state, len(choice.wanted), received, report)
+            sites, images, failures = _collect(state, len(choice.wanted), received, report)
         failures += [Failure("", "", image, reason) for image, reason in choice.refused]
         whole = [wanted for wanted in choice.wanted if wanted.site_id in sites]
         _write_labels(out, whole)
         _write_failures(out, failures)
-        return Fetched(len(whole), pictures, received["bytes"], tuple(failures))
+        return Fetched(len(whole), images, received["bytes"], tuple(failures))
 
 
 @contextmanager
@@ -135,9 +135,9 @@ def _workers(state: _State, count: int) -> Iterator[None]:
 def _collect(
     state: _State, count: int, received: Counter[str], report: Report
 ) -> tuple[set[str], int, list[Failure]]:
-    """Wait for all fields; the ids of those that are whole, the pictures there, the failures."""
+    """Wait for all fields; the ids of those that are whole, the images there, the failures."""
     sites: set[str] = set()
-    pictures, failures = 0, list[Failure]()
+    images, failures = 0, list[Failure]()
     total = count * len(HPA_COLOURS)
     report(0, total, "")
     number = 0
@@ -149,13 +149,13 @@ def _collect(
         if isinstance(found, BaseException):
             raise found
         wanted, there, lacking = found
-        pictures += there
+        images += there
         failures += lacking
         if not lacking:
             sites.add(wanted.site_id)
         number += 1
         _tell(number, total, received, failures, report)
-    return sites, pictures, sorted(failures, key=lambda one: (one.site_id, one.channel))
+    return sites, images, sorted(failures, key=lambda one: (one.site_id, one.channel))
 
 
 def _next(state: _State) -> tuple[Wanted, int, list[Failure]] | BaseException | None:
@@ -185,8 +185,8 @@ def _work(state: _State) -> None:
         except queue.Empty:
             return
         try:
-            pictures, failures = _site(state, wanted)
-            state.done.put((wanted, pictures, failures))
+            images, failures = _site(state, wanted)
+            state.done.put((wanted, images, failures))
         except BaseException as error:  # noqa: BLE001 - the waiting side raises it
             state.done.put(error)
             return
@@ -194,7 +194,7 @@ def _work(state: _State) -> None:
 
 def _site(state: _State, wanted: Wanted) -> tuple[int, list[Failure]]:
     """All channels of one field: how many are there, and what is not."""
-    found: dict[str, tuple[str, Picture]] = {}
+    found: dict[str, tuple[str, StoredImage]] = {}
     failures: dict[str, Failure] = {}
     for colour in HPA_COLOURS:
         _channel(state, wanted, colour, found, failures)
@@ -214,7 +214,7 @@ def _channel(
     state: _State,
     wanted: Wanted,
     colour: str,
-    found: dict[str, tuple[str, Picture]],
+    found: dict[str, tuple[str, StoredImage]],
     failures: dict[str, Failure],
 ) -> None:
     base = f"{wanted.place}_{colour}"
@@ -229,31 +229,31 @@ def _channel(
         address = f"{wanted.stem}_{colour}{'.tif.gz' if ending == '.tif' else ending}"
         path = state.folder / (base + ending)
         try:
-            picture = state.server.get(address, partial(write_picture, path=path))
+            image = state.server.get(address, partial(write_image, path=path))
         except NotHad as error:
             said.append((address, error.reason))
             continue
-        state.ledger.add(base + ending, picture)
-        found[colour] = (base + ending, picture)
+        state.ledger.add(base + ending, image)
+        found[colour] = (base + ending, image)
         return
     reason = said[0][1] if len(said) == 1 else f"{said[0][1]} As TIFF: {said[1][1]}"
     failures[colour] = Failure(wanted.site_id, colour, said[0][0], reason)
 
 
-def _misfits(found: dict[str, tuple[str, Picture]]) -> dict[str, str]:
-    """Channels whose picture cannot belong to the field, with the reason."""
-    sizes = Counter((picture.height, picture.width) for _, picture in found.values())
-    digests = Counter(picture.sha256 for _, picture in found.values())
+def _misfits(found: dict[str, tuple[str, StoredImage]]) -> dict[str, str]:
+    """Channels whose image cannot belong to the field, with the reason."""
+    sizes = Counter((image.height, image.width) for _, image in found.values())
+    digests = Counter(image.sha256 for _, image in found.values())
     if len(digests) == 1 and len(found) == len(HPA_COLOURS):
-        return dict.fromkeys(found, "All channels are one and the same picture.")
+        return dict.fromkeys(found, "All channels are one and the same image.")
     if len(sizes) < 2:
         return {}
     (usual, most), *others = sizes.most_common()
     clear = all(count < most for _, count in others)
     return {
-        colour: f"{picture.width}×{picture.height} pixels, unlike the other channels of the field."
-        for colour, (_, picture) in found.items()
-        if not clear or (picture.height, picture.width) != usual
+        colour: f"{image.width}×{image.height} pixels, unlike the other channels of the field."
+        for colour, (_, image) in found.items()
+        if not clear or (image.height, image.width) != usual
     }
 
 

@@ -1,6 +1,6 @@
-"""What a folder of fetched pictures holds: one line per picture, appended once it lies there whole.
+"""What a folder of fetched images holds: one line per image, appended once it lies there whole.
 
-A picture without a line is decoded before it counts, so that a torn line or a foreign file is never
+An image without a line is decoded before it counts, so that a torn line or a foreign file is never
 taken for done.
 """
 
@@ -9,14 +9,14 @@ import threading
 from dataclasses import asdict
 from pathlib import Path
 
-from cellwise.app.fetch.pictures import Picture, read_picture
+from cellwise.app.fetch.images import StoredImage, read_image
 from cellwise.errors import InputError, StorageError
 
 NAME = "fetched.jsonl"
 
 
 class Ledger:
-    """The pictures of a folder; for many threads.
+    """The images of a folder; for many threads.
 
     Args:
         folder: The folder.
@@ -26,13 +26,13 @@ class Ledger:
     def __init__(self, folder: Path, *, verify: bool = False) -> None:
         self._folder, self._verify = folder, verify
         self._lock = threading.Lock()
-        self._known: dict[str, Picture] = {}
+        self._known: dict[str, StoredImage] = {}
         self._path = folder / NAME
         if self._path.is_file():
             self._read()
 
-    def held(self, name: str) -> Picture | None:
-        """The picture of this name if it lies there whole."""
+    def held(self, name: str) -> StoredImage | None:
+        """The image of this name if it lies there whole."""
         path = self._folder / name
         try:
             size = path.stat().st_size
@@ -42,7 +42,7 @@ class Ledger:
         if known is not None and known.size == size and not self._verify:
             return known
         try:
-            found = read_picture(path)
+            found = read_image(path)
         except InputError:
             return None
         if known is not None and known.sha256 != found.sha256:
@@ -52,13 +52,13 @@ class Ledger:
             self.add(name, found)
         return found
 
-    def add(self, name: str, picture: Picture) -> None:
-        """Note a picture that lies there under its name.
+    def add(self, name: str, image: StoredImage) -> None:
+        """Note an image that lies there under its name.
 
         Raises:
             StorageError: The disk is full or cannot be written.
         """
-        line = json.dumps({"file": name, **asdict(picture)})
+        line = json.dumps({"file": name, **asdict(image)})
         with self._lock:
             try:
                 with self._path.open("a", encoding="utf-8") as stream:
@@ -67,10 +67,10 @@ class Ledger:
                 raise StorageError(
                     error.errno, f"Cannot write {self._path}: {error.strerror or error}."
                 ) from error
-            self._known[name] = picture
+            self._known[name] = image
 
     def forget(self, name: str) -> None:
-        """Remove a picture that turned out not to be the right one."""
+        """Remove an image that turned out not to be the right one."""
         (self._folder / name).unlink(missing_ok=True)
         with self._lock:
             self._known.pop(name, None)
@@ -86,6 +86,6 @@ class Ledger:
             try:
                 entry = json.loads(line)
                 name = entry.pop("file")
-                self._known[name] = Picture(**entry)
+                self._known[name] = StoredImage(**entry)
             except (ValueError, TypeError, KeyError, AttributeError):
                 continue

@@ -17,7 +17,7 @@ from email.utils import parsedate_to_datetime
 import httpx
 
 from cellwise import __version__
-from cellwise.app.fetch.pictures import Picture
+from cellwise.app.fetch.images import StoredImage
 from cellwise.errors import InputError
 
 # Answers that may be others a little later.
@@ -90,8 +90,8 @@ class Server:
         """Close all connections."""
         self._client.close()
 
-    def get(self, address: str, accept: Callable[[bytes], Picture]) -> Picture:
-        """The picture at an address, once it is what it should be.
+    def get(self, address: str, accept: Callable[[bytes], StoredImage]) -> StoredImage:
+        """The image at an address, once it is what it should be.
 
         Args:
             address: Where it lies.

@@ -1,4 +1,4 @@
-"""What counts as a picture: bytes that are whole and decode as they are later read."""
+"""What counts as an image: bytes that are whole and decode as they are later read."""
 
 import gzip
 import hashlib
@@ -21,8 +21,8 @@ _MOST_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture on the disk: digest of the file, its bytes, and the sides in pixels."""
+class StoredImage:
+    """An image on the disk: digest of the file, its bytes, and the sides in pixels."""
 
     sha256: str
     size: int
@@ -30,7 +30,7 @@ class Picture:
     width: int
 
 
-def write_picture(content: bytes, path: Path) -> Picture:
+def write_image(content: bytes, path: Path) -> StoredImage:
     """Write what a server sent under its name, but only if it decodes; gzip is taken off.
 
     Raises:
@@ -46,8 +46,8 @@ def write_picture(content: bytes, path: Path) -> Picture:
         return _decoded(partial, content)
 
 
-def read_picture(path: Path) -> Picture:
-    """Look at a picture that is there.
+def read_image(path: Path) -> StoredImage:
+    """Look at an image that is there.
 
     Raises:
         InputError: It is not whole.
@@ -55,13 +55,13 @@ def read_picture(path: Path) -> Picture:
     return _decoded(path, path.read_bytes())
 
 
-def _decoded(path: Path, content: bytes) -> Picture:
+def _decoded(path: Path, content: bytes) -> StoredImage:
     header = read_header(path)
     entry = ChannelFile(Channel("image"), (path.name,))
     # Decodes all of it; whether its colours are of one stain is judged where a folder is read.
     read_hues(entry, path.parent)
     digest = hashlib.sha256(content).hexdigest()
-    return Picture(digest, len(content), header.height, header.width)
+    return StoredImage(digest, len(content), header.height, header.width)
 
 
 def _unpacked(content: bytes) -> bytes:
@@ -76,9 +76,9 @@ def _unpacked(content: bytes) -> bytes:
 
 
 def _instead(content: bytes, ending: str) -> str:
-    """What came in place of a picture."""
+    """What came in place of an image."""
     if not content:
         return "The answer is empty."
     if content.lstrip()[:1] == b"<":
-        return "A page of text came in place of a picture."
+        return "A page of text came in place of an image."
     return f"What came is no {_KINDS[ending].upper()} file."
