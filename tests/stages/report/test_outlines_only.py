@@ -11,7 +11,7 @@ import pytest
 from cellwise.app.evaluate import evaluate
 from cellwise.domain.records import Masks
 from cellwise.domain.tables import CELLS, PIXELS, SITES
-from cellwise.stages.report._page import SECTIONS, sections_of
+from cellwise.stages.report._page import ONLY_WHERE_MADE, SECTIONS, sections_of
 from cellwise.stages.report.material import Choices, Material
 from cellwise.stages.report.sections import known, segmentation
 from cellwise.store.run.masks import read_masks
@@ -219,7 +219,7 @@ def test_known_masks_that_are_gone_leave_the_scores(outlines, tmp_path):
 
 def test_a_run_with_classes_shows_scores_too(plate_run, tmp_path):
     page = compared(plate_run, truth_of(plate_run, tmp_path / "truth", without_cell_3))
-    assert sections_in(page) == [name for name, _, _ in SECTIONS if name != "maps"]
+    assert sections_in(page) == [name for name, _, _ in SECTIONS if name not in ONLY_WHERE_MADE]
     assert "The worst fields (cells)" in words_of(page)
 
 
@@ -240,5 +240,7 @@ def test_what_is_found_in_a_field_without_known_cells_is_false(outlines, tmp_pat
 
 def test_the_sections_of_an_unknown_run_are_all():
     nothing = Material(None, Choices())
-    assert sections_of(nothing) == tuple(entry for entry in SECTIONS if entry[0] != "maps")
+    assert sections_of(nothing) == tuple(
+        entry for entry in SECTIONS if entry[0] not in ONLY_WHERE_MADE
+    )
     assert known.points(nothing) == []

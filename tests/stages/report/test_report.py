@@ -10,14 +10,14 @@ import pytest
 
 from cellwise.domain.tables import SITES
 from cellwise.errors import BadOption
-from cellwise.stages.report._page import SECTIONS
+from cellwise.stages.report._page import ONLY_WHERE_MADE, SECTIONS
 from cellwise.stages.report.spec import Options
 from cellwise.stages.report.step import LARGEST
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.tables import read_table, write_table
 
 # Class maps are there only where a score step kept some: see test_maps.
-TITLES = [title for name, title, _ in SECTIONS if name != "maps"]
+TITLES = [title for name, title, _ in SECTIONS if name not in ONLY_WHERE_MADE]
 NINETEEN = (*(f"Class {i}" for i in range(18)), "Negative")
 
 

@@ -10,6 +10,7 @@ from cellwise.stages.report.drawing.svg import short
 from cellwise.stages.report.material import WELL, Material
 from cellwise.stages.report.sections import (
     audit,
+    cell_labels,
     classes,
     control,
     doses,
@@ -40,12 +41,15 @@ SECTIONS: tuple[tuple[str, str, Section], ...] = (
     ("galleries", "Cells to look at", galleries.context),
     ("maps", "Where each class was seen", maps.context),
     ("audit", "Labels to doubt", audit.context),
+    ("cell_labels", "How cells were labelled", cell_labels.context),
     ("variability", "Variability between cells", variability.context),
     ("replicates", "Replicates and position on the plate", replicates.context),
     ("control", "Negative control", control.context),
     ("splits", "Split and leaks", splits.context),
     ("provenance", "How this was made", provenance.context),
 )
+# Sections of steps that few runs have.
+ONLY_WHERE_MADE = ("maps", "cell_labels")
 # What a run that gives no classes can speak of; `known` and `plates` only where there are any.
 _OUTLINES = ("verdict", "inputs", "segmentation", "known", "plates", "provenance")
 
@@ -53,7 +57,9 @@ _OUTLINES = ("verdict", "inputs", "segmentation", "known", "plates", "provenance
 def sections_of(material: Material) -> tuple[tuple[str, str, Section], ...]:
     """The sections of this run's page, in order."""
     if not material.outlines_only:
-        return tuple(entry for entry in SECTIONS if entry[0] != "maps" or material.class_maps)
+        made = (bool(material.class_maps), cell_labels.was_learned(material))
+        there = dict(zip(ONLY_WHERE_MADE, made, strict=True))
+        return tuple(entry for entry in SECTIONS if there.get(entry[0], True))
     absent = set()
     if not known.was_compared(material):
         absent.add("known")

@@ -1,0 +1,58 @@
+"""What cells of labelled fields were taken to show before models learned of it, and how sure."""
+
+from typing import Any
+
+from cellwise.stages.report.material import Material
+
+_WORDS = {
+    "inherit": "the field's labels as they are",
+    "soft_ratio": "nearness to the field's best cell",
+    "ratio_competing": "nearness to the field's best cell, labels competing",
+    "full_competition": "nearness to the field's best cell, labels competing fully",
+    "learned_competition": "nearness to the field's best cell, labels competing as far as it helps",
+    "one_state": "one class per cell",
+    "mixture": "what fields without the class never look like",
+    "hedge": "several methods as one",
+}
+
+
+def was_learned(material: Material) -> bool:
+    """Whether a step labelled cells by what other cells show."""
+    return bool(_steps(material))
+
+
+def context(material: Material) -> dict[str, Any]:
+    """Methods, what they were worth on groups left out, and per class what cells show."""
+    found = [_step(step["name"], step["counts"]) for step in _steps(material)]
+    if not found:
+        return {"empty": "Cells were taken to show what their field's labels say."}
+    return {"steps": found, "several": len(found) > 1}
+
+
+def _steps(material: Material) -> list[dict[str, Any]]:
+    steps = material.record.get("steps") or []
+    return [s for s in steps if s.get("kind") == "label" and "method" in (s.get("counts") or {})]
+
+
+def _step(name: str, counts: dict[str, Any]) -> dict[str, Any]:
+    gains = counts.get("gain_of_groups_left_out") or {}
+    heard = counts.get("heard") or [counts["method"]]
+    shown, spread = counts.get("shown") or {}, counts.get("spread") or {}
+    return {
+        "name": name,
+        "fields": int(counts.get("fields", 0)),
+        "cells": int(counts.get("cells", 0)),
+        "method": _word(counts["method"]),
+        "heard": [_word(one) for one in heard],
+        "inherits": list(heard) == ["inherit"],
+        "why": counts.get("inherits_because", ""),
+        "gains": [(_word(one), gain, one in heard) for one, gain in gains.items()],
+        "folds": len(counts.get("made_without_each_of") or []),
+        "classes": [(one, share, spread.get(one)) for one, share in shown.items()],
+        "swaps": [(a, b) for a, b, _ in counts.get("swaps") or []],
+        "together": [" and ".join(names) for names in counts.get("never_told_apart") or []],
+    }
+
+
+def _word(method: str) -> str:
+    return _WORDS.get(method, f"exponent {method}")

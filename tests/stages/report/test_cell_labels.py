@@ -1,0 +1,54 @@
+"""The section on how cells were labelled: methods, shares, pairs to settle; when it is there."""
+
+import json
+
+from cellwise.store.run.folder import RunFolder
+
+COUNTS = {
+    "cells": 1140,
+    "fields": 150,
+    "method": "hedge",
+    "heard": ["inherit", "one_state"],
+    "gain_of_groups_left_out": {"one_state": 0.0266, "soft_ratio": -0.01, "full_competition": None},
+    "made_without_each_of": [0, 1, 2],
+    "shown": {"inside": 0.402, "outside": 0.1},
+    "spread": {"inside": 0.056},
+    "swaps": [["inside", "outside", 0.025]],
+    "never_told_apart": [["inside", "rim"]],
+}
+
+
+def _page(made, **counts):
+    record = json.loads(RunFolder(made.run).record.read_text())
+    record["steps"] = [
+        *(record.get("steps") or []),
+        {"kind": "label", "name": "shown", "counts": {**COUNTS, **counts}},
+    ]
+    RunFolder(made.run).record.write_text(json.dumps(record))
+    page = made.html()
+    part = page[page.index('id="cell_labels"') :]
+    return " ".join(part[: part.index("</section>")].split())
+
+
+def test_methods_shares_and_pairs_are_told(plate_run):
+    part = _page(plate_run)
+    assert "1,140 cells of 150 labelled fields" in part
+    assert "the field&#39;s labels as they are; one class per cell" in part
+    assert "3 times, each time without one fold" in part
+    assert 'one class per cell</td><td class="number">+0.027' in part
+    assert '-0.010</td><td><span class="tag">not used' in part
+    assert 'inside</td><td class="number">40 %</td><td class="number">± 6 %' in part
+    assert 'outside</td><td class="number">10 %</td><td class="number">–' in part
+    assert "<b>inside</b> with <b>outside</b>" in part
+    assert "nothing can tell them apart: inside and rim" in part
+
+
+def test_where_cells_inherit_the_reason_is_told(plate_run):
+    part = _page(plate_run, heard=["inherit"])
+    assert "spoke against it, so all cells keep the labels of their field" in part
+    part = _page(plate_run, inherits_because="1,108 classes, more than 200")
+    assert "keep the labels of their field: 1,108 classes, more than 200." in part
+
+
+def test_without_such_a_step_there_is_no_such_section(plate_run):
+    assert 'id="cell_labels"' not in plate_run.html()
