@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import cho_factor, cho_solve, eigh
+from scipy.linalg.lapack import dpotri
 
 from cellwise.contracts.learner import Arrays, Floats
 
@@ -128,6 +129,18 @@ def solve_exact(square: Doubles, weights: Floats, ridge: float, right: Any) -> D
     square[np.diag_indices_from(square)] += ridge / weights.astype(np.float64)
     found: Doubles = cho_solve(cho_factor(square, lower=True, overwrite_a=True), right)
     return found
+
+
+def inverse_of(square: Floats, weights: Floats, ridge: float) -> Doubles:
+    """`(K + ridge / weight)^-1`, `[cell, cell]`."""
+    whole = square.astype(np.float64)
+    whole[np.diag_indices_from(whole)] += ridge / weights.astype(np.float64)
+    factor, _ = cho_factor(whole, lower=True, overwrite_a=True)
+    found, _ = dpotri(factor, lower=True, overwrite_c=True)
+    # One triangle is filled; the other is its mirror.
+    low = np.tril(found)
+    low += np.tril(found, -1).T
+    return np.asarray(low)
 
 
 @dataclass(frozen=True, slots=True)

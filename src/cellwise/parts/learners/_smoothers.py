@@ -15,11 +15,14 @@ from cellwise.parts.learners._kernel import (
     Landmarks,
     Settings,
     blocks,
+    inverse_of,
     kernel,
     rate_of,
     solve_exact,
 )
 from cellwise.parts.learners._range import into_range
+
+Doubles = npt.NDArray[np.float64]
 
 # Cells on landmarks are kept up to this size, else made again whenever they are asked for.
 _HELD_BYTES = 1 << 31
@@ -91,6 +94,26 @@ class _Smoother:
         raise NotImplementedError
 
 
+def _rows(square: Floats, taught: Flags, judged: Flags, weights: Floats, ridge: float) -> Doubles:
+    """`[judged, taught]`: `k (K + ridge / weight)^-1`, what each taught cell's label adds."""
+    right = square[np.ix_(taught, judged)].astype(np.float64)
+    inner = square[np.ix_(taught, taught)].astype(np.float64)
+    return solve_exact(inner, weights[taught], ridge, right).T
+
+
+def _rows_without(every: Doubles, taught: Flags, judged: Flags) -> Doubles:
+    """The same from the inverse over all cells, taught or not.
+
+    With `G` that inverse and L the cells that are left out, the rows of L are `-G_LL^-1 G_LT`: the
+    blocks of `(K + ridge / weight) G = 1`, as in the closed form of errors of cells left out.
+    """
+    left = ~taught
+    inner = every[np.ix_(left, left)]
+    found = cho_solve(cho_factor(inner, overwrite_a=True), every[np.ix_(left, taught)])
+    rows: Doubles = -found[judged[left]]
+    return rows
+
+
 class ExactSmoother(_Smoother):
     """One matrix `[cell, cell]` that is 0 within a fold; its rows add to 1."""
 
@@ -103,32 +126,26 @@ class ExactSmoother(_Smoother):
                 some = ready[:, member.columns]
                 random = np.random.default_rng(self.seed + number)
                 square = kernel(some, some, rate_of(some, member.settings.gamma, random))
+                ridge, share = member.settings.ridge, 1 / (len(members) * len(self.folds))
+                own = weights[places]
+                # Where every cell teaches in some fold, what all of them say serves each fold.
+                whole = bool((own > 0).all() and (self.folds[:, places] >= 0).all())
+                every = inverse_of(square, own, ridge) if whole else None
                 for partition in self.folds:
                     for fold in _folds(partition, weights > 0):
-                        share = 1 / (len(members) * len(self.folds))
-                        within = _Fold(fold.taught[learned], (fold.judged & asked)[learned])
-                        self._add(square, places, within, weights, member.settings.ridge, share)
+                        taught, judged = fold.taught[learned], (fold.judged & asked)[learned]
                         self._fill(fold, asked, learned, weights, share)
-
-    def _add(
-        self,
-        square: Floats,
-        places: npt.NDArray[np.int64],
-        fold: _Fold,
-        weights: Floats,
-        ridge: float,
-        share: float,
-    ) -> None:
-        """The rows of the judged cells: `k (K + ridge / weight)^-1`, and the rest to the mean."""
-        taught, judged = np.flatnonzero(fold.taught), np.flatnonzero(fold.judged)
-        if not len(taught) or not len(judged):
-            return
-        own = weights[places[taught]]
-        right = square[np.ix_(taught, judged)].astype(np.float64)
-        inner = square[np.ix_(taught, taught)].astype(np.float64)
-        rows = solve_exact(inner, own, ridge, right).T
-        rows += (1 - rows.sum(1))[:, None] * (own / own.sum(dtype=np.float64))
-        self._matrix[np.ix_(places[judged], places[taught])] += (share * rows).astype(np.float32)
+                        if not taught.any() or not judged.any():
+                            continue
+                        if every is None:
+                            rows = _rows(square, taught, judged, own, ridge)
+                        else:
+                            rows = _rows_without(every, taught, judged)
+                        rows += (1 - rows.sum(1))[:, None] * (
+                            own[taught] / own[taught].sum(dtype=np.float64)
+                        )
+                        at = np.ix_(places[judged], places[taught])
+                        self._matrix[at] += (share * rows).astype(np.float32)
 
     def _fill(
         self, fold: _Fold, asked: Flags, learned: Flags, weights: Floats, share: float
