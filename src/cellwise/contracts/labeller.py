@@ -15,6 +15,7 @@ SUPPORTED = "supported"
 UNSCORED = "unscored"
 KNOWN = "known"
 UNKNOWN = "unknown"
+APART = "apart"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,14 @@ class Bags:
         group: `[cell]`, a number for the group whose cells are never judged by each other; None
             where each field is one.
         blocks: How many numbers belong to each part that vectors are put together of.
+        maker: `[cell]`, a number for the network that made the vector: two networks' vectors do not
+            compare. None where all are of one.
+        given: `[cell, class]` in 0..1, what another step says that cells show, NaN in rows of cells
+            of which it says nothing; None where there is no such step.
+        given_without: The same by fold, made without the labels of the fold's fields, NaN in rows
+            of its own cells; empty where that step made none.
+        verdict: `[cell, class]`, 1 where a person saw the class, 0 where a person refused it, NaN
+            elsewhere; None where nobody looked.
     """
 
     site: npt.NDArray[np.int64]
@@ -52,6 +61,10 @@ class Bags:
     vectors: Floats | None = None
     group: npt.NDArray[np.int64] | None = None
     blocks: tuple[int, ...] = ()
+    maker: npt.NDArray[np.int64] | None = None
+    given: Floats | None = None
+    given_without: Mapping[int, Floats] = field(default_factory=dict)
+    verdict: Floats | None = None
 
     @property
     def inherited(self) -> Floats:
@@ -80,7 +93,32 @@ class Bags:
             truth=some(self.truth),
             vectors=some(self.vectors),
             group=some(self.group),
+            maker=some(self.maker),
+            given=some(self.given),
+            given_without={fold: some(given) for fold, given in self.given_without.items()},
+            verdict=some(self.verdict),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Cells and classes whose label is worth a look, the most telling first within class and kind.
+
+    Args:
+        cell: `[candidate]`, index of the cell.
+        column: `[candidate]`, index of the class.
+        kind: `[candidate]`, why: `added`, `removed` or `near_known`.
+        before: `[candidate]`, in 0..1, what was said of the cell before.
+        after: `[candidate]`, at least 0, what is said now.
+        known_near: `[candidate]`, how many of its neighbours are known to show the class.
+    """
+
+    cell: npt.NDArray[np.int64]
+    column: npt.NDArray[np.int64]
+    kind: npt.NDArray[np.str_]
+    before: Floats
+    after: Floats
+    known_near: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +130,14 @@ class CellLabels:
         weight: `[cell]`, how much the cell counts in training, at least 0.
         reason: `[cell]`, a short word that says where the label comes from.
         facts: What the step's record tells of the labels; anything that JSON can write.
+        candidates: What a person should look at, where the labeller can say.
     """
 
     label: Floats
     weight: Floats
     reason: tuple[str, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    candidates: Candidates | None = None
 
 
 Labeller = Callable[[Bags], CellLabels]

@@ -144,6 +144,20 @@ LABELS = TableKind(
     # Labels that were made without the fields of one fold, see `domain.held_out`.
     open=True,
 )
+CANDIDATES = TableKind(
+    "candidates",
+    {
+        "class": "string",
+        "kind": "string",
+        "rank": "int32",
+        "site_id": "string",
+        "cell_id": "int32",
+        "before": "float32",
+        "after": "float32",
+        "known_near": "int32",
+    },
+    sort=("class", "kind", "rank"),
+)
 PREDICTIONS = TableKind(
     "predictions",
     {

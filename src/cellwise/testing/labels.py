@@ -1,5 +1,6 @@
 """Checks of what decides about cells: labellers, deciders, adjusters."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -24,6 +25,9 @@ def check_labeller(build: Callable[..., Labeller], **options: Any) -> None:
     part = Component("labeller", build, options)
     labeller = part.make()
     bags = _bags()
+    if "vectors" in getattr(sys.modules.get(build.__module__), "NEEDS", ()):
+        drawn = np.random.default_rng(1).normal(size=(len(bags.site), 5))
+        bags = replace(bags, vectors=drawn.astype(np.float32))
     assert bags.scores is not None
     for scores in (bags.scores, bags.scores * 1000, np.full_like(bags.scores, np.nan)):
         found = labeller(replace(bags, scores=scores))

@@ -9,7 +9,7 @@ import pytest
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import ChannelFile, Site
 from cellwise.domain.steps import Job
-from cellwise.domain.tables import CELLS, EMBEDDINGS, FOLDS, LABELS, SCORES, SITES
+from cellwise.domain.tables import CANDIDATES, CELLS, EMBEDDINGS, FOLDS, LABELS, SCORES, SITES
 from cellwise.domain.units import SAMPLE, bag_numbers
 from cellwise.errors import BadOption, FormatError, PreflightError
 from cellwise.stages.label.spec import Options
@@ -226,3 +226,70 @@ def test_images_of_one_antibody_are_one_bag_and_others_their_own():
     )
     assert bag_numbers(sites, SAMPLE).tolist() == [0, 0, 1, 2, 3, 4]
     assert bag_numbers(sites.drop("Metadata_Antibody"), SAMPLE).tolist() == list(range(6))
+
+
+def _embedded(run, vectors, models=None):
+    """Vectors of the four labelled cells, of the networks that are named."""
+    folder = run.embeddings("seen")
+    shard = write_vectors(folder, "all", vectors, dtype="float32")
+    keys = [("n", 1), ("n", 2), ("p", 1), ("p", 2)]
+    frame = pl.DataFrame(
+        {
+            "unit": ["cell"] * 4,
+            "site_id": [k[0] for k in keys],
+            "cell_id": [k[1] for k in keys],
+            "shard": [shard] * 4,
+            "row": range(4),
+            "length": [vectors.shape[1]] * 4,
+            "fold": [None] * 4,
+            "model": models or ["m"] * 4,
+        },
+        schema_overrides=dict.fromkeys(("cell_id", "row", "length", "fold"), pl.Int32),
+    )
+    write_table(index_path(folder), EMBEDDINGS, frame)
+    seal(folder, frame, "float32", {})
+
+
+def test_a_graph_starts_from_labels_of_another_step_by_cell_and_says_what_to_look_at(run):
+    _embedded(run, np.array([[0.0, 1], [0, 2], [0, 1.1], [5, 5]], np.float32))
+    start = pl.DataFrame(
+        # In another order, without one cell and with one that the run does not have.
+        {"site_id": ["p", "n", "p", "u"], "cell_id": [2, 1, 1, 7], "reason": ["x"] * 4,
+         "weight": [1.0] * 4, "label": [[1.0, 0.0], [0.0, 0.0], [0.0, 1.0], [1.0, 1.0]]},
+        schema_overrides={
+            "cell_id": pl.Int32, "weight": pl.Float32, "label": pl.Array(pl.Float32, 2)
+        },
+    )  # fmt: skip
+    write_table(run.labels("before"), LABELS, start, classes=("a", "b"))
+    by = {"name": "graph", "neighbours": 1, "folds": 1, "restricted": False}
+    counts, frame = _work(run, by=by, embeddings="seen", labels="before")
+    # The last one is near n 2 alone, of which the other step says nothing.
+    assert (counts["supported"], counts["apart"]) == (3, 1)
+    found = {(s, c): label for s, c, label in frame.select("site_id", "cell_id", "label").rows()}
+    # The nearest of n 1 is p 1, which the other step says shows b.
+    assert found["n", 1] == [0, 1]
+    listed = read_table(run.candidates("lap"), CANDIDATES)
+    assert ("b", "added", 1, "n", 1) in listed.select(
+        "class", "kind", "rank", "site_id", "cell_id"
+    ).rows()
+    _work(run, by="inherit")
+    assert not run.candidates("lap").exists()
+
+
+def test_vectors_of_two_networks_are_a_graph_each_and_refused_where_they_must_be_alike(run):
+    _embedded(run, np.array([[0.0, 1], [0, 2], [0, 1.1], [5, 5]], np.float32), ["m", "m", "o", "o"])
+    with pytest.raises(PreflightError, match="several networks"):
+        _work(run, by="posterior", embeddings="seen")
+    # Of two cells no graph can be made.
+    counts, _ = _work(run, by="graph", embeddings="seen")
+    assert counts["apart"] == 4
+    assert len(counts["graphs"]) == 2
+
+
+def test_a_graph_needs_vectors_and_one_start():
+    with pytest.raises(BadOption, match="needs vectors"):
+        Options.of({"by": "graph"})
+    with pytest.raises(BadOption, match="name one of"):
+        Options.of({"by": "graph", "embeddings": "e", "labels": "l", "from": "s"})
+    with pytest.raises(BadOption, match="starts from no labels"):
+        Options.of({"by": "inherit", "labels": "l"})

@@ -7,6 +7,7 @@ figures are too good. So each fold gets labels of its own, made of the other fol
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -43,13 +44,15 @@ def labels_without_folds(
     weight = np.ones(len(bags.site), np.float32)
     facts: list[Mapping[str, Any]] = []
     refused: list[PreflightError] = []
+    listed = False
     for done, name in enumerate(names):
         kept = fold != name
         rows = kept[bags.site]
         apart[name] = np.full((len(rows), bags.field_labels.shape[1]), np.nan, np.float32)
         apart[name][rows] = bags.inherited[rows]
         try:
-            found = labeller(bags.of_fields(kept))
+            some = replace(bags, given=bags.given_without.get(name, bags.given))
+            found = labeller(some.of_fields(kept))
         except PreflightError as error:
             # Of two folds one may be too little to learn from: its cells keep the field's labels.
             refused.append(error)
@@ -57,6 +60,7 @@ def labels_without_folds(
             apart[name][rows] = found.label
             reason[rows], weight[rows] = found.reason, found.weight
             facts.append(found.facts)
+            listed = listed or found.candidates is not None
         report(done + 1, len(names))
     if not facts:
         raise refused[0]
@@ -64,7 +68,9 @@ def labels_without_folds(
     if refused:
         together["folds_that_inherit"] = len(refused)
     label = np.nanmean(np.stack(list(apart.values())), axis=0)
-    return CellLabels(label, weight, tuple(reason.tolist()), together), apart
+    # People look at cells once: what they should look at follows from all labels.
+    candidates = labeller(bags).candidates if listed else None
+    return CellLabels(label, weight, tuple(reason.tolist()), together, candidates), apart
 
 
 def joined(facts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

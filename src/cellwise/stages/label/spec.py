@@ -35,6 +35,9 @@ class Options(StepOptions):
     embeddings: str | list[str] = ""
     """Name of the embed step whose vectors of cells the labeller learns from; several stand side by
     side, and each counts as much as any other."""
+    labels: str = ""
+    """Name of an earlier label step whose labels the labeller starts from, in place of those that
+    cells inherit."""
     level: Literal["", "site", "sample", "well", "plate", "experiment"] = ""
     """Whose cells share out a label among them: those of a site where not said, or of a sample
     (where metadata name one, an antibody, a protein or a gene; else of a site), which `posterior`
@@ -48,9 +51,10 @@ class Options(StepOptions):
         name, _ = split_spec(self.by)
         needs = labellers.page(name).needs
         self._check_evidence(name, needs)
+        self._check_vectors(name, needs)
         if "scores" in needs and not self.from_:
             raise BadOption(f"label: {name!r} needs scores; name them with 'from: <score step>'.")
-        if self.from_ and not {"scores", "evidence"} & set(needs):
+        if self.from_ and not {"scores", "evidence", "vectors"} & set(needs):
             raise BadOption(f"label: {name!r} reads no scores; leave out 'from: {self.from_}'.")
         if "truth" in needs and not self.truth:
             raise BadOption(f"label: {name!r} needs the truth; give it with 'truth: <folder>'.")
@@ -66,10 +70,27 @@ class Options(StepOptions):
         labellers = Registry("labeller", _SHELVES["by"])
         return not self.level and "evidence" in labellers.page(split_spec(self.by)[0]).needs
 
+    def _check_vectors(self, name: str, needs: Sequence[str]) -> None:
+        """Vectors, and what is said of cells before, of which one at most."""
+        if "vectors" not in needs:
+            if self.labels:
+                raise BadOption(
+                    f"label: {name!r} starts from no labels; leave out 'labels: {self.labels}'."
+                )
+        elif not self.embeddings:
+            raise BadOption(
+                f"label: {name!r} needs vectors; name them with 'embeddings: <embed step>'."
+            )
+        elif self.labels and self.from_:
+            raise BadOption(
+                f"label: {name!r} starts from labels or from scores; name one of 'labels' and "
+                "'from'."
+            )
+
     def _check_evidence(self, name: str, needs: Sequence[str]) -> None:
         """Vectors or scores, one of them, for labellers that learn from evidence."""
         if "evidence" not in needs:
-            if self.embeddings:
+            if self.embeddings and "vectors" not in needs:
                 raise BadOption(
                     f"label: {name!r} reads no vectors; leave out 'embeddings: {self.embeddings}'."
                 )
@@ -92,6 +113,7 @@ SPEC = StepSpec(
         Read(FOLDS, optional=True, when="level"),
         Read(LABELLED_EMBEDDINGS, by=("embeddings",), many=True),
         Read(LABELLED_FOLDS, optional=True, when="embeddings"),
+        Read(LABELS, by=("labels",)),
         # Which sites are of one sample stands in metadata.
         Read(SITES, when="takes_samples"),
     ),
@@ -99,7 +121,7 @@ SPEC = StepSpec(
     draws=True,
     fits=True,
     ordered=True,
-    late=("level", "embeddings", "takes_samples"),
+    late=("level", "embeddings", "labels", "takes_samples"),
     shelves=_SHELVES,
     contents=(Content("truth", "folder", recorded=False),),
 )

@@ -1,10 +1,12 @@
 """Label: cells of labelled fields get soft labels from the field's labels and, if asked, scores.
 
 Reads `sites.parquet`, `cells.parquet` and, for labellers that need them, out-of-fold scores,
-vectors of an embed step, or masks and a truth folder; writes `labels/<step>.parquet` over the
-positive classes. Cells of unlabelled and of test fields are not in it. Labels that are learned from
-vectors are made once for each fold, without its fields: the model that leaves the fold out learns
-from these, and the fields' own figures are of fields that nothing was learned from.
+vectors of an embed step, labels of an earlier one, or masks and a truth folder; writes
+`labels/<step>.parquet` over the positive classes, and `labels/<step>.candidates.parquet` where the
+labeller says what a person should look at. Cells of unlabelled and of test fields are not in it.
+Labels that are learned from vectors are made once for each fold, without its fields: the model that
+leaves the fold out learns from these, and the fields' own figures are of fields that nothing was
+learned from.
 """
 
 from collections.abc import Mapping
@@ -24,7 +26,10 @@ from cellwise.domain.tables import CELLS, LABELS
 from cellwise.domain.trial import Trial
 from cellwise.domain.units import CELL, SAMPLE, SITE, bag_numbers, group_numbers
 from cellwise.errors import FormatError, PreflightError
+from cellwise.registry import split_spec
 from cellwise.stages.label import labellers
+from cellwise.stages.label._candidates import write_candidates
+from cellwise.stages.label._given import given_labels
 from cellwise.stages.label._per_fold import labels_without_folds
 from cellwise.stages.label._truth import true_labels
 from cellwise.stages.label.spec import Options
@@ -61,18 +66,23 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         scores, model = _scores(run, options.from_, cells, classes)
         bags = replace(bags, scores=scores, model=model)
     if options.embeddings:
-        bags = _with_vectors(bags, run, options.embeddings, cells, seed=job.seed)
+        alike = "vectors" not in labellers.page(split_spec(options.by)[0]).needs
+        bags = _with_vectors(bags, run, options.embeddings, cells, seed=job.seed, alike=alike)
+    if options.labels:
+        given, without = given_labels(run, options.labels, cells, classes)
+        bags = replace(bags, given=given, given_without=without)
     if options.truth:
         known = true_labels(run, Path(options.truth), cells, classes)
         bags = replace(bags, truth=known, seed=job.seed)
     labeller = labellers.build(options.by)
-    fold = _folds_of_bags(bags, cells, sites) if options.embeddings else None
+    fold = _folds_of_bags(bags, cells, sites) if _apart(options, bags) else None
     if fold is None:
         found, apart = labeller(bags), dict[int, Floats]()
     else:
         found, apart = labels_without_folds(
             bags, fold, labeller, lambda done, total: report(done, total, "labels without one fold")
         )
+    write_candidates(run, job.name, cells, classes, found.candidates)
     _write(run, job.name, cells, classes, found, apart)
     report(1, 1, "done")
     reasons, counts = np.unique(np.array(found.reason, dtype=object), return_counts=True)
@@ -82,6 +92,13 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         **{str(r): int(n) for r, n in zip(reasons, counts, strict=True)},
         **found.facts,
     }
+
+
+def _apart(options: Options, bags: Bags) -> bool:
+    """Whether labels made without a fold are such: nothing that it starts from has met the fold."""
+    if not options.embeddings or options.from_ or bags.maker is not None:
+        return False
+    return not options.labels or bool(bags.given_without)
 
 
 def _level(options: Options) -> str:
@@ -94,10 +111,12 @@ def forecast(job: Job, trial: Trial) -> float:
     options = Options.of(job.options)
     if not options.embeddings or trial.classes is None:
         return 0.0
-    from cellwise.stages.label.posterior import seconds_of
+    from cellwise.stages.label import graph, posterior
 
     cells = round(trial.labelled * trial.cells * (1 - 1 / _FOLDS))
-    return _FOLDS * seconds_of(options.by, cells, len(trial.classes.positive))
+    if "vectors" in labellers.page(split_spec(options.by)[0]).needs:
+        return (_FOLDS + 1) * graph.seconds_of(options.by, cells)
+    return _FOLDS * posterior.seconds_of(options.by, cells, len(trial.classes.positive))
 
 
 def _bags(sites: pl.DataFrame, cells: pl.DataFrame, classes: tuple[str, ...], level: str) -> Bags:
@@ -119,12 +138,23 @@ def _bags(sites: pl.DataFrame, cells: pl.DataFrame, classes: tuple[str, ...], le
 
 
 def _with_vectors(
-    bags: Bags, run: RunFolder, named: str | list[str], cells: pl.DataFrame, *, seed: int
+    bags: Bags,
+    run: RunFolder,
+    named: str | list[str],
+    cells: pl.DataFrame,
+    *,
+    seed: int,
+    alike: bool,
 ) -> Bags:
-    """The bags with the vectors of their cells, and with the groups of the split."""
+    """The bags with the vectors of their cells, and with the groups of the split.
+
+    Raises:
+        PreflightError: They come from several networks and must be `alike`, or stand beside others.
+    """
     kept = open_embeddings(run, named)
     kept.check_cells(read_table(run.cells, CELLS, columns=_KEY))
-    if any(len(makers) > 1 for makers in kept.makers):
+    several = any(len(makers) > 1 for makers in kept.makers)
+    if several and (alike or len(kept.blocks) > 1):
         raise PreflightError(
             f"label: embeddings {kept.name!r} come from several networks, whose numbers do not "
             "mean the same. Embed with one network: pretrained weights, a file, or measured "
@@ -136,7 +166,11 @@ def _with_vectors(
     folds = RunReader(run).folds().select("site_id", "group")
     of_cell = cells.select("site_id").join(folds, on="site_id", how="left", maintain_order="left")
     group = group_numbers([of_cell["group"]], of_cell["site_id"])
-    return replace(bags, vectors=vectors, group=group, seed=seed, blocks=kept.blocks)
+    maker = None
+    if several:
+        numbers = kept.index["model"].rank("dense").fill_null(0).to_numpy().astype(np.int64)
+        maker = np.where(places >= 0, numbers[places], -1)
+    return replace(bags, vectors=vectors, group=group, seed=seed, blocks=kept.blocks, maker=maker)
 
 
 def _scores(

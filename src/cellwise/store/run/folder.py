@@ -76,6 +76,10 @@ class RunFolder:
         """`labels/<name>.parquet`: labels of cells."""
         return self.path / "labels" / f"{name}.parquet"
 
+    def candidates(self, name: str) -> Path:
+        """`labels/<name>.candidates.parquet`: cells whose labels a person should look at."""
+        return self.path / "labels" / f"{name}.candidates.parquet"
+
     def decision(self, name: str) -> Path:
         """`decisions/<name>.json`: what was fitted."""
         return self.path / "decisions" / f"{name}.json"

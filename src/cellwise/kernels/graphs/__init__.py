@@ -1,0 +1,1 @@
+"""Graphs of points that lie near each other: neighbours, smooth functions, diffusion."""
