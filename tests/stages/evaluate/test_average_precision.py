@@ -5,6 +5,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from cellwise.errors import BadOption
+from cellwise.stages.evaluate._weak import _left_out
 from cellwise.stages.evaluate.average_precision import build
 
 
@@ -49,14 +50,14 @@ def test_the_interval_equals_slow_draws_of_whole_groups():
 
 def test_rare_classes_are_listed_apart_with_the_reason():
     truth = np.zeros((12, 4), dtype=bool)
-    truth[:2, 0] = True
+    truth[:1, 0] = True
     truth[:4, 1] = True
     truth[:, 2] = True
     truth[::2, 3] = True
     groups = np.array([0] * 4 + list(range(1, 9)))
     found = _evaluate(truth, np.random.default_rng(0).random((12, 4)), groups)
     why = [row.apart for row in found.classes]
-    assert why == ["only 2 positives", "positives in 1 group only", "every item carries it", ""]
+    assert why == ["only 1 positive", "positives in 1 group only", "every item carries it", ""]
     assert found.value == found.classes[3].value
     assert np.isnan(found.positive_value)
 
@@ -77,3 +78,12 @@ def test_chunks_of_draws_change_nothing(monkeypatch):
 def test_no_draw_is_refused():
     with pytest.raises(BadOption):
         build(draws=0)
+
+
+def test_classes_left_out_for_one_reason_are_named_together():
+    apart = {"a": "only 0 positives", "b": "only 1 positive", "c": "only 0 positives"}
+    assert _left_out(apart) == [
+        "2 classes are not in the macro mean (only 0 positives): a, c.",
+        "Class 'b' is not in the macro mean: only 1 positive.",
+    ]
+    assert _left_out({}) == []

@@ -1,12 +1,20 @@
 """Judgements and galleries: what is called trustworthy, and which cells are shown."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cellwise.stages.report._results import reliability_points
-from cellwise.stages.report.material import choose
+from cellwise.stages.report.material import Choices, Material, choose
 from cellwise.stages.report.sections.galleries import spread_over_sites
+from cellwise.stages.report.sections.provenance import _said
+from cellwise.stages.report.sections.verdict import _by_reason
 
 
 def test_reliability_points_count_every_cell_once():
@@ -38,3 +46,48 @@ def test_a_gallery_shows_two_cells_of_a_site_before_a_third():
         ("b", 1),
         ("a", 3),
     ]
+
+
+@st.composite
+def small_runs(draw):
+    """Classes with or without a labelled field, and how probable each is at most."""
+    names = draw(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=6, unique=True))
+    labelled = [name for name in names if draw(st.booleans())]
+    most = {name: draw(st.floats(0, 1, width=32)) for name in names}
+    return names, labelled, most, draw(st.booleans())
+
+
+@given(small_runs())
+def test_classes_of_which_there_is_nothing_to_see_are_left_out(case):
+    names, labelled, most, applied = case
+    sites = pl.DataFrame(
+        {"site_id": ["s", "t"], "labels": [labelled or None, None]},
+        schema={"site_id": pl.String, "labels": pl.List(pl.String)},
+    )
+    columns = {f"Prob_{name}": [0.0, most[name]] for name in names}
+    record = {"inputs": {"fitted": "other.run" if applied else None}}
+    predictions = pl.DataFrame({"site_id": ["s", "t"], **columns})
+    made = Material(SimpleNamespace(), Choices(1, 1), sites=sites, predictions=predictions)
+    made = replace(made, record=record)
+    expected = [
+        n for n in names if labelled and not applied and n not in labelled and most[n] < 0.5
+    ]
+    assert list(made.unlearned) == expected
+
+
+def test_classes_that_are_judged_alike_for_the_same_reason_stand_together():
+    why = {"a": "no field", "b": "one field", "c": "no field"}
+    results: list[Any] = [SimpleNamespace(name=name, why=why[name]) for name in "abc"]
+    assert _by_reason(results) == [(["a", "c"], "no field"), (["b"], "one field")]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("sites", 1, "1 site"),
+        ("ignored_files", {"truth/": 83}, "ignored files (truth/ 83)"),
+        ("heard", ["inherit", "soft_ratio"], "heard (inherit, soft ratio)"),
+    ],
+)
+def test_counts_of_steps_are_said_in_words(name, value, said):
+    assert _said(name, value) == said

@@ -126,6 +126,13 @@ def test_a_class_in_one_group_is_named(tmp_path):
     assert any("'never' has no labelled field" in text for text in account["warnings"])
 
 
+def test_all_classes_without_a_field_are_named_in_one_sentence(tmp_path):
+    rows = [(f"s{i}", ("a",), "train", {}) for i in range(4)]
+    _, _, account = _work(_run(tmp_path, rows, classes=("a", "b", "c", "d")))
+    (said,) = (text for text in account["warnings"] if "no labelled field" in text)
+    assert said == "3 classes have no labelled field: b, c, d."
+
+
 def test_several_columns_join_into_components(tmp_path):
     rows = [
         ("s0", ("a",), "train", {"Plate": "1", "Antibody": "x"}),

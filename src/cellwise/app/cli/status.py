@@ -26,10 +26,12 @@ def status(run: RunPath, as_json: AsJson = False) -> None:
         print(json.dumps(facts, indent=1, sort_keys=True))
         return
     print(f"{run}: {facts['status']}, recipe {facts['recipe']}, started {facts['started']}")
+    width = max(len(step_title(step)) for step in facts["steps"]) if facts["steps"] else 0
     for step in facts["steps"]:
         title, n = step_title(step), step["sites"]
-        sites = f"{n:>8,} {by_number(n, 'site', 'sites')} done" if n else ""
-        print(f"  {title:<18} {step['state']:<10} {sites}".rstrip())
+        there = "" if step["state"] == "done" else " done"
+        sites = f"{n:>8,} {by_number(n, 'site', 'sites')}{there}" if n else ""
+        print(f"  {title:<{width}} {step['state']:<10} {sites}".rstrip())
         if step["state"] == "running" and facts["progress"]["total"]:
             print(f"    {how_far(facts['progress'])}")
     aside = set_aside_said(RunFolder(run))

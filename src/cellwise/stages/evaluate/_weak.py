@@ -1,5 +1,6 @@
 """What a weak run can be tested on: labelled fields and wells, their cells pooled, out of fold."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -166,5 +167,17 @@ def _site_results(sites: _Units, classes: ClassList, settings: Settings) -> Resu
         "calibration": {"pooling": settings.fitted_pooling, "curve": figures.curve, "n": n},
     }
     apart = detail["sites"]["apart"]
-    notes = [f"Class {name!r} is not in the macro mean: {why}." for name, why in apart.items()]
-    return Results(metrics, detail, tuple(notes))
+    return Results(metrics, detail, tuple(_left_out(apart)))
+
+
+def _left_out(apart: Mapping[str, str]) -> list[str]:
+    """One sentence for all classes that the macro mean lacks for the same reason."""
+    names: dict[str, list[str]] = {}
+    for name, why in apart.items():
+        names.setdefault(why, []).append(name)
+    return [
+        f"Class {own[0]!r} is not in the macro mean: {why}."
+        if len(own) == 1
+        else f"{len(own)} classes are not in the macro mean ({why}): {', '.join(own)}."
+        for why, own in names.items()
+    ]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from cellwise.domain.plain_words import counted
 from cellwise.errors import BadOption
 from cellwise.measures.average_precision import average_precision, weighted_precision
 from cellwise.measures.bootstrap import Floats, Groups, row_means, weight_chunks
@@ -103,7 +104,7 @@ def _drawn(
 def _apart(truth: npt.NDArray[np.bool_], held: int, positives: int, groups: int) -> str:
     count = int(truth.sum())
     if count < positives:
-        return f"only {count} positives"
+        return f"only {counted(count, 'positives')}"
     if count == len(truth):
         return "every item carries it"
     return f"positives in {held} group only" if held < groups else ""

@@ -14,6 +14,7 @@ from cellwise.store.run.class_maps import ClassMaps
 
 PLATE, WELL = "Metadata_Plate", "Metadata_Well"
 PREFIX = "Prob_"
+_HALF = 0.5
 
 
 class Images(Protocol):
@@ -116,6 +117,23 @@ class Material:
         """The classes that predictions give a probability for, in their order."""
         columns = () if self.predictions is None else self.predictions.columns
         return tuple(name.removeprefix(PREFIX) for name in columns if name.startswith(PREFIX))
+
+    @property
+    def unlearned(self) -> tuple[str, ...]:
+        """Classes of which nothing is to be seen: no field has the label and no cell reaches 0.5.
+
+        None of them where no field has any label, or models of another run were applied.
+        """
+        applied = (self.record.get("inputs") or {}).get("fitted")
+        if self.sites is None or self.predictions is None or not self.has_labels or applied:
+            return ()
+        there = set(self.sites["labels"].explode().unique())
+        largest = {name: self.predictions[self.column(name)].max() for name in self.classes}
+        return tuple(
+            name
+            for name, most in largest.items()
+            if name not in there and not (isinstance(most, float) and most >= _HALF)
+        )
 
     @property
     def n_sites(self) -> int:

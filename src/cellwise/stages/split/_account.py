@@ -64,13 +64,16 @@ def balance_table(
 
 
 def untestable(balance: Sequence[Mapping[str, Any]]) -> list[str]:
-    """One sentence per class that no model can both learn and be tested on."""
+    """Sentences on classes that no model can both learn and be tested on."""
     sentences = []
+    without = [row["class"] for row in balance if row["sites"] == 0]
+    if len(without) > 1:
+        sentences.append(f"{len(without)} classes have no labelled field: {', '.join(without)}.")
+    elif without:
+        sentences.append(f"Class {without[0]!r} has no labelled field.")
     for row in balance:
         where = [k for k, count in enumerate(row["folds"]) if count]
-        if row["sites"] == 0:
-            sentences.append(f"Class {row['class']!r} has no labelled field.")
-        elif row["groups"] == 1:
+        if row["groups"] == 1:
             sentences.append(
                 f"Class {row['class']!r} lies in one group only "
                 f"({counted(row['sites'], 'fields')}): it cannot be tested out of fold."

@@ -82,7 +82,7 @@ class Lines:
         self._spoken = now
         rate, left = self._pace.rate, self._pace.seconds_left
         facts = [f"{rate:.1f}/s"] if rate and self._unit else []
-        facts += [] if left is None else [f"{clock(left)} left"]
+        facts += [f"{clock(left)} left"] if left else []
         said = f" ({', '.join(facts)})" if facts else ""
         print(
             f"{self._name}: {_far(done, total, self._unit)}{said} {note}".rstrip(),

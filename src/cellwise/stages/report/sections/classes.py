@@ -30,7 +30,8 @@ def context(material: Material) -> dict[str, Any]:
         "rows": [{"result": result, "words": WORDS[result.judgement]} for result in results],
         "chart": _chart(results),
         "diagrams": _diagrams(material, results),
-        "hidden": max(0, len(results) - _DIAGRAMS),
+        "hidden": max(0, len([r for r in results if r.fields]) - _DIAGRAMS),
+        "without": [result.name for result in results if not result.fields],
         "figures": [row for row in figures if not row["name"].startswith(_CONTROL)],
         "control_figures": [row for row in figures if row["name"].startswith(_CONTROL)],
         "calibration": calibration(material),
@@ -69,7 +70,7 @@ def _chart(results: list[ClassResult]) -> Any:
 def _diagrams(material: Material, results: list[ClassResult]) -> list[dict[str, Any]]:
     labelled = material.labelled
     drawn = []
-    for result in results[:_DIAGRAMS]:
+    for result in [result for result in results if result.fields][:_DIAGRAMS]:
         truth = labelled["field_labels"].list.contains(result.name).to_numpy().astype(bool)
         points = reliability_points(labelled[material.column(result.name)].to_numpy(), truth)
         drawn.append({"name": result.name, "chart": reliability(points), "n": len(truth)})

@@ -24,14 +24,15 @@ def context(material: Material) -> dict[str, Any]:
     images = _drawn(material)
     if images.bounds is None:
         return {"empty": "The single-cell images are no longer in the run folder."}
-    names = _most_frequent(material)
+    names, unlearned = _most_frequent(material), material.unlearned
     classes = [
         {"name": name, "rows": [_row(material, row, images) for row in rows(material, name)]}
         for name in names
     ]
     return {
         "classes": classes,
-        "hidden": len(material.classes) - len(names),
+        "hidden": len(material.classes) - len(unlearned) - len(names),
+        "unlearned": unlearned,
         "channels": switches(images.channels),
         "switched": material.choices.cell_switches,
         "scaled": bool(pixel_sizes(material.sites)),
@@ -83,7 +84,12 @@ def spread_over_sites(table: pl.DataFrame, order: pl.Expr, most: int) -> pl.Data
 
 def _most_frequent(material: Material) -> list[str]:
     assert material.predictions is not None
-    sums = {name: material.predictions[material.column(name)].sum() for name in material.classes}
+    left_out = material.unlearned
+    sums = {
+        name: material.predictions[material.column(name)].sum()
+        for name in material.classes
+        if name not in left_out
+    }
     kept = set(sorted(sums, key=lambda name: -sums[name])[:_MOST_CLASSES])
     return [name for name in material.classes if name in kept]
 

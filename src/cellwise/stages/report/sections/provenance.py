@@ -66,12 +66,7 @@ def _state(record: dict[str, Any]) -> str:
 
 def _step(step: dict[str, Any]) -> dict[str, Any]:
     counts = step.get("counts") or {}
-    words = ", ".join(
-        counted(value, name)
-        if isinstance(value, int | float)
-        else f"{name.replace('_', ' ')} {value}"
-        for name, value in counts.items()
-    )
+    words = ", ".join(_said(name, value) for name, value in counts.items() if value is not None)
     return {
         "name": step.get("name") or step.get("kind") or "",
         "kind": step.get("kind") or "",
@@ -80,6 +75,16 @@ def _step(step: dict[str, Any]) -> dict[str, Any]:
         "state": step.get("state") or "",
         "counts": words if len(words) < 160 else words[:159] + "…",
     }
+
+
+def _said(name: str, value: Any) -> str:
+    if isinstance(value, int | float):
+        return counted(value, name)
+    if isinstance(value, dict):
+        value = ", ".join(f"{word.replace('_', ' ')} {own}" for word, own in value.items())
+    elif isinstance(value, list | tuple):
+        value = ", ".join(str(word).replace("_", " ") for word in value)
+    return f"{name.replace('_', ' ')} ({value})"
 
 
 def _recipe(record: dict[str, Any]) -> list[dict[str, Any]]:

@@ -25,17 +25,19 @@ def context(material: Material) -> dict[str, Any]:
         return {"empty": "No single cell has a probability in this run."}
     everyone = _with_labels(material)
     table, what = _grouped(everyone)
-    shares = [_within(table, name, material.column(name)) for name in material.classes]
+    unlearned = material.unlearned
+    classes = [name for name in material.classes if name not in unlearned]
+    shares = [_within(table, name, material.column(name)) for name in classes]
     shown = [name for name in _informative(material) if name][:_CHARTS]
     return {
         "what": what,
         "histograms": [
-            {"name": name, "chart": _histogram(everyone, name)}
-            for name in material.classes[:_HISTOGRAMS]
+            {"name": name, "chart": _histogram(everyone, name)} for name in classes[:_HISTOGRAMS]
         ],
         "charts": [{"name": name, "chart": _by_group(table, name, what)} for name in shown],
         "shares": [share for share in shares if share is not None],
-        "hidden": max(0, len(material.classes) - len(shown)),
+        "hidden": max(0, len(classes) - len(shown)),
+        "unlearned": unlearned,
         "n": material.predictions.height,
         "n_groups": table["_group"].n_unique(),
         "most_groups": _GROUPS,
@@ -63,7 +65,12 @@ def _grouped(table: pl.DataFrame) -> tuple[pl.DataFrame, str]:
 def _informative(material: Material) -> list[str]:
     """Classes whose probability spreads most over the cells; of two that mirror each other, one."""
     assert material.predictions is not None
-    values = {n: material.predictions[material.column(n)].to_numpy() for n in material.classes}
+    left_out = material.unlearned
+    values = {
+        name: material.predictions[material.column(name)].to_numpy()
+        for name in material.classes
+        if name not in left_out
+    }
     order = sorted(values, key=lambda name: -float(np.nanstd(values[name])))
     kept: list[str] = []
     for name in order:

@@ -29,12 +29,14 @@ def context(material: Material) -> dict[str, Any]:
     ):
         chosen = [result for result in results if result.judgement == key]
         if chosen:
+            reasons = _by_reason(chosen)
             groups.append(
                 {
                     "css": "bad" if key == "few" else key,
                     "title": title,
-                    "classes": chosen[:_SHOWN],
-                    "hidden": len(chosen) - len(chosen[:_SHOWN]),
+                    "wide": key == "few",
+                    "classes": reasons[:_SHOWN],
+                    "hidden": sum(len(names) for names, _ in reasons[_SHOWN:]),
                 }
             )
     return {
@@ -43,6 +45,14 @@ def context(material: Material) -> dict[str, Any]:
         "about_fields": bool(results) and calibration(material) != "audited",
         "points": _points(material),
     }
+
+
+def _by_reason(results: list[ClassResult]) -> list[tuple[list[str], str]]:
+    """Names of classes, and why they are judged so; those of the same reason together."""
+    names: dict[str, list[str]] = {}
+    for result in results:
+        names.setdefault(result.why, []).append(result.name)
+    return [(own, why) for why, own in names.items()]
 
 
 def _opening(material: Material, results: list[ClassResult]) -> str:
