@@ -48,7 +48,7 @@ export function offer(run) {
     return made;
   });
   if (boxes.length > most) fields.append(element("small", `at most ${most} at once`));
-  lines = box([element("span", "outlines "), key("o")], "outlines", false);
+  lines = box([element("span", "outlines "), key("o")], "outlines", true);
   lines.addEventListener("change", redraw);
   limit();
 }
