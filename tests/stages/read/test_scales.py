@@ -225,3 +225,37 @@ def test_equally_many_of_two_depths_are_said_to_be_so(tmp_path):
     assert any("equally many, so uint16 was taken" in note for note in even.notes)
     save(tmp_path / "odd", A01=low, A02=wide, A03=low, A04=wide, A05=wide)
     assert not any("equally many" in note for note in read(tmp_path / "odd").notes)
+
+
+@given(st.integers(2, 4), st.integers(2, 4), st.sampled_from([10, 16, 257]))
+@settings(max_examples=15, deadline=None)
+def test_two_depths_in_one_number_type_are_named(low, high, factor):
+    picture = (20 + PICTURE * 200).astype(np.uint16)
+    with TemporaryDirectory() as home:
+        folder = save(
+            Path(home) / "in",
+            **{f"A{i:02d}": picture for i in range(1, low + 1)},
+            **{f"B{i:02d}": picture * factor for i in range(1, high + 1)},
+        )
+        reading = read(folder)
+    (problem,) = [one for one in reading.problems if one.code == "brightness_apart"]
+    assert f"{low} of {low + high} images" in problem.reason
+    assert len(reading.usable) == low + high
+
+
+def test_dim_stains_over_the_same_dark_are_no_other_depth(tmp_path):
+    dark = 100
+    save(
+        tmp_path,
+        **{f"A0{i}": (dark + PICTURE * 300).astype(np.uint16) for i in (1, 2, 3)},
+        **{f"B0{i}": (dark + PICTURE * 30000).astype(np.uint16) for i in (1, 2, 3)},
+        C01=(16 * dark + PICTURE * 60000).astype(np.uint16),
+    )
+    assert not read(tmp_path).problems
+
+
+def test_an_offset_below_zero_is_proposed_over_the_whole_type(tmp_path):
+    for name, top in (("int8", 127), ("int16", 32767)):
+        picture = (PICTURE * (2 * top) - top).astype(name)
+        with pytest.raises(PreflightError, match=rf"read\.scale\.gfp=-{top + 1}\.\.{top}"):
+            read(save(tmp_path / name, A01=picture, A02=picture))

@@ -230,3 +230,13 @@ def test_two_files_of_one_name_are_refused(tmp_path, first, second):
     with pytest.raises(InputError, match=f"{first} and {second}|{second} and {first}") as caught:
         load("a")
     assert caught.value.code == "mask_ambiguous"
+
+
+def test_a_mask_in_colours_is_refused_with_a_cure_for_masks(tmp_path):
+    colours = np.random.default_rng(0).integers(0, 255, (4, 5, 3), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", colours, photometric="rgb")
+    with pytest.raises(InputError) as found:
+        GivenMasks(tmp_path, [site()])("a")
+    assert found.value.code == "colour"
+    assert "numbers of the cells" in found.value.remedy
+    assert "read.colours" not in found.value.remedy

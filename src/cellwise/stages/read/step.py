@@ -96,6 +96,8 @@ def _none_usable(reading: Reading) -> str:
     aside = [problem for problem in reading.problems if problem.set_aside]
     found = [f"{problem.path}: {problem.reason}" for problem in aside[:_FIRST]]
     cures = list(dict.fromkeys(problem.remedy for problem in aside if problem.remedy))
+    if not reading.sites:
+        cures.append("Where the folder is laid out in another way: --layout auto.")
     return (
         f"None of {counted(len(reading.sites), 'sites')} can be used (layout {reading.layout}). "
         f"{' '.join([*found, *cures[:_FIRST]])}"

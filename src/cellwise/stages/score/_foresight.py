@@ -24,10 +24,13 @@ def foresight_of(job: Job, options: Options, folder: FolderFacts) -> Foresight:
     sets = [keys for keys, _ in Counter(_keys(s) for s in folder.sites).most_common()]
     if sets and not any(set(wanted) <= set(keys) for keys in sets):
         missing = [key for key in wanted if key not in sets[0]]
-        spare = [key for key in sets[0] if key not in wanted] or list(sets[0])
+        names = {channel.key: channel.name for channel in folder.channels}
+        spare = [names.get(key, key) for key in sets[0] if key not in wanted]
         said = " or ".join(f"--set 'read.roles.{name}={missing[0]}'" for name in spare)
         cure = f"If one of these shows it, say which: {said}."
-        if missing[0] not in ROLES:
+        if not spare:
+            cure = "Add the files of that channel."
+        elif missing[0] not in ROLES:
             cure = "Name the files of that channel as the images were named that were learned from."
         return Foresight((
             Refusal(

@@ -40,5 +40,11 @@ def read_label_image(folder: Path, place: str) -> Brought:
             remedy="Save the label image alone, or cells and nuclei as two files.",
             path=str(folder / place),
         )
-    pixels = read_pixels(ChannelFile(Channel("mask"), (place,)), folder)
+    try:
+        pixels = read_pixels(ChannelFile(Channel("mask"), (place,)), folder)
+    except InputError as error:
+        if error.code == "colour":
+            # What is proposed for fields is wrong here: colours are no numbers of cells.
+            error.remedy = "Save the numbers of the cells, not the colours in which they are shown."
+        raise
     return Brought(pixels, turned=header.turned)

@@ -112,6 +112,11 @@ class Fitting:
         if not self.refusal:
             self._refuse_misfits(scale)
 
+    @property
+    def seen(self) -> Sequence[tuple[Image, Levels]]:
+        """The images that were looked at, and what they hold."""
+        return self._levels
+
     def result(self) -> ChannelScale:
         """What was found."""
         seen = [levels for _, levels in self._levels]
@@ -256,8 +261,10 @@ class Fitting:
             return "LOW..HIGH"
         low = min(levels.low for _, levels in self._levels) + self._zero
         high = max(levels.high for _, levels in self._levels) + self._zero
-        if set(self._stored) == {"int16"} and low < 0:
-            return "-32768..32767"
+        if len(self._stored) == 1 and low < 0:
+            signed = {"int8": "-128..127", "int16": "-32768..32767"}.get(next(iter(self._stored)))
+            if signed:
+                return signed
         if low < 0:
             return f"{plain(low)}..{plain(high)}"
         kinds = {levels.kind for _, levels in self._levels}

@@ -14,6 +14,7 @@ from cellwise.domain.records import ChannelFile, Site
 from cellwise.errors import PreflightError
 from cellwise.stages.read._assemble import OK, Assembly
 from cellwise.stages.read._reading import ChannelScale
+from cellwise.stages.read.scales.apart import depths_apart
 from cellwise.stages.read.scales.aside import set_aside
 from cellwise.stages.read.scales.fitting import Fitting, Image
 
@@ -45,6 +46,7 @@ def fit_scales(
     """
     scales: dict[str, ChannelScale] = {}
     problems: list[Problem] = []
+    remarks: list[Problem] = []
     notes: list[str] = []
     refused: list[Fitting] = []
     with ThreadPoolExecutor(max(1, min(workers, _THREADS))) as pool:
@@ -59,6 +61,8 @@ def fit_scales(
             scales[channel.name] = found.result()
             problems += found.problems
             notes += found.notes
+            apart = depths_apart(channel.name, found.seen)
+            remarks += [apart] if apart and not found.refusal else []
             refused += [found] if found.refusal else []
     if refused:
         raise PreflightError(
@@ -67,7 +71,11 @@ def fit_scales(
             "images again."
         )
     assembly = set_aside(_with_scales(assembly, scales), problems)
-    return dataclasses.replace(assembly, notes=(*assembly.notes, *notes)), scales
+    return dataclasses.replace(
+        assembly,
+        problems=(*assembly.problems, *remarks),
+        notes=(*assembly.notes, *notes),
+    ), scales
 
 
 def by_key(scales: Mapping[str, ChannelScale], channels: Iterable[Channel]) -> dict[str, str]:
