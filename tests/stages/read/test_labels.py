@@ -298,3 +298,60 @@ def test_a_web_page_saved_as_a_spreadsheet_is_one(tmp_path):
     path.write_text("\n<html><table><tr><td>well</td></tr></table></html>")
     with pytest.raises(PreflightError, match="spreadsheet"):
         read_label_table(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("well|label\nA01|x\n", ("well", "label")),
+        ("well;label;note (a, b, c)\nA01;x;\nA02;y;1,5\n", ("well", "label", "note (a, b, c)")),
+        ("well,label,dose; in uM\nA01,x,1\n", ("well", "label", "dose; in uM")),
+        ("ID,Label\n1f,0|5\n", ("ID", "Label")),
+        ('well,label\nA01,"x\ny"\n', ("well", "label")),
+        ('well,note,label\nA01,"line\nmore, and more, again",x\n', ("well", "note", "label")),
+        (f"well,label,sequence\nA01,x,{'ACGT' * 40000}\n", ("well", "label", "sequence")),
+    ],
+)
+def test_what_stands_between_columns_is_what_all_lines_agree_on(tmp_path, text, columns):
+    path = tmp_path / "l.csv"
+    path.write_text(text)
+    table = read_label_table(path)
+    assert table.columns == columns
+    assert not table.problems
+    assert table.rows
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("well;label\nA01,x\nA02,y\n", "no row has as many values"),
+        ('well,label\nA01,"x\nA02,y\nA03,z\n', "before row 4: a quotation mark is not closed"),
+        ('[{"well": "A01"}]', "JSON"),
+        ("PAR1xPAR1", "Parquet"),
+    ],
+)
+def test_a_table_that_would_lose_its_rows_is_refused(tmp_path, text, words):
+    path = tmp_path / "l.csv"
+    path.write_text(text)
+    with pytest.raises(PreflightError, match=words):
+        read_label_table(path)
+
+
+@pytest.mark.parametrize("spelled", ["{}", "t{:02d}", "T{:04d}", "{}.0", "frame {}"])
+def test_labels_of_time_points_are_joined_on_their_time(tmp_path, spelled):
+    folder = tmp_path / "in"
+    put(folder, *(f"{w}_t{t}_{c}.png" for w in WELLS for t in (3, 4) for c in ("dna", "gfp")))
+    rows = [(w, spelled.format(t), "early" if t == 3 else "late") for w in WELLS for t in (3, 4)]
+    table = put_table(tmp_path / "l.csv", ("well", "time", "label"), *rows)
+    sites = read(folder, labels=str(table), time="each").sites
+    assert len(sites) == 6
+    for site in sites:
+        assert site.labels == ("early" if site.metadata["TimePoint"] == "3" else "late",)
+
+
+def test_hours_of_treatment_are_no_time_points(plate, tmp_path):
+    rows = [(w, 24, w[0]) for w in WELLS]
+    table = put_table(tmp_path / "l.csv", ("well", "time", "label"), *rows)
+    reading = read(plate, labels=str(table))
+    assert [site.labels for site in reading.sites] == [("A",), ("A",), ("B",)]
+    assert {site.metadata["time"] for site in reading.sites} == {"24"}

@@ -1,7 +1,8 @@
-"""A channel that the models read and the folder lacks: what is proposed is true and can be pasted."""
+"""A channel that models read and the folder lacks: what is proposed is true and can be pasted."""
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def test_only_channels_that_are_free_are_proposed_and_by_their_own_name(monkeypa
     monkeypatch.setattr(_foresight, "_cards", lambda *_: [card])
     site = Site("a", "a", tuple(ChannelFile(channel, ("a.tif",)) for channel in there))
     facts = FolderFacts((site,), tuple(there))
-    job = SimpleNamespace(fitted=Path("run"))
+    job: Any = SimpleNamespace(fitted=Path("run"))
     (refusal,) = _foresight.foresight_of(job, Options(model="cell"), facts).refusals
     assert refusal.remedy.endswith(cure)
     assert "read.roles.w1" not in refusal.remedy

@@ -23,6 +23,7 @@ _WORDS = {
     "fovnumber fieldofview",
     "name": "image imageid imagename img imgid imgname file fileid filename imagefile "
     "imagefilename path filepath imagepath url rawid fieldname sitename fovname",
+    "time": "time timepoint timepointnumber timepointid timeindex frame frameid framenumber",
     "id": "id ids idcode identifier name sample sampleid",
 }
 ROLES = {word: role for role, words in _WORDS.items() for word in words.split()}

@@ -41,6 +41,7 @@ class Fields:
             "well": _by(sites, "Well"),
             "site": _by(sites, "Site", number),
             "experiment": _by(sites, "Experiment", str.casefold),
+            "time": _by(sites, "TimePoint", _time_number),
         }
         self._series = {site.id: site.metadata.get(TIME_SERIES, site.id) for site in sites}
         self._plate_numbers = _by(sites, "PlateNumber", number)
@@ -73,6 +74,8 @@ class Fields:
         if level == "plate":
             same = self._same_plates(values)
             return lambda text: same.get(text, NONE)
+        if level == "time":
+            return lambda text: known.get(_time_number(text), NONE)
         return lambda text: known.get(number(text), NONE)
 
     def _named(self, text: str) -> Ids:
@@ -157,6 +160,12 @@ def number(text: str) -> str:
         r"(?:site|field|fld|fov|position|pos|s|f|p)?[\s_-]*0*(\d+)(?:\.0+)?", plain
     )
     return match[1] if match else plain
+
+
+def _time_number(text: str) -> str:
+    """`3` for `003`, `t03` and `T0003`; other texts in lower case."""
+    match = re.fullmatch(r"(?:t|tp|time|timepoint|frame)?[\s_-]*0*(\d+)(?:\.0+)?", text.casefold())
+    return match[1] if match else text.casefold()
 
 
 def plate_words(text: str) -> tuple[str, ...]:

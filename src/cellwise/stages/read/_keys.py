@@ -29,6 +29,7 @@ _LEVELS = {
     "plate": ("plate",),
     "experiment": ("experiment",),
     "site": ("site", "name", "place"),
+    "time": ("time",),
     "name": ("name", "place", "well"),
     "id": ("name", "place", "well"),
     "": ("name", "place", "well", "plate", "experiment", "site"),

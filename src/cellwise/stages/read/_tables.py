@@ -1,20 +1,27 @@
 """Tables inside or beside an image folder: CSV in the forms that spreadsheets write.
 
-The delimiter is taken from the line of column names; text is UTF-8 or UTF-16 with or without its
-mark, else Windows-1252, which is said in a note. Lines may end as on any system.
+The delimiter is the one by which the first lines have as many columns as names; text is UTF-8 or
+UTF-16 with or without its mark, else Windows-1252, which is said in a note. Lines may end as on any
+system.
 """
 
 import csv
 import io
 import re
 from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from cellwise.contracts.layout import Problem
 from cellwise.errors import BadOption, PreflightError
 
-_DELIMITERS = ",;\t"
+_DELIMITERS = ",;\t|"
+# Lines that are looked at for what stands between columns.
+_LOOKED_AT = 20
+# Sequences of genes stand in cells of some tables.
+csv.field_size_limit(1 << 26)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,13 @@ def read_label_table(path: Path) -> LabelTable:
         raise PreflightError(f"{path} has the column {twice[0]!r} twice. Rename or remove one.")
     width = len(columns)
     full = [(n, row[:width] if not any(row[width:]) else row) for n, row in below]
+    _refuse_open_quote(path, full, delimiter, width)
+    if full and all(len(row) != width for _, row in full):
+        raise PreflightError(
+            f"{path}: no row has as many values as there are column names ({width}: "
+            f"{', '.join(columns)}). Put the same sign between names and between values; if the "
+            "column names stand below the first line, remove what is above them."
+        )
     problems = [
         Problem(
             "label_row_malformed",
@@ -74,6 +88,23 @@ def read_label_table(path: Path) -> LabelTable:
     return LabelTable(path, columns, rows, tuple(notes), tuple(problems))
 
 
+def _refuse_open_quote(
+    path: Path, rows: Sequence[tuple[int, list[str]]], delimiter: str, width: int
+) -> None:
+    """Refuse a table in which a cell swallowed rows: a quotation mark is not closed."""
+    for number, row in rows:
+        for value in row:
+            swallowed = (line.split(delimiter) for line in value.split("\n")[1:])
+            if any(
+                len(cells) == width > 1 and all(cell == cell.strip() != "" for cell in cells)
+                for cells in swallowed
+            ):
+                raise PreflightError(
+                    f"{path}, before row {number}: a quotation mark is not closed, so that whole "
+                    "rows stand in one cell. Close or remove it."
+                )
+
+
 def _start(text: str) -> tuple[str, str, int]:
     """The text from the column names on, what stands between columns, and the lines above."""
     lines = text.splitlines(keepends=True)
@@ -81,8 +112,20 @@ def _start(text: str) -> tuple[str, str, int]:
     while lines and (not lines[0].strip() or _is_remark(lines)):
         said = said or _separator(lines[0])
         lines.pop(0)
-    first = lines[0] if lines else ""
-    return "".join(lines), said or max(_DELIMITERS, key=first.count), count - len(lines)
+    return "".join(lines), said or _delimiter(lines[:_LOOKED_AT]), count - len(lines)
+
+
+def _delimiter(lines: list[str]) -> str:
+    """What stands between columns: most lines then have as many as the first, and the most."""
+
+    def fits(mark: str) -> tuple[float, int]:
+        with suppress(csv.Error):
+            widths = [len(row) for row in csv.reader(lines, delimiter=mark) if any(row)]
+            if widths and widths[0] > 1:
+                return sum(width == widths[0] for width in widths) / len(widths), widths[0]
+        return 0.0, 0
+
+    return max(_DELIMITERS, key=fits)
 
 
 def _is_remark(lines: list[str]) -> bool:
@@ -118,6 +161,8 @@ def _decode(path: Path) -> tuple[str, list[str]]:
     web_page = content.lstrip()[:5].lower() in (b"<html", b"<!doc", b"<?xml", b"<tabl")
     if web_page or content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise PreflightError(f"{path} is a spreadsheet. Save it as CSV and give that file.")
+    if content.startswith(b"PAR1") or content.lstrip()[:1] in (b"{", b"["):
+        raise PreflightError(f"{path} is no CSV (but JSON or Parquet). Save the table as CSV.")
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return _strictly(content, "utf-16", path), []
     if b"\0" in content:
