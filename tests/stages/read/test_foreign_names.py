@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from tests.stages.read.read_folders import by_id, channels, codes, put, read
 
 from cellwise.domain.records import normalise_well, row_letters
+from cellwise.errors import PreflightError
 from cellwise.stages.read.channels.tokens import sort_of
 
 STAINS = ("DAPI", "FITC")
@@ -216,3 +217,15 @@ def test_numbers_written_to_the_stain_do_not_make_one_field_of_all(tmp_path):
 )
 def test_sorts_of_words(values, sort):
     assert sort_of(values) == sort
+
+
+def test_a_channel_without_a_name_beside_a_stain_is_no_field(tmp_path):
+    put(tmp_path, *(f"cell{i}{s}.tif" for i in range(3) for s in ("", "_DAPI")))
+    with pytest.raises(PreflightError, match=r"cell0\.tif and cell0_DAPI\.tif .*cell0_GFP"):
+        read(tmp_path)
+    assert len(read(tmp_path, layout="single_channel").sites) == 6
+
+
+def test_names_that_begin_alike_are_fields(tmp_path):
+    put(tmp_path, "a.tif", "a_2.tif", "b.tif", "b_left.tif", "c.tif", "c_DAPI.tif")
+    assert len(read(tmp_path).sites) == 6

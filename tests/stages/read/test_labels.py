@@ -355,3 +355,9 @@ def test_hours_of_treatment_are_no_time_points(plate, tmp_path):
     reading = read(plate, labels=str(table))
     assert [site.labels for site in reading.sites] == [("A",), ("A",), ("B",)]
     assert {site.metadata["time"] for site in reading.sites} == {"24"}
+
+
+@pytest.mark.parametrize(("cell", "text"), [('"=""01"""', "01"), ("=a+b", "=a+b"), ("=", "=")])
+def test_only_the_quoted_form_of_excel_loses_its_sign(tmp_path, cell, text):
+    (tmp_path / "l.csv").write_text(f"well,label\nA01,{cell}\n")
+    assert read_label_table(tmp_path / "l.csv").rows[0]["label"] == text

@@ -141,7 +141,7 @@ def _separator(line: str) -> str:
 def _plain(value: str) -> str:
     """A cell without blanks around it, marks of encodings, and Excel's `="..."`."""
     value = value.replace("\u00a0", " ").strip().strip("\ufeff\u200b").strip()
-    match = re.fullmatch(r'="?([^"]*)"?', value)
+    match = re.fullmatch(r'="([^"]*)"', value)
     return match[1].strip() if match else value
 
 

@@ -30,7 +30,11 @@ from cellwise.stages.read.arranging import (
     other_readings,
     unsure_folders,
 )
-from cellwise.stages.read.channels.split_names import refuse_unclear_numbers, split_names
+from cellwise.stages.read.channels.split_names import (
+    refuse_half_named,
+    refuse_unclear_numbers,
+    split_names,
+)
 from cellwise.stages.read.listing import list_folder, read_headers
 from cellwise.stages.read.planes.colours import settle_colours, split_colours
 from cellwise.stages.read.planes.frames import spread
@@ -138,6 +142,7 @@ def _arranged(listing: Listing, options: Options) -> tuple[str, Arrangement, lis
         refuse_crops(listing)
         name, layout, others = choose_layout(listing, options)
         if name in _ONE_FILE_ONE_FIELD and split_names(listing) is None:
+            refuse_half_named(listing)
             refuse_unclear_numbers(listing)
     else:
         layout, others = build_layout(name, options), []

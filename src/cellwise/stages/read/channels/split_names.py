@@ -2,6 +2,7 @@
 
 import re
 from functools import lru_cache
+from pathlib import PurePosixPath
 
 from cellwise.contracts.layout import Listing, Plane
 from cellwise.errors import PreflightError
@@ -14,6 +15,7 @@ from cellwise.stages.read.channels.varying import (
     varying_word,
 )
 from cellwise.stages.read.names import between_last_words, place_of, wells_for
+from cellwise.store.stains import is_stain
 
 _Z = re.compile(r"(?<![^\W_])z[=_-]?(\d{1,5})(?![^\W_])", re.IGNORECASE)
 
@@ -109,6 +111,29 @@ def refuse_unclear_numbers(listing: Listing) -> None:
         f"--pattern '{{site}}{sign}{{z}}' (planes), or take each as a field with --layout "
         "single_channel."
     )
+
+
+def refuse_half_named(listing: Listing) -> None:
+    """Refuse fields of which one channel is named by its stain and the other not at all.
+
+    So `cell4.tif` beside `cell4_DAPI.tif`: taken as fields of their own, each would count twice.
+
+    Raises:
+        PreflightError: With two such names.
+    """
+    stems = {PurePosixPath(path).with_suffix("").as_posix(): path for path in listing.images}
+    pairs = [
+        (stems[plain], path)
+        for stem, path in stems.items()
+        if (plain := re.sub(r"[\W_]+[^\W_]+$", "", stem)) in stems and is_stain(stem[len(plain) :])
+    ]
+    if len(pairs) > 1 and 3 * len(pairs) >= len(stems):
+        bare, named = pairs[0]
+        raise PreflightError(
+            f"{bare} and {named} differ in a stain that only one of them names, and so do "
+            f"{len(pairs)} pairs: they are channels of one field. Give the others the name of "
+            f"their stain as well, such as {PurePosixPath(bare).stem}_GFP."
+        )
 
 
 def without_z(rest: str) -> tuple[str, int]:
