@@ -150,6 +150,9 @@ LAYOUTS = {
     "imagexpress": [f"Week1_B02_s{s}_w{c}{GUID}.tif" for s in (1, 2) for c in (1, 2)],
     "incell": [f"A - 01(fld 2 wv {c}).tif" for c in ("Blue - DAPI", "Red - Cy5")],
     "cv7000": [f"B_A01_T0001F00{s}L01A0{c}Z01C0{c}.tif" for s in (1, 2) for c in (1, 2)],
+    "micromanager": [
+        f"Pos{f}/img_00000000{t}_DAPI_00{z}.tif" for f in (0, 1) for t in (0, 1) for z in (0, 1)
+    ],
     "class_folders": ["Golgi/a.tif", "Golgi/b.tif", "Nuclei/a.tif"],
     "single_channel": ["plate1/a.tif", "plate2/b.tif"],
 }
