@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from skimage.filters import threshold_otsu
 from skimage.measure import label, regionprops
 
-from cellwise.kernels.features.patches import measure_patches, otsu_threshold
+from cellwise.kernels.features.patches import count_bright, measure_patches, otsu_threshold
 
 SIDE = 24
 
@@ -94,3 +94,17 @@ def test_a_flat_or_dark_image_has_a_threshold_that_parts_nothing():
         threshold, difference = otsu_threshold(flat, at, level)
         assert np.isfinite(threshold)
         assert difference == 0
+
+
+@given(seed=st.integers(0, 10_000), threshold=st.floats(0.1, 0.9), nucleus=st.booleans())
+@settings(max_examples=15, deadline=None)
+def test_bright_pixels_are_counted_by_where_they_lie(seed, threshold, nucleus):
+    bright, _, away, mask = world(seed)
+    if not nucleus:
+        away[:] = np.nan
+    at = at_of(mask)
+    first = len(at) // 3 if nucleus else 0
+    lit = bright.ravel()[at] > np.float32(threshold)
+    near = np.abs(away.ravel()[at]) <= 2
+    wanted = (lit.sum(), lit[:first].sum(), (lit & near).sum())
+    assert count_bright(bright, away, at, first, threshold) == wanted

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cellwise.kernels.features.zones import (
+    brightest,
     code_zones,
     correlate,
     places_of_parts,
@@ -116,3 +117,12 @@ def test_pixels_of_the_nucleus_come_first(seed, most):
     wanted = [np.flatnonzero(parts == part) for part in (1, 2)]
     np.testing.assert_array_equal(at, np.concatenate(wanted))
     assert first == len(wanted[0])
+
+
+@given(values=st.lists(st.integers(0, 3), min_size=1, max_size=30))
+@settings(max_examples=30, deadline=None)
+def test_the_first_of_the_brightest_pixels_is_found(values):
+    image = np.zeros((6, 6), np.float32)
+    at = np.random.default_rng(len(values)).permutation(36)[: len(values)].astype(np.int32)
+    image.ravel()[at] = values
+    assert brightest(image, at) == at[int(np.argmax(values))]

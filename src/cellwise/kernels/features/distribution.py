@@ -1,7 +1,8 @@
 """Moments and quantiles of chosen pixels in two parts and together, without sorting them all.
 
 Quantiles are exact order statistics: pixels are counted in bins, and only those in the bins that
-hold a wanted rank are sorted. Both parts share one pass over the pixels.
+hold a wanted rank are sorted. Where a bin holds many, as of a dark cell with a few bright spots,
+they are dealt to bins of their own first. Both parts share one pass over the pixels.
 """
 
 import numba
@@ -9,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 MOMENTS = 4
-_BINS = 256
+_BINS = 1024
+# More pixels of one bin are dealt to bins of their own.
+_MANY = 48
 
 
 def describe(
@@ -36,7 +39,9 @@ def describe(
 
 
 def average(
-    values: npt.NDArray[np.float32], at: npt.NDArray[np.int32], first: int
+    values: npt.NDArray[np.float32] | npt.NDArray[np.uint16],
+    at: npt.NDArray[np.int32],
+    first: int,
 ) -> npt.NDArray[np.float64]:
     """Means of all these pixels, of the first part and of the rest; NaN for an empty part."""
     return np.asarray(_average(values.ravel(), at, first))
@@ -129,14 +134,13 @@ def _quantiles(some, counts, low, high, shares, result):  # type: ignore[no-unty
                 result[part, MOMENTS:] = low
         return
     scale = np.float32(_BINS - 1) / (high - low)
-    bins = np.empty(len(some), np.uint8)
-    starts = np.zeros((3, _BINS + 1), np.int64)
+    bins = np.empty(len(some), np.uint16)
+    starts = np.zeros((3, _BINS + 1), np.int32)
     for k in range(len(some)):
-        bins[k] = np.uint8((some[k] - low) * scale)
+        bins[k] = np.uint16(np.int32((some[k] - low) * scale))
     for part in (1, 2):
         begin = 0 if part == 1 else counts[1]
-        for k in range(begin, begin + counts[part]):
-            starts[part, np.int64(bins[k]) + 1] += 1
+        _count(bins[begin : begin + counts[part]], starts[part])
     starts[0] = starts[1] + starts[2]
     begins, ends = np.array([0, 0, counts[1]]), np.array([counts[0], counts[1], counts[0]])
     for part in range(3):
@@ -148,11 +152,32 @@ def _quantiles(some, counts, low, high, shares, result):  # type: ignore[no-unty
 
 
 @numba.njit(cache=True, nogil=True)
+def _count(bins, starts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Add how many lie in each bin to the place after it.
+
+    Neighbours often share a bin: one counter would wait for itself, four take turns.
+    """
+    two, three, four = np.zeros_like(starts), np.zeros_like(starts), np.zeros_like(starts)
+    whole = len(bins) // 4 * 4
+    for k in range(0, whole, 4):
+        starts[np.int64(bins[k]) + 1] += 1
+        two[np.int64(bins[k + 1]) + 1] += 1
+        three[np.int64(bins[k + 2]) + 1] += 1
+        four[np.int64(bins[k + 3]) + 1] += 1
+    for k in range(whole, len(bins)):
+        starts[np.int64(bins[k]) + 1] += 1
+    for k in range(len(starts)):
+        starts[k] += two[k] + three[k] + four[k]
+
+
+@numba.njit(cache=True, nogil=True)
 def _of_shares(some, bins, starts, shares, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """The quantiles, from how many pixels lie below each bin."""
     count = len(some)
     # Where the pixels of a wanted bin begin among those that are kept; others are -1.
     wanted = np.full(_BINS, -1, np.int64)
+    listed = np.empty(2 * len(shares), np.int64)
+    many = 0
     room = np.int64(0)
     for share in shares:
         lower = int(share * (count - 1))
@@ -161,6 +186,8 @@ def _of_shares(some, bins, starts, shares, result):  # type: ignore[no-untyped-d
             if wanted[place] < 0:
                 wanted[place] = room
                 room = room + starts[place + 1] - starts[place]
+                listed[many] = place
+                many += 1
     held = np.empty(room, np.float32)
     filled = wanted.copy()
     for k in range(count):
@@ -168,9 +195,8 @@ def _of_shares(some, bins, starts, shares, result):  # type: ignore[no-untyped-d
         if filled[own] >= 0:
             held[filled[own]] = some[k]
             filled[own] += 1
-    for each in range(_BINS):
-        if wanted[each] >= 0:
-            held[wanted[each] : filled[each]].sort()
+    for place in listed[:many]:
+        _sort(held[wanted[place] : filled[place]])
     for k in range(len(shares)):
         rank = shares[k] * (count - 1)
         between = rank - int(rank)
@@ -183,3 +209,43 @@ def _of_shares(some, bins, starts, shares, result):  # type: ignore[no-untyped-d
 def _of_rank(rank, starts, wanted, held):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     place = np.searchsorted(starts, rank, side="right") - 1
     return np.float64(held[wanted[place] + rank - starts[place]])
+
+
+@numba.njit(cache=True, nogil=True)
+def _sort(held):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Sort in place."""
+    if len(held) <= _MANY:
+        _insert(held)
+        return
+    low, high = held.min(), held.max()
+    if not high > low:
+        return
+    scale = np.float32(255) / (high - low)
+    starts = np.zeros(257, np.int64)
+    for value in held:
+        starts[np.int64(np.uint8((value - low) * scale)) + 1] += 1
+    for k in range(256):
+        starts[k + 1] += starts[k]
+    free, dealt = starts.copy(), np.empty_like(held)
+    for value in held:
+        own = np.int64(np.uint8((value - low) * scale))
+        dealt[free[own]] = value
+        free[own] += 1
+    for k in range(256):
+        some = dealt[starts[k] : starts[k + 1]]
+        if len(some) <= _MANY:
+            _insert(some)
+        else:
+            some.sort()
+    held[:] = dealt
+
+
+@numba.njit(cache=True, nogil=True)
+def _insert(some):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Sort few in place."""
+    for k in range(1, len(some)):
+        value, free = some[k], k
+        while free > 0 and some[free - 1] > value:
+            some[free] = some[free - 1]
+            free -= 1
+        some[free] = value

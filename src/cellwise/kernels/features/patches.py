@@ -54,6 +54,40 @@ def otsu_threshold(
     return float(found[0]), float(found[1])
 
 
+def count_bright(
+    bright: npt.NDArray[np.float32],
+    away: npt.NDArray[np.float32],
+    at: npt.NDArray[np.int32],
+    first: int,
+    threshold: float,
+) -> tuple[int, int, int]:
+    """Pixels above a threshold: all, those of the first part, and those near the nucleus's outline.
+
+    Args:
+        bright: `[y, x]`.
+        away: `[y, x]`, distance from that outline, negative inside; may be NaN.
+        at: Flat positions of the pixels.
+        first: How many of them, from the beginning, are the first part.
+        threshold: Pixels above it are bright.
+
+    Returns:
+        Counts; near are those within 2 pixels.
+    """
+    every, inner, near = _count(bright.ravel(), away.ravel(), at, first, np.float32(threshold))
+    return int(every), int(inner), int(near)
+
+
+@numba.njit(cache=True, nogil=True)
+def _count(bright, away, at, first, threshold):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    every = inner = near = 0
+    for k in range(len(at)):
+        if bright[at[k]] > threshold:
+            every += 1
+            inner += k < first
+            near += abs(away[at[k]]) <= 2
+    return every, inner, near
+
+
 @numba.njit(cache=True, nogil=True)
 def _otsu(values, at, top):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     counts, sums = np.zeros(256), np.zeros(256)

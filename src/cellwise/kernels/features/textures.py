@@ -75,12 +75,19 @@ def measure_patterns(
 def _pairs(codes, at, width, apart, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     found, related = np.zeros(3), np.zeros(3)
     sums = np.zeros((3, PAIR_NUMBERS))
-    every = np.empty((3 * _LEVELS, 3 * _LEVELS), np.int32)
+    # Pairs beside each other are often alike: one counter would wait for itself, two take turns.
+    every, other_half = np.empty((2, 3 * _LEVELS, 3 * _LEVELS), np.int32)
+    even = len(at) // 2 * 2
     table = np.empty((_LEVELS, _LEVELS))
     for step in (apart, apart * width, apart * (width + 1), apart * (width - 1)):
         every[:] = 0
-        for k in range(len(at)):
+        other_half[:] = 0
+        for k in range(0, even, 2):
             every[codes[at[k]], codes[at[k] + step]] += 1
+            other_half[codes[at[k + 1]], codes[at[k + 1] + step]] += 1
+        if even < len(at):
+            every[codes[at[even]], codes[at[even] + step]] += 1
+        every += other_half
         for row in range(3):
             table[:] = 0
             for one in (1, 2):
@@ -132,10 +139,21 @@ def _patterns(image, at, first, away, slack, counts):  # type: ignore[no-untyped
             arcs += changes >> k & 1
             ones += bits >> k & 1
         kinds[bits] = ones if arcs <= 2 else 9
-    for n in range(len(at)):
-        least = image[at[n]] - slack
-        seen = 0
-        for k in range(8):
-            if image[at[n] + away[k]] >= least:
-                seen |= 1 << k
-        counts[1 if n < first else 2, kinds[seen]] += 1
+    # All neighbours of a run of pixels at once; what lies at the frame is looked at by none.
+    far = np.abs(away).max()
+    seen = np.zeros(len(image), np.uint8)
+    for k in range(8):
+        _compare(image, np.int64(away[k]), far, slack, np.uint8(1 << k), seen)
+    for n in range(first):
+        counts[1, kinds[seen[at[n]]]] += 1
+    for n in range(first, len(at)):
+        counts[2, kinds[seen[at[n]]]] += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _compare(image, away, far, slack, bit, seen):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Set the bit of pixels whose neighbour so far on is as bright."""
+    count = len(image) - 2 * far
+    own, other, marks = image[far : far + count], image[far + away :], seen[far : far + count]
+    for n in range(count):
+        marks[n] |= bit if other[n] >= own[n] - slack else np.uint8(0)

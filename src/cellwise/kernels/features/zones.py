@@ -193,6 +193,20 @@ def _directions(image, at, width, middle_y, middle_x, sums, sectors):  # type: i
         sectors[sector, 1] += value
 
 
+def brightest(image: npt.NDArray[np.float32], at: npt.NDArray[np.int32]) -> int:
+    """The first of some flat positions at which an image is brightest; at least one is given."""
+    return int(_brightest(image.ravel(), at))
+
+
+@numba.njit(cache=True, nogil=True)
+def _brightest(image, at):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    place = at[0]
+    for here in at:
+        if image[here] > image[place]:
+            place = here
+    return place
+
+
 @numba.njit(cache=True, nogil=True)
 def _correlate(one, other, coarse, rough, at, first):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     # About a value of each image, so that sums of squares lose no digits.
@@ -200,13 +214,19 @@ def _correlate(one, other, coarse, rough, at, first):  # type: ignore[no-untyped
     sums = np.zeros((3, 2, 5))
     for part in (1, 2):
         begin, end = (0, first) if part == 1 else (first, len(at))
-        low, fine = np.zeros(5), np.zeros(5)
+        # Sums in names of their own stay in registers.
+        a, b, aa, bb, ab = 0.0, 0.0, 0.0, 0.0, 0.0
+        c, d, cc, dd, cd = 0.0, 0.0, 0.0, 0.0, 0.0
         for k in range(begin, end):
             here = at[k]
-            a, b = one[here] - zero, other[here] - null
-            _add(low, a, b)
-            _add(fine, np.float64(one[here] - coarse[here]), np.float64(other[here] - rough[here]))
-        sums[part, 0], sums[part, 1] = low, fine
+            low, far = one[here] - zero, other[here] - null
+            a, b, aa, bb, ab = a + low, b + far, aa + low * low, bb + far * far, ab + low * far
+            low = np.float64(one[here] - coarse[here])
+            far = np.float64(other[here] - rough[here])
+            c, d, cc, dd, cd = c + low, d + far, cc + low * low, dd + far * far, cd + low * far
+        for number, pair in enumerate(((a, b, aa, bb, ab), (c, d, cc, dd, cd))):
+            for place, value in enumerate(pair):
+                sums[part, number, place] = value
     sums[0] = sums[1] + sums[2]
     counts = (len(at), first, len(at) - first)
     result = np.full((3, 2), np.nan)
@@ -216,15 +236,6 @@ def _correlate(one, other, coarse, rough, at, first):  # type: ignore[no-untyped
                 offsets = (zero, null) if kind == 0 else (0.0, 0.0)
                 result[row, kind] = _pearson(sums[row, kind] / counts[row], offsets)
     return result
-
-
-@numba.njit(cache=True, nogil=True, inline="always")
-def _add(sums, a, b):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    sums[0] += a
-    sums[1] += b
-    sums[2] += a * a
-    sums[3] += b * b
-    sums[4] += a * b
 
 
 @numba.njit(cache=True, nogil=True)

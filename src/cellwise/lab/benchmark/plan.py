@@ -152,7 +152,8 @@ def _recipe(table: Table, world: World, row: Row) -> Recipe:
 
 def _outlined(raw: RawRecipe) -> RawRecipe:
     """The recipe with the true outlines in place of its segmentation."""
-    given = RawStep("segment", {"name": "given", "masks": _MASKS})
+    # The truth is taken as it is, whatever the noise of a field makes of it.
+    given = RawStep("segment", {"name": "given", "masks": _MASKS, "implausible": "take"})
     steps = tuple(given if step.kind == "segment" else step for step in raw.steps)
     overrides = {k: v for k, v in raw.overrides.items() if not k.startswith("segment.")}
     return replace(raw, steps=steps, overrides=overrides)

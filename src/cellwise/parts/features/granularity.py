@@ -30,7 +30,7 @@ def measure(view: View, signal: Signal) -> list[float]:
     image = signal.at(_SMOOTH) * view.inside
     # In 16 bits openings take half the time.
     last = (image * np.float32(65535 / max(float(image.max()), 1e-9))).astype(np.uint16)
-    whole = np.maximum(average(last.astype(np.float32), view.at, view.first), 1e-9)
+    whole = np.maximum(average(last, view.at, view.first), 1e-9)
     result: list[float] = []
     shrunk = last
     for radius in range(1, max(RADII) + 1):
@@ -40,7 +40,7 @@ def measure(view: View, signal: Signal) -> list[float]:
         opened = shrunk
         for step in reversed(_STEPS[:radius]):
             opened = cv2.dilate(opened, step)
-        lost = average((last - opened).astype(np.float32), view.at, view.first)
+        lost = average(last - opened, view.at, view.first)
         result += view.known(lost / whole).tolist()
         last = opened
     return result

@@ -8,7 +8,7 @@ cytoplasm, as at the centrosome.
 
 import numpy as np
 
-from cellwise.kernels.features.zones import correlate
+from cellwise.kernels.features.zones import brightest, correlate
 from cellwise.parts.features.intensity import LEAST_SIGNAL
 from cellwise.parts.features.view import CYTOPLASM, NUCLEUS, OBJECTS, Signal, View
 
@@ -33,8 +33,7 @@ def measure(view: View, signal: Signal, landmark: Signal) -> list[float]:
     result: list[float] = view.known(found).ravel().tolist()
     if not view.there[CYTOPLASM]:
         return [*result, np.nan]
-    at = view.places(CYTOPLASM)
-    place = at[int(np.argmax(landmark.at(_COARSE).ravel()[at]))]
+    place = brightest(landmark.at(_COARSE), view.places(CYTOPLASM))
     return [*result, float(signal.at(_MIDDLE).ravel()[place])]
 
 

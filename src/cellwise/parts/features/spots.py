@@ -9,7 +9,7 @@ pixels.
 
 import numpy as np
 
-from cellwise.kernels.features.patches import measure_patches, otsu_threshold
+from cellwise.kernels.features.patches import count_bright, measure_patches, otsu_threshold
 from cellwise.parts.features.view import CELL, OBJECTS, SHARES, Numbers, Plane, Signal, View
 
 SCALES = ((0.8, 3.2), (1.6, 6.4), (3.2, 6.4))
@@ -61,12 +61,10 @@ def _objects(view: View, signal: Signal) -> list[float]:
     top = signal.spread(_SMOOTH)[CELL, 4 + SHARES.index(0.995)]
     threshold, contrast = otsu_threshold(smooth, view.at, top)
     found = measure_patches(smooth, signal.relative, view.away, view.at, threshold)
-    bright = (smooth > threshold) & (view.inside > 0)
-    count = float(np.count_nonzero(bright))
+    count, inner, rim = count_bright(smooth, view.away, view.at, view.first, threshold)
     shares = [np.nan, np.nan]
     if view.has_nucleus and count:
-        rim = np.count_nonzero(bright & (np.abs(view.away) <= 2))
-        shares = [np.count_nonzero(bright & (view.nucleus > 0)) / count, rim / count]
+        shares = [inner / count, rim / count]
     return [*_scaled(view, found), contrast, *shares]
 
 

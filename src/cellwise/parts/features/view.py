@@ -148,8 +148,9 @@ def make_view(
             without other cells, for panels that show nuclei only; 0 for the cell as it is outlined.
     """
     own = _window(cells, box, PAD + around)
-    nucleus = ((_window(nuclei, box, PAD + around) == number) & (own == number)).astype(np.uint8)
-    inside = (own == number).astype(np.uint8)
+    whole = own == number
+    nucleus = ((_window(nuclei, box, PAD + around) == number) & whole).astype(np.uint8)
+    inside = whole.astype(np.uint8)
     if around and nucleus.sum() >= LEAST_PIXELS:
         # A cell's own mask may be its nucleus; others and what lies beyond the field stay out.
         free = ((own == number) | (own == 0)) & _in_field(cells.shape, box, PAD + around)
@@ -162,7 +163,11 @@ def make_view(
     at, first = places_of_parts(parts)
     has_nucleus = first > 0
     has_rest = has_nucleus and len(at) - first >= LEAST_PIXELS
-    beyond = ~_in_field(cells.shape, box, PAD + around)
+    border = int(y0 == 0) + int(x0 == 0) + int(y1 == height) + int(x1 == width)
+    seen = inside
+    if min(y0, x0, height - y1, width - x1) < PAD + around:
+        beyond = ~_in_field(cells.shape, box, PAD + around)
+        seen = inside | beyond.astype(np.uint8)
     return View(
         inside=inside,
         nucleus=nucleus,
@@ -171,9 +176,9 @@ def make_view(
         first=first,
         there=np.array([True, has_nucleus, has_rest]),
         whole=has_rest,
-        depth=_distance(inside | beyond.astype(np.uint8)),
+        depth=_distance(seen),
         away=_away(nucleus),
-        border=int(y0 == 0) + int(x0 == 0) + int(y1 == height) + int(x1 == width),
+        border=border,
     )
 
 
@@ -232,9 +237,9 @@ def _away(nucleus: Flags) -> Plane:
     if not nucleus.any():
         return np.full(nucleus.shape, np.nan, np.float32)
     away = _distance(np.uint8(1) - nucleus)
-    y, x = np.nonzero(nucleus)
+    y, x = (np.flatnonzero(nucleus.any(axis)) for axis in (1, 0))
     # Depths of the nucleus in its own box, which is much smaller.
-    box = (slice(y.min() - 1, y.max() + 2), slice(x.min() - 1, x.max() + 2))
+    box = (slice(y[0] - 1, y[-1] + 2), slice(x[0] - 1, x[-1] + 2))
     away[box] -= _distance(np.ascontiguousarray(nucleus[box]))
     return away
 
