@@ -16,6 +16,7 @@ from cellwise.errors import PreflightError
 from cellwise.parts.normalise import FILLED
 from cellwise.parts.panel import Model
 from cellwise.parts.resize import resize
+from cellwise.parts.sources import column_of, gain_for
 from cellwise.store.images.fields import read_field
 from cellwise.store.run.crops import CropStore
 from cellwise.store.run.embeddings import Embeddings
@@ -23,12 +24,14 @@ from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.joined import Joined
 from cellwise.store.run.masks import read_masks
 from cellwise.store.run.models import ModelCard
+from cellwise.store.run.reader import RunReader
 
 # (site id, positions of its cells in the cell table) -> a function of the model.
 ForModel = Callable[[Model], SitePixels]
 PixelLoader = Callable[[str, slice], ForModel]
 
 _NONE = torch.empty(0)
+_PREFIX = "Metadata_"
 
 
 def crop_loader(run: RunFolder, cells: pl.DataFrame, card: ModelCard) -> PixelLoader:
@@ -46,10 +49,11 @@ def crop_loader(run: RunFolder, cells: pl.DataFrame, card: ModelCard) -> PixelLo
             f"{store.size}. Give --set cells.size={size}."
         )
     numbers = torch.from_numpy(cells["cell_id"].to_numpy().astype(np.int64))
+    sources = _sources(run, card)
 
-    def load(_: str, rows: slice) -> ForModel:
+    def load(site_id: str, rows: slice) -> ForModel:
         crops = torch.from_numpy(store.read(np.arange(rows.start, rows.stop)))
-        return of_crops(crops, store.channels, numbers[rows])
+        return of_crops(crops, store.channels, numbers[rows], source=sources.get(site_id))
 
     return load
 
@@ -89,14 +93,28 @@ def field_loader(
     sites = {site.id: site for site in among}
     numbers = torch.from_numpy(cells["cell_id"].to_numpy().astype(np.int64))
     size = card.crop["size"]
+    column = column_of(card.normalisation)
 
     def load(site_id: str, rows: slice) -> ForModel:
         field = read_field(sites[site_id], job.images)
         labels = read_masks(run.masks, site_id).cells.astype(np.int64)
         pixels = torch.from_numpy(field.pixels)
-        return of_field(pixels, field.channels, labels, numbers[rows], size)
+        source = sites[site_id].metadata.get(column.removeprefix(_PREFIX), "") if column else None
+        return of_field(pixels, field.channels, labels, numbers[rows], size, source=source)
 
     return load
+
+
+def _sources(run: RunFolder, card: ModelCard) -> dict[str, str]:
+    """The source of each site, where the model tells sources apart."""
+    column = column_of(card.normalisation)
+    if not column:
+        return {}
+    sites = RunReader(run).sites()
+    if column not in sites.columns:
+        return dict.fromkeys(sites["site_id"].to_list(), "")
+    values = sites[column].cast(pl.String).fill_null("").to_list()
+    return dict(zip(sites["site_id"].to_list(), values, strict=True))
 
 
 def in_memory(
@@ -137,11 +155,21 @@ def of_vectors(numbers: npt.NDArray[np.integer[Any]], vectors: npt.NDArray[Any])
     return lambda model: shown
 
 
-def of_crops(crops: torch.Tensor, channels: Sequence[Channel], numbers: torch.Tensor) -> ForModel:
-    """What each model sees of crops `[cell, channel, y, x]` of the cells `numbers`."""
+def of_crops(
+    crops: torch.Tensor,
+    channels: Sequence[Channel],
+    numbers: torch.Tensor,
+    *,
+    source: str | None = None,
+) -> ForModel:
+    """What each model sees of crops `[cell, channel, y, x]` of the cells `numbers`.
+
+    `source` is where the field comes from, for models that tell sources apart.
+    """
 
     def of(model: Model) -> SitePixels:
-        return SitePixels(crops[:, model.channels_in(channels)], _NONE, _NONE, numbers)
+        pixels = _levelled(crops[:, model.channels_in(channels)], model, source)
+        return SitePixels(pixels, _NONE, _NONE, numbers)
 
     return of
 
@@ -152,12 +180,24 @@ def of_field(
     labels: npt.NDArray[np.int64],
     numbers: torch.Tensor,
     size: int,
+    *,
+    source: str | None = None,
 ) -> ForModel:
-    """What each model sees of a field `[channel, y, x]`, made `size` wide, with its cell masks."""
+    """What each model sees of a field `[channel, y, x]`, made `size` wide, with its cell masks.
+
+    `source` is where the field comes from, for models that tell sources apart.
+    """
     small = resize(pixels[None], size, size)[0]
     masks = torch.from_numpy(labels)
 
     def of(model: Model) -> SitePixels:
-        return SitePixels(_NONE, small[model.channels_in(channels)], masks, numbers)
+        pixels = _levelled(small[model.channels_in(channels)], model, source)
+        return SitePixels(_NONE, pixels, masks, numbers)
 
     return of
+
+
+def _levelled(pixels: torch.Tensor, model: Model, source: str | None) -> torch.Tensor:
+    """Pixels `[..., channel, y, x]` at the brightness that the model learned from."""
+    gain = gain_for(model.card.normalisation, source)
+    return pixels if gain is None else pixels * gain

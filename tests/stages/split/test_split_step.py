@@ -240,3 +240,25 @@ def test_time_points_of_one_field_share_a_fold_whatever_is_chosen(tmp_path):
         for field in range(8):
             assert len({folds[f"f{field}_t{time}"]["fold"] for time in range(3)}) == 1
         assert len({row["group"] for row in folds.values()}) == 8
+
+
+@pytest.mark.parametrize("strata", ["Metadata_Source", ["Metadata_Source"]])
+def test_strata_are_shared_out_as_classes_are(tmp_path, strata):
+    """Sources that follow no class lie evenly over the folds, and groups stay whole."""
+    generator = np.random.default_rng(5)
+    rows = []
+    for number in range(60):
+        label = ("a", "b")[int(generator.integers(2))]
+        source = "public" if number % 10 < 2 else "own"
+        rows.append((f"s{number:02d}", (label,), "train", {"Source": source, "Protein": str(number)}))
+    run = _run(tmp_path, rows)
+    _, folds, account = _work(run, folds=4, by="site", strata=strata)
+    public = [folds[site]["fold"] for site, _, _, meta in rows if meta["Source"] == "public"]
+    assert np.bincount(public, minlength=4).tolist() == [3, 3, 3, 3]
+    assert [row["class"] for row in account["balance"]] == ["a", "b"]
+
+
+def test_a_stratum_that_does_not_exist_is_refused(tmp_path):
+    run = _run(tmp_path, [("x", ("a",), "train", {"Source": "own"}), ("y", ("b",), "train", {})])
+    with pytest.raises(BadOption, match=r"share out.*Metadata_Source"):
+        _work(run, by="site", strata="Metadata_Sorce")

@@ -21,6 +21,9 @@ class Options(StepOptions):
     by: str | list[str] = "auto"
     """`auto`, `site`, a metadata column such as `Metadata_Plate`, or several: sites that share a
     value in any of them stay together. Exact copies always stay together."""
+    strata: str | list[str] = []
+    """Metadata columns such as `Metadata_Source` whose values are shared out evenly over the folds
+    as classes are."""
     method: str | dict[str, Any] = "grouped"
     """The splitter, a part of this stage."""
 
@@ -43,6 +46,11 @@ class Options(StepOptions):
         return self
 
     @property
+    def shared_out(self) -> tuple[str, ...]:
+        """The columns whose values are shared out."""
+        return (self.strata,) if isinstance(self.strata, str) else tuple(self.strata)
+
+    @property
     def columns(self) -> tuple[str, ...] | None:
         """The columns to group by; None for a choice by itself."""
         names = [self.by] if isinstance(self.by, str) else self.by
@@ -58,5 +66,6 @@ SPEC = StepSpec(
     draws=True,
     fits=True,
     ordered=True,
+    late=("strata",),
     shelves=_SHELVES,
 )

@@ -65,8 +65,9 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     groups = connect(
         [_only(sites.usable, key) for key in (*key_columns, sites.bound)], count=len(sites.ids)
     )
+    shared = np.column_stack([sites.labels, *_strata(options, sites)])
     fold = splitters.build(options.method)(
-        SplitInput(sites.ids, groups, sites.labels, sites.labelled, options.folds, job.seed)
+        SplitInput(sites.ids, groups, shared, sites.labelled, options.folds, job.seed)
     )
     names = group_names(groups, key_columns[0] if by else [None] * len(sites.ids), sites.ids)
     account = _account(sites, by, groups, fold, options.folds)
@@ -148,11 +149,28 @@ def _columns(options: Options, sites: _Sites) -> tuple[list[str], dict[str, str]
     known = list(sites.columns)
     for name in options.columns:
         if name not in known:
-            raise BadOption(
-                f"split: no column {name!r} to group by.{did_you_mean(name, known)} "
-                f"There is: {', '.join(known) or 'no metadata column'}."
-            )
+            raise _no_column(name, "group by", known)
     return list(options.columns), {}
+
+
+def _strata(options: Options, sites: _Sites) -> list[npt.NDArray[np.bool_]]:
+    """One column per value of each stratum: whether a labelled site has it."""
+    known = list(sites.columns)
+    strata = []
+    for name in options.shared_out:
+        if name not in known:
+            raise _no_column(name, "share out", known)
+        values = np.array(["" if v is None else v for v in sites.columns[name]], dtype=object)
+        for value in sorted(set(values[sites.labelled].tolist())):
+            strata.append((values == value) & sites.labelled)
+    return strata
+
+
+def _no_column(name: str, what: str, known: list[str]) -> BadOption:
+    return BadOption(
+        f"split: no column {name!r} to {what}.{did_you_mean(name, known)} "
+        f"There is: {', '.join(known) or 'no metadata column'}."
+    )
 
 
 def _account(

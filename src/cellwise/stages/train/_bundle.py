@@ -11,6 +11,7 @@ from cellwise.domain.steps import Job
 from cellwise.errors import BadOption, FormatError
 from cellwise.learning.material import Material, Method
 from cellwise.learning.plan import Plan, Trained
+from cellwise.stages.train._levels import Sources
 from cellwise.stages.train._sources import Collection
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.models import CARD_FILE, ModelCard, check_classes, read_model
@@ -27,6 +28,7 @@ def make_card(
     method: Method,
     material: Material,
     trained: Trained,
+    sources: Sources | None = None,
 ) -> ModelCard:
     """What the model is for and how it came about; no clock time, so that equal runs are equal."""
     training = {
@@ -49,6 +51,7 @@ def make_card(
             "mode": method.normalisation.mode,
             "mean": list(method.normalisation.mean),
             "std": list(method.normalisation.std),
+            **({"sources": sources.card()} if sources else {}),
         },
         net=options.net,
         task=options.task,

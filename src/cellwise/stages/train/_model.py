@@ -15,6 +15,7 @@ from cellwise.learning.ranks import Ranks
 from cellwise.parts.nets import nets
 from cellwise.parts.tasks import tasks
 from cellwise.stages.train._bundle import begin, make_card
+from cellwise.stages.train._levels import Sources
 from cellwise.stages.train._plan import make_plan, total_batches, validation_sites
 from cellwise.stages.train._sources import Choice, Collection, collect
 from cellwise.store.run.folder import RunFolder
@@ -58,9 +59,13 @@ def train_model(
     inside = np.ones(len(site), bool) if fold is None else found.fold[site] != fold
     validation = validation_sites(found, fold, options.validate_, job.seed)
     material = found.material.leaving_out(fold)
-    learned = material.part(inside & ~validation[site])
-    if not len(learned.pool):
+    taught = inside & ~validation[site]
+    if not taught.any():
         raise PreflightError(f"train: without fold {fold} there is nothing to learn from.")
+    sources = Sources.of(run, options.sources, found, taught) if options.sources else None
+    if sources is not None:
+        material = sources.levelled(material)
+    learned = material.part(taught)
     panel = Panel(tuple(found.channels), tuple(found.classes.positive))
     plan, method = make_plan(job, options, material=learned, panel=panel, fold=fold, sample=_SAMPLE)
     with torch.random.fork_rng(devices=[]):
@@ -89,6 +94,6 @@ def train_model(
         return
     card = make_card(
         job, options, found=found, fold=fold, plan=plan, method=method, material=learned,
-        trained=trained,
+        trained=trained, sources=sources,
     )  # fmt: skip
     write_model(run.model(job.name, fold), trained.weights, card)

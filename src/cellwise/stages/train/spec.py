@@ -53,6 +53,9 @@ class Options(StepOptions):
     normalise: str = "standard"
     """`standard`, `crop_mean` where brightness must not be the answer, or, for networks of vectors
     that may lack numbers, `filled`: a missing number counts as the mean of the training set."""
+    sources: str = ""
+    """A metadata column such as `Metadata_Source` whose values name where fields come from: each
+    channel of each source is brought to one brightness. Empty takes all as they are."""
     balance: str = "even"
     """`even` gives present and absent labels of a class the same total weight, `none` leaves them
     as they are."""
@@ -168,6 +171,10 @@ class Options(StepOptions):
                 self.normalise != "filled" or split_spec(self.task)[0] == "vectors",
                 "normalise: filled is of vectors; pixels lack no number",
             ),
+            (
+                not self.sources or split_spec(self.task)[0] != "vectors",
+                "sources are of pixels; vectors have no brightness",
+            ),
             (self.balance in ("even", "none"), "class_weights is 'even' or 'none'"),
             (self.keep in KEEPS, "keep is one of best_loss, best_ap, last"),
             (self.accumulate >= 1, "accumulate is at least 1"),
@@ -199,7 +206,7 @@ SPEC = StepSpec(
         Read(MODELS, by=("start",)),
         Read(LABELLED_EMBEDDINGS, by=("embeddings",), many=True),
     ),
-    late=("embeddings", "learner", "cache"),
+    late=("embeddings", "learner", "cache", "sources"),
     writes=(MODELS,),
     draws=True,
     device=True,
