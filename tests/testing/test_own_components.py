@@ -11,7 +11,7 @@ from cellwise import testing
 from cellwise.app.cli.parts import SHELVES
 from cellwise.parts.nets import backbone
 from cellwise.registry import Registry, split_spec
-from cellwise.stages.read.layouts import hpa_public, multichannel, pattern
+from cellwise.stages.read.layouts import hpa_512, hpa_public, multichannel, pattern
 from cellwise.stages.segment import given, small_unet
 from cellwise.store.masks.brought import Brought
 from cellwise.store.network_weights import find_network, read_network
@@ -170,8 +170,13 @@ def test_layouts(tmp_path):
         testing.check_layout(build, folder)
     put_colours(tmp_path / "public" / "30741", *(f"800_A6_1_{c}.jpg" for c in HPA))
     put_channels(tmp_path / "many", "A01_s1.ome.tif", "A01_s2.ome.tif", metadata={"axes": "CYX"})
+    prepared = put(tmp_path / "prepared", "train/aa.png", "test/bb.png", size=(24, 24, 4))
+    put_table(prepared / "train_all.csv", ("ID", "Label", "is_ext"), ("aa", "8", "1"))
+    testing.check_layout(hpa_512.build, prepared)
     testing.check_layout(hpa_public.build, tmp_path / "public")
     testing.check_layout(multichannel.build, tmp_path / "many")
     testing.check_layout(pattern.build, tmp_path / "named_channels", pattern="{site}-{channel}")
-    left = {*LAYOUTS, "hpa_public", "multichannel", "pattern"} ^ set(registry.part_names())
+    left = {*LAYOUTS, "hpa_512", "hpa_public", "multichannel", "pattern"} ^ set(
+        registry.part_names()
+    )
     assert not left

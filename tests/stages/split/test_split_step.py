@@ -250,7 +250,9 @@ def test_strata_are_shared_out_as_classes_are(tmp_path, strata):
     for number in range(60):
         label = ("a", "b")[int(generator.integers(2))]
         source = "public" if number % 10 < 2 else "own"
-        rows.append((f"s{number:02d}", (label,), "train", {"Source": source, "Protein": str(number)}))
+        rows.append(
+            (f"s{number:02d}", (label,), "train", {"Source": source, "Protein": str(number)})
+        )
     run = _run(tmp_path, rows)
     _, folds, account = _work(run, folds=4, by="site", strata=strata)
     public = [folds[site]["fold"] for site, _, _, meta in rows if meta["Source"] == "public"]

@@ -20,6 +20,7 @@ from cellwise.app.cli import (
     models,
     parts,
     predict,
+    prepare,
     recipes,
     report,
     run,
@@ -43,7 +44,7 @@ app = typer.Typer(
 )
 for module in (demo, check, run, predict, evaluate, export, report, view, status, clean):
     module.register(app)
-for module in (simulate, fetch, train_segmenter, ladder, models, parts, recipes, doctor):
+for module in (simulate, fetch, prepare, train_segmenter, ladder, models, parts, recipes, doctor):
     module.register(app)
 
 

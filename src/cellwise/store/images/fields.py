@@ -169,14 +169,17 @@ def _in_stream(stream: BinaryIO, place: Place, plane: int | None) -> tuple[Pixel
     if kind == "tiff":
         with open_tiff(stream) as tiff:
             return tiff_stack(tiff, place, plane)
-    pixels, colours = _plain_pixels(stream, kind)
+    pixels, colours = _plain_pixels(stream, kind, plane)
     if colours and plane is not None:
         pixels, colours = pixels[..., plane], False
     return pixels[None], colours
 
 
-def _plain_pixels(stream: BinaryIO, kind: str) -> tuple[Pixels, bool]:
-    """Decode a PNG, JPEG, WebP or BMP; transparency is dropped; says whether colours come last."""
+def _plain_pixels(stream: BinaryIO, kind: str, plane: int | None) -> tuple[Pixels, bool]:
+    """Decode a PNG, JPEG, WebP or BMP; says whether colours come last.
+
+    Transparency is dropped but where it is asked for as plane 3: there it is a channel.
+    """
     # Another package may have asked Pillow to fill what is missing with grey.
     PillowSettings.LOAD_TRUNCATED_IMAGES = False
     image = open_plain(stream, kind)
@@ -190,6 +193,8 @@ def _plain_pixels(stream: BinaryIO, kind: str) -> tuple[Pixels, bool]:
         return np.array(image), False
     if mode in ("LA", "La"):
         return np.array(image)[..., 0], False
+    if mode == "RGBA" and plane is not None:
+        return np.array(image)[..., plane], False
     if mode in ("P", "PA", "RGB", "RGBA", "RGBX"):
         return np.array(image.convert("RGB")), True
     raise InputError(f"The image is stored in colour mode {mode}.", code="colour", remedy=REMEDY)

@@ -18,6 +18,8 @@ from cellwise.stages.read.planes.times import name_times
 
 Key = tuple[str, str]
 _SHOWN = 3
+# The place of transparency behind red, green and blue.
+_TRANSPARENCY = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,8 @@ def spread(arrangement: Arrangement, listing: Listing, *, time: str, series: str
     for group, count in zip(fields, moments, strict=True):
         _points(work, group, count, always=any_series)
     problems = {key: tuple(found) for key, found in work.problems.items()}
-    return Spread(tuple(work.planes), problems, (*_left(listing, series), *_notes(work)))
+    left = _left(listing, series, _transparency_read(arrangement))
+    return Spread(tuple(work.planes), problems, (*left, *_notes(work)))
 
 
 def _fields(work: _Spreader, group: list[Plane]) -> list[list[Plane]]:
@@ -215,7 +218,12 @@ def _notes(work: _Spreader) -> list[str]:
     return notes
 
 
-def _left(listing: Listing, series: str) -> list[str]:
+def _transparency_read(arrangement: Arrangement) -> set[str]:
+    """The files whose fourth colour is a channel to the layout."""
+    return {plane.path for plane in arrangement.planes if plane.plane == _TRANSPARENCY}
+
+
+def _left(listing: Listing, series: str, used: set[str]) -> list[str]:
     """What files hold beside their fields, and how many ask to be turned or are transparent."""
     known = [header for path in listing.images if (header := listing.header(path)) is not None]
     left = [h.left + (h.odd if series == "first" else ()) for h in known]
@@ -236,7 +244,8 @@ def _left(listing: Listing, series: str) -> list[str]:
             f"(orientation {turned[0]}); pixels are "
             "read as they are stored, and positions count so too."
         )
-    transparent = sum(header.transparent for header in known)
+    headers = {path: listing.header(path) for path in listing.images if path not in used}
+    transparent = sum(header is not None and header.transparent for header in headers.values())
     if transparent:
         notes.append(f"Transparency is not read: {counted(transparent, 'files')}.")
     return notes

@@ -1,0 +1,1 @@
+"""Preparing: a challenge's own form of images, made from finished runs."""
