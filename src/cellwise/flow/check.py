@@ -31,6 +31,7 @@ from cellwise.flow.recipe.threads import settle_threads
 from cellwise.flow.request import settings_of
 from cellwise.stages.read.step import Reading
 from cellwise.store.processor import look_at_processor
+from cellwise.store.run.copies import copies_said
 
 _SAMPLE = 3
 # Whatever their labels: with and without a class, to learn and to test.
@@ -81,8 +82,9 @@ def check_folder(
     # Without a scale pixels say nothing.
     sample = () if not reading.scales else usable if full else _spread(usable, _SAMPLE)
     decoded = [_decode(site, folder) for site in sample]
-    faults = [fault for found in decoded for fault in found if fault["set_aside"]]
-    flags = [fault for found in decoded for fault in found if not fault["set_aside"]]
+    faults = [fault for found, _ in decoded for fault in found if fault["set_aside"]]
+    flags = [fault for found, _ in decoded for fault in found if not fault["set_aside"]]
+    copies = copies_said(row for _, rows in decoded for row in rows)
     works = bool(usable and not faults and not refused and not foreseen.refusals)
     look = _look(request, usable, report) if works else Look()
     request = dataclasses.replace(request, recipe=with_look(request.recipe, look))
@@ -99,7 +101,7 @@ def check_folder(
         "counts": dict(reading.counts),
         "labels": _label_facts(reading, foreseen) or unusable,
         "problems": [*(_problem(problem) for problem in reading.problems), *flags],
-        "notes": list(reading.notes),
+        "notes": [*reading.notes, *copies],
         "warnings": list(foreseen.warnings),
         "decoded": {"sites": len(sample), "all": full, "faults": faults},
         "refused": [dataclasses.asdict(refusal) for refusal in dict.fromkeys(refused)],
@@ -175,8 +177,8 @@ def _spread(sites: list[Site], count: int) -> list[Site]:
     return sites[::step][:count]
 
 
-def _decode(site: Site, folder: Path) -> list[dict[str, Any]]:
-    """What decoding the pixels of a site shows: why it is set aside, or odd channels."""
+def _decode(site: Site, folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What decoding the pixels of a site shows: why it is set aside, or odd channels; and facts."""
     from cellwise.stages.segment.facts import pixel_facts
     from cellwise.store.images.fields import read_field_with_flags
 
@@ -192,8 +194,8 @@ def _decode(site: Site, folder: Path) -> list[dict[str, Any]]:
                 "remedy": error.remedy,
                 "set_aside": True,
             }
-        ]
-    return [
+        ], []
+    odd = [
         {
             "site_id": site.id,
             "path": site.id,
@@ -205,6 +207,7 @@ def _decode(site: Site, folder: Path) -> list[dict[str, Any]]:
         for row in facts
         for flag in row["flags"]
     ]
+    return odd, facts
 
 
 def _image_facts(reading: Reading) -> dict[str, Any]:

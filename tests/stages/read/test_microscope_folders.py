@@ -167,7 +167,7 @@ def test_lost_pieces_set_a_site_aside_unless_they_are_to_be_black(tmp_path):
     reading = read(tmp_path)
     (problem,) = reading.problems
     assert (problem.code, problem.site_id) == ("planes_missing", "A02")
-    assert "Of 8 pieces of the image, 1 are not" in problem.reason
+    assert "Of 8 pieces of the image, 1 is not" in problem.reason
     assert "--set read.gaps=black" in problem.remedy
     assert len(reading.usable) == 2
     black = read(tmp_path, gaps="black")

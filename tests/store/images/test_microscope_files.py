@@ -1,5 +1,6 @@
 """Files of microscopes: every scene, time, channel and plane is read or refused, none as zeros."""
 
+import struct
 import sys
 
 import numpy as np
@@ -118,7 +119,7 @@ def test_parts_that_are_not_there_are_refused(tmp_path, monkeypatch):
     stand_in(monkeypatch, {"a.lif": scenes}, "bioio_lif")
     write(tmp_path, "lif", scenes)
     for place, plane, text in (
-        ("a.lif#s=1", 0, "1 fields, none with number 2"),
+        ("a.lif#s=1", 0, "1 field, none with number 2"),
         ("a.lif#t=2", 0, "no time point number 3 of 2"),
         ("a.lif", 2, "no channel number 3"),
         ("a.lif", None, "2 channels where one"),
@@ -166,3 +167,32 @@ def test_a_reader_that_is_not_installed_is_named(tmp_path, monkeypatch):
         read_header(path)
     assert caught.value.code == "reader_missing"
     assert "pip install 'cellwise[bioio]'" in caught.value.remedy
+
+
+@pytest.mark.parametrize("lost", [0, 1, 2])
+@pytest.mark.parametrize("how", ["gone", "renamed", "short"])
+def test_a_leica_file_without_the_pixels_of_an_image_is_named(tmp_path, lost, how):
+    images = [(f"image {n}", pixels(1, 2, 3, 6, 8 + n)) for n in range(3)]
+    path = lif(tmp_path / "a.lif", *images)
+    assert planes_of(path, "lif") is None
+    content = path.read_bytes()
+    name = f"MemBlock_{lost}".encode("utf-16-le")
+    begins = content.rindex(name) - 22
+    held = images[lost][1].nbytes
+    ends = begins + 22 + len(name) + held
+    if how == "gone":
+        content = content[:begins] + content[ends:]
+    elif how == "renamed":
+        other = "MemBlock_X".encode("utf-16-le")
+        content = content[: begins + 22] + other + content[begins + 22 + len(name) :]
+    else:
+        length = struct.pack("<Q", held - 2)
+        head = content[begins : begins + 9] + length + content[begins + 17 : begins + 22]
+        content = content[:begins] + head + content[begins + 22 : ends - 2] + content[ends:]
+    path.write_bytes(content)
+    with pytest.raises(
+        InputError, match="Of 3 blocks of pixels that the file states, 1 is"
+    ) as caught:
+        planes_of(path, "lif")
+    assert caught.value.code == "planes_missing"
+    assert f"MemBlock_{lost}" in caught.value.reason

@@ -99,7 +99,7 @@ def test_a_plane_that_was_lost_is_missing_and_a_cut_piece_is_refused(tmp_path, v
     piece.write_bytes(spared)
     plane = piece.parents[1]
     shutil.rmtree(plane)
-    assert "Of 2 parts of the image, 1 are not" in read_header(folder).lost
+    assert "Of 2 parts of the image, 1 is not" in read_header(folder).lost
 
 
 def test_a_zarr_that_is_no_image_is_none(tmp_path):

@@ -42,7 +42,7 @@ def test_a_lost_piece_of_a_cameras_image_is_a_loss(tmp_path_factory, version, co
     assert (read_header(folder).lost, read_header(folder).black) == ("", 0)
     piece_of(folder, y, x).unlink()
     found = read_header(folder)
-    assert "Of 16 pieces of the image, 1 are not in the folder" in found.lost
+    assert "Of 16 pieces of the image, 1 is not in the folder" in found.lost
     assert found.black == 1
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from cellwise.domain.classes import NEGATIVE
+from cellwise.domain.plain_words import by_number
 from cellwise.domain.tables import PREDICTIONS
 from cellwise.errors import FormatError
 from cellwise.lab.benchmark.outlines import as_true_cells, found_cells, mask_map
@@ -61,7 +62,7 @@ class Known:
             shown = self.truth[:, c]
             cells, groups = int(shown.sum()), len(np.unique(self.group[shown]))
             if cells < min_cells:
-                found[name] = f"{cells} cells show it"
+                found[name] = f"{cells} {by_number(cells, 'cell shows', 'cells show')} it"
             elif cells == len(shown):
                 found[name] = "every cell shows it"
             elif groups < min_groups:

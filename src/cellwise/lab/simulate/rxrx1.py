@@ -18,6 +18,7 @@ from typing import Any
 
 import polars as pl
 
+from cellwise.domain.plain_words import counted
 from cellwise.domain.records import Masks
 from cellwise.domain.steps import Report
 from cellwise.errors import UsageError
@@ -162,7 +163,8 @@ def design_of(request: SimulateRequest) -> Design:
     if count < 1:
         raise UsageError(
             f"--sites {request.sites} is too few for one experiment: with {classes} classes and "
-            f"{PLATES * CONTROLS} control wells it has {each} sites. Give at least that many."
+            f"{PLATES * CONTROLS} control wells it has {counted(each, 'sites')}. "
+            "Give at least that many."
         )
     return design
 

@@ -207,7 +207,7 @@ class _Builder:
                 draft.note(
                     "z_stack",
                     planes[0].path,
-                    f"Channel {name} is a stack of {len(places) * depth} planes.",
+                    f"Channel {name} is a stack of {counted(len(places) * depth, 'planes')}.",
                     "Say how to flatten it: --set read.stack=max or --set read.stack=mid.",
                 )
             elif self.stack == "mid":

@@ -18,6 +18,7 @@ from PIL import ImageFile as PillowSettings
 
 from cellwise.domain.headers import Header
 from cellwise.domain.places import Place, place_of
+from cellwise.domain.plain_words import counted
 from cellwise.domain.records import ChannelFile, Field, Site
 from cellwise.errors import InputError
 from cellwise.store.images.colours import REMEDY, Hues, grey_of, hues_of
@@ -218,7 +219,7 @@ def _flatten(stack: Pixels, z: Stack | int, path: str) -> Pixels:
     if isinstance(z, int):
         if z >= len(stack):
             raise InputError(
-                f"The stack has {len(stack)} planes, no plane {z}.",
+                f"The stack has {counted(len(stack), 'planes')}, no plane {z}.",
                 code="unreadable",
                 remedy="Read the folder again.",
             )
@@ -245,7 +246,7 @@ def _mismatch(
 
 def _refused_stack(path: str, planes: int) -> InputError:
     return InputError(
-        f"A stack of {planes} planes, and stacks are refused.",
+        f"A stack of {counted(planes, 'planes')}, and stacks are refused.",
         code="z_stack",
         remedy="Say how to flatten it: --set read.stack=max or --set read.stack=mid.",
         path=path,

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cellwise.domain.plain_words import counted
 from cellwise.errors import InputError
 from cellwise.store.images.microscope_structure import planes_of
 from cellwise.store.images.scenes import Scene
@@ -130,8 +131,8 @@ def _refuse_lost(scenes: tuple[Scene, ...], stored: int, kind: str) -> None:
     # Nikon's files may hold frames of an acquisition that was broken off beside those they state.
     if stored < stated or (kind == "czi" and stored != stated):
         raise InputError(
-            f"The file states {stated} planes in {len(scenes)} "
-            f"{'scenes' if len(scenes) > 1 else 'scene'}, and holds {stored}.",
+            f"The file states {counted(stated, 'planes')} in {counted(len(scenes), 'scenes')}, and "
+            f"holds {stored}.",
             code="planes_missing",
             remedy="Export it as OME-TIFF from the microscope's program, all planes of the field.",
         )

@@ -4,10 +4,12 @@ The readers give zeros for planes that a broken-off acquisition never wrote, or 
 a cut. Layouts of the bytes: Zeiss ZISRAW (CZI) 1.2, Nikon ND2 of version 2 and 3, Leica LIF.
 """
 
+import re
 import struct
 from pathlib import Path
 from typing import BinaryIO
 
+from cellwise.domain.plain_words import by_number, counted
 from cellwise.errors import InputError
 from cellwise.store.images.structure import truncated
 
@@ -17,6 +19,8 @@ _ND2_CHUNK = 0x0ABECEDA
 _LIF_MARK, _LIF_TEST = 0x70, 0x2A
 # The description states its version among its first letters.
 _LIF_OPENING = 200
+# A part of it that has pixels: their bytes, and the name of their block.
+_LIF_MEMORY = re.compile(r'<Memory Size="([1-9]\d*)" MemoryBlockID="([^"]+)"')
 # Where a segment's content begins, where the entries of a directory do, and a dimension's bytes.
 _CZI_HEAD, _CZI_ENTRIES, _CZI_ENTRY, _CZI_DIMENSION = 32, 128, 32, 20
 _EXPORT = "Export it as OME-TIFF from the microscope's program, all planes in one file."
@@ -33,7 +37,8 @@ def planes_of(path: Path, kind: str) -> int | None:
         The count; None where the file lists none (LIF, ND2 of version 1).
 
     Raises:
-        InputError: `truncated`, or `unreadable` for a file that is one part of several.
+        InputError: `truncated`, `planes_missing`, or `unreadable` for a file that is one part of
+            several.
     """
     with path.open("rb") as stream:
         size = stream.seek(0, 2)
@@ -115,12 +120,13 @@ def _nd2_planes(stream: BinaryIO, size: int) -> int | None:
 
 
 def _check_lif(stream: BinaryIO, size: int) -> None:
-    """Walk its blocks: the description, then the numbers of each image."""
+    """Walk its blocks, the description and then the pixels of each image: are all of them there?"""
     (letters,) = struct.unpack_from("<I", _bytes(stream, 0, 13, size), 9)
     text = _bytes(stream, 13, 2 * letters, size).decode("utf-16-le", "replace")
     # Since version 2 lengths have 8 bytes.
     layout = "<IIBIBI" if 'Version="1"' in text[:_LIF_OPENING] else "<IIBQBI"
     position = 13 + 2 * letters
+    stored: dict[str, int] = {}
     while position < size:
         stream.seek(position)
         head = stream.read(struct.calcsize(layout))
@@ -128,8 +134,21 @@ def _check_lif(stream: BinaryIO, size: int) -> None:
             raise truncated("a block of its pixels is cut off")
         mark, _, test, held, _, letters = struct.unpack(layout, head)
         if (mark, test) != (_LIF_MARK, _LIF_TEST):
-            # The reader stops here too, and misses whatever it does not find.
-            return
+            # The reader stops here too.
+            break
+        name = _bytes(stream, position + len(head), 2 * letters, size).decode(
+            "utf-16-le", "replace"
+        )
+        stored[name] = held
         position += len(head) + 2 * letters + held
         if position > size:
             raise truncated(f"it announces {position} bytes and has {size}")
+    stated = {name: int(length) for length, name in _LIF_MEMORY.findall(text)}
+    lost = [name for name, length in stated.items() if stored.get(name, 0) < length]
+    if lost:
+        raise InputError(
+            f"Of {counted(len(stated), 'blocks')} of pixels that the file states, {len(lost)} "
+            f"{by_number(len(lost), 'is', 'are')} not in it ({lost[0]}).",
+            code="planes_missing",
+            remedy=_EXPORT,
+        )

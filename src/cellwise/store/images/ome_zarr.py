@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cellwise.domain.plain_words import by_number, counted
 from cellwise.errors import InputError
 from cellwise.store.images.pixel_sizes import plausible
 from cellwise.store.images.scenes import Scene
@@ -96,7 +97,8 @@ def _series_names(folder: Path) -> list[str]:
     lost = sum(not (folder / name).is_dir() for name in names)
     if lost:
         raise InputError(
-            f"Of {len(names)} images of the folder, {lost} are not in it.",
+            f"Of {counted(len(names), 'images')} of the folder, {lost} "
+            f"{by_number(lost, 'is', 'are')} not in it.",
             code="planes_missing",
             remedy="Copy it again from its source, all folders in it.",
         )
@@ -109,7 +111,8 @@ def _scene(folder: Path, said: Mapping[str, Any]) -> Scene:
     images = said.get("multiscales") or []
     if len(images) != 1:
         raise InputError(
-            f"The folder states {len(images)} images side by side, and one can be read.",
+            f"The folder states {counted(len(images), 'images')} side by side, and one "
+            "can be read.",
             code="unreadable",
             remedy="Save one image per OME-Zarr, or export it as OME-TIFF.",
         )

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from cellwise.domain.headers import Header
 from cellwise.domain.places import Place
+from cellwise.domain.plain_words import counted
 from cellwise.errors import InputError
 from cellwise.store.images.pixel_sizes import plausible
 from cellwise.store.images.zarr_pieces import NO_GAPS, Gaps
@@ -79,7 +80,8 @@ def scene_stack(scenes: Sequence[Scene], place: Place, plane: int | None) -> tup
     fields, _ = _sorted_out(scenes)
     if place.series >= len(fields):
         raise InputError(
-            f"The file holds {len(fields)} fields, none with number {place.series + 1}.",
+            f"The file holds {counted(len(fields), 'fields')}, none with number "
+            f"{place.series + 1}.",
             code="unreadable",
             remedy=_AGAIN,
         )
@@ -122,7 +124,7 @@ def _kind(scene: Scene) -> tuple[Any, ...]:
 def _words(scene: Scene) -> str:
     lengths = scene.lengths
     many = math.prod(n for axis, n in lengths.items() if axis not in "YXS")
-    planes = f"{many} planes of " if many > 1 else ""
+    planes = f"{counted(many, 'planes')} of " if many > 1 else ""
     colours = "colours, " if lengths.get("S", 1) > 1 else ""
     return f"an image ({planes}{lengths['Y']} x {lengths['X']}, {colours}{scene.dtype})"
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
+from cellwise.domain.plain_words import by_number, counted
 from cellwise.errors import InputError
 
 _ASIDE = re.compile(r"label|macro|thumb|overview|preview|\bmap\b", re.IGNORECASE)
@@ -203,7 +204,7 @@ def _words(image: TiffImage) -> str:
     name = f"{image.name!r}, " if image.name else ""
     many = math.prod(image.shape) // (height * width * image.lengths.get("S", 1))
     colours = "colours, " if image.colour else ""
-    planes = f"{many} planes of " if many > 1 else ""
+    planes = f"{counted(many, 'planes')} of " if many > 1 else ""
     return f"an image ({name}{planes}{height} x {width}, {colours}{image.dtype})"
 
 
@@ -233,7 +234,8 @@ def _refuse_gaps(image: TiffImage) -> None:
     gaps = sum(page is None for page in image.pages)
     if gaps:
         raise InputError(
-            f"The file states {len(image.pages)} planes, of which {gaps} are not in it.",
+            f"The file states {counted(len(image.pages), 'planes')}, of which {gaps} "
+            f"{by_number(gaps, 'is', 'are')} not in it.",
             code="planes_missing",
             remedy="Export it again, all planes of the field in one file.",
         )

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import tifffile
 
 from cellwise.domain.places import Place
+from cellwise.domain.plain_words import counted
 from cellwise.errors import InputError
 from cellwise.store.images.tiff_images import PALETTE, TiffImage, contents_of
 
@@ -72,7 +73,8 @@ def _field(tiff: tifffile.TiffFile, place: Place) -> TiffImage:
     fields = contents_of(tiff).fields
     if place.series >= len(fields):
         raise InputError(
-            f"The file holds {len(fields)} fields, none with number {place.series + 1}.",
+            f"The file holds {counted(len(fields), 'fields')}, none with number "
+            f"{place.series + 1}.",
             code="unreadable",
             remedy="Read the folder again.",
         )

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cellwise.domain.plain_words import by_number, counted
 from cellwise.errors import InputError
 from cellwise.store.images.structure import truncated
 
@@ -77,12 +78,13 @@ def find_gaps(folder: Path, array: Any, axes: str, copies: Callable[[], Sequence
     total, lost = math.prod(pieces.counts), _planes_without_pieces(pieces, gone)
     if lost:
         planes = total // math.prod(pieces.flat_counts)
-        reason = f"Of {planes} parts of the image, {lost} are not in the folder."
+        reason = f"Of {counted(planes, 'parts')} of the image, {lost} "
+        reason += f"{by_number(lost, 'is', 'are')} not in the folder."
         return Gaps(reason, len(gone), total)
     why = _why_lost(pieces, _some(gone), frozenset(gone), copies())
-    said = (
-        f"Of {total} pieces of the image, {len(gone)} are not in the folder, {why}." if why else ""
-    )
+    are = by_number(len(gone), "is", "are")
+    what = f"Of {counted(total, 'pieces')} of the image, {len(gone)} {are} not in the folder"
+    said = f"{what}, {why}." if why else ""
     return Gaps(said, len(gone), total)
 
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from cellwise.domain.held_out import TOO_GOOD, labels_pass_on
 from cellwise.domain.plain_words import counted, problems_said
+from cellwise.store.run.copies import copies_said
 from cellwise.store.run.folder import RunFolder, read_json
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def print_ending(outcome: "Outcome") -> None:
         f"{counted(counts.get('cells', 0), 'cells')} · {aside} set aside"
         f"{f' ({run.quarantine})' if aside != 'nothing' else ''} · exit {outcome.exit_code}"
     )
-    for line in (*_noticed(run), *_headlines(run)):
+    for line in (*_noticed(run), *_copies(run), *_headlines(run)):
         print(line)
     if run.report.is_file():
         print(f"open {run.report}   or   cellwise view {outcome.run}")
@@ -47,6 +48,14 @@ def _noticed(run: RunFolder) -> list[str]:
     unread = [f"{p['reason']} {p['remedy']}" for p in noted if p["code"] == "not_read"]
     said = problems_said(p["code"] for p in noted if p["code"] != "not_read")
     return [*unread, *([f"noticed: {', '.join(said)} ({run.reading})"] if said else [])]
+
+
+def _copies(run: RunFolder) -> list[str]:
+    """A line for each kind of images that are there twice."""
+    from cellwise.domain.tables import PIXELS
+    from cellwise.store.run.tables import read_table
+
+    return copies_said(read_table(run.pixels, PIXELS).to_dicts()) if run.pixels.is_file() else []
 
 
 def _headlines(run: RunFolder) -> list[str]:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from cellwise.domain.plain_words import counted
 from cellwise.lab.benchmark.cells import LABELLED, NEW, TABLES
 from cellwise.lab.benchmark.compare import NO_GAP, Line
 from cellwise.lab.benchmark.page import beside
@@ -137,8 +138,8 @@ def as_markdown(result: Result) -> str:
 def _intro(result: Result) -> list[str]:
     plan = result.plan
     return [
-        f"{plan.seeds} seeds; {plan.table.draws} bootstrap draws over worlds, groups and seeds "
-        "together; brackets are 95 % intervals. "
+        f"{counted(plan.seeds, 'seeds')}; {plan.table.draws} bootstrap draws over worlds, groups "
+        "and seeds together; brackets are 95 % intervals. "
         f"{outlines_said(plan.worlds)} "
         "A_0: trained on inherited field labels; A_1: on the true labels of the same cells. A sign "
         "counts only after Holm's correction over the table.",

@@ -7,6 +7,7 @@ import polars as pl
 
 from cellwise.domain.plain_words import problems_said
 from cellwise.stages.report.material import PLATE, WELL, Material
+from cellwise.store.run.copies import copies_said
 
 _SHOWN = 60
 
@@ -29,7 +30,8 @@ def context(material: Material) -> dict[str, Any]:
         "problems": problems(material.reading)[:_SHOWN],
         "n_problems": len(problems(material.reading)),
         "flags": _flags(material.pixels),
-        "notes": [str(note) for note in (material.reading.get("notes") or [])[:_SHOWN]],
+        "notes": [str(note) for note in (material.reading.get("notes") or [])[:_SHOWN]]
+        + copies_said(material.pixels.to_dicts() if material.pixels is not None else ()),
         "shown": _SHOWN,
     }
 
