@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cellwise.domain import held_out
+
 Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 
 INHERITED = "inherited"
-SUPPORTED = "supported"
+SUPPORTED = held_out.SUPPORTED
 UNSCORED = "unscored"
 KNOWN = "known"
 UNKNOWN = "unknown"

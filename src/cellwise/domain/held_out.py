@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+# The word of a label that follows from what was learned of cells, in labels and in counts.
+SUPPORTED = "supported"
+
 _WITHOUT = "label_without_"
 
 # Said wherever such figures are shown.
@@ -28,11 +31,11 @@ def folds_left_out(columns: Iterable[str]) -> list[int]:
 
 
 def labels_pass_on(steps: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether cells were labelled in rounds that the labels of all fields enter.
+    """Whether cells were labelled by what was learned from the labels of all fields.
 
-    Models that leave a fold out then learn from labels which that fold's fields took part in. On
-    labels by chance the fields' area under the curve was .53 to .64 in place of .5; see the page on
-    the posterior.
+    Models that leave a fold out then learn from labels which that fold's fields took part in: from
+    vectors, unless labels were made without each fold; from scores always, for they are those of
+    models that learned from the other folds. How much it is stands in `docs/explain/held-out.md`.
 
     Args:
         steps: Those that `run.json` tells of: `kind` and `counts`.
@@ -42,5 +45,5 @@ def labels_pass_on(steps: Iterable[Mapping[str, Any]]) -> bool:
 
 
 def _learned(counts: Mapping[str, Any]) -> bool:
-    """Whether labels came of rounds of learning: such steps tell which method was taken."""
-    return "method" in counts
+    """Whether labels came of learning: the step counts cells that were supported, or a method."""
+    return bool(counts.get(SUPPORTED)) or "method" in counts
