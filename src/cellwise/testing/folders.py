@@ -57,7 +57,7 @@ def _check_places(part: Component, found: Arrangement, listing: Listing) -> None
     part.need(not lost or found.notes or found.problems, rule, lost[:3])
     both = sorted(placed & set(found.unmatched))
     part.need(not both, "an image with a place is not unmatched", both[:3])
-    seats = [(p.part, p.site_id, p.channel.lower(), p.z, p.plane) for p in found.planes]
+    seats = [(p.part, p.site_id, p.channel.lower(), p.z, p.t, p.plane) for p in found.planes]
     twice = len(seats) - len(set(seats))
     part.need(not twice, "no two planes have one place", f"{twice} places taken twice")
     for plane in found.planes:
