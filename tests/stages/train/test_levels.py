@@ -6,9 +6,11 @@ import pytest
 from tests.stages.site_steps import all_of
 from tests.stages.train.learn_world import make_job, make_run, silent, write_folds
 
+from cellwise.domain.nouns import SITES as SITES_TABLE
 from cellwise.domain.tables import CELLS, SCORES, SITES
 from cellwise.errors import BadOption
 from cellwise.stages.score import step as score
+from cellwise.stages.train.spec import SPEC
 from cellwise.stages.train.step import work
 from cellwise.store.run.crops import CropStore, write_shard
 from cellwise.store.run.models import read_card
@@ -59,3 +61,9 @@ def test_sources_have_a_column_and_lie_in_several_folds(tmp_path):
     write_folds(run, {f"s{n:02d}": int(n in (1, 4, 7, 10)) for n in range(12)})
     with pytest.raises(BadOption, match=r"split\.strata"):
         work(make_job(run, sources=COLUMN), silent)
+
+
+def test_models_with_sources_depend_on_what_the_table_of_sites_says():
+    reads = [read for read in SPEC.reads if read.noun == SITES_TABLE]
+    assert [read.when for read in reads] == ["sources"]
+    assert "sources" in SPEC.late

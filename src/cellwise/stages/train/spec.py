@@ -11,6 +11,7 @@ from cellwise.domain.nouns import (
     LABELLED_FOLDS,
     LABELS,
     MODELS,
+    SITES,
 )
 from cellwise.domain.precisions import check_precision
 from cellwise.domain.specs import Content, Read, Renamed, StepOptions, StepSpec
@@ -205,6 +206,8 @@ SPEC = StepSpec(
         Read(LABELLED_FOLDS, optional=True),
         Read(MODELS, by=("start",)),
         Read(LABELLED_EMBEDDINGS, by=("embeddings",), many=True),
+        # The column of sources; other models do not depend on it.
+        Read(SITES, when="sources"),
     ),
     late=("embeddings", "learner", "cache", "sources"),
     writes=(MODELS,),
