@@ -52,3 +52,16 @@ def test_the_first_rule_that_holds(folder, recipe):
 def test_labels_of_other_fields_are_refused():
     with pytest.raises(PreflightError, match="labels none of the"):
         propose(reading([None], labels_file="labels.csv"))
+
+
+def test_settings_of_networks_take_the_recipe_with_networks():
+    one_class, several = reading([("A",), ("B",)] * 4), reading([("A", "B"), ("B",)] * 4)
+    for folder, measured, network in (
+        (one_class, "one-class-features", "one-class"),
+        (several, "features-quick", "hpa-quick"),
+    ):
+        assert propose(folder, {"train.epochs": 3}).recipe == network
+        assert "settings of networks" in propose(folder, {"train.epochs": 3}).why
+        assert propose(folder, {"read.label": "dose"}).recipe == measured
+        # What no recipe knows is refused where the recipe is resolved.
+        assert propose(folder, {"train.epoch": 3}).recipe == measured

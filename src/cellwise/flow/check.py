@@ -72,7 +72,7 @@ def check_folder(
     unusable = _unused_labels(given, reading)
     if unusable and len(reading.usable) < _LEAST_FIELDS:
         refused.append(_too_few(len(reading.usable)))
-    proposal = _proposal(reading, recipe, refused)
+    proposal = _proposal(reading, recipe, given, refused)
     resolved = resolve(load_recipe(proposal.recipe), _settings(given, proposal, recipe, refused))
     # As a run that began now would take them: they decide how many processes start.
     resolved = settle_threads(resolved, {}, look_at_processor().threads)
@@ -115,11 +115,13 @@ def _look(request: Request, sites: list[Site], report: Report | None) -> Look:
     return look_at(request, sites, writer(MASKS, request.recipe.steps), report=report)
 
 
-def _proposal(reading: Reading, recipe: str | None, refused: list[Refusal]) -> Proposal:
+def _proposal(
+    reading: Reading, recipe: str | None, given: Mapping[str, Any], refused: list[Refusal]
+) -> Proposal:
     if recipe:
         return Proposal(recipe, "as asked")
     try:
-        return propose(reading)
+        return propose(reading, given)
     except PreflightError as error:
         refused.append(_refusal(error))
         return Proposal("segment-only", "no label can be used")

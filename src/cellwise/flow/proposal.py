@@ -1,11 +1,13 @@
 """The recipe that fits a folder where nobody names one: the first rule that holds."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from cellwise.domain.plain_words import counted
-from cellwise.errors import PreflightError
-from cellwise.flow.recipe.load import recipe_names
+from cellwise.errors import PreflightError, UsageError
+from cellwise.flow.recipe.load import load_recipe, recipe_names
+from cellwise.flow.recipe.resolve import resolve
 
 WITHOUT_LABELS = "segment-only"
 _HPA, _RXRX1, _PLATE, _ONE_CLASS = (
@@ -14,6 +16,8 @@ _HPA, _RXRX1, _PLATE, _ONE_CLASS = (
     "plate-quick",
     "one-class-features",
 )
+# What trains a network in place of measuring: for who sets epochs, a net or a rate.
+_WITH_NETWORKS = {_HPA: "hpa-quick", _ONE_CLASS: "one-class"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +28,11 @@ class Proposal:
     why: str
 
 
-def propose(reading: Any) -> Proposal:
+def propose(reading: Any, given: Mapping[str, Any] | None = None) -> Proposal:
     """The recipe that `run` takes for a folder.
+
+    Settings that a recipe of measured features does not know, and its sister with networks does,
+    such as epochs, say that networks are meant.
 
     Rules, in order: no labels; the classes of the HPA challenge; the layout of RxRx1, if there is
     a recipe of its own; several labels on a field; a Negative, or wells without a label beside
@@ -33,10 +40,28 @@ def propose(reading: Any) -> Proposal:
 
     Args:
         reading: The folder as it was read, a `stages.read` reading.
+        given: Dotted path to value, as set for the run.
 
     Raises:
         PreflightError: Labels are given, and none of them is about a field of this folder.
     """
+    found = _by_fields(reading)
+    sister = _WITH_NETWORKS.get(found.recipe)
+    if sister and not _knows(found.recipe, given) and _knows(sister, given):
+        return Proposal(sister, f"{found.why}; settings of networks")
+    return found
+
+
+def _knows(recipe: str, given: Mapping[str, Any] | None) -> bool:
+    """Whether the recipe can be run with these settings."""
+    try:
+        resolve(load_recipe(recipe), given)
+    except UsageError:
+        return False
+    return True
+
+
+def _by_fields(reading: Any) -> Proposal:
     labelled = [site for site in reading.usable if site.labels is not None]
     if not labelled:
         _refuse_labels_of_nothing(reading)

@@ -72,7 +72,7 @@ def make_request(
         chosen = resolve(recipe_from_record(earlier, given), given)
     else:
         understood = understand_folder(folder, given, report=report)
-        chosen = resolve(load_recipe(propose(understood.reading).recipe), given)
+        chosen = resolve(load_recipe(propose(understood.reading, given).recipe), given)
     free = look_at_processor().threads // max(devices, 1)
     chosen = settle_threads(_as_begun(chosen, earlier), earlier, free)
     device, keyed = _devices(device, earlier)
