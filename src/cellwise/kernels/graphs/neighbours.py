@@ -1,6 +1,6 @@
 """The nearest neighbours of each of many points: matrix products in blocks, a selection per row.
 
-Up to 12,000 points all are compared. More are dealt out to lists around centres, and a point is
+Up to 4,096 points all are compared. More are dealt out to lists around centres, and a point is
 compared with those of the lists near its own, at least 4,096 or twenty for each neighbour. Points
 are best given in the order of their lists (`in_lists`): what is near is then near in memory too.
 
@@ -18,7 +18,7 @@ Ids = npt.NDArray[np.int32]
 Places = npt.NDArray[np.int64]
 
 # Up to so many points all pairs are compared.
-_ALL = 12_000
+_ALL = 4096
 _OF_LIST = 384
 _MOST_LISTS = 2048
 _ROUNDS = 6
@@ -47,7 +47,7 @@ class Lists:
 
 
 def in_lists(points: Floats, seed: int = 0) -> Lists:
-    """Deal out points to lists, one list for up to 12,000.
+    """Deal out points to lists, one list for up to 4,096.
 
     Args:
         points: `[point, number]`, finite.

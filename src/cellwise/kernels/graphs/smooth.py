@@ -19,7 +19,8 @@ from cellwise.kernels.graphs.adjacency import Floats, Graph
 Floats64 = npt.NDArray[np.float64]
 
 TOLERANCE = 1e-4
-_MORE = 14
+# Functions that are filtered beside those that may be taken, and at least how many in all.
+_BESIDE, _MORE = 4, 14
 _DEGREE = 10
 _MOST_DEGREE = 40
 _MOST_ROUNDS = 60
@@ -63,7 +64,7 @@ def smoothest(
     if not 1 <= count <= nodes:
         raise ValueError(f"{nodes} nodes have {nodes} functions, not {count}.")
     roots = (1 / np.sqrt(np.maximum(graph.degrees, 1))).astype(np.float32)[:, None]
-    width = min(nodes, count + more + _MORE)
+    width = min(nodes, count + max(more + _BESIDE, _MORE))
     block = np.random.default_rng(0).normal(size=(nodes, width)).astype(np.float32)
     # The one that is known: the root of the degrees.
     block[:, 0] = 1 / roots[:, 0]

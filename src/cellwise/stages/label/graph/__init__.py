@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 from scipy.special import expit
+from threadpoolctl import threadpool_limits
 
 from cellwise.contracts.labeller import (
     APART,
@@ -34,7 +35,6 @@ from cellwise.contracts.labeller import (
     Labeller,
 )
 from cellwise.errors import BadOption
-from cellwise.parts.threads import threads_of
 from cellwise.registry import did_you_mean, split_spec
 from cellwise.stages.label._cells import weights
 from cellwise.stages.label.graph._candidates import candidates
@@ -120,7 +120,7 @@ def build(
         start, known = _start(bags)
         rows = np.flatnonzero(~np.isnan(bags.vectors).all(axis=1))
         fold = _folds(bags, folds)
-        with threads_of(1):
+        with threadpool_limits(1, "blas"):
             # Sums in another order round differently: one thread, whatever the machine has.
             made = [
                 (some, denoised(_cells(bags, some, start, known, fold, cut), settings, bags.seed))
