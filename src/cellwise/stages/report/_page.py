@@ -10,6 +10,7 @@ from cellwise.stages.report.drawing.svg import short
 from cellwise.stages.report.material import WELL, Material
 from cellwise.stages.report.sections import (
     audit,
+    candidates,
     cell_labels,
     classes,
     control,
@@ -42,6 +43,7 @@ SECTIONS: tuple[tuple[str, str, Section], ...] = (
     ("maps", "Where each class was seen", maps.context),
     ("audit", "Labels to doubt", audit.context),
     ("cell_labels", "How cells were labelled", cell_labels.context),
+    ("candidates", "Labels of cells to look at", candidates.context),
     ("variability", "Variability between cells", variability.context),
     ("replicates", "Replicates and position on the plate", replicates.context),
     ("control", "Negative control", control.context),
@@ -49,7 +51,7 @@ SECTIONS: tuple[tuple[str, str, Section], ...] = (
     ("provenance", "How this was made", provenance.context),
 )
 # Sections of steps that few runs have.
-ONLY_WHERE_MADE = ("maps", "cell_labels")
+ONLY_WHERE_MADE = ("maps", "cell_labels", "candidates")
 # What a run that gives no classes can speak of; `known` and `plates` only where there are any.
 _OUTLINES = ("verdict", "inputs", "segmentation", "known", "plates", "provenance")
 
@@ -57,7 +59,11 @@ _OUTLINES = ("verdict", "inputs", "segmentation", "known", "plates", "provenance
 def sections_of(material: Material) -> tuple[tuple[str, str, Section], ...]:
     """The sections of this run's page, in order."""
     if not material.outlines_only:
-        made = (bool(material.class_maps), cell_labels.was_learned(material))
+        made = (
+            bool(material.class_maps),
+            cell_labels.was_learned(material),
+            bool(material.candidates),
+        )
         there = dict(zip(ONLY_WHERE_MADE, made, strict=True))
         return tuple(entry for entry in SECTIONS if there.get(entry[0], True))
     absent = set()

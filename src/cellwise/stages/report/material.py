@@ -86,6 +86,7 @@ class Material:
         notes: Per site what was odd about masks that were brought, counts by name.
         decisions: What was fitted, by name.
         class_maps: Where networks saw each class, by score step.
+        candidates: Cells whose labels a person should look at, by label step.
         quarantine: Rows of `quarantine.csv`.
     """
 
@@ -110,6 +111,7 @@ class Material:
     notes: dict[str, dict[str, float]] = field(default_factory=dict)
     decisions: dict[str, dict[str, Any]] = field(default_factory=dict)
     class_maps: dict[str, ClassMaps] = field(default_factory=dict)
+    candidates: dict[str, pl.DataFrame] = field(default_factory=dict)
     quarantine: tuple[dict[str, str], ...] = ()
 
     @property

@@ -17,6 +17,7 @@ from cellwise.domain.channels import Channel
 from cellwise.domain.records import Field, Masks, Site
 from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import (
+    CANDIDATES,
     CELLS,
     FOLDS,
     PIXELS,
@@ -116,6 +117,7 @@ def gather(job: Job, choices: Choices) -> Material:
         notes=read_notes(run),
         decisions={path.stem: _json(path) for path in sorted(run.path.glob("decisions/*.json"))},
         class_maps=_class_maps(run),
+        candidates=_candidates(run),
         quarantine=_quarantine(run.quarantine),
     )
 
@@ -184,11 +186,19 @@ def _drawn(
 
 
 def _class_maps(run: RunFolder) -> dict[str, ClassMaps]:
-    """Those of the recipe's score steps; another recipe in the same folder may have left others."""
-    steps = (_json(run.record).get("recipe") or {}).get("steps") or []
-    names = [step["name"] for step in steps if step.get("kind") == "score"]
-    paths = {name: run.class_maps(name) for name in names}
+    paths = {name: run.class_maps(name) for name in _steps(run, "score")}
     return {name: read_class_maps(path) for name, path in paths.items() if path.exists()}
+
+
+def _candidates(run: RunFolder) -> dict[str, pl.DataFrame]:
+    paths = {name: run.candidates(name) for name in _steps(run, "label")}
+    return {name: read_table(path, CANDIDATES) for name, path in paths.items() if path.exists()}
+
+
+def _steps(run: RunFolder, kind: str) -> list[str]:
+    """Names of the recipe's steps; another recipe in the same folder may have left others."""
+    steps = (_json(run.record).get("recipe") or {}).get("steps") or []
+    return [step["name"] for step in steps if step.get("kind") == kind]
 
 
 def _table(path: Path, kind: TableKind) -> pl.DataFrame | None:

@@ -13,6 +13,9 @@ _WORDS = {
     "one_state": "one class per cell",
     "mixture": "what fields without the class never look like",
     "hedge": "several methods as one",
+    "diffusion": "what the cells that look most alike were given",
+    "spectral": "labels made alike among cells that look alike",
+    "one_label": "one class for cells that look alike",
 }
 
 
