@@ -20,6 +20,7 @@ from cellwise.stages.label.graph._diffusion import out_of_group
 Numbers = npt.NDArray[np.int64]
 
 ONE_LABEL, SPECTRAL, DIFFUSION = "one_label", "spectral", "diffusion"
+_CELLS_OF_FUNCTION = 4
 METHODS = (DIFFUSION, SPECTRAL, ONE_LABEL)
 
 
@@ -121,7 +122,8 @@ def denoised(cells: Cells, settings: Settings, seed: int) -> Made:
         return none
     kept = order[inside]
     graph = graph if inside.all() else graph.part(inside)
-    values, more = _values(graph, cells, kept, settings)
+    parts = int(components[inside].max()) + 1
+    values, more = _values(graph, cells, kept, parts, settings)
     near = known_near(graph, cells.start[kept])
     heard: Flags = np.asarray(np.isfinite(values).all(axis=1))
     none.held[kept] = heard
@@ -131,14 +133,17 @@ def denoised(cells: Cells, settings: Settings, seed: int) -> Made:
 
 
 def _values(
-    graph: Graph, cells: Cells, kept: Numbers, settings: Settings
+    graph: Graph, cells: Cells, kept: Numbers, parts: int, settings: Settings
 ) -> tuple[Floats, dict[str, Any]]:
     start, known = cells.start[kept], cells.known[kept].astype(np.float32)
     if settings.method == DIFFUSION:
         return out_of_group(graph, start, known, cells.fold[kept], settings.reach), {}
     if settings.method == ONE_LABEL:
         start = np.concatenate([start, 1 - start.max(axis=1, keepdims=True)], axis=1)
-    found = smoothest(graph, min(settings.functions, len(kept)), more=settings.more)
+    # As many functions as cells would leave nothing to smooth; each part needs one of its own.
+    most = max(len(kept) // _CELLS_OF_FUNCTION, parts)
+    more = settings.more if most >= settings.functions else 0
+    found = smoothest(graph, min(settings.functions, most), more=more)
     if found.residual > 10 * TOLERANCE:
         raise PreflightError(
             f"label graph: the smoothest functions on {len(kept):,} cells were not found "
