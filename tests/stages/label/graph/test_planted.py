@@ -25,7 +25,9 @@ def _right(labels, planted):
 def _denoised(planted, soft, more):
     settings = Settings(ONE_LABEL, 199, "", 64, False, 0.0, 50, more, 0.001, 0.12, 100)
     every = np.arange(len(soft))
-    return denoised(Cells(planted.vectors, soft, every >= 0, None, every), settings, 0).values
+    return denoised(
+        Cells(planted.vectors, soft, every >= 0, soft > 2, None, every), settings, 0
+    ).values
 
 
 def test_five_thousand_cells_are_as_right_as_the_source_makes_them():

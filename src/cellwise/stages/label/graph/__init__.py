@@ -37,7 +37,7 @@ from cellwise.contracts.labeller import (
 from cellwise.errors import BadOption
 from cellwise.registry import did_you_mean, split_spec
 from cellwise.stages.label._cells import weights
-from cellwise.stages.label.graph._candidates import candidates
+from cellwise.stages.label.graph._candidates import candidates, known_to_show
 from cellwise.stages.label.graph._denoise import (
     DIFFUSION,
     METHODS,
@@ -119,11 +119,14 @@ def build(
             raise BadOption("label graph: needs vectors; name them: 'embeddings: <embed step>'.")
         start, known = _start(bags)
         rows = np.flatnonzero(~np.isnan(bags.vectors).all(axis=1))
-        fold = _folds(bags, folds)
+        cells = Cells(
+            bags.vectors, start, known, known_to_show(bags, start), _apart(bags, cut),
+            _folds(bags, folds), bags.blocks,
+        )  # fmt: skip
         with threadpool_limits(1, "blas"):
             # Sums in another order round differently: one thread, whatever the machine has.
             made = [
-                (some, denoised(_cells(bags, some, start, known, fold, cut), settings, bags.seed))
+                (some, denoised(cells.of(some), settings, bags.seed))
                 for some in parts_of(bags, rows, parts, bags.seed)
             ]
         after, near, held = _together(made, len(start), start.shape[1], method)
@@ -201,17 +204,10 @@ def _folds(bags: Bags, folds: int) -> Numbers:
     return np.asarray(dealt[groups.reshape(-1)], np.int64)
 
 
-def _cells(
-    bags: Bags, rows: Numbers, start: Floats, known: Flags, fold: Numbers, cut: str
-) -> Cells:
-    assert bags.vectors is not None
+def _apart(bags: Bags, cut: str) -> Numbers | None:
+    """`[cell]`: a number for those that are never joined; None where all may be."""
     groups = bags.site if bags.group is None else bags.group
-    apart = {"": None, "field": bags.site, "group": groups}[cut]
-    vectors = bags.vectors if len(rows) == len(bags.vectors) else bags.vectors[rows]
-    return Cells(
-        vectors, start[rows], known[rows], None if apart is None else apart[rows], fold[rows],
-        bags.blocks,
-    )  # fmt: skip
+    return {"": None, "field": bags.site, "group": groups}[cut]
 
 
 def _together(

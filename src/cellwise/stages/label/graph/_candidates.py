@@ -6,7 +6,7 @@ neighbours of at least three known ones. Its author confirmed them by eye.
 
 import numpy as np
 
-from cellwise.contracts.labeller import Candidates, Floats
+from cellwise.contracts.labeller import Bags, Candidates, Flags, Floats
 from cellwise.kernels.graphs.adjacency import Graph
 
 ADDED, REMOVED, NEAR_KNOWN = "added", "removed", "near_known"
@@ -17,9 +17,21 @@ _LEAST_KNOWN = 3
 _MOST = 500
 
 
-def known_near(graph: Graph, start: Floats) -> Floats:
+def known_to_show(bags: Bags, start: Floats) -> Flags:
+    """`[cell, class]`: what people saw; where nobody looked, what another step is nearly sure of.
+
+    Inherited labels are no knowledge: nearly all cells lie near three of each frequent class.
+    """
+    if bags.verdict is not None:
+        return np.asarray(bags.verdict == 1)
+    if bags.given is None and bags.scores is None:
+        return np.zeros(start.shape, bool)
+    return np.asarray(start >= _KNOWN)
+
+
+def known_near(graph: Graph, sure: Flags) -> Floats:
     """`[node, class]`: how many neighbours are known to show the class."""
-    return graph.sums((start >= _KNOWN).astype(np.float32))
+    return graph.sums(sure.astype(np.float32))
 
 
 def candidates(before: Floats, after: Floats, near: Floats) -> Candidates:

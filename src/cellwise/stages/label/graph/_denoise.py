@@ -49,6 +49,7 @@ class Cells:
         vectors: `[cell, number]`, none without any number.
         start: `[cell, class]`, what is said of them before.
         known: `[cell]`, whether anything is.
+        sure: `[cell, class]`, which cells are known to show the class.
         apart: `[cell]`, cells of one number are never joined; None where all may be.
         fold: `[cell]`, cells of one number do not hear each other's labels.
         blocks: Of how many numbers each part of the vectors consists; empty where they are one.
@@ -57,9 +58,23 @@ class Cells:
     vectors: Floats
     start: Floats
     known: Flags
+    sure: Flags
     apart: Numbers | None
     fold: Numbers
     blocks: Sequence[int] = ()
+
+    def of(self, rows: Numbers) -> "Cells":
+        """Some of them; all of them without a copy of their vectors."""
+        every = len(rows) == len(self.vectors)
+        return Cells(
+            self.vectors if every else self.vectors[rows],
+            self.start[rows],
+            self.known[rows],
+            self.sure[rows],
+            None if self.apart is None else self.apart[rows],
+            self.fold[rows],
+            self.blocks,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +139,7 @@ def denoised(cells: Cells, settings: Settings, seed: int) -> Made:
     graph = graph if inside.all() else graph.part(inside)
     parts = int(components[inside].max()) + 1
     values, more = _values(graph, cells, kept, parts, settings)
-    near = known_near(graph, cells.start[kept])
+    near = known_near(graph, cells.sure[kept])
     heard: Flags = np.asarray(np.isfinite(values).all(axis=1))
     none.held[kept] = heard
     none.values[kept] = np.where(heard[:, None], values, 0)
