@@ -5,6 +5,8 @@ import json
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
+from polars.testing import assert_frame_equal
 from typer.testing import CliRunner
 
 import cellwise
@@ -87,3 +89,18 @@ def test_figures_of_labelled_fields_are_held_out_and_the_report_makes_no_excuse(
     table = read_table(quick.path / "labels/shown.parquet", LABELS)
     assert [name for name in table.columns if name.startswith("label_without_")]
     assert "somewhat too good" not in (quick.path / "report.html").read_text(encoding="utf-8")
+
+
+def test_an_array_gets_what_its_field_gets_from_files(quick, world):
+    """The field of an unlabelled site, read by hand, without any folder."""
+    run = RunFolder(quick.path)
+    sites = pl.read_parquet(run.sites).filter(pl.col("labels").is_null())
+    site = sites["site_id"].sort()[0]
+    colours = {"red": "microtubule", "green": "protein", "blue": "nucleus", "yellow": "er"}
+    found = {c: next(world.rglob(f"{site}_{c}.png")) for c in colours}
+    pixels = np.stack([np.asarray(Image.open(path)) for path in found.values()])
+    cells = cellwise.Predictor(quick.path)(pixels, list(colours.values()))
+    columns = ["cell_id", *(name for name in cells.columns if name.startswith("Prob_"))]
+    known = quick.cells.filter(pl.col("site_id") == site).sort("cell_id")
+    assert cells.height > 0
+    assert_frame_equal(cells.select(columns), known.select(columns), abs_tol=1e-6)
