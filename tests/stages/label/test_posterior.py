@@ -78,6 +78,19 @@ def test_methods_that_harm_are_not_heard_and_where_none_is_cells_inherit(monkeyp
         assert alike == (heard == ["inherit"])
 
 
+def test_one_state_is_leant_on_unless_groups_left_out_put_it_far_behind(monkeypatch):
+    bags, _ = _bags()
+    for found, count in (
+        ([0.02, 0.02, 0.0], 6.0),
+        ([0.05, 0.01, 0.0], 1.0),
+        ([0.05, 0, -0.1], None),
+    ):
+        monkeypatch.setattr(choice, "gains", lambda *_, _found=found, **__: _found)
+        counts = build(rounds=2, restarts=1)(bags).facts["counts"]
+        assert counts.get("one_state") == count
+        assert counts["inherit"] == counts["soft_ratio"] == 1.0
+
+
 def test_labels_of_groups_left_out_enter_nothing(monkeypatch):
     """What is found of a part's cells is the same whatever its fields are called."""
     bags, _ = _bags()

@@ -93,13 +93,12 @@ def _slow_one_state(fields, smooth, options):
     labels = np.zeros((len(fields.field), classes))
     for b, mine in enumerate(rows):
         labels[mine] = given_[b] / max(given_[b].sum(), 1)
-    together, odds = _slow_company(given_), np.full(classes, options.odds)
-    for turn in range(options.rounds):
+    missed = np.minimum(_slow_company(given_) * options.odds, 1) + 0.002
+    base = np.where(given_, 1, missed)
+    for _ in range(options.rounds):
         found = np.maximum(smooth(labels.astype(np.float32)).astype(float), 1e-3)
         lifted = np.maximum(found / np.maximum(labels.mean(0), 0.005), 1e-6) ** options.temper
         labels = np.zeros_like(labels)
-        shown = np.zeros(given_.shape)
-        base = np.where(given_, 1, np.minimum(together * odds, 1) + 0.002)
         shares = base / base.sum(1, keepdims=True)
         prior = options.even * given_.sum(1, keepdims=True) * shares
         some = [b for b, mine in enumerate(rows) if given_[b].any() and len(mine)]
@@ -116,18 +115,13 @@ def _slow_one_state(fields, smooth, options):
         for b in some:
             own, size = labels[rows[b]], given_[b].sum()
             for _ in range(10):
-                shown[b] = 1 - np.prod(1 - np.minimum(own, 0.999), axis=0)
-                low = given_[b] & (shown[b] < 0.7)
+                shown = 1 - np.prod(1 - np.minimum(own, 0.999), axis=0)
+                low = given_[b] & (shown < 0.7)
                 if not options.cover or len(own) < size or not low.any():
                     break
                 own = own * np.where(low, 1.5, 1)
                 own /= own.sum(1, keepdims=True)
             labels[rows[b]] = own
-            shown[b] = 1 - np.prod(1 - np.minimum(own, 0.999), axis=0)
-        if turn:
-            sure = np.where(shown > 0.5, shown, 0)
-            odds = ((sure * ~given_).sum(0) + 3 * options.odds) / ((sure * given_).sum(0) + 3)
-            odds = np.clip(odds, 0.03, 4)
     return labels
 
 

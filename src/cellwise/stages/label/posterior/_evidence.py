@@ -7,22 +7,18 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from cellwise.contracts.labeller import Bags, Flags, Floats
+from cellwise.contracts.labeller import Bags, Flags
 from cellwise.errors import BadOption, PreflightError
 from cellwise.parts.learners import kernel_ridge
 from cellwise.stages.label.posterior._fields import Numbers, Smooth
 from cellwise.stages.label.posterior.one_state import OneState
 
 _FOLDS = 5
-_PARTITIONS = 3
+PARTITIONS = 5
 # What restarts draw from: no truth-free criterion was good enough to choose among these.
-_SEEN = 0.6
-# Spread of a number, as a share of its size, that is mere rounding of single precision.
-_ROUNDING = 1e-5
-_RIDGES = (0.1, 0.2, 0.4, 0.8)
-_GAMMAS = (0.25, 0.5, 1.0)
-_ODDS = (0.14, 0.3, 0.5)
-_TEMPERS = (1.25, 1.5, 2.0)
+_RIDGES = (0.1, 0.2, 0.4)
+_GAMMAS = (0.25, 0.5)
+_TEMPERS = (1.5, 2.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +53,7 @@ def starts(
         rows: The usable cells, in the order of the fields.
         columns: The classes that are told apart.
         rounds: Of each start.
-        restarts: 1 takes all numbers and middle settings; more draw theirs by chance.
+        restarts: 1 takes middle settings; more draw theirs by chance.
         missed: Whether cells may show what their field was not given.
     """
     if bags.vectors is None:
@@ -68,49 +64,25 @@ def starts(
     vectors, groups = bags.vectors[rows], groups_of(bags)[rows]
     random = np.random.default_rng(bags.seed)
     if restarts == 1:
-        folds = _partitions(groups, _PARTITIONS, random)
+        folds = _partitions(groups, PARTITIONS, random)
         smooth = kernel_ridge.build(blocks=blocks_of(bags)).out_of_fold(vectors, folds, bags.seed)
         yield Start(smooth, OneState(rounds, missed=missed), rounds)
         return
-    differ = _differing(vectors)
     for number in range(restarts):
-        seen = np.sort(random.permutation(vectors.shape[1])[: _share(vectors.shape[1])])
-        # Of few numbers a draw may hold none that tells cells apart.
-        seen = seen if np.isin(seen, differ).any() or not len(differ) else differ
         learner = kernel_ridge.build(
             ridge=float(random.choice(_RIDGES)),
             gamma=float(random.choice(_GAMMAS)),
-            blocks=blocks_of(bags, seen),
+            blocks=blocks_of(bags),
         )
-        constants = OneState(
-            rounds,
-            temper=float(random.choice(_TEMPERS)),
-            odds=float(random.choice(_ODDS)),
-            missed=missed,
-        )
-        folds = _partitions(groups, 1, random)
-        smooth = learner.out_of_fold(vectors[:, seen], folds, bags.seed + number)
+        constants = OneState(rounds, temper=float(random.choice(_TEMPERS)), missed=missed)
+        folds = _partitions(groups, PARTITIONS, random)
+        smooth = learner.out_of_fold(vectors, folds, bags.seed + number)
         yield Start(smooth, constants, rounds)
 
 
-def blocks_of(bags: Bags, seen: Numbers | None = None) -> list[int]:
-    """How many of all numbers, or of those that are seen, each part of the vectors has."""
-    if len(bags.blocks) < 2:
-        return []
-    ends = np.cumsum(bags.blocks)
-    places = np.arange(ends[-1]) if seen is None else seen
-    counts = np.bincount(np.searchsorted(ends, places, side="right"), minlength=len(ends))
-    return [int(count) for count in counts if count]
-
-
-def _differing(vectors: Floats) -> Numbers:
-    """The numbers that are not the same in all cells that have them, rounding aside."""
-    low, high = np.fmin.reduce(vectors, axis=0), np.fmax.reduce(vectors, axis=0)
-    return np.flatnonzero(high - low > _ROUNDING * np.maximum(np.abs(low), np.abs(high)))
-
-
-def _share(numbers: int) -> int:
-    return max(1, round(_SEEN * numbers))
+def blocks_of(bags: Bags) -> list[int]:
+    """How many numbers each part of the vectors has, where there are several."""
+    return [count for count in bags.blocks if count] if len(bags.blocks) > 1 else []
 
 
 def groups_of(bags: Bags) -> Numbers:

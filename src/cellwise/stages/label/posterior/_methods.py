@@ -38,19 +38,20 @@ def competing(exponent: float) -> Method:
 
 
 INHERIT = "inherit"
+ONE_STATE = "one_state"
 # What is heard untried: it was not below inheriting by more than .01 on any world tried.
 UNTRIED = "soft_ratio"
 ALONE: dict[str, Method] = {
     "soft_ratio": _ratio,
     "ratio_competing": competing(0.5),
-    "one_state": _one_state,
+    ONE_STATE: _one_state,
     "mixture": _mixture,
 }
-# What the hedge may be made of, and how much of it each is beside the others that are heard.
+# What the hedge may be made of, and how much each counts where nothing speaks for more.
 HEDGED: dict[str, tuple[Method, float]] = {
     INHERIT: (_inherit, 1.0),
     "soft_ratio": (_ratio, 1.0),
     "full_competition": (competing(1.0), 1.0),
-    "one_state": (_one_state, 2.0),
+    ONE_STATE: (_one_state, 1.0),
 }
 EXPONENTS = (0.0, 0.5, 1.0)

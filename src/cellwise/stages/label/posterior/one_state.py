@@ -3,8 +3,8 @@
 The chance of a state is `(F / mean) ** temper` times the share of the state in the field. Shares
 lie near even ones: `base` is 1 for a given label; for another one `c o`, c being how often fields
 with like labels have it and o how often a class is missed for once that it is given; and a little
-for any. o is estimated anew in each round from the fields that seem to hold what they were not
-given. Labels that no cell of the field shows are raised.
+for any. o stays as it was chosen: estimated from the rounds' own labels it fed what they had
+mistaken for a missed label. Labels that no cell of the field shows are raised.
 
 Source: expectation maximisation of Jin and Ghahramani 2002 (NIPS 15) with a Dirichlet prior on the
 shares of a field; figures of the prototype in `docs/explain/posterior.md`.
@@ -24,9 +24,6 @@ _FLOOR = 0.002
 _COVERED = 0.7
 _RAISE = 1.5
 _RAISES = 10
-# What is known beforehand of missed labels counts as much as so many fields.
-_KNOWN = 3.0
-_ODDS = (0.03, 4.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +34,7 @@ class OneState:
         rounds: At least 1.
         temper: Exponent of what is found, above 0.
         even: Pull of a field's shares to even ones: cells per label.
-        odds: Chance that a class is missed beside the chance that it is given, at the start.
+        odds: Chance that a class is missed beside the chance that it is given.
         missed: Whether a cell may show what its field was not given.
         cover: Whether labels that no cell shows are raised.
     """
@@ -53,24 +50,21 @@ class OneState:
 def one_state(fields: Fields, smooth: Smooth, options: OneState) -> Floats64:
     """`[cell, class]` in 0..1; rows of cells in fields with labels add up to 1."""
     labels = fields.even()
-    together = company(fields.given) if options.missed else None
-    odds = np.full(fields.given.shape[1], options.odds)
-    for number in range(options.rounds):
+    base = _base(fields, options)
+    for _ in range(options.rounds):
         found = np.maximum(smooth(labels.astype(np.float32)).astype(np.float64), 1e-3)
         share = np.maximum(labels.mean(0), _LEAST_SHARE)
         lifted = np.maximum(found / share, 1e-6) ** options.temper
-        labels = _shared(fields, lifted, _base(fields, together, odds), options)
-        if options.missed and number:
-            odds = _odds(fields, labels, options.odds)
+        labels = _shared(fields, lifted, base, options)
     return labels
 
 
-def _base(fields: Fields, together: Floats64 | None, odds: Floats64) -> Floats64:
+def _base(fields: Fields, options: OneState) -> Floats64:
     """`[field, class]`: what a class weighs in a field before any cell is looked at."""
-    given = fields.given.astype(np.float64)
-    if together is None:
-        return given
-    return np.where(fields.given, 1.0, np.minimum(together * odds, 1) + _FLOOR)
+    if not options.missed:
+        return fields.given.astype(np.float64)
+    missed = np.minimum(company(fields.given) * options.odds, 1) + _FLOOR
+    return np.where(fields.given, 1.0, missed)
 
 
 def _shared(fields: Fields, lifted: Floats64, base: Floats64, options: OneState) -> Floats64:
@@ -115,12 +109,3 @@ def _covered(fields: Fields, chance: Floats64) -> Floats64:
 def shown_somewhere(fields: Fields, chance: Floats64) -> Floats64:
     """`[field, class]`: probability that at least one cell of the field shows the class."""
     return 1 - np.exp(fields.sums(np.log1p(-np.minimum(chance, 0.999))))
-
-
-def _odds(fields: Fields, chance: Floats64, start: float) -> Floats64:
-    """`[class]`: fields that seem to hold the class and were not given it, for each that was."""
-    shown = shown_somewhere(fields, chance)
-    shown = np.where(shown > 0.5, shown, 0)
-    missed = np.where(fields.given, 0, shown).sum(0) + _KNOWN * start
-    met = np.where(fields.given, shown, 0).sum(0) + _KNOWN
-    return np.asarray(np.clip(missed / met, *_ODDS))
