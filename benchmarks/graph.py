@@ -81,7 +81,7 @@ def ours(vectors: Floats, said: Floats, neighbours: int) -> tuple[dict[str, Any]
     marks.append(time.process_time())
     back = np.empty_like(labels)
     back[lists.order] = labels
-    parts = dict(zip(("components", "neighbours", "graph", "functions", "alternation"),
+    parts = dict(zip(("components", "search", "graph", "functions", "alternation"),
                      np.diff(marks).round(2).tolist(), strict=True))  # fmt: skip
     facts = {
         **parts,
@@ -139,7 +139,7 @@ def the_source(vectors: Floats, said: Floats, neighbours: int) -> tuple[dict[str
         if np.mean(np.isclose(labels, before, rtol=0.01, atol=0)) >= 0.999:
             break
     marks.append(time.process_time())
-    parts = dict(zip(("neighbours", "functions", "alternation"), np.diff(marks).round(2).tolist(),
+    parts = dict(zip(("search", "functions", "alternation"), np.diff(marks).round(2).tolist(),
                      strict=True))  # fmt: skip
     return {**parts, "cpu_s": round(marks[-1] - marks[0], 2), "rounds": rounds}, labels.astype(
         np.float32
@@ -181,7 +181,7 @@ def with_faiss(vectors: Floats, neighbours: int) -> dict[str, Any]:
     own = [row[row != i][:neighbours] for i, row in enumerate(found[:, : neighbours + 1])]
     every = np.stack([np.pad(row, (0, neighbours - len(row)), mode="edge") for row in own])
     recall = _recall(vectors, order, every.astype(np.int32))
-    return {"neighbours": round(seconds, 2), "cpu_s": round(seconds, 2), **recall}
+    return {"cpu_s": round(seconds, 2), **recall}
 
 
 def measure(case: dict[str, Any]) -> dict[str, Any]:
