@@ -37,6 +37,15 @@ def test_wells_of_row_c_stay_wells(tmp_path):
     assert {s.metadata["Well"] for s in read(tmp_path).sites} == {"C01", "C02"}
 
 
+@pytest.mark.parametrize("word", ["DAPI", "GFP", "ch1", "BF"])
+@pytest.mark.parametrize("form", ["C{w}_s{s}_{c}.tif", "P1_C{w}_{c}.tif", "P{s}/C{w}_{c}.tif"])
+def test_wells_of_row_c_with_one_channel_stay_wells(tmp_path, form, word):
+    put(tmp_path, *dict.fromkeys(form.format(w=w, s=s, c=word) for w in (1, 2, 3) for s in (1, 2)))
+    reading = read(tmp_path)
+    assert {s.metadata["Well"] for s in reading.sites} == {"C01", "C02", "C03"}
+    assert list(channels(reading)) == [word]
+
+
 TIMES = {
     "IncuCyte": ("VID8_{c}_B{f}_1_2021y05m{t:02d}d_07h30m.tif", ("blue", "green")),
     "IncuCyte, hours": ("VID8_{c}_B{f}_1_{t:02d}d12h00m.tif", ("blue", "green")),
@@ -199,6 +208,24 @@ def test_numbered_folders_repeated_in_the_names_of_their_files_are_no_classes(tm
     assert read(tmp_path / "b").classes.names == ("Drug 1", "Drug 2")
 
 
+@pytest.mark.parametrize("ending", ["", "_DAPI", "_GFP"])
+@pytest.mark.parametrize("name", ["stage{}", "{}uM", "Class {}"])
+def test_numbered_class_folders_of_many_fields_stay_classes(tmp_path, name, ending):
+    ends = ("_DAPI", "_GFP") if ending == "_GFP" else (ending,)
+    folders = [name.format(number) for number in (1, 20, 3)]
+    put(tmp_path, *(f"{f}/{f}_{i:03d}{end}.tif" for f in folders for i in range(4) for end in ends))
+    reading = read(tmp_path)
+    assert set(reading.classes.names) == set(folders)
+    assert [site.labels is None for site in reading.sites] == [False] * 12
+
+
+@given(st.data())
+def test_dyes_with_numbers_of_their_own_are_channels(data):
+    some = st.sampled_from(["Alexa488", "Alexa568", "Alexa647", "Cy3", "Cy5", "AF405", "AF594"])
+    words = data.draw(st.lists(some, min_size=2, max_size=7, unique=True))
+    assert sort_of(words) == "stain"
+
+
 def test_numbers_written_to_the_stain_do_not_make_one_field_of_all(tmp_path):
     put(tmp_path, *(f"img{c}{i}.tif" for i in range(4) for c in STAINS))
     assert len(by_id(read(tmp_path))) == 8
@@ -212,6 +239,7 @@ def test_numbers_written_to_the_stain_do_not_make_one_field_of_all(tmp_path):
         (["A", "B", "C"], "place"),
         (["imgDAPI0", "imgDAPI1", "imgGFP0", "imgGFP1"], "place"),
         (["AF488", "AF568", "Cy3", "Cy5"], "stain"),
+        (["s1", "s2", "s3"], "place"),
         (["protein1", "protein2", "DAPI"], "stain"),
     ],
 )

@@ -63,6 +63,17 @@ def test_columns_of_0_and_1_are_never_proposed_one_by_one(plate, tmp_path):
         read(plate, labels=table, label="ER,age")
 
 
+@pytest.mark.parametrize("name", ["label", "Class", "treatment", "genotype"])
+@pytest.mark.parametrize("beside", [("batch",), ("control", "replicate")])
+def test_a_label_column_of_0_and_1_beside_others_of_0_and_1_is_the_label(
+    plate, tmp_path, name, beside
+):
+    rows = [(well, place % 2, *(1 for _ in beside)) for place, well in enumerate(WELLS)]
+    reading = read(plate, labels=table_of(tmp_path, ("well", name, *beside), *rows))
+    assert reading.classes.names == ("0", "1")
+    assert [site.labels for site in reading.sites] == [("0",), ("1",)] * 2
+
+
 def test_a_single_label_column_is_no_group(plate, tmp_path):
     table = table_of(tmp_path, ("well", "label", "flag", "used"), ("A01", "x", 1, 0))
     assert read(plate, labels=table).sites[0].labels == ("x",)
@@ -110,6 +121,14 @@ def test_units_of_a_column_of_their_own_count(plate, tmp_path, unit):
     assert [site.metadata.get("dose") for site in reading.sites][:2] == ["10 nM", "0.1 uM"]
     assert any("dose is read as numbers in" in note for note in reading.notes)
     assert not reading.problems
+
+
+def test_units_are_written_to_plain_numbers_only(plate, tmp_path):
+    rows = (("A01", "x", "10 nM", "nM"), ("A02", "x", "1e-1", "uM"), ("B01", "x", "none", "nM"))
+    reading = read(plate, labels=table_of(tmp_path, ("well", "label", "dose", "unit"), *rows))
+    doses = [site.metadata.get("dose") for site in reading.sites]
+    assert doses[:2] == ["10 nM", "1e-1 uM"]
+    assert doses[2] in (None, "none")
 
 
 @pytest.mark.parametrize(

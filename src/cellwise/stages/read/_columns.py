@@ -117,10 +117,12 @@ def refuse_open(
         )
         settings.append(("key", keys[0] if keys else "COLUMN"))
     if len(labels) != 1:
+        which = f"which column holds the labels ({_or(labels)})" if labels else ""
+        if together and not labels:
+            which = f"which columns hold the labels: {_and(together)} could hold them together"
         said.append(
-            f"which column holds the labels ({_or(labels)})"
-            if labels
-            else "which column holds the labels: none is called `label`, `class`, `treatment`, "
+            which
+            or "which column holds the labels: none is called `label`, `class`, `treatment`, "
             "`genotype` or alike"
         )
         rest = [name for name in _named(table) if name not in keys and not role_of(name)]
@@ -128,8 +130,6 @@ def refuse_open(
         telling = [n for n in (labels or rest) if len({row[n] for row in table.rows}) > 1]
         one = next(iter([*telling, *labels, *rest]), "COLUMN")
         settings.append(("label", ",".join(together) if together and not labels else one))
-        if together and not labels:
-            said[-1] += f", and {_and(together)} could hold them together"
     if settings:
         above = (
             " The first line was taken as the column names; if they stand below it, remove what is "

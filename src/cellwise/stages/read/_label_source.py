@@ -1,6 +1,7 @@
 """Where the labels of a folder come from: the person's file, else what the layout declares."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 from cellwise.contracts.layout import Arrangement, Problem
@@ -20,6 +21,7 @@ from cellwise.stages.read.label_columns import join_label_columns
 from cellwise.stages.read.spec import Options
 from cellwise.store.worlds.class_lists import class_list, named_lists
 
+_PLAIN_NUMBER = re.compile(r"[+-]?[\d.,\s]*\d[\d.,\s]*([eE][+-]?\d+)?")
 _GENOTYPES = ("genotype", "mutant", "mutation", "allele", "strain", "knockout", "gene")
 
 
@@ -124,7 +126,8 @@ def _doses(table: LabelTable) -> list[tuple[str, Quantities]]:
 def _with_dose_units(table: LabelTable) -> LabelTable:
     """The table with the units of a column of their own (`dose`, `dose_unit`) behind the numbers.
 
-    Without them 10 nM would count as more than 0.1 µM.
+    Without them 10 nM would count as more than 0.1 µM. What is no plain number stays as it is: it
+    has its unit already, or none.
     """
     doses = [name for name in table.columns if name and dose_unit(name) == ""]
     units = {plain_name(name): name for name in table.columns if name}
@@ -138,7 +141,7 @@ def _with_dose_units(table: LabelTable) -> LabelTable:
     for dose, unit in pairs:
         rows = tuple(
             row
-            if is_missing(row[dose]) or is_missing(row[unit])
+            if not _PLAIN_NUMBER.fullmatch(row[dose]) or is_missing(row[unit])
             else {**row, dose: f"{row[dose]} {row[unit]}"}
             for row in rows
         )

@@ -6,7 +6,7 @@ else (site, well, plane, time), a condition of the experiment, or any other word
 """
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -29,7 +29,7 @@ _LONGEST_NAME = 3
 _INDEX = re.compile(r"(ch[sd]?|channel|chan|wv|wavelength|kanal|canal|cam|camera|c|w|d)=?(\d{0,3})")
 # A letter may stand for much else: its numbers begin at the first and are few.
 _LETTERS = {"c": 6, "w": 10, "d": 10}
-_NUMBERED = re.compile(r"([^\W\d_]*)=?\d+")
+_NUMBERED = re.compile(r"([^\W\d_]*)=?(\d+)")
 _DYE_DIGITS = 3
 # Red, green, blue and yellow as letters; rows of a plate are others as well.
 _COLOUR_LETTERS = ({"r", "g", "b"}, {"r", "g", "b", "y"})
@@ -130,11 +130,7 @@ def sort_of(values: Sequence[str], before: str | None = None) -> Sort:
         return "place" if not all(is_stain(value) for value in values) else "stain"
     if any(word.rstrip("0123456789") in words_of("condition") for word in words):
         return "condition"
-    numbered = [match for word in words if (match := _NUMBERED.fullmatch(word))]
-    stems = Counter(match[1] for match in numbered)
-    # `imgDAPI0`, `imgDAPI1`, `imgGFP0`, `imgGFP1`: the number of the field is written to the word.
-    running = len(numbered) == len(words) and (len(stems) == 1 or min(stems.values()) > 1)
-    if running and not _differ_in_dye(words):
+    if _runs_on(words) and not _differ_in_dye(words):
         return "place"
     if any(_glows(value) for value in values):
         return "stain"
@@ -164,6 +160,22 @@ def _are_indices(values: Sequence[str]) -> bool:
     (stem,) = stems
     in_order = numbers == list(range(numbers[0], numbers[0] + len(numbers))) and numbers[0] <= 1
     return stem not in _LETTERS or (in_order and len(numbers) <= _LETTERS[stem])
+
+
+def _runs_on(words: Sequence[str]) -> bool:
+    """Whether a running number is written to each word, the same ones to words of each kind.
+
+    So the field in `imgDAPI0`, `imgDAPI1`, `imgGFP0`, `imgGFP1`; `Alexa488`, `Alexa568`, `Cy3` and
+    `Cy5` have numbers of their own.
+    """
+    numbers: dict[str, set[int]] = defaultdict(set)
+    for word in words:
+        match = _NUMBERED.fullmatch(word)
+        if match is None:
+            return False
+        numbers[match[1]].add(int(match[2]))
+    first, *others = numbers.values()
+    return all(found == first for found in others) and (not others or len(first) > 1)
 
 
 def _differ_in_dye(words: Sequence[str]) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from cellwise.domain.classes import SEPARATOR
 from cellwise.domain.missing import is_missing
 from cellwise.errors import BadOption, PreflightError
-from cellwise.stages.read._columns import chosen_columns, plain_name, role_of
+from cellwise.stages.read._columns import chosen_columns, label_columns, plain_name, role_of
 from cellwise.stages.read._fields import Fields
 from cellwise.stages.read._tables import LabelTable
 
@@ -55,7 +55,10 @@ def join_label_columns(table: LabelTable, label: str) -> LabelTable:
 
 
 def label_column_groups(table: LabelTable) -> list[str]:
-    """The columns that together could hold the labels: `label1`, `label2`, or all of 0 and 1."""
+    """The columns that together could hold the labels: `label1`, `label2`, or all of 0 and 1.
+
+    A column that is called as one of labels is none of the latter: `label` may well hold 0 and 1.
+    """
     names = [name for name in table.columns if name and not role_of(name)]
     numbered: dict[str, list[str]] = defaultdict(list)
     for name in names:
@@ -65,7 +68,9 @@ def label_column_groups(table: LabelTable) -> list[str]:
     several = [
         found for found in numbered.values() if len(found) > 1 and re.search(r"\d", found[-1])
     ]
-    found = several[0] if several else [name for name in names if _is_mark(table, name)]
+    called = label_columns(table)
+    marks = [name for name in names if name not in called and _is_mark(table, name)]
+    found = several[0] if several else marks
     return found if len(found) > 1 and not any("," in name for name in found) else []
 
 

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane
 from cellwise.domain.plain_words import counted
 from cellwise.stages.read._files import count_channels, planes_in_file, stem_of
-from cellwise.stages.read.channels.split_names import named_planes, split_names
+from cellwise.stages.read.channels.split_names import named_planes, split_names, without_z
 from cellwise.stages.read.channels.varying import Varying
 from cellwise.stages.read.names import meaning_folders, place_of, wells_for
 
@@ -52,15 +52,25 @@ def _recognise(listing: Listing) -> float | None:
 
 
 def _one_field_each(listing: Listing, varying: Varying | None) -> bool:
-    """Whether folders that differ in a number are repeated in the names of their files.
+    """Whether folders that differ in a number hold one field each, which is called like its folder.
 
-    So `cells 12/cells 12_c1.tif`: a folder for each field.
+    So `cells 12/cells 12_c1.tif`; of several fields, as in `dose 10/dose 10_004.tif`, the folder
+    may be the class.
     """
     found = [(_folders(path, varying), stem_of(path)) for path in listing.images]
     named = [(_class_folders(folders)[-1], stem) for folders, stem in found if folders]
     forms = {re.sub(r"\d+", "#", folder) for folder, _ in named}
     (form,) = forms if len(forms) == 1 else ("",)
-    return "#" in form and all(stem.lower().startswith(folder.lower()) for folder, stem in named)
+    if "#" not in form or not all(s.lower().startswith(f.lower()) for f, s in named):
+        return False
+    fields = {(_folders(path, varying), _field_of(path, varying)) for path in listing.images}
+    return len(fields) == len({folders for folders, _ in fields})
+
+
+def _field_of(path: str, varying: Varying | None) -> str:
+    """What a file's name says besides channel and plane."""
+    split = varying.splits.get(path) if varying is not None else None
+    return without_z(split.rest if split is not None else stem_of(path))[0].lower()
 
 
 def _no_plates(listing: Listing, varying: Varying | None) -> bool:

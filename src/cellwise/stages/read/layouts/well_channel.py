@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane
 from cellwise.domain.plain_words import counted
 from cellwise.domain.records import normalise_well
+from cellwise.stages.read.channels.tokens import sort_of
 from cellwise.stages.read.names import (
     WELL,
     Named,
@@ -64,14 +65,16 @@ def _is_made(name: Named) -> bool:
 def _number_channels(named: Sequence[Named]) -> bool:
     """Whether `c1`, `c2` are no wells: each field has all of them, and one word follows them all.
 
-    So ZEN exports: `Experiment-07_c1_ORG.tif`.
+    So ZEN exports: `Experiment-07_c1_ORG.tif`. A stain or an index is the channel of wells.
     """
     wells: dict[str, set[str]] = defaultdict(set)
     for name in named:
         wells["/".join((*name.folders, name.get("plate"), name.get("site")))].add(name.get("well"))
     every = set().union(*wells.values())
+    behind = {spelling(name.get("channel")) for name in named}
     return (
-        len({spelling(name.get("channel")) for name in named}) == 1
+        len(behind) == 1
+        and sort_of([named[0].get("channel")]) == "word"
         and len(every) > 1
         and all(re.fullmatch(r"[cC]\d", well) for well in every)
         and all(found == every for found in wells.values())
