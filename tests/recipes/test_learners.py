@@ -113,6 +113,26 @@ def test_other_scores_of_fields_are_decided_on_anew(world, by_heart):
     assert states["score", "image"] == states["decide", "decide"] == "done"
 
 
+def test_the_graph_of_the_third_system_teaches_its_cell_network(world):
+    done = cellwise.run(
+        world,
+        out=world.parent / "graph",
+        recipe="hpa-graph-denoise-small",
+        settings=["segment.name=watershed", "field.epochs=1", "cell.epochs=1"],
+    )
+    run = RunFolder(done.path)
+    counts = {s["name"]: s["counts"] for s in json.loads(run.record.read_text())["steps"]}
+    # A graph for the cells of each of two networks, and no figure passed off as held out.
+    assert len(counts["denoised"]["graphs"]) == 2
+    assert counts["denoised"]["method"] == "spectral"
+    assert "made_without_each_of" not in counts["denoised"]
+    soft, denoised = (read_table(run.labels(n), LABELS) for n in ("soft", "denoised"))
+    assert soft.select("site_id", "cell_id").equals(denoised.select("site_id", "cell_id"))
+    moved = np.abs(soft["label"].to_numpy() - denoised["label"].to_numpy())
+    assert 0 < moved.max() <= 1
+    assert run.candidates("denoised").is_file()
+
+
 def precision_of(by_heart, name):
     """Macro average precision over the fields that were learned."""
     classes = read_classes(by_heart.scores(name), SCORES)
