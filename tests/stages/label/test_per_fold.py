@@ -11,6 +11,7 @@ from tests.stages.label.test_posterior import _bags
 
 from cellwise.contracts.labeller import CellLabels
 from cellwise.errors import PreflightError
+from cellwise.parts.learners import kernel_ridge
 from cellwise.stages.label._per_fold import joined, labels_without_folds
 from cellwise.stages.label.posterior import METHODS, build
 
@@ -94,3 +95,54 @@ def test_facts_of_folds_are_told_as_one():
         "never_told_apart": [["a", "c"]],
     }
     json.dumps(joined([some, other]))
+
+
+def _area(labels, values):
+    """How often a field with the class is above one without it, ties counted half."""
+    above = values[labels][:, None] - values[~labels][None]
+    return ((above > 0) + 0.5 * (above == 0)).mean()
+
+
+def _ranked(bags, fold, labels_for):
+    """Area under the curve of fields by their best cell, judged by kernel ridge of other folds."""
+    areas = []
+    for k in np.unique(fold):
+        out = fold[bags.site] != k
+        ones = np.ones(out.sum(), np.float32)
+        fitted = kernel_ridge.build().fit(bags.vectors[out], labels_for(k)[out], ones, 0)
+        found = fitted.predict(bags.vectors[~out])
+        held = np.unique(bags.site[~out])
+        best = np.stack([found[bags.site[~out] == site].max(0) for site in held])
+        given = bags.field_labels[held]
+        areas += [
+            _area(given[:, c], best[:, c])
+            for c in range(given.shape[1])
+            if 0 < given[:, c].sum() < len(given)
+        ]
+    return float(np.mean(areas))
+
+
+def test_labels_by_chance_say_nothing_of_fields_that_were_left_out():
+    areas = []
+    for seed in range(8):
+        random = np.random.default_rng(seed)
+        bags, _ = _bags(seed, fields=60, each=4, classes=2)
+        bags = replace(
+            bags,
+            field_labels=random.random((60, 2)) < 0.5,
+            vectors=random.normal(size=bags.vectors.shape).astype(np.float32),
+            group=bags.site,
+        )
+        fold = random.permutation(np.arange(60) % 3)
+        whole = build("soft_ratio", restarts=1)(bags).label
+        _, apart = _made(bags, fold, method="soft_ratio")
+        areas.append(
+            [
+                _ranked(bags, fold, dict.fromkeys(range(3), whole).get),
+                _ranked(bags, fold, apart.get),
+            ]
+        )
+    mean = np.mean(areas, axis=0)
+    half = 2.36 * np.std(areas, axis=0, ddof=1) / len(areas) ** 0.5
+    assert mean[0] - half[0] > 0.52, "labels of all folds at once have met them"
+    assert abs(mean[1] - 0.5) < half[1] < 0.06
