@@ -18,6 +18,7 @@ UNSCORED = "unscored"
 KNOWN = "known"
 UNKNOWN = "unknown"
 APART = "apart"
+BY_HAND = "by_hand"
 
 
 @dataclass(frozen=True, slots=True)

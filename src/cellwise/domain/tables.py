@@ -158,6 +158,24 @@ CANDIDATES = TableKind(
     },
     sort=("class", "kind", "rank"),
 )
+ANNOTATIONS = TableKind(
+    "annotations",
+    {
+        "site_id": "string",
+        "cell_id": "int32",
+        "mask_key": "string",
+        "outline": "list<int32>",
+        "x": "float32",
+        "y": "float32",
+        "class": "string",
+        "verdict": "string",
+        "drawn": "string",
+        "who": "string",
+        "when": "string",
+        "model_said": "float32",
+    },
+    sort=("site_id", "cell_id", "class", "who", "when", "mask_key"),
+)
 PREDICTIONS = TableKind(
     "predictions",
     {

@@ -38,6 +38,12 @@ class Options(StepOptions):
     labels: str = ""
     """Name of an earlier label step whose labels the labeller starts from, in place of those that
     cells inherit."""
+    annotations: str = ""
+    """Table of verdicts of people on single cells, a CSV file or `annotations/annotations.parquet`
+    of a run: what was seen and refused stands in place of what any labeller says."""
+    judged_weight: float = Field(default=0, ge=0)
+    """Weight in training of a cell that a person judged; 0 for 1, or for more where the labeller
+    says so."""
     level: Literal["", "site", "sample", "well", "plate", "experiment"] = ""
     """Whose cells share out a label among them: those of a site where not said, or of a sample
     (where metadata name one, an antibody, a protein or a gene; else of a site), which `posterior`
@@ -52,6 +58,8 @@ class Options(StepOptions):
         needs = labellers.page(name).needs
         self._check_evidence(name, needs)
         self._check_vectors(name, needs)
+        if self.judged_weight and not self.annotations:
+            raise BadOption("label: 'judged_weight' is of cells that 'annotations: <file>' names.")
         if "scores" in needs and not self.from_:
             raise BadOption(f"label: {name!r} needs scores; name them with 'from: <score step>'.")
         if self.from_ and not {"scores", "evidence", "vectors"} & set(needs):
@@ -121,7 +129,7 @@ SPEC = StepSpec(
     draws=True,
     fits=True,
     ordered=True,
-    late=("level", "embeddings", "labels", "takes_samples"),
+    late=("level", "embeddings", "labels", "takes_samples", "annotations", "judged_weight"),
     shelves=_SHELVES,
-    contents=(Content("truth", "folder", recorded=False),),
+    contents=(Content("truth", "folder", recorded=False), Content("annotations")),
 )

@@ -3,7 +3,9 @@
 Reads `sites.parquet`, `cells.parquet` and, for labellers that need them, out-of-fold scores,
 vectors of an embed step, labels of an earlier one, or masks and a truth folder; writes
 `labels/<step>.parquet` over the positive classes, and `labels/<step>.candidates.parquet` where the
-labeller says what a person should look at. Cells of unlabelled and of test fields are not in it.
+labeller says what a person should look at. What people said of cells (`annotations`) stands in
+place of what a labeller says, and is kept in the run's `annotations/`. Cells of unlabelled and of
+test fields are not in it.
 Labels that are learned from vectors are made once for each fold, without its fields: the model that
 leaves the fold out learns from these, and the fields' own figures are of fields that nothing was
 learned from.
@@ -28,6 +30,7 @@ from cellwise.domain.units import CELL, SAMPLE, SITE, bag_numbers, group_numbers
 from cellwise.errors import FormatError, PreflightError
 from cellwise.registry import split_spec
 from cellwise.stages.label import labellers
+from cellwise.stages.label._by_hand import judged, with_verdicts
 from cellwise.stages.label._candidates import write_candidates
 from cellwise.stages.label._given import given_labels
 from cellwise.stages.label._per_fold import labels_without_folds
@@ -54,7 +57,8 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     options = Options.of(job.options)
     run = RunFolder(job.run)
     listed = read_json(run.reading)["classes"]
-    classes = ClassList(tuple(listed["names"]), listed["negative"]).positive
+    every = ClassList(tuple(listed["names"]), listed["negative"])
+    classes = every.positive
     tables = RunReader(run)
     folds = tables.folds().select("site_id", "fold")
     sites = tables.labelled_sites().join(folds, on="site_id", how="left", maintain_order="left")
@@ -74,6 +78,10 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     if options.truth:
         known = true_labels(run, Path(options.truth), cells, classes)
         bags = replace(bags, truth=known, seed=job.seed)
+    told: dict[str, Any] = {}
+    if options.annotations:
+        verdict, told = judged(run, Path(options.annotations), cells, every)
+        bags = replace(bags, verdict=verdict)
     labeller = labellers.build(options.by)
     fold = _folds_of_bags(bags, cells, sites) if _apart(options, bags) else None
     if fold is None:
@@ -82,6 +90,8 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         found, apart = labels_without_folds(
             bags, fold, labeller, lambda done, total: report(done, total, "labels without one fold")
         )
+    if bags.verdict is not None:
+        found, apart = with_verdicts(found, apart, bags.verdict, options.judged_weight)
     write_candidates(run, job.name, cells, classes, found.candidates)
     _write(run, job.name, cells, classes, found, apart)
     report(1, 1, "done")
@@ -91,6 +101,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         "cells": len(cells),
         **{str(r): int(n) for r, n in zip(reasons, counts, strict=True)},
         **found.facts,
+        **told,
     }
 
 

@@ -80,6 +80,11 @@ class RunFolder:
         """`labels/<name>.candidates.parquet`: cells whose labels a person should look at."""
         return self.path / "labels" / f"{name}.candidates.parquet"
 
+    @property
+    def annotations(self) -> Path:
+        """Folder of what people said of cells; ask `store.annotations` for what is in it."""
+        return self.path / "annotations"
+
     def decision(self, name: str) -> Path:
         """`decisions/<name>.json`: what was fitted."""
         return self.path / "decisions" / f"{name}.json"

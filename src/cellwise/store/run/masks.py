@@ -82,7 +82,11 @@ def mask_key(folder: Path, site_id: str) -> str:
 
     The first 16 letters of the SHA-256 of the label image of cells, as little-endian uint32.
     """
-    labels = read_labels(mask_path(folder, site_id, "cells"))
+    return key_of(read_labels(mask_path(folder, site_id, "cells")))
+
+
+def key_of(labels: npt.NDArray[Any]) -> str:
+    """The same of a label image of cells that was read already."""
     return hashlib.sha256(np.ascontiguousarray(labels, "<u4").tobytes()).hexdigest()[:16]
 
 

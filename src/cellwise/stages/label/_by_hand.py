@@ -1,0 +1,126 @@
+"""What people said of cells: read, kept in the run, given to today's cells, put in labels.
+
+A verdict counts only for the cell it was given to. Where masks were made anew it goes to the cell
+that has its outline; where no cell has, it is counted and named, and no other cell gets it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from cellwise.contracts.labeller import BY_HAND, CellLabels, Floats
+from cellwise.domain.classes import ClassList
+from cellwise.errors import PreflightError
+from cellwise.store.annotations.imported import imported
+from cellwise.store.annotations.outlines import followed
+from cellwise.store.annotations.saves import last_words
+from cellwise.store.annotations.tables import read_verdicts
+from cellwise.store.annotations.words import NO, RANDOM, YES
+from cellwise.store.run.folder import RunFolder
+
+_KEY = ["site_id", "cell_id"]
+_NAMED = 20
+
+
+def judged(
+    run: RunFolder, path: Path, cells: pl.DataFrame, classes: ClassList
+) -> tuple[Floats, dict[str, Any]]:
+    """`[cell, class]`: 1 for seen, 0 for refused, NaN for no verdict; and what is told of it.
+
+    Verdicts of a table of the user's are kept in the run. People who contradict each other, and
+    who are unsure, leave the label as it is.
+
+    Args:
+        run: The run folder.
+        path: The table.
+        cells: `site_id` and `cell_id` of the cells that get labels.
+        classes: All classes of the run.
+
+    Raises:
+        PreflightError: The table cannot be understood, names no cell of the run, or names numbers
+            of cells of masks that are gone.
+        FormatError: A file of another kind.
+    """
+    brought = read_verdicts(path, classes.positive, classes.negative)
+    today = followed(brought.rows, run.masks) if brought.ours else imported(run, path, brought)
+    lost = today.lost
+    if len(brought.rows) and not len(today.found):
+        raise PreflightError(
+            f"{path}: none of its cells is one of this run's ({_words(lost[:3])}, ...). Give "
+            "verdicts on these images, with site_id as in cells.parquet."
+        )
+    rows = last_words(today.found)
+    verdict, contradicted = _matrix(rows, cells, classes.positive)
+    of_labelled = rows.join(cells.select(_KEY), on=_KEY, how="semi")
+    told = {
+        "verdicts": len(rows),
+        "verdicts_repeated": brought.repeated,
+        "verdicts_by_outline": today.moved,
+        "verdicts_drawn_at_random": len(rows.filter(pl.col("drawn") == RANDOM)),
+        "verdicts_of_cells_without_field_label": len(rows) - len(of_labelled),
+        "unsure": len(rows.filter(~pl.col("verdict").is_in([YES, NO]))),
+        "contradicted": len(contradicted),
+        "contradicted_cells": contradicted[:_NAMED],
+        "cells_not_found": len(lost),
+        "cells_not_found_named": [f"{site}/{cell}" for site, cell in lost[:_NAMED]],
+        BY_HAND: int(np.isfinite(verdict).any(axis=1).sum()),
+    }
+    return verdict, told
+
+
+def with_verdicts(
+    found: CellLabels, apart: Mapping[int, Floats], verdict: Floats, weight: float
+) -> tuple[CellLabels, dict[int, Floats]]:
+    """Labels with verdicts in place of what a labeller says, for all folds and without each.
+
+    Args:
+        found: What the labeller says.
+        apart: By fold what it says without that fold, NaN in rows of cells that are not to have
+            any: there verdicts count for nothing either.
+        verdict: `[cell, class]`, NaN for none.
+        weight: Of judged cells; 0 for 1 or more, as the labeller says.
+    """
+    seen = np.isfinite(verdict)
+    hand = seen.any(axis=1)
+
+    def put(label: Floats) -> Floats:
+        there = ~np.isnan(label).all(axis=1, keepdims=True)
+        return np.where(seen & there, verdict, label).astype(np.float32)
+
+    counts = np.full_like(found.weight, weight) if weight else np.maximum(found.weight, 1)
+    reason = np.where(hand, BY_HAND, np.array(found.reason, object))
+    labels = replace(
+        found,
+        label=put(found.label),
+        weight=np.where(hand, counts, found.weight).astype(np.float32),
+        reason=tuple(reason.tolist()),
+    )
+    return labels, {fold: put(label) for fold, label in apart.items()}
+
+
+def _matrix(
+    rows: pl.DataFrame, cells: pl.DataFrame, classes: tuple[str, ...]
+) -> tuple[Floats, list[str]]:
+    """What all people together say, and `site/cell: class` of what they contradict each other in.
+
+    Who is unsure says nothing.
+    """
+    said = rows.filter(pl.col("verdict").is_in([YES, NO]))
+    one = said.group_by(*_KEY, "class", maintain_order=True).agg(
+        pl.col("verdict").n_unique().alias("voices"), pl.col("verdict").first()
+    )
+    against = one.filter(pl.col("voices") > 1).sort(*_KEY, "class")
+    place = cells.select(_KEY).with_row_index("row").join(one, on=_KEY, how="inner")
+    place = place.filter(pl.col("voices") == 1)
+    result = np.full((len(cells), len(classes)), np.nan, np.float32)
+    columns = [classes.index(name) for name in place["class"]]
+    result[place["row"].to_numpy(), columns] = (place["verdict"] == YES).to_numpy()
+    return result, [f"{site}/{cell}: {name}" for site, cell, name in against[*_KEY, "class"].rows()]
+
+
+def _words(cells: Sequence[tuple[str, int]]) -> str:
+    return ", ".join(f"cell {cell} of {site}" for site, cell in cells)

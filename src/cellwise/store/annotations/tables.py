@@ -1,0 +1,200 @@
+"""Tables of verdicts that a user brings: CSV files, and tables of annotations of any run."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+
+from cellwise.domain.tables import ANNOTATIONS
+from cellwise.errors import PreflightError
+from cellwise.registry import did_you_mean
+from cellwise.store.annotations.words import IMPORT, NO, UNSURE, VERDICTS, YES
+from cellwise.store.run.tables import read_table
+
+_NAMES = {
+    "site_id": ("site_id", "site", "image_id", "image", "field"),
+    "cell_id": ("cell_id", "cell", "object", "objectnumber"),
+    "x": ("x",),
+    "y": ("y",),
+    "class": ("class", "label"),
+    "classes": ("classes", "shows"),
+    "verdict": ("verdict",),
+    "who": ("who", "annotator", "person"),
+    "when": ("when", "time", "date"),
+    "drawn": ("drawn", "queue"),
+    "mask_key": ("mask_key",),
+}
+_WORDS = {
+    **dict.fromkeys(("yes", "y", "true", "1"), YES),
+    **dict.fromkeys(("no", "n", "false", "0"), NO),
+    **dict.fromkeys(("unsure", "?", "maybe"), UNSURE),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A table of verdicts as it is in the file, words and numbers checked.
+
+    Args:
+        rows: `site_id`, `cell_id` (null where a point tells), `x`, `y`, `mask_key`, `class`,
+            `verdict`, `drawn`, `who`, `when`, and `outline` and `model_said` of a table of ours.
+        repeated: Rows that say what another row says.
+        ours: Whether it is a table of annotations of a run.
+    """
+
+    rows: pl.DataFrame
+    repeated: int
+    ours: bool
+
+
+def read_verdicts(path: Path, classes: Sequence[str], negative: str | None) -> Brought:
+    """Read a table of verdicts.
+
+    A CSV file has a row per cell and class (`class`, `verdict`), or per cell (`classes`: all that
+    it shows, `a|b`, the name of the negative class for none, `?` for unsure; empty is not judged).
+
+    Args:
+        path: A CSV file with commas, semicolons or tabs, or `annotations.parquet` of a run.
+        classes: The positive classes.
+        negative: The name of the class of cells that show none of them.
+
+    Raises:
+        PreflightError: The file cannot be read, a column is missing, or a row has a word, a number
+            or a class that does not exist; with the line.
+        FormatError: A Parquet file of another kind.
+    """
+    if not path.is_file():
+        raise PreflightError(f"label.annotations: there is no file {path}.")
+    if path.suffix == ".parquet":
+        rows = read_table(path, ANNOTATIONS)
+        for name in rows["class"].unique(maintain_order=True):
+            _check_class(f"{path}", name, classes)
+        return Brought(rows, 0, ours=True)
+    table = _named(path, _text_table(path))
+    when = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
+    table = _numbers(path, table).with_columns(
+        pl.col("drawn").fill_null(IMPORT),
+        pl.col("who").fill_null(""),
+        pl.col("when").fill_null(when),
+    )
+    rows = _judged(path, table, list(classes), negative)
+    once = rows.unique(subset=[n for n in rows.columns if n != "line"], maintain_order=True)
+    shown = once.drop("line").with_columns(
+        pl.lit(None, pl.List(pl.Int32)).alias("outline"),
+        pl.lit(None, pl.Float32).alias("model_said"),
+    )
+    return Brought(shown, len(rows) - len(once), ours=False)
+
+
+def _text_table(path: Path) -> pl.DataFrame:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        head = text.partition("\n")[0]
+        mark = max(",;\t", key=head.count)
+        return pl.read_csv(io.StringIO(text), separator=mark, infer_schema=False)
+    except (UnicodeDecodeError, pl.exceptions.PolarsError) as error:
+        reason = str(error).partition("\n")[0]
+        raise PreflightError(
+            f"{path} cannot be read as a table: {reason}. Save it as CSV in UTF-8."
+        ) from error
+
+
+def _named(path: Path, table: pl.DataFrame) -> pl.DataFrame:
+    """The columns by our names, cells of the table without blanks around, empty ones null."""
+    there = {name.strip().lower(): name for name in table.columns}
+    found: list[pl.Expr] = []
+    missing: set[str] = set()
+    for ours, theirs in _NAMES.items():
+        known = next((there[name] for name in theirs if name in there), None)
+        text = pl.lit(None, pl.String) if known is None else pl.col(known).str.strip_chars()
+        found.append(pl.when(text != "").then(text).alias(ours))
+        if known is None:
+            missing.add(ours)
+    where = "cell_id" not in missing or not {"x", "y"} & missing
+    what = "classes" not in missing or not {"class", "verdict"} & missing
+    if "site_id" in missing or not where or not what:
+        raise PreflightError(
+            f"{path} has the columns {', '.join(table.columns)}. Verdicts need 'site_id'; "
+            "'cell_id', or 'x' and 'y' in pixels; and 'class' with 'verdict', or 'classes'."
+        )
+    # The first row of cells is the second line of the file.
+    named = table.select(found).with_row_index("line", offset=2)
+    return named.filter(~pl.all_horizontal(pl.exclude("line").is_null()))
+
+
+def _numbers(path: Path, table: pl.DataFrame) -> pl.DataFrame:
+    """The same with numbers as such.
+
+    Raises:
+        PreflightError: One that is none, or a row without a place.
+    """
+    for name, kind in (("cell_id", pl.Int32), ("x", pl.Float32), ("y", pl.Float32)):
+        plain = pl.col(name).str.replace(r"\.0+$", "") if name == "cell_id" else pl.col(name)
+        number = plain.cast(kind, strict=False)
+        wrong = table.filter(pl.col(name).is_not_null() & ~(number.is_not_null() & (number >= 0)))
+        if len(wrong):
+            raise PreflightError(
+                f"{path}, line {wrong['line'][0]}: {name} is {wrong[name][0]!r}, no number of at "
+                "least 0."
+            )
+        table = table.with_columns(number.alias(name))
+    point = pl.col("x").is_finite() & pl.col("y").is_finite()
+    placed = pl.col("cell_id").is_not_null() | point.fill_null(value=False)
+    lacking = table.filter(pl.col("site_id").is_null() | ~placed)
+    if len(lacking):
+        raise PreflightError(
+            f"{path}, line {lacking['line'][0]}: no field, or neither a cell nor a point in it."
+        )
+    return table
+
+
+def _judged(
+    path: Path, table: pl.DataFrame, classes: list[str], negative: str | None
+) -> pl.DataFrame:
+    """One row per cell and class that was judged."""
+    rows = []
+    for row in table.iter_rows(named=True):
+        where = f"{path}, line {row['line']}"
+        for name, verdict in _said(where, row, classes, negative):
+            rows.append({**row, "class": name, "verdict": verdict})
+    kinds = pl.Schema({**table.schema, "class": pl.String(), "verdict": pl.String()})
+    return pl.DataFrame(rows, schema=kinds).drop("classes")
+
+
+def _said(
+    where: str, row: dict[str, str | None], classes: list[str], negative: str | None
+) -> list[tuple[str, str]]:
+    """What a row says of which classes."""
+    name, verdict, shows = row["class"], row["verdict"], row["classes"]
+    if name is None and verdict is None and shows is not None:
+        if shows == "?":
+            return [(one, UNSURE) for one in classes]
+        names = [one.strip() for one in shows.split("|") if one.strip()]
+        if negative in names and len(names) > 1:
+            raise PreflightError(f"{where}: {negative!r} stands alone, not with other classes.")
+        shown = [one for one in names if one != negative]
+        for one in shown:
+            _check_class(where, one, classes)
+        return [(one, YES if one in shown else NO) for one in classes]
+    if verdict is None:
+        return []
+    said = _WORDS.get(verdict.lower())
+    if said is None:
+        raise PreflightError(
+            f"{where}: the verdict is {verdict!r}; it is one of {', '.join(VERDICTS)}."
+        )
+    if name is not None and name == negative and said == YES:
+        return [(one, NO) for one in classes]
+    _check_class(where, name, classes)
+    return [(str(name), said)]
+
+
+def _check_class(where: str, name: str | None, classes: Sequence[str]) -> None:
+    if name not in classes:
+        raise PreflightError(
+            f"{where}: there is no class {name!r}; there are {', '.join(classes)}."
+            f"{did_you_mean(name or '', list(classes))}"
+        )

@@ -1,0 +1,90 @@
+"""Tables of verdicts: both forms are understood, and what cannot be is named with its line."""
+
+import os
+
+import pytest
+
+from cellwise.errors import PreflightError
+from cellwise.store.annotations.tables import read_verdicts
+
+CLASSES = ("Golgi", "Cytosol")
+
+
+def _read(tmp_path, text, encoding="utf-8"):
+    path = tmp_path / "verdicts.csv"
+    path.write_bytes(text.encode(encoding))
+    os.utime(path, (86400, 86400))
+    return read_verdicts(path, CLASSES, "Negative")
+
+
+def _said(brought):
+    return brought.rows["site_id", "cell_id", "class", "verdict"].rows()
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_a_row_for_each_class_is_read_whatever_stands_between(tmp_path, mark):
+    text = (
+        "Site,Cell,Class,Verdict,Annotator\ns,1,Golgi,YES,ann\ns,1,Cytosol,0,ann\ns,2.0,Golgi,?,\n"
+    )
+    found = _read(tmp_path, "\ufeff" + text.replace(",", mark))
+    assert _said(found) == [
+        ("s", 1, "Golgi", "yes"), ("s", 1, "Cytosol", "no"), ("s", 2, "Golgi", "unsure"),
+    ]  # fmt: skip
+    assert found.rows["who"].to_list() == ["ann", "ann", ""]
+    assert set(found.rows["drawn"]) == {"import"}
+    # Without a column for it the time is that of the file.
+    assert set(found.rows["when"]) == {"1970-01-02T00:00:00+00:00"}
+
+
+def test_a_row_for_each_cell_says_something_of_every_class(tmp_path):
+    text = (
+        "site_id,x,y,classes\ns,1,2,Golgi\ns,3,4,Negative\ns,5,6,\ns,7,8,?\ns,9,9,Golgi|Cytosol\n"
+    )
+    found = _read(tmp_path, text)
+    assert found.rows["x", "class", "verdict"].rows() == [
+        (1, "Golgi", "yes"), (1, "Cytosol", "no"), (3, "Golgi", "no"), (3, "Cytosol", "no"),
+        (7, "Golgi", "unsure"), (7, "Cytosol", "unsure"),
+        (9, "Golgi", "yes"), (9, "Cytosol", "yes"),
+    ]  # fmt: skip
+
+
+def test_seen_as_negative_refuses_every_class(tmp_path):
+    found = _read(tmp_path, "site_id,cell_id,class,verdict\ns,1,Negative,yes\n")
+    assert _said(found) == [("s", 1, "Golgi", "no"), ("s", 1, "Cytosol", "no")]
+
+
+def test_rows_that_repeat_others_are_counted(tmp_path):
+    found = _read(tmp_path, "site_id,cell_id,class,verdict\n" + "s,1,Golgi,yes\n" * 3)
+    assert (len(found.rows), found.repeated) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("site_id,cell_id,class,verdict\ns,1,Golgi,yes\ns,1,Gogli,yes\n", "line 3.*mean 'Golgi'"),
+        ("site_id,cell_id,class,verdict\ns,1,Golgi,good\n", "line 2: the verdict is 'good'"),
+        ("site_id,cell_id,class,verdict\ns,one,Golgi,yes\n", "line 2: cell_id is 'one'"),
+        ("site_id,cell_id,class,verdict\ns,-1,Golgi,yes\n", "line 2: cell_id is '-1'"),
+        ("site_id,cell_id,class,verdict\ns,1.5,Golgi,yes\n", "line 2: cell_id is '1.5'"),
+        ("site_id,x,y,class,verdict\ns,nan,1,Golgi,yes\n", "line 2"),
+        ("site_id,x,y,class,verdict\ns,,1,Golgi,yes\n", "line 2: no field, or neither"),
+        ("site_id,cell_id,class,verdict\n,1,Golgi,yes\n", "line 2: no field, or neither"),
+        ("site_id,cell_id,class,verdict\ns,1,Negative,no\n", "no class 'Negative'"),
+        ("site_id,cell_id,classes\ns,1,Negative|Golgi\n", "stands alone"),
+        ("site_id,cell_id,classes\ns,1,Golgi|ER\n", "no class 'ER'"),
+        ("cell_id,class,verdict\n1,Golgi,yes\n", "need 'site_id'"),
+        ("site_id,x,class,verdict\ns,1,Golgi,yes\n", "'x' and 'y' in pixels"),
+        ("site_id,cell_id,class\ns,1,Golgi\n", "'class' with 'verdict'"),
+        ("", "cannot be read as a table"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_understood_is_refused_with_its_place(tmp_path, text, words):
+    with pytest.raises(PreflightError, match=words):
+        _read(tmp_path, text)
+
+
+def test_other_encodings_and_no_file_are_refused(tmp_path):
+    with pytest.raises(PreflightError, match="CSV in UTF-8"):
+        _read(tmp_path, "site_id,cell_id,classes\né,1,Golgi\n", encoding="latin-1")
+    with pytest.raises(PreflightError, match="there is no file"):
+        read_verdicts(tmp_path / "none.csv", CLASSES, None)
