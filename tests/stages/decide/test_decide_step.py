@@ -399,3 +399,8 @@ def test_probabilities_are_fitted_to_bags_of_the_level_asked_for(maker, monkeypa
     (evidence,) = seen
     assert len(evidence.labels) == len(np.unique(evidence.field)) == bags
     assert evidence.labels[:, 0].tolist() == [True] * (bags - 1) + [False]
+
+
+def test_only_adjusted_decisions_are_keyed_by_what_a_sample_is():
+    assert step.key_parts({"from": ["cell"], "adjust": []}, "cpu") == []
+    assert step.key_parts({"from": ["cell"], "adjust": ["context"]}, "cpu") != []

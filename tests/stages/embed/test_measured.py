@@ -100,6 +100,9 @@ def embed_area(run):
 def test_the_key_says_how_features_are_made():
     assert step.key_parts({"name": "measured"}, "cpu") == ["features 1"]
     assert step.key_parts({"name": "imported"}, "cpu") == []
+    for without, parts in (("er", 1), ("protein", 2), ("GFP", 2)):
+        made = {"name": "measured", "without": [without]}
+        assert len(step.key_parts(made, "cpu")) == parts, without
     assert SPEC.version == 1
 
 

@@ -13,7 +13,7 @@ from cellwise.domain.tables import CANDIDATES, CELLS, EMBEDDINGS, FOLDS, LABELS,
 from cellwise.domain.units import SAMPLE, bag_numbers
 from cellwise.errors import BadOption, FormatError, PreflightError
 from cellwise.stages.label.spec import Options
-from cellwise.stages.label.step import work
+from cellwise.stages.label.step import key_parts, work
 from cellwise.store.run.embeddings import index_path, seal, write_vectors
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.sites import sites_to_frame
@@ -293,3 +293,9 @@ def test_a_graph_needs_vectors_and_one_start():
         Options.of({"by": "graph", "embeddings": "e", "labels": "l", "from": "s"})
     with pytest.raises(BadOption, match="starts from no labels"):
         Options.of({"by": "inherit", "labels": "l"})
+
+
+def test_labels_learned_from_evidence_have_a_key_of_their_own_and_others_keep_theirs():
+    for by in ("inherit", "soft", {"name": "known"}, "graph"):
+        assert key_parts({"by": by}, "cpu") == []
+    assert key_parts({"by": {"name": "posterior", "rounds": 3}}, "cpu") != []

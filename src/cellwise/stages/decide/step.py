@@ -63,6 +63,11 @@ def check(options: dict[str, Any], job: Job) -> None:
         )
 
 
+def key_parts(options: dict[str, Any], device: str) -> list[str]:
+    """What adjustments depend on beside the options: by which columns fields are of one sample."""
+    return ["samples by protein and gene too"] if options.get("adjust") else []
+
+
 def work(job: Job, report: Report) -> dict[str, Any]:
     """Write decision, predictions and wells; returns counts.
 

@@ -19,6 +19,7 @@ import numpy as np
 import polars as pl
 
 from cellwise.contracts.embedder import Embedded, Embedder, EmbedField, Facts, InMemory
+from cellwise.domain.channels import ROLES
 from cellwise.domain.records import Site
 from cellwise.domain.steps import Finished, Job, SiteRecord
 from cellwise.domain.tables import CELLS, EMBEDDINGS
@@ -75,8 +76,9 @@ def forecast(job: Job, trial: Trial) -> float:
 def key_parts(options: dict[str, Any], device: str) -> list[str]:
     """What vectors depend on beside the options: published weights, or how features are made."""
     if options.get("name") == "measured":
-        # Since they are measured without the outline of the cell.
-        blind = ["nuclei"] if "protein" in (options.get("without") or ()) else []
+        # Since they are measured without the outline of the cell; a name may be the protein's.
+        left_out = set(options.get("without") or ()) - (set(ROLES) - {"protein"})
+        blind = ["nuclei"] if left_out else []
         return [f"features {REVISION}", *blind]
     if options.get("name") == "cp_measure" and find_spec("cp_measure"):
         return [f"cp_measure {version('cp_measure')}"]

@@ -117,6 +117,12 @@ def _level(options: Options) -> str:
     return options.level or (SAMPLE if options.takes_samples else SITE)
 
 
+def key_parts(options: dict[str, Any], device: str) -> list[str]:
+    """How labels that are learned from evidence are made, beside the options."""
+    needs = labellers.page(split_spec(options["by"])[0]).needs
+    return ["without each fold, one state leant on"] if "evidence" in needs else []
+
+
 def forecast(job: Job, trial: Trial) -> float:
     """Seconds of one core: of labellers that learn from vectors, what their learners take."""
     options = Options.of(job.options)
