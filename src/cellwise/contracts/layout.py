@@ -122,6 +122,7 @@ class Arrangement:
         parts: `train` or `test` by `site_id`.
         classes: Name of the class list the layout stands for, or empty.
         labels_file: Where the labels come from, for people.
+        labels_hint: What to say where nobody gives other labels.
         problems: What the layout noticed, such as declared sites without images.
         notes: What a person should know.
     """
@@ -135,6 +136,7 @@ class Arrangement:
     parts: Mapping[str, str] = field(default_factory=dict)
     classes: str = ""
     labels_file: str = ""
+    labels_hint: str = ""
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
 

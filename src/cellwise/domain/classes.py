@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 NEGATIVE = "Negative"
 SEPARATOR = "|"
+# Labelled fields with a class, and without it, below which the report passes no judgement on it.
+FEWEST_JUDGED = 4
 
 
 @dataclass(frozen=True, slots=True)

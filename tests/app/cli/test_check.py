@@ -9,7 +9,7 @@ import pytest
 import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.worlds import draw, labels, plate, save
+from tests.worlds import draw, labels, plate, save, wells
 
 from cellwise.app.cli import app
 from cellwise.app.cli.check import run_command
@@ -200,3 +200,12 @@ def test_run_tells_of_the_fields_that_it_tries(call, home, asked, monkeypatch):
     monkeypatch.setattr("cellwise.app.cli.terminal.screen.Progress.__call__", heard)
     call("run", "my images", "--labels", "my labels.csv", "--out", "told.run")
     assert any(note.startswith("trying out") for note in told)
+
+
+def test_it_says_which_classes_the_report_will_not_judge(call, home):
+    names = ("few", "few", "few", "many", "many", "many", "many")
+    plate(home / "seven", 7)
+    rows = [f"{well},{name}" for well, name in zip(wells(7), names, strict=True)]
+    (home / "seven.csv").write_text("\n".join(["well,label", *rows, ""]))
+    _, out = call("check", "seven", "--labels", "seven.csv")
+    assert "3 fields  enough to learn; the report judges from 4 with it and 4 without" in out

@@ -29,6 +29,20 @@ def test_plain_lines_come_at_most_every_ten_seconds(capsys):
     ]
 
 
+def test_of_slow_steps_it_is_said_how_long_one_takes(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(screen, "Pace", lambda: Pace(clock=lambda: now[0]))
+    lines = Lines()
+    lines.step_started("check", total=12, unit="step", why="")
+    for done in range(1, 4):
+        now[0] += 25
+        lines.step_advanced(done, total=12, note="")
+    said = capsys.readouterr().err
+    assert "25.0 s each" in said
+    assert "0.0/s" not in said
+
+
 def test_names_with_brackets_are_no_markup():
     bars = Bars()
     text = io.StringIO()

@@ -78,6 +78,14 @@ def test_spreadsheet_forms_are_understood(plate, tmp_path, delimiter, encoding):
     assert any("Windows-1252" in note for note in reading.notes) == (encoding == "cp1252")
 
 
+def test_a_column_of_words_is_proposed_before_one_of_numbers(plate, tmp_path):
+    rows = (("A01", "x1", 3, "low"), ("A02", "x2", 0, "high"), ("A03", "x3", 3, "low"))
+    table = put_table(tmp_path / "l.csv", ("well", "remark", "step", "arm"), *rows)
+    with pytest.raises(PreflightError) as refused:
+        read(plate, labels=str(table))
+    assert str(refused.value).endswith("--set read.label=arm")
+
+
 def test_all_that_is_open_is_said_at_once_with_one_line_that_settles_it(plate, tmp_path):
     table = put_table(
         tmp_path / "l.csv", ("place", "drug", "gene"), ("A01", "x", "g"), ("A02",) * 3

@@ -190,6 +190,24 @@ def test_rxrx1_as_the_public_release_gives_it(tmp_path):
     assert site.metadata["Sirna"] == "s21721"
 
 
+def test_rxrx1_with_one_sirna_names_the_columns_that_tell_fields_apart(tmp_path):
+    lines = ("HUVEC-1", "HUVEC-2", "RPE-1", "RPE-2")
+    for experiment in lines:
+        put(tmp_path / "images" / experiment / "Plate1", *(f"B02_s1_w{c}.png" for c in range(1, 7)))
+    header = ("site_id", "well_id", "well_type", "cell_type", "sirna")
+    rows = [(f"{e}_1_B02_1", f"{e}_1_B02", "control", e.split("-")[0], "EMPTY") for e in lines]
+    table = put_table(tmp_path / "metadata.csv", header, *rows)
+    (note,) = [note for note in read(tmp_path).notes if "siRNA" in note]
+    assert note.endswith("metadata.csv --set read.label=cell_type")
+    told = read(tmp_path, labels=str(table), label="cell_type")
+    assert not any("siRNA" in note for note in told.notes)
+    told = by_id(told)
+    assert told["RPE-1_1_B02_1"].labels == ("RPE",)
+    rows[0] = (*rows[0][:-1], "s1")
+    put_table(tmp_path / "metadata.csv", header, *rows)
+    assert not any("siRNA" in note for note in read(tmp_path).notes)
+
+
 def test_harmony_names_give_wells_and_stacks(tmp_path):
     names = [f"plate1/Images/r16c24f03p0{z}-ch{c}sk1fk1fl1.tiff" for z in (1, 2, 3) for c in (1, 2)]
     put(tmp_path, *names, dtype="uint16")

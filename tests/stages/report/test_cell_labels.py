@@ -46,8 +46,16 @@ def test_methods_shares_and_pairs_are_told(plate_run):
 def test_where_cells_inherit_the_reason_is_told(plate_run):
     part = _page(plate_run, heard=["inherit"])
     assert "spoke against it, so all cells keep the labels of their field" in part
+    assert "too few groups of fields" not in part
     part = _page(plate_run, inherits_because="1,108 classes, more than 200")
     assert "keep the labels of their field: 1,108 classes, more than 200." in part
+
+
+def test_where_no_group_could_be_left_out_none_is_said_to_have_spoken(plate_run):
+    nothing = {"one_state": None, "soft_ratio": None}
+    part = _page(plate_run, heard=["inherit"], gain_of_groups_left_out=nothing)
+    assert "too few groups of fields have and lack each class" in part
+    assert "spoke against it" not in part
 
 
 def test_without_such_a_step_there_is_no_such_section(plate_run):

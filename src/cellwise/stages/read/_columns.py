@@ -9,6 +9,7 @@ import re
 import shlex
 from collections.abc import Iterable, Sequence
 
+from cellwise.domain.missing import is_missing
 from cellwise.errors import BadOption, PreflightError
 from cellwise.stages.read._tables import LabelTable
 
@@ -128,7 +129,8 @@ def refuse_open(
         rest = [name for name in _named(table) if name not in keys and not role_of(name)]
         # A column that says the same everywhere tells nothing apart.
         telling = [n for n in (labels or rest) if len({row[n] for row in table.rows}) > 1]
-        one = next(iter([*telling, *labels, *rest]), "COLUMN")
+        named = [n for n in telling if _holds_classes(table, n)]
+        one = next(iter([*named, *telling, *labels, *rest]), "COLUMN")
         settings.append(("label", ",".join(together) if together and not labels else one))
     if settings:
         above = (
@@ -141,6 +143,12 @@ def refuse_open(
             f"{table.path}: it is open {'; and '.join(said)}. It has the columns "
             f"{', '.join(_named(table))}. Say it, such as: {words(settings)}{above}"
         )
+
+
+def _holds_classes(table: LabelTable, name: str) -> bool:
+    """Whether a column holds words, of which some stand in several rows, as classes do."""
+    texts = [row[name] for row in table.rows if not is_missing(row[name])]
+    return len(set(texts)) < len(texts) and not any(text[:1].isdigit() for text in texts)
 
 
 def words(settings: Iterable[tuple[str, str]]) -> str:

@@ -247,6 +247,8 @@ def _counts(
 
 
 def _table_hint(listing: Listing, options: Options, arrangement: Arrangement) -> tuple[str, ...]:
+    if arrangement.labels_hint and not options.labels:
+        return (arrangement.labels_hint,)
     tables = [path for path in listing.tables if path.lower().endswith((".csv", ".tsv"))]
     if options.labels or arrangement.labels is not None or not tables:
         return ()

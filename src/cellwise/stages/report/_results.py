@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from cellwise.domain.classes import FEWEST_JUDGED
 from cellwise.domain.plain_words import counted
 from cellwise.measures.calibration import curve, sums_by_bin
 from cellwise.measures.separation import separation
 from cellwise.stages.report.material import Material
 
-FEWEST_FIELDS = 4
 FEWEST_CELLS = 50
 _BINS = 10
 # Share of the way from chance to perfect that the lower end of the interval must have gone.
@@ -99,11 +99,11 @@ def judge(known: dict[str, Any], chance: float, *, counts: tuple[int, int, int])
         counts: Fields with the class, fields without, cells in them.
     """
     fields, others, cells = counts
-    if fields < FEWEST_FIELDS or others < FEWEST_FIELDS or cells < FEWEST_CELLS:
+    if fields < FEWEST_JUDGED or others < FEWEST_JUDGED or cells < FEWEST_CELLS:
         return "few", (
             f"{counted(fields, 'labelled fields')} with it, {others} without, "
             f"{counted(cells, 'cells')}: "
-            f"at least {FEWEST_FIELDS}, {FEWEST_FIELDS} and {FEWEST_CELLS} are needed."
+            f"at least {FEWEST_JUDGED}, {FEWEST_JUDGED} and {FEWEST_CELLS} are needed."
         )
     n = (
         f"n = {counted(fields, 'fields')} with the label and {others} without, "

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from cellwise.domain.classes import FEWEST_JUDGED
 from cellwise.domain.plain_words import counted, problems_said
 
 _SHOWN = 6
@@ -108,7 +109,8 @@ def _problem_lines(facts: Mapping[str, Any]) -> list[Line]:
     lines = [
         (
             "",
-            f"{'set aside' if problem.get('set_aside', True) else 'noted'}: {problem['path']}: "
+            f"{'set aside' if problem.get('set_aside', True) else 'noted'}: "
+            f"{'' if problem['path'] == '.' else problem['path'] + ': '}"
             f"{problem['reason']} {problem['remedy']}".rstrip(),
         )
         for problem in problems
@@ -148,7 +150,11 @@ def _judged(row: Mapping[str, Any]) -> str:
     """Whether a class has as many fields as it takes to learn and to test it."""
     if row["groups"] < row["needed"]:
         return "too few"
-    return "enough" if row["enough"] else f"too few without it ({row['others']})"
+    if not row["enough"]:
+        return f"too few without it ({row['others']})"
+    few = min(row["fields"], row["others"]) < FEWEST_JUDGED
+    least = f"{FEWEST_JUDGED} with it and {FEWEST_JUDGED} without"
+    return f"enough to learn; the report judges from {least}" if few else "enough"
 
 
 def _cost_lines(cost: Mapping[str, Any] | None) -> list[Line]:

@@ -8,6 +8,7 @@ from cellwise.domain.plain_words import counted
 from cellwise.flow.pipeline.pace import Pace
 
 _PLAIN_EVERY = 10.0
+_SLOW = 0.1  # a rate below reads as 0.0
 
 
 def make_listener() -> Any:
@@ -81,7 +82,7 @@ class Lines:
             return
         self._spoken = now
         rate, left = self._pace.rate, self._pace.seconds_left
-        facts = [f"{rate:.1f}/s"] if rate and self._unit else []
+        facts = [_spoken_rate(rate)] if rate and self._unit else []
         facts += [f"{clock(left)} left"] if left else []
         said = f" ({', '.join(facts)})" if facts else ""
         print(
@@ -104,6 +105,11 @@ class Lines:
     def message(self, text: str) -> None:
         """Pass a sentence on."""
         print(text, file=sys.stderr, flush=True)
+
+
+def _spoken_rate(rate: float) -> str:
+    """How fast it goes: of slow steps how long one takes."""
+    return f"{rate:.1f}/s" if rate >= _SLOW else f"{clock(1 / rate)} each"
 
 
 class Bars:

@@ -155,7 +155,7 @@ try {
   for (const name of ["low", "high", "unsure", "assigned"]) {
     form.elements[name].closest("label").hidden = run.classes.length === 0;
   }
-  const words = { weak: "weak: fitted against field labels, no person has judged single cells", audited: "audited: against cells a person looked at", none: "none: the network's own numbers" };
+  const words = { weak: "weak: fitted against field labels, no person has judged single cells", audited: "audited: against cells a person looked at", none: "none: the model's own numbers" };
   document.getElementById("note").textContent = run.calibration ? `Calibration of the probabilities: ${words[run.calibration]}.` : "This run gave no classes: cells stand by field.";
   offer(run);
   document.getElementById("scale").hidden = !run.pictures || run.sized === run.sites;

@@ -7,7 +7,8 @@ siRNA. A plate's number counts only within its experiment, so `Plate` is `{exper
 """
 
 import re
-from collections import defaultdict
+import shlex
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane, Problem
@@ -71,7 +72,25 @@ def _arrange(listing: Listing) -> Arrangement:
         parts=parts,
         labels_file=", ".join(str(table.path) for table in tables),
         problems=tuple(problems),
+        labels_hint=_other_labels(tables, sites) if len(set(labels.values())) == 1 else "",
     )
+
+
+def _other_labels(tables: list[LabelTable], sites: Mapping[str, object]) -> str:
+    """Which columns could hold the classes where the siRNA is one and the same everywhere."""
+    for table in tables:
+        rows = [row for row in table.rows if _row_key(row).lower() in sites]
+        places = {*_IN_NAMES, "well_type", "sirna", "sirna_id"}
+        counts = {n: Counter(row[n] for row in rows) for n in table.columns if n not in places}
+        # A class is learned and tested on two fields or more.
+        telling = [n for n, c in counts.items() if len(c) > 1 and min(c.values()) > 1]
+        if telling:
+            return (
+                f"The labels are the siRNA of {table.path}, the same in all fields. If "
+                f"{' or '.join(telling)} is what tells them apart: --labels "
+                f"{shlex.quote(str(table.path))} --set read.label={telling[0]}"
+            )
+    return ""
 
 
 def _named(listing: Listing) -> tuple[list[Named], list[str]]:

@@ -48,6 +48,7 @@ def _step(name: str, counts: dict[str, Any]) -> dict[str, Any]:
         "method": _word(counts["method"]),
         "heard": [_word(one) for one in heard],
         "inherits": list(heard) == ["inherit"],
+        "untested": bool(gains) and all(gain is None for gain in gains.values()),
         "why": counts.get("inherits_because", ""),
         "gains": [(_word(one), gain, one in heard) for one, gain in gains.items()],
         "folds": len(counts.get("made_without_each_of") or []),

@@ -10,7 +10,7 @@ from cellwise.stages.report.material import Material
 _CALIBRATION = {
     "audited": "Probabilities were calibrated against cells judged by a person.",
     "weak": "Probabilities were fitted against field labels, not against cells judged by a person.",
-    "none": "Probabilities are the network's own; they were not fitted to any labels.",
+    "none": "Probabilities are the model's own; they were not fitted to any labels.",
 }
 
 
@@ -125,13 +125,31 @@ def methods(material: Material) -> str:
         words.append(found)
     if material.has_labels and material.classes:
         n = sum(labels is not None for labels in material.sites["labels"])  # type: ignore[index]
+        one, several = _learned(steps)
         words.append(
-            f"A network was trained on the labels of {counted(n, 'fields')} and gave every cell a "
+            f"{one} on the labels of {counted(n, 'fields')} and gave every cell a "
             f"probability for {each_class(material.classes)}; labelled fields were "
-            "scored only by networks that had not seen them."
+            f"scored only by {several} that had not seen them."
         )
         words.append(_CALIBRATION[calibration(material)])
     return " ".join(words)
+
+
+def _learned(steps: list[dict[str, Any]]) -> tuple[str, str]:
+    """What learned, and what several of it are called: networks, or learners of vectors."""
+    learners: dict[str, None] = {}
+    networks = False
+    for step in steps:
+        options = step.get("options") or {}
+        learner = options.get("learner")
+        if step.get("kind") == "train" and learner:
+            name = learner["name"] if isinstance(learner, dict) else learner
+            learners[f"'{name}' on the embedding '{options.get('embeddings')}'"] = None
+        networks = networks or (step.get("kind") == "train" and not learner)
+    if not learners:
+        return "A network was trained", "networks"
+    beside = "Networks were trained, and models fitted" if networks else "A model was fitted"
+    return f"{beside} ({', '.join(learners)})", "models"
 
 
 def each_class(classes: Sized) -> str:

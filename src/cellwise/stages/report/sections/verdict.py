@@ -121,7 +121,7 @@ def _calibration(material: Material) -> tuple[str, str]:
         return "good", "Probabilities are audited: calibrated against cells a person looked at."
     if kind == "none":
         return "care", (
-            "Probabilities have no calibration (none): they are the network's own numbers. Use "
+            "Probabilities have no calibration (none): they are the model's own numbers. Use "
             "them to rank cells, and for nothing else."
         )
     return "care", (

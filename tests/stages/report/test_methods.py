@@ -1,0 +1,31 @@
+"""The methods paragraph names what learned: a network, or a learner of vectors."""
+
+import json
+
+import pytest
+
+from cellwise.store.run.folder import RunFolder
+
+RIDGE = {"learner": {"name": "kernel_ridge", "metric": True}, "embeddings": "measured"}
+NETWORK = {"learner": None, "net": "tiny"}
+
+
+@pytest.mark.parametrize(
+    ("trainings", "there", "absent"),
+    [
+        ([RIDGE], "A model was fitted ('kernel_ridge' on the embedding 'measured')", "etwork"),
+        ([NETWORK], "A network was trained on the labels", "fitted ("),
+        ([NETWORK, RIDGE], "Networks were trained, and models fitted ('kernel_ridge'", "A network"),
+        ([RIDGE, {**RIDGE, "learner": "lightgbm"}], "'lightgbm' on the embedding", "etwork"),
+    ],
+)
+def test_what_learned_is_named(plate_run, trainings, there, absent):
+    file = RunFolder(plate_run.run).record
+    record = json.loads(file.read_text())
+    steps = [{"kind": "train", "name": f"t{n}", "options": o} for n, o in enumerate(trainings)]
+    record["recipe"] = {**(record.get("recipe") or {}), "steps": steps}
+    file.write_text(json.dumps(record))
+    page = plate_run.html().replace("&#39;", "'")
+    paragraph = page[page.index("Images were analysed with") :].split("</")[0]
+    assert there in paragraph
+    assert absent not in paragraph
