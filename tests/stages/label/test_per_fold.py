@@ -136,13 +136,10 @@ def test_labels_by_chance_say_nothing_of_fields_that_were_left_out():
         fold = random.permutation(np.arange(60) % 3)
         whole = build("soft_ratio", restarts=1)(bags).label
         _, apart = _made(bags, fold, method="soft_ratio")
-        areas.append(
-            [
-                _ranked(bags, fold, dict.fromkeys(range(3), whole).get),
-                _ranked(bags, fold, apart.get),
-            ]
-        )
-    mean = np.mean(areas, axis=0)
-    half = 2.36 * np.std(areas, axis=0, ddof=1) / len(areas) ** 0.5
-    assert mean[0] - half[0] > 0.52, "labels of all folds at once have met them"
-    assert abs(mean[1] - 0.5) < half[1] < 0.06
+        ways = (dict.fromkeys(range(3), bags.inherited), dict.fromkeys(range(3), whole), apart)
+        areas.append([_ranked(bags, fold, way.get) for way in ways])
+    # The same fields are a little easy or hard by chance, whatever was learned of the others.
+    inherited, at_once, without = np.mean(areas, axis=0)
+    assert abs(inherited - 0.5) < 0.1
+    assert at_once - inherited > 0.08, "labels of all folds at once have met them"
+    assert abs(without - inherited) < 0.04
