@@ -9,6 +9,7 @@ import typer
 
 from cellwise import __version__
 from cellwise.app.cli import (
+    audit,
     check,
     clean,
     demo,
@@ -42,7 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (demo, check, run, predict, evaluate, export, report, view, status, clean):
+for module in (demo, check, run, predict, evaluate, export, report, audit, view, status, clean):
     module.register(app)
 for module in (simulate, fetch, prepare, train_segmenter, ladder, models, parts, recipes, doctor):
     module.register(app)

@@ -1,0 +1,112 @@
+"""The random draw of cells for an audit: what was drawn with which chances, and the sheet to fill.
+
+`annotations/draw.json` is written once and says what was drawn; `annotations/draw.csv` is the sheet
+that a person fills, in an order of chance, so that any first part of it is a draw as well.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cellwise.errors import FormatError, PreflightError
+from cellwise.store.annotations.words import RANDOM
+from cellwise.store.atomic import write_text
+from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.masks import mask_key, mask_path
+
+_KEY = ("site_id", "cell_id", "mask_key", "stratum")
+_SHEET = ("site_id", "cell_id", "mask_key", "x", "y", "drawn", "classes", "who")
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Cells that were drawn at random.
+
+    Args:
+        drawn: `site_id`, `cell_id`, `mask_key` and `stratum` (numbers from 0) of each.
+        there: `[stratum]`, cells that it was drawn from.
+        seed: What it was drawn by.
+    """
+
+    drawn: pl.DataFrame
+    there: npt.NDArray[np.int64]
+    seed: int
+
+
+def write_draw(run: RunFolder, cells: pl.DataFrame, there: Sequence[int], seed: int) -> Draw:
+    """Write a draw and its sheet; every row gets the key of its field's masks.
+
+    Args:
+        run: The run folder.
+        cells: `site_id`, `cell_id`, `x`, `y` and `stratum` of the drawn cells, in the order
+            in which they are to be looked at.
+        there: `[stratum]`, cells that were drawn from.
+        seed: What they were drawn by.
+
+    Raises:
+        PreflightError: There is a draw already.
+    """
+    record, sheet = run.annotations / "draw.json", run.annotations / "draw.csv"
+    if record.exists() or sheet.exists():
+        raise PreflightError(
+            f"{run.annotations} holds a draw already: judge its cells in draw.csv. To draw anew, "
+            "move draw.json and draw.csv away; verdicts stay, and count for cells drawn again."
+        )
+    keys = {site: mask_key(run.masks, site) for site in cells["site_id"].unique().sort()}
+    rows = cells.with_columns(
+        pl.col("site_id").replace_strict(keys, return_dtype=pl.String).alias("mask_key")
+    )
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _SHEET, lineterminator="\n")
+    writer.writeheader()
+    for row in rows.iter_rows(named=True):
+        place = {name: row[name] for name in ("site_id", "cell_id", "mask_key")}
+        writer.writerow({**place, "x": f"{row['x']:.1f}", "y": f"{row['y']:.1f}", "drawn": RANDOM})
+    # The record comes last: where it is, the sheet is.
+    write_text(sheet, text.getvalue())
+    content = {"seed": seed, "cells": list(there), "drawn": [list(r) for r in rows[_KEY].rows()]}
+    write_text(record, json.dumps(content))
+    return Draw(rows.select(_KEY), np.array(there, np.int64), seed)
+
+
+def read_draw(run: RunFolder) -> Draw | None:
+    """The draw of a run; None where there is none.
+
+    Raises:
+        FormatError: Its record is torn.
+    """
+    path = run.annotations / "draw.json"
+    if not path.is_file():
+        return None
+    content: dict[str, Any] = read_json(path)
+    kinds = pl.Schema(
+        {
+            "site_id": pl.String(),
+            "cell_id": pl.Int32(),
+            "mask_key": pl.String(),
+            "stratum": pl.Int64(),
+        }
+    )
+    try:
+        drawn = pl.DataFrame(content["drawn"], schema=kinds, orient="row")
+        there = np.array(content["cells"], np.int64)
+        seed = int(content["seed"])
+    except (KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
+        raise FormatError(f"{path} is no draw of cells: {error}") from error
+    return Draw(drawn, there, seed)
+
+
+def drawn_from_these_masks(run: RunFolder, draw: Draw) -> bool:
+    """Whether every field of which a cell was drawn has the masks that it was drawn from."""
+    fields = draw.drawn.select("site_id", "mask_key").unique()
+    return all(
+        mask_path(run.masks, site, "cells").is_file() and mask_key(run.masks, site) == key
+        for site, key in fields.iter_rows()
+    )
