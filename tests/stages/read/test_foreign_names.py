@@ -37,6 +37,11 @@ def test_wells_of_row_c_stay_wells(tmp_path):
     assert {s.metadata["Well"] for s in read(tmp_path).sites} == {"C01", "C02"}
 
 
+def test_wells_that_names_begin_with_stay_wells(tmp_path):
+    put(tmp_path, *(f"C{w}_f{f}_raw.tif" for w in (1, 2) for f in (1, 2)))
+    assert {s.metadata["Well"] for s in read(tmp_path).sites} == {"C01", "C02"}
+
+
 @pytest.mark.parametrize("word", ["DAPI", "GFP", "ch1", "BF"])
 @pytest.mark.parametrize("form", ["C{w}_s{s}_{c}.tif", "P1_C{w}_{c}.tif", "P{s}/C{w}_{c}.tif"])
 def test_wells_of_row_c_with_one_channel_stay_wells(tmp_path, form, word):

@@ -65,7 +65,8 @@ def _is_made(name: Named) -> bool:
 def _number_channels(named: Sequence[Named]) -> bool:
     """Whether `c1`, `c2` are no wells: each field has all of them, and one word follows them all.
 
-    So ZEN exports: `Experiment-07_c1_ORG.tif`. A stain or an index is the channel of wells.
+    So ZEN exports: `Experiment-07_c1_ORG.tif`, behind the name of an image. A stain or an index is
+    the channel of wells.
     """
     wells: dict[str, set[str]] = defaultdict(set)
     for name in named:
@@ -76,6 +77,7 @@ def _number_channels(named: Sequence[Named]) -> bool:
         len(behind) == 1
         and sort_of([named[0].get("channel")]) == "word"
         and len(every) > 1
+        and all(name.get("plate") for name in named)
         and all(re.fullmatch(r"[cC]\d", well) for well in every)
         and all(found == every for found in wells.values())
     )
