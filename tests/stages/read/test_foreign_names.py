@@ -233,7 +233,22 @@ def test_dyes_with_numbers_of_their_own_are_channels(data):
 
 def test_numbers_written_to_the_stain_do_not_make_one_field_of_all(tmp_path):
     put(tmp_path, *(f"img{c}{i}.tif" for i in range(4) for c in STAINS))
-    assert len(by_id(read(tmp_path))) == 8
+    for more in ("imgDAPI4.tif", "imgDAPI5.tif"):
+        with pytest.raises(PreflightError, match=r"imgDAPI0\.tif and imgFITC0\.tif are channels"):
+            read(tmp_path)
+        put(tmp_path, more)
+    assert len(by_id(read(tmp_path, layout="single_channel"))) == 10
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"{c}{i}.tif" for i in range(3) for c in ("Actin", "Tubulin")],
+        [f"GFP{i}.tif" for i in range(4)],
+    ],
+)
+def test_numbered_images_that_make_no_pairs_of_dyes_are_fields(tmp_path, names):
+    assert len(read(put(tmp_path, *names)).sites) == len(names)
 
 
 @pytest.mark.parametrize(
@@ -245,6 +260,7 @@ def test_numbers_written_to_the_stain_do_not_make_one_field_of_all(tmp_path):
         (["imgDAPI0", "imgDAPI1", "imgGFP0", "imgGFP1"], "place"),
         (["AF488", "AF568", "Cy3", "Cy5"], "stain"),
         (["s1", "s2", "s3"], "place"),
+        (["DAPI1", "DAPI2", "DAPI3", "GFP1", "GFP2"], "place"),
         (["protein1", "protein2", "DAPI"], "stain"),
     ],
 )

@@ -1,6 +1,7 @@
 """Sites from names that are split at their channel; shared by layouts without a fixed form."""
 
 import re
+from collections import defaultdict
 from functools import lru_cache
 from pathlib import PurePosixPath
 
@@ -15,7 +16,7 @@ from cellwise.stages.read.channels.varying import (
     varying_word,
 )
 from cellwise.stages.read.names import between_last_words, place_of, wells_for
-from cellwise.store.stains import is_stain
+from cellwise.store.stains import is_stain, stains_in
 
 _Z = re.compile(r"(?<![^\W_])z[=_-]?(\d{1,5})(?![^\W_])", re.IGNORECASE)
 
@@ -134,6 +135,34 @@ def refuse_half_named(listing: Listing) -> None:
             f"{len(pairs)} pairs: they are channels of one field. Give the others the name of "
             f"their stain as well, such as {PurePosixPath(bare).stem}_GFP."
         )
+
+
+def refuse_numbered_dyes(listing: Listing) -> None:
+    """Refuse dyes with the number of the field written to them: `DAPI0`, `DAPI1`, `GFP0`, `GFP1`.
+
+    Taken as fields of one channel, those of every dye would be searched for nuclei.
+
+    Raises:
+        PreflightError: With two such names.
+    """
+    stems = [PurePosixPath(path).with_suffix("").as_posix() for path in listing.images]
+    numbered = [re.fullmatch(r"(.*?)([^\W\d_]+)(\d+)", stem) for stem in stems]
+    fields: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    for path, match in zip(listing.images, numbered, strict=True):
+        kinds = stains_in(match[2]) if match else []
+        dyes = [name for name, stain in kinds if stain.kind in ("dye", "reporter")]
+        if match is None or not dyes:
+            return
+        fields[match[1], match[3]][dyes[0]] = path
+    several = [list(found.values()) for found in fields.values() if len(found) > 1]
+    if len(several) < 2 or 2 * len(several) < len(fields):
+        return
+    first, second = several[0][:2]
+    raise PreflightError(
+        f"{first} and {second} are channels of one field by their names, with the number of the "
+        "field written to the dye. Name them with a sign between, such as field0_DAPI, or take "
+        "each image as a field with --layout single_channel."
+    )
 
 
 def without_z(rest: str) -> tuple[str, int]:

@@ -6,7 +6,7 @@ else (site, well, plane, time), a condition of the experiment, or any other word
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -163,7 +163,7 @@ def _are_indices(values: Sequence[str]) -> bool:
 
 
 def _runs_on(words: Sequence[str]) -> bool:
-    """Whether a running number is written to each word, the same ones to words of each kind.
+    """Whether a running number is written to each word, and words of several kinds share numbers.
 
     So the field in `imgDAPI0`, `imgDAPI1`, `imgGFP0`, `imgGFP1`; `Alexa488`, `Alexa568`, `Cy3` and
     `Cy5` have numbers of their own.
@@ -174,8 +174,10 @@ def _runs_on(words: Sequence[str]) -> bool:
         if match is None:
             return False
         numbers[match[1]].add(int(match[2]))
-    first, *others = numbers.values()
-    return all(found == first for found in others) and (not others or len(first) > 1)
+    if len(numbers) == 1:
+        return True
+    times = Counter(number for found in numbers.values() for number in found)
+    return all(len(f) > 1 and any(times[n] > 1 for n in f) for f in numbers.values())
 
 
 def _differ_in_dye(words: Sequence[str]) -> bool:
