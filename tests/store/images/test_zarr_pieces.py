@@ -4,11 +4,13 @@ import json
 
 import numpy as np
 import pytest
+import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.store.images.zarr_folders import put_zarr
 
 from cellwise.store.images.fields import read_header
+from cellwise.store.images.zarr_pieces import refuse_cut_pieces
 from cellwise.store.images.zarr_plates import broken_wells, images_in
 
 SIDE, PIECE = 64, 16
@@ -115,3 +117,13 @@ def test_a_broken_well_is_named_and_hides_no_other(tmp_path, said, reason):
     broken = broken_wells(plate)
     assert set(broken) == {"A/1", "well 3"}
     assert reason in broken["A/1"]
+
+
+def test_pieces_with_a_checksum_behind_blosc_are_whole(tmp_path):
+    pixels = np.random.default_rng(5).integers(1, 900, (48, 64), dtype=np.uint16)
+    compressors = [zarr.codecs.BloscCodec(cname="lz4", typesize=2), zarr.codecs.Crc32cCodec()]
+    array = zarr.create_array(
+        str(tmp_path / "0"), data=pixels, chunks=(16, 32), compressors=compressors, zarr_format=3
+    )
+    refuse_cut_pieces(tmp_path / "0", array, "YX", {})
+    np.testing.assert_array_equal(array[:], pixels)

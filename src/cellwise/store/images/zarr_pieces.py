@@ -223,10 +223,11 @@ def _ends_in_signal(pieces: _Pieces, place: Place, gone: frozenset[Place]) -> bo
 
 
 def _is_blosc(metadata: Any) -> bool:
-    """Whether each piece is one block of Blosc, as in Zarr 2 by default."""
+    """Whether each piece is one block of Blosc and nothing behind it, as in Zarr 2 by default."""
     if getattr(getattr(metadata, "compressor", None), "codec_id", "") == "blosc":
         return True
-    return any(type(codec).__name__ == "BloscCodec" for codec in getattr(metadata, "codecs", ()))
+    codecs: tuple[Any, ...] = getattr(metadata, "codecs", ())
+    return bool(codecs) and type(codecs[-1]).__name__ == "BloscCodec"
 
 
 def _refuse_cut(piece: Path) -> None:
