@@ -209,3 +209,8 @@ def test_it_says_which_classes_the_report_will_not_judge(call, home):
     (home / "seven.csv").write_text("\n".join(["well,label", *rows, ""]))
     _, out = call("check", "seven", "--labels", "seven.csv")
     assert "3 fields  enough to learn; the report judges from 4 with it and 4 without" in out
+    rows = [f"{row},{'b' if row.endswith('few') else row[0] + row[2]}" for row in rows]
+    (home / "batches.csv").write_text("\n".join(["well,label,batch", *rows, ""]))
+    words = ("check", "seven", "--labels", "batches.csv", "--set", "split.by=Metadata_batch")
+    _, out = call(*words)
+    assert "3 fields  too few, all in one group" in out

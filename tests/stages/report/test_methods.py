@@ -29,3 +29,15 @@ def test_what_learned_is_named(plate_run, trainings, there, absent):
     paragraph = page[page.index("Images were analysed with") :].split("</")[0]
     assert there in paragraph
     assert absent not in paragraph
+
+
+def test_of_new_fields_the_run_whose_models_judged_them_is_named(plate_run):
+    file = RunFolder(plate_run.run).record
+    record = json.loads(file.read_text())
+    record["inputs"] = {**(record.get("inputs") or {}), "fitted": "runs/first.run"}
+    file.write_text(json.dumps(record))
+    page = plate_run.html().replace("&#39;", "'")
+    paragraph = page[page.index("Images were analysed with") :].split("</")[0]
+    assert "The models of the run 'first.run' gave every cell a probability" in paragraph
+    assert "Probabilities were fitted" in paragraph
+    assert "on the labels of" not in paragraph

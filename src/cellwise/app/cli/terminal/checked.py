@@ -149,7 +149,7 @@ def _label_lines(facts: Mapping[str, Any]) -> list[Line]:
 def _judged(row: Mapping[str, Any]) -> str:
     """Whether a class has as many fields as it takes to learn and to test it."""
     if row["groups"] < row["needed"]:
-        return "too few"
+        return "too few" if row["fields"] < row["needed"] else "too few, all in one group"
     if not row["enough"]:
         return f"too few without it ({row['others']})"
     few = min(row["fields"], row["others"]) < FEWEST_JUDGED

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sized
+from pathlib import PurePath
 from typing import Any
 
 from cellwise.domain.plain_words import by_number, counted
@@ -123,7 +124,14 @@ def methods(material: Material) -> str:
         if segmenter == "given":
             found = f"{cells} taken from masks that were given."
         words.append(found)
-    if material.has_labels and material.classes:
+    fitted = (record.get("inputs") or {}).get("fitted")
+    if fitted and material.classes:
+        words.append(
+            f"The models of the run '{PurePath(fitted).name}' gave every cell a probability for "
+            f"{each_class(material.classes)}."
+        )
+        words.append(_CALIBRATION[calibration(material)])
+    elif material.has_labels and material.classes:
         n = sum(labels is not None for labels in material.sites["labels"])  # type: ignore[index]
         one, several = _learned(steps)
         words.append(
