@@ -122,6 +122,16 @@ def test_the_learned_exponent_lies_between_none_and_full(monkeypatch):
         assert facts["exponent"] == pytest.approx(exponent)
 
 
+def test_three_groups_are_asked_and_two_tell_nothing():
+    bags, _ = _bags(fields=24, each=3)
+    method = ALONE["soft_ratio"]
+    for groups in (2, 3):
+        some = replace(bags, group=bags.site % groups)
+        rows, columns = np.arange(len(bags.site)), np.arange(3)
+        found = gains(some, rows, columns, [method], rounds=2, missed=True)
+        assert np.isfinite(found).all() == (groups == 3)
+
+
 @settings(max_examples=8, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(METHODS))
 def test_labels_repeat_and_stay_in_range_and_within_their_fields(seed, method):

@@ -25,8 +25,6 @@ from cellwise.stages.label.posterior._methods import Method
 _PARTS = 3
 # A class is asked about where so many fields have it, and so many have it not.
 _FIELDS = 3
-# Fewer groups cannot be dealt to parts that are learned from in turn.
-_GROUPS = 3 * _PARTS
 
 
 def gains(
@@ -40,7 +38,7 @@ def gains(
 ) -> list[float]:
     """Mean average precision of each method's students on fields left out, less inheriting's.
 
-    NaN where it cannot be told: no vectors, fewer than nine groups, or no class with three fields
+    NaN where it cannot be told: no vectors, fewer than three groups, or no class with three fields
     that have it and three that do not.
 
     Args:
@@ -53,7 +51,7 @@ def gains(
     """
     unknown = [float("nan")] * len(methods)
     group = groups_of(bags)[rows]
-    if bags.vectors is None or len(np.unique(group)) < _GROUPS:
+    if bags.vectors is None or len(np.unique(group)) < _PARTS:
         return unknown
     random = np.random.default_rng([bags.seed, 1])
     part = deal(group, _PARTS, random)
