@@ -1,8 +1,12 @@
 """Counts and codes are shown as a person would say them."""
 
+import re
+from pathlib import Path
+
 import pytest
 
-from cellwise.domain.plain_words import by_number, counted, figure_said, problems_said
+import cellwise
+from cellwise.domain.plain_words import _PROBLEMS, by_number, counted, figure_said, problems_said
 
 
 @pytest.mark.parametrize(
@@ -39,3 +43,12 @@ def test_letters_of_figures_are_words():
 @pytest.mark.parametrize(("number", "word"), [(0, "are"), (1, "is"), (2, "are"), (1.0, "is")])
 def test_the_word_beside_a_count_agrees_with_it(number, word):
     assert by_number(number, "is", "are") == word
+
+
+def test_every_code_that_is_written_in_the_source_has_words():
+    written = re.compile(r'(?:code=|\.note\(|Problem\()\s*"([a-z_]+)"')
+    sources = Path(cellwise.__file__).parent.rglob("*.py")
+    codes = {code for file in sources for code in written.findall(file.read_text("utf-8"))}
+    assert {"channel_missing", "projection"} < codes
+    # Said by its reason and remedy.
+    assert codes - set(_PROBLEMS) == {"not_read"}
