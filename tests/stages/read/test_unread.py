@@ -28,6 +28,18 @@ def test_what_lies_beside_the_images_is_named_with_its_count(tmp_path):
     assert len(reading.usable) == 2
 
 
+def test_arrays_in_a_folder_of_masks_are_passed_over(tmp_path):
+    put(tmp_path, *(f"{w}_{c}.png" for w in ("A01", "A02") for c in ("dna", "gfp")))
+    for name in ("train_cell_mask/A01.npz", "masks/A02.npy", "arrays/A01.npz"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    reading = read(tmp_path)
+    (problem,) = reading.problems
+    assert "1 .npz" in problem.reason
+    assert ".npy" not in problem.reason
+    assert sum(reading.counts["ignored_files"].values()) == 2
+
+
 def test_a_folder_of_such_files_only_is_refused_with_the_cure(tmp_path):
     (tmp_path / "a.czi").write_bytes(b"x")
     with pytest.raises(PreflightError, match=r"1 \.czi.*OME-TIFF"):

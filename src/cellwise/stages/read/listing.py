@@ -27,6 +27,7 @@ _PASSED_OVER = {
     *("groundtruth", "ground_truth", "annotations", "__macosx", "thumbnails"),
 }
 # What Cellpose writes beside the images it was shown.
+_ARRAYS = (".npy", ".npz")
 _MASKS_BESIDE = ("_cp_masks", "_cp_outlines")
 # A finished run inside the image folder holds masks and crops, not fields.
 _RUN_FILES = {"sites.parquet", "run.json"}
@@ -171,6 +172,10 @@ class _Walk:
         ending = Path(entry.name).suffix.lower()
         if not reason and Path(entry.name).stem.lower().endswith(_MASKS_BESIDE):
             reason = "masks of Cellpose"
+        folder = path.split("/")[-2].lower() if "/" in path else ""
+        if not reason and ending in _ARRAYS and folder.endswith(("mask", "masks")):
+            # As `prepare hpa-512` writes them: masks for --masks, not images to be converted.
+            reason = f"{folder}/"
         if reason:
             self.ignored[reason] += 1
         elif ending in PLAIN_ENDINGS or can_read(ending):

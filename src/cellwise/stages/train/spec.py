@@ -159,7 +159,7 @@ class Options(StepOptions):
         if odd:
             raise BadOption(
                 f"train: {odd[0]} is an option of networks and says nothing to the learner "
-                f"{split_spec(self.learner)[0]!r}; leave it out."
+                f"{split_spec(self.learner)[0]!r}; leave it out, or take a recipe with networks."
             )
 
     def _rules(self) -> list[tuple[bool, str]]:
