@@ -157,3 +157,23 @@ def test_bounds_hold_wherever_their_assumptions_do(fields, seed):
     companions = sum(labels - 1 for labels, _ in fields)
     least, most = positives_bounds(total, len(fields), companions)
     assert least <= false <= most
+
+
+def test_cells_of_groups_that_are_alike_say_less_than_as_many_of_their_own():
+    random = np.random.default_rng(0)
+    answer = np.repeat(np.tile([1.0, 0.0], 10), 6)
+    weight = np.ones(len(answer))
+    inherited = np.ones(len(answer), bool)
+    chance = np.full(len(answer), 0.5)
+    width = {}
+    for name, group in {
+        "alike": np.repeat(np.arange(20), 6),
+        "mixed": random.permutation(np.repeat(np.arange(20), 6)),
+        "one": np.zeros(len(answer), np.int64),
+    }.items():
+        share = false_share(Judged(inherited, chance, answer, weight, group))
+        assert share.value == pytest.approx(0.5)
+        width[name] = share.high - share.low
+    assert width["alike"] > 1.8 * width["mixed"]
+    # One group tells nothing of others: its cells were drawn all the same.
+    assert width["one"] == pytest.approx(2 * 1.65 * 0.5 / np.sqrt(120), rel=0.1)

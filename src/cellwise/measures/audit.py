@@ -109,9 +109,9 @@ def missed_share(cells: Judged) -> Share:
         return Share(0.0 if there > 0 else np.nan, 0.0, high, judged, seen)
     value = missed / (there + missed)
     spread = (1 - value) * n_out * outside.parts - value * n_in * inside.parts
-    variance = _cluster_variance(spread / (there + missed), cells, np.isfinite(cells.shows))
+    variance = _variance(spread / (there + missed), cells, np.isfinite(cells.shows))
     positives = cells.weight[(cells.shows == 1) & (cells.weight > 0)]
-    low, high = _exact(value, variance, _effective(positives), _groups(cells))
+    low, high = _exact(value, variance, _effective(positives), judged)
     return Share(value, low, high, judged, seen)
 
 
@@ -157,8 +157,8 @@ def _mean(cells: Judged, part: Flags, *, counted: int) -> _Mean:
     mended = float(weight @ wrong)
     value = float(np.clip(trust * said[part].mean() + mended, 0, 1))
     parts[rows] = weight * (wrong - mended)
-    variance = _cluster_variance(parts, cells, rows)
-    low, high = _exact(value, variance, size, _groups(cells, rows))
+    variance = _variance(parts, cells, rows)
+    low, high = _exact(value, variance, size, judged)
     return _Mean(Share(value, low, high, judged, seen), value, parts)
 
 
@@ -171,19 +171,19 @@ def _trust(answer: Floats, said: Floats, weight: Floats) -> float:
     return float(np.clip(weight @ (apart * answer) / spread, 0, 1)) if spread > 0 else 0.0
 
 
-def _cluster_variance(parts: Floats, cells: Judged, rows: Flags) -> float:
-    """Of a sum of parts, where whole groups are alike."""
+def _variance(parts: Floats, cells: Judged, rows: Flags) -> float:
+    """Of a sum of parts: as of groups that are alike, and at least as of single cells.
+
+    Few groups may seem more equal than they are, and single cells are what was drawn.
+    """
     group = numbered(cells.group[rows])
-    sums = np.bincount(group, weights=parts[rows])
+    sums = np.bincount(group, weights=parts[rows]).astype(np.float64)
+    return max(_of_sums(sums), _of_sums(parts[rows]))
+
+
+def _of_sums(sums: Floats) -> float:
     count = len(sums)
-    if count < 2:
-        return np.inf
-    return float(count / (count - 1) * ((sums - sums.mean()) ** 2).sum())
-
-
-def _groups(cells: Judged, rows: Flags | None = None) -> int:
-    chosen = np.isfinite(cells.shows) & (cells.weight > 0) if rows is None else rows
-    return len(np.unique(cells.group[chosen]))
+    return float(count / (count - 1) * ((sums - sums.mean()) ** 2).sum()) if count > 1 else 0.0
 
 
 def _effective(weight: Floats) -> float:
@@ -191,14 +191,14 @@ def _effective(weight: Floats) -> float:
     return float(weight.sum() ** 2 / (weight**2).sum()) if len(weight) else 0.0
 
 
-def _exact(value: float, variance: float, size: float, groups: int) -> tuple[float, float]:
+def _exact(value: float, variance: float, size: float, judged: int) -> tuple[float, float]:
     """Clopper and Pearson's interval of as many cells as would have that variance.
 
     An estimate at an end has no variance that can be believed: it counts as `size` cells.
     """
     n = size
     if 0 < value < 1 and variance > 0:
-        tail = float(t.ppf(1 - _TAIL, max(groups - 1, 1)))
+        tail = float(t.ppf(1 - _TAIL, max(judged - 1, 1)))
         n = value * (1 - value) / variance * (float(norm.ppf(1 - _TAIL)) / tail) ** 2
     n = max(n, 1e-9)
     hits = n * value

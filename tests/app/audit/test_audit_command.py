@@ -42,7 +42,7 @@ def run(tmp_path):
     fields = {**FIELDS, "u": None}
     sites = [Site(i, i, file, "train", labels) for i, labels in fields.items()]
     write_table(run.sites, SITES, sites_to_frame(sites, {}))
-    names = {"names": ["a", "b", "none"], "negative": "none"}
+    names = {"names": ["a", "b", "c", "none"], "negative": "none"}
     run.reading.write_text(json.dumps({"classes": names}))
     folds = pl.DataFrame({"site_id": list(FIELDS), "fold": [n % 3 for n in range(24)]})
     write_table(run.folds, FOLDS, folds.with_columns(pl.col("site_id").alias("group")))
@@ -57,6 +57,7 @@ def run(tmp_path):
     frame = frame.join(folds, on="site_id", how="left", maintain_order="left").with_columns(
         pl.lit("cell").alias("unit"), pl.lit("train").alias("part"),
         pl.Series("Prob_a", chance[:, 0]), pl.Series("Prob_b", chance[:, 1]),
+        pl.lit(0.1).alias("Prob_c"),
         (3.0 * (pl.col("cell_id") - 1) + 0.5).alias("x"), pl.lit(1.5).alias("y"),
         pl.lit(4).alias("area"), pl.lit(value=False).alias("border"),
         pl.lit(None, pl.Float32).alias("Uncertainty"),
@@ -87,12 +88,13 @@ def _true(has, shown, column):
 
 def test_without_judged_cells_there_are_bounds_and_no_share(run):
     found = audit_run(run[0].path)
-    a, b = found["classes"]
+    a, b, c = found["classes"]
     # 18 fields have a, 6 of them b beside it.
     assert (a["fields"], a["inherited"], a["false_at_least"], a["false_at_most"]) == (
         18, 18 * EACH, 6, 18 * EACH - 18,
     )  # fmt: skip
     assert (b["fields"], b["false_at_least"]) == (6, 6)
+    assert (c["inherited"], c["false_at_most"]) == (0, 0)
     assert a["false"] is a["missed"] is b["false"] is None
     shown = CliRunner().invoke(app, ["audit", str(run[0].path)])
     assert shown.exit_code == 0
@@ -105,7 +107,7 @@ def test_every_cell_judged_gives_what_is_true(run, tmp_path):
     draw_cells(folder.path, 10**6, seed=0)
     found = audit_run(folder.path, verdicts=_fill(folder, truth, tmp_path / "v.csv"))
     assert found["judged"] == len(has) == 24 * EACH
-    for column, one in enumerate(found["classes"]):
+    for column, one in enumerate(found["classes"][:2]):
         false, missed = _true(has, shown, column)
         assert one["false"]["value"] == pytest.approx(false)
         assert one["missed"]["value"] == pytest.approx(missed)
@@ -141,7 +143,7 @@ def test_cells_that_were_picked_count_for_nothing(run, tmp_path):
     picks.write_csv(tmp_path / "picks.csv")
     after = audit_run(folder.path, verdicts=tmp_path / "picks.csv")
     assert after["classes"] == before["classes"]
-    assert after["taken"]["verdicts"] == 2 * len(others)
+    assert after["taken"]["verdicts"] == 3 * len(others)
 
 
 def test_verdicts_of_a_queue_on_drawn_cells_do_not_count(run, tmp_path):
@@ -171,7 +173,7 @@ def test_what_is_no_run_of_cells_is_refused(run, tmp_path):
     with pytest.raises(PreflightError, match="no predictions"):
         audit_run(tmp_path / "nothing")
     frame = empty_frame(PREDICTIONS).with_columns(
-        *(pl.lit(None, pl.Float32).alias(f"Prob_{name}") for name in "ab")
+        *(pl.lit(None, pl.Float32).alias(f"Prob_{name}") for name in "abc")
     )
     write_table(run[0].predictions, PREDICTIONS, frame)
     with pytest.raises(PreflightError, match="has not seen the field"):
@@ -189,7 +191,8 @@ def test_the_command_draws_takes_and_tells(run, tmp_path):
     told = CliRunner().invoke(app, ["audit", path, "--verdicts", str(sheet)])
     assert told.exit_code == 0
     assert "100 of 100 cells drawn at random were judged" in told.stdout
-    assert "of shown, missed" in told.stdout
+    assert told.stdout.count("of shown, missed") == 2
+    assert "no judged cell shows: c\n" in told.stdout
     found = json.loads(CliRunner().invoke(app, ["audit", path, "--json"]).stdout)
     assert found["classes"][0]["false"]["judged"] > 0
     first = found["suspicious_cells"][0]

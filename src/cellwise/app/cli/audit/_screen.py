@@ -14,7 +14,8 @@ def screen(found: dict[str, Any]) -> list[str]:
     if taken is not None and (gone := taken["cells_not_found"]):
         lines.append(f"  {len(gone)} cells are not there: {', '.join(gone[:_LINES])}")
     lines.append(f"{found['judged']:,} of {found['drawn']:,} cells drawn at random were judged")
-    for one in found["classes"]:
+    nowhere = [one["class"] for one in found["classes"] if _nowhere(one)]
+    for one in (one for one in found["classes"] if not _nowhere(one)):
         lines.append("")
         lines.append(
             f"{one['class']}: {one['inherited']:,} cells inherit it in {one['fields']:,} fields"
@@ -28,6 +29,7 @@ def screen(found: dict[str, Any]) -> list[str]:
             lines.append(f"  of shown, missed      {_share(one['missed'])}")
     lines += [
         "",
+        *([f"No field has, and no judged cell shows: {', '.join(nowhere)}", ""] if nowhere else []),
         "(1) if each label of a field is shown by one of its cells at least",
         "(2) if each cell also shows one class only",
         "Of missed cells field labels say nothing.",
@@ -37,6 +39,11 @@ def screen(found: dict[str, Any]) -> list[str]:
     else:
         lines.append("Shares with 90 % intervals, if cells left out as unsure are like the others.")
     return [*lines, *_to_look_at(found)]
+
+
+def _nowhere(one: dict[str, Any]) -> bool:
+    """Whether there is nothing to say of a class."""
+    return not one["inherited"] and not (one["missed"] and one["missed"]["seen"])
 
 
 def _share(share: dict[str, Any]) -> str:
