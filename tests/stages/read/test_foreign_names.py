@@ -240,6 +240,13 @@ def test_numbers_written_to_the_stain_do_not_make_one_field_of_all(tmp_path):
     assert len(by_id(read(tmp_path, layout="single_channel"))) == 10
 
 
+def test_numbered_targets_behind_the_name_of_a_field_are_no_fields_of_one_channel(tmp_path):
+    put(tmp_path, *(f"f{n}_{c}{i}.tif" for n in (1, 2, 3) for c in ("DNA", "ER") for i in (1, 2)))
+    with pytest.raises(PreflightError, match=r"f1_DNA1\.tif and f1_ER1\.tif are channels"):
+        read(tmp_path)
+    assert len(read(tmp_path, layout="single_channel").sites) == 12
+
+
 @pytest.mark.parametrize(
     "names",
     [

@@ -32,7 +32,7 @@ from cellwise.stages.read.arranging import (
 )
 from cellwise.stages.read.channels.split_names import (
     refuse_half_named,
-    refuse_numbered_dyes,
+    refuse_numbered_stains,
     refuse_unclear_numbers,
     split_names,
 )
@@ -144,7 +144,7 @@ def _arranged(listing: Listing, options: Options) -> tuple[str, Arrangement, lis
         name, layout, others = choose_layout(listing, options)
         if name in _ONE_FILE_ONE_FIELD and split_names(listing) is None:
             refuse_half_named(listing)
-            refuse_numbered_dyes(listing)
+            refuse_numbered_stains(listing)
             refuse_unclear_numbers(listing)
     else:
         layout, others = build_layout(name, options), []

@@ -137,8 +137,8 @@ def refuse_half_named(listing: Listing) -> None:
         )
 
 
-def refuse_numbered_dyes(listing: Listing) -> None:
-    """Refuse dyes with the number of the field written to them: `DAPI0`, `DAPI1`, `GFP0`, `GFP1`.
+def refuse_numbered_stains(listing: Listing) -> None:
+    """Refuse stains with the number of the field written to them: `DAPI0`, `DAPI1`, `ER0`, `ER1`.
 
     Taken as fields of one channel, those of every dye would be searched for nuclei.
 
@@ -148,20 +148,24 @@ def refuse_numbered_dyes(listing: Listing) -> None:
     stems = [PurePosixPath(path).with_suffix("").as_posix() for path in listing.images]
     numbered = [re.fullmatch(r"(.*?)([^\W\d_]+)(\d+)", stem) for stem in stems]
     fields: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    glows = True
     for path, match in zip(listing.images, numbered, strict=True):
         kinds = stains_in(match[2]) if match else []
-        dyes = [name for name, stain in kinds if stain.kind in ("dye", "reporter")]
-        if match is None or not dyes:
+        if match is None or not kinds:
             return
-        fields[match[1], match[3]][dyes[0]] = path
+        glows = glows and any(stain.kind in ("dye", "reporter") for _, stain in kinds)
+        fields[match[1], match[3]][kinds[0][0]] = path
     several = [list(found.values()) for found in fields.values() if len(found) > 1]
+    # `Actin0` and `Tubulin0` may be two images of one stain each; behind the name of a field not.
+    if not glows and len({before for before, _ in fields}) < 2:
+        return
     if len(several) < 2 or 2 * len(several) < len(fields):
         return
     first, second = several[0][:2]
     raise PreflightError(
-        f"{first} and {second} are channels of one field by their names, with the number of the "
-        "field written to the dye. Name them with a sign between, such as field0_DAPI, or take "
-        "each image as a field with --layout single_channel."
+        f"{first} and {second} are channels of one field by their names, with a number written to "
+        "the stain. Name them with a sign between, such as field0_DAPI, or take each image as a "
+        "field with --layout single_channel."
     )
 
 
