@@ -3,7 +3,7 @@
 import pytest
 from tests.browser.conftest import SUMS
 
-from cellwise.stages.report._page import SECTIONS
+from cellwise.stages.report._page import ONLY_WHERE_MADE, SECTIONS
 
 pytestmark = pytest.mark.browser
 
@@ -24,8 +24,8 @@ def test_it_opens_without_a_complaint_and_asks_nobody_for_anything(opened):
 def test_every_section_has_its_title_and_its_place_in_the_contents(opened):
     titles = opened.page.locator("main h2").all_inner_texts()
     listed = opened.page.locator("nav li a").all_inner_texts()
-    # A plate's run keeps no class maps.
-    names = [title for name, title, _ in SECTIONS if name != "maps"]
+    # A plate's run keeps no class maps and labels no cells by what others show.
+    names = [title for name, title, _ in SECTIONS if name not in ONLY_WHERE_MADE]
     assert [title.lstrip("0123456789").strip() for title in titles] == names == listed
 
 
