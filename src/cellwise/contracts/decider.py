@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from cellwise.contracts.curves import Curve, Logistic
+
 Floats = npt.NDArray[np.float64]
 
 POOLINGS = ("noisy_or", "mean", "max")
@@ -31,13 +33,20 @@ class Fitted:
     """How logits become probabilities: `p = sigmoid(logit / temperature + bias)` per class.
 
     `calibration` is `weak` (fitted against field labels), `audited` (against cells that a person
-    looked at) or `none`.
+    looked at) or `none`. Where there is a `curve`, it takes the place of temperatures and biases,
+    which are then 1 and 0.
     """
 
     temperatures: tuple[float, ...]
     biases: tuple[float, ...]
     calibration: str
     pooling: str
+    curve: Curve | None = None
+
+    @property
+    def as_curve(self) -> Curve:
+        """The curve, or that of temperatures and biases."""
+        return self.curve or Logistic(self.temperatures, self.biases)
 
 
 Decider = Callable[[Evidence], Fitted]

@@ -128,7 +128,7 @@ def test_none_changes_nothing_and_says_so():
 
 
 def test_parts_by_name_and_bad_options():
-    assert deciders.names() == ["none", "temperature"]
+    assert {"none", "temperature"} < set(deciders.names())
     with pytest.raises(BadOption, match="pooling"):
         temperature.build(pooling="median")
     with pytest.raises(ValueError, match="at least one cell"):

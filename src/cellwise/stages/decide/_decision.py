@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit
 
+from cellwise.contracts.curves import Curve, Logistic, curve_of_json, curve_to_json
 from cellwise.domain.classes import ClassList
 from cellwise.errors import FormatError
 
@@ -36,6 +36,7 @@ class Decision:
         field: Names of the scores of whole fields that the adjusters used; empty for none.
         adjust: What was done to the scores before the calibration, as JSON, in order.
         sets: Which labels fields had together, where an adjuster asked: see `_label_sets`.
+        curve: In place of temperatures and biases, where the decider found one.
     """
 
     classes: tuple[str, ...]
@@ -54,6 +55,7 @@ class Decision:
     field: str = ""
     adjust: tuple[str, ...] = ()
     sets: dict[str, Any] | None = None
+    curve: Curve | None = None
 
     def __post_init__(self) -> None:
         count = len(self.class_list.positive)
@@ -72,12 +74,19 @@ class Decision:
         """The classes with their negative."""
         return ClassList(self.classes, self.negative)
 
-    def probabilities(self, logits: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
-        """`[cell, class]` over all classes for `[cell, positive class]` logits."""
-        scaled = logits.astype(np.float64) / np.array(self.temperatures) + np.array(self.biases)
-        chance = expit(scaled).astype(np.float32)
+    def probabilities(
+        self, logits: npt.NDArray[np.floating[Any]], field: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float32]:
+        """`[cell, class]` over all classes for `[cell, positive class]` logits.
+
+        Args:
+            logits: Adjusted scores.
+            field: `[cell]`, a number for the field of each cell.
+        """
+        curve = self.curve or Logistic(self.temperatures, self.biases)
+        chance = np.clip(curve(logits.astype(np.float64), field), 0, 1).astype(np.float32)
         if self.negative is None:
-            return np.asarray(chance)
+            return chance
         # Taken from the stored float32 values, so that anyone can recompute it from the table.
         rest = 1 - chance.max(axis=1, initial=0)
         return np.insert(chance, self.classes.index(self.negative), rest, axis=1)
@@ -85,10 +94,9 @@ class Decision:
     def to_json(self) -> dict[str, Any]:
         """The content of the file."""
         content = {"format": FORMAT, **asdict(self)}
-        if self.sets is None:
-            # As decisions were written before there were any.
-            del content["sets"]
-        return content
+        content["curve"] = None if self.curve is None else curve_to_json(self.curve)
+        # As decisions were written before there were any.
+        return {k: v for k, v in content.items() if v is not None or k not in ("sets", "curve")}
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "Decision":
@@ -104,8 +112,10 @@ class Decision:
             fields: dict[str, Any] = {
                 name: tuple(value) if isinstance(value, list) else value
                 for name, value in content.items()
-                if name != "format"
+                if name not in ("format", "curve")
             }
+            if content.get("curve") is not None:
+                fields["curve"] = curve_of_json(content["curve"])
             return cls(**fields)
-        except (TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise FormatError(f"The decision cannot be read: {error}") from error

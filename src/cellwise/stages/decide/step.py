@@ -20,7 +20,7 @@ from cellwise.contracts.decider import Evidence, Fitted
 from cellwise.domain.classes import ClassList
 from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import CELLS, PREDICTIONS, WELL_PREDICTIONS, WELLS, TableKind
-from cellwise.domain.units import SITE, WELL, bag_numbers
+from cellwise.domain.units import SITE, WELL, bag_numbers, group_numbers
 from cellwise.errors import BadOption, FormatError
 from cellwise.registry import did_you_mean, split_spec
 from cellwise.stages.decide import deciders
@@ -92,11 +92,12 @@ def work(job: Job, report: Report) -> dict[str, Any]:
 
     logits, unseen, sets = scored_by(options.adjust)
     scored = np.isfinite(logits).all(axis=1)
+    fields = _numbers(cells)
     decision = fitted or _fit(options, classes, sites, cells, logits, scored & unseen)
     if fitted is None and sets is not None:
         clean = scored & unseen
         both = [
-            _fit(options, classes, sites, cells, each, clean).probabilities(each)
+            _fit(options, classes, sites, cells, each, clean).probabilities(each, fields)
             for each, _, _ in map(scored_by, (without(options.adjust), forced(options.adjust)))
         ]
         told = worth(sites, classes, cells["site_id"], clean, (both[0], both[1]), seed=job.seed)
@@ -104,7 +105,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         decision = replace(decision, sets={**sets_to_json(sets), "used": used, "labelled": told})
     cells, logits = cells.filter(pl.Series(scored)), logits[scored]
     report(1, 2, "probabilities")
-    chance = decision.probabilities(logits)
+    chance = decision.probabilities(logits, fields[scored])
     write_text(run.decision(job.name), json.dumps(decision.to_json(), indent=1, ensure_ascii=False))
     frame = predictions_frame(cells, sites, chance, decision)
     _write(_beside(run.predictions, job.name), PREDICTIONS, frame, chance, decision)
@@ -166,7 +167,7 @@ def decide_cells(
         sets=_sets(chosen, sites, decision.class_list, decision),
     )
     scored = np.isfinite(logits).all(axis=1)
-    chance = decision.probabilities(logits[scored])
+    chance = decision.probabilities(logits[scored], _numbers(cells)[scored])
     return predictions_frame(cells.filter(pl.Series(scored)), sites, chance, decision)
 
 
@@ -179,6 +180,11 @@ def score_names(options: dict[str, Any]) -> tuple[str, ...]:
 def _classes(run: RunFolder) -> ClassList:
     listed = read_json(run.reading)["classes"]
     return ClassList(tuple(listed["names"]), listed["negative"])
+
+
+def _numbers(cells: pl.DataFrame) -> npt.NDArray[np.int64]:
+    """`[cell]`, a number for the field of each."""
+    return group_numbers([cells["site_id"]], cells["site_id"])
 
 
 def _stored(run: RunFolder, name: str) -> Decision:
@@ -246,6 +252,7 @@ def _fit(
         n_fields=len(known),
         n_cells=int(used.sum()),
         positives=tuple(int(n) for n in labels.sum(axis=0)),
+        curve=fitted.curve,
     )
 
 

@@ -1,0 +1,35 @@
+"""Scores and answers of the cells of fields with one label, for curves that all classes share."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from cellwise.contracts.curves import Curve
+from cellwise.contracts.decider import Evidence, Fitted, Floats
+
+# A curve of one column needs no more numbers than this; of more, evenly spaced ones are taken.
+_MOST = 400_000
+
+
+def fitted_on_single_labels(evidence: Evidence, curve: Callable[[Floats, Floats], Curve]) -> Fitted:
+    """What a decider gives back that fits one curve to cells of fields with one label or none.
+
+    Where there is no such field, or all answers are alike, nothing is fitted: probabilities are
+    those of the logits, and `calibration` says `none`.
+
+    Args:
+        evidence: Out-of-fold scores.
+        curve: Scores in rising order and their answers, 0 or 1, to a curve.
+    """
+    count = evidence.labels.shape[1]
+    plain = (1.0,) * count, (0.0,) * count
+    single = evidence.labels.sum(axis=1) <= 1
+    cells = single[evidence.field]
+    score = evidence.logits[cells].astype(np.float64).ravel()
+    answer = evidence.labels[evidence.field[cells]].astype(np.float64).ravel()
+    if not 0 < answer.sum() < len(answer):
+        return Fitted(*plain, "none", "mean")
+    # Sorted, so that the order of the cells is of no influence.
+    order = np.lexsort([answer, score])
+    order = order[:: -(-len(order) // _MOST)]
+    return Fitted(*plain, "weak", "mean", curve(score[order], answer[order]))
