@@ -1,0 +1,1 @@
+"""Screens: wells on plates, and what their design tells of treatments."""

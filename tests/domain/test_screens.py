@@ -1,0 +1,159 @@
+"""Wells and groups of treatments: against a walk over rows, on made designs and the real table."""
+
+import gzip
+import random
+from collections import defaultdict
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cellwise.domain.screens.groups import class_numbers, plate_groups
+from cellwise.domain.screens.wells import wells_table
+
+SHARED = Path(__file__).parents[3] / "shared/data/rxrx1_sites"
+
+
+def sites_of(rows):
+    """Sites of (experiment, plate, well, cell type, well type, labels)."""
+    texts = ("Experiment", "Plate", "Well", "CellType", "WellType")
+    return pl.DataFrame(
+        {
+            "site_id": [f"s{n}" for n in range(len(rows))],
+            "part": ["train"] * len(rows),
+            **{f"Metadata_{name}": [row[k] for row in rows] for k, name in enumerate(texts)},
+            "labels": [row[5] for row in rows],
+        },
+        schema_overrides={
+            **{f"Metadata_{name}": pl.String for name in texts},
+            "labels": pl.List(pl.String),
+            "site_id": pl.String,
+            "part": pl.String,
+        },
+    )
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from(["E1", "E2"]),
+        st.sampled_from(["1", "2"]),
+        st.sampled_from(["B02", "B03", "", None]),
+        st.sampled_from(["HUVEC", "RPE", None]),
+        st.sampled_from(["treatment", "Positive control", "negative-control", "odd", None]),
+        st.sampled_from([["7"], ["8"], ["7", "8"], None]),
+    ),
+    max_size=10,
+)
+MEANT = {
+    "treatment": "treatment",
+    "Positive control": "positive_control",
+    "negative-control": "negative_control",
+}
+
+
+@given(ROWS)
+@settings(max_examples=60)
+def test_a_well_says_what_all_its_sites_say(rows):
+    wells = defaultdict(list)
+    for row in rows:
+        if row[2]:
+            wells[f"{row[0]}/{row[1]}/{row[2]}"].append(row)
+    table = wells_table(sites_of(rows))
+    assert table["well"].to_list() == sorted(wells)
+    for row in table.iter_rows(named=True):
+        own = wells[row["well"]]
+        types = {MEANT.get(one[4]) for one in own}
+        labels = {one[5][0] if one[5] and len(one[5]) == 1 else None for one in own}
+        assert row["n_sites"] == len(own)
+        assert row["position"] == own[0][2]
+        assert row["well_type"] == (types.pop() if len(types) == 1 else None)
+        assert row["class"] == (labels.pop() if len(labels) == 1 else None)
+
+
+def test_sites_without_wells_make_an_empty_table():
+    assert wells_table(pl.DataFrame({"site_id": ["a", "b"]})).is_empty()
+
+
+def plates(sets):
+    """Wells of plates, each with its treatments and one control."""
+    rows = []
+    for plate, names in sets.items():
+        filled = [*((name, "treatment") for name in names), ("99", "negative_control")]
+        rows += [
+            ("E", plate, f"w{k}", "U2OS", kind, [name]) for k, (name, kind) in enumerate(filled)
+        ]
+    return wells_table(sites_of(rows))
+
+
+@given(st.integers(0, 10**6), st.integers(2, 4), st.integers(6, 15))
+@settings(max_examples=30, deadline=None)
+def test_incomplete_plates_are_joined_to_the_groups_they_were_drawn_from(seed, groups, size):
+    chance = random.Random(seed)
+    meant = {f"{g}-{k}": g for g in range(groups) for k in range(size)}
+    sets = {}
+    for plate in range(3 * groups):
+        own = [name for name, group in meant.items() if group == plate % groups]
+        # A quarter of the wells is missing at most: any two plates of a group share over half.
+        sets[f"p{plate}"] = chance.sample(own, size - size // 4)
+    found = plate_groups(plates(sets))
+    seen = {name for names in sets.values() for name in names}
+    assert found.is_partition
+    assert len(found) == groups
+    assert set(found.of_class) == seen
+    for one in seen:
+        for other in seen:
+            same = meant[one] == meant[other]
+            assert (found.of_class[one] == found.of_class[other]) == same
+
+
+def test_a_treatment_on_a_strange_plate_is_named_and_joins_nothing():
+    sets = {"1": "abcd", "2": "abce", "3": "wxyz", "4": "wxya"}
+    found = plate_groups(plates(sets))
+    assert len(found) == 2
+    assert found.odd == ("a",)
+    assert not found.is_partition
+    # The majority of its plates says where it belongs.
+    assert found.members(found.of_class["a"]) == ("a", "b", "c", "d", "e")
+    assert class_numbers(found, ["z", "99", "b"]) == [1, -1, 0]
+
+
+def test_plates_that_share_nothing_say_nothing_of_each_other():
+    assert not plate_groups(plates({"1": "abc", "2": "def"})).is_partition
+    assert not plate_groups(plates({"1": "abc", "2": "abc"})).is_partition
+    assert len(plate_groups(wells_table(sites_of([])))) == 0
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared/data/rxrx1_sites")
+def test_the_real_table_falls_into_four_groups_of_277():
+    tables = []
+    for name in ("train_wells", "train_controls"):
+        with gzip.open(SHARED / f"{name}_metadata.csv.gz") as file:
+            table = pl.read_csv(file.read())
+        if "well_type" not in table.columns:
+            table = table.with_columns(well_type=pl.lit("treatment"))
+        tables.append(table.select("experiment", "plate", "well", "sirna", "well_type"))
+    rows = pl.concat(tables)
+    assert len(rows) == 36_517 + 4_097
+    table = wells_table(
+        pl.DataFrame(
+            {
+                "site_id": [f"s{n}" for n in range(len(rows))],
+                "Metadata_Experiment": rows["experiment"],
+                "Metadata_Plate": rows["plate"].cast(pl.String),
+                "Metadata_Well": rows["well"],
+                "Metadata_WellType": rows["well_type"],
+                "labels": rows["sirna"].reshape((-1, 1)).arr.to_list(),
+            }
+        )
+    )
+    found = plate_groups(table)
+    assert found.is_partition
+    assert [len(found.members(group)) for group in range(len(found))] == [277] * 4
+    # Four plates of an experiment carry the four groups, each once.
+    by_experiment = defaultdict(list)
+    for plate, group in found.of_plate.items():
+        by_experiment[plate.split("/")[0]].append(group)
+    assert len(by_experiment) == 33
+    assert all(sorted(groups) == [0, 1, 2, 3] for groups in by_experiment.values())
