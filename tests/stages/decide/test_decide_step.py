@@ -12,7 +12,7 @@ from tests.stages.decide.decide_world import Field, RunMaker
 from cellwise.domain.steps import Job
 from cellwise.domain.tables import PREDICTIONS, SCORES, WELLS
 from cellwise.errors import BadOption, FormatError
-from cellwise.stages.decide import deciders, step
+from cellwise.stages.decide import _fit, deciders, step
 from cellwise.stages.decide._decision import Decision
 from cellwise.stages.decide._predictions import uncertainty
 from cellwise.stages.decide.spec import Options
@@ -394,7 +394,7 @@ def test_probabilities_are_fitted_to_bags_of_the_level_asked_for(maker, monkeypa
 
             return watched
 
-    monkeypatch.setattr(step, "deciders", Watched())
+    monkeypatch.setattr(_fit, "deciders", Watched())
     maker.decide(by="none", **({"level": level} if level else {}))
     (evidence,) = seen
     assert len(evidence.labels) == len(np.unique(evidence.field)) == bags

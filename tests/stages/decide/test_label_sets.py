@@ -10,7 +10,7 @@ from tests.stages.decide.decide_world import Field
 from cellwise.domain.tables import PREDICTIONS
 from cellwise.errors import FormatError
 from cellwise.stages.decide._decision import Decision
-from cellwise.stages.decide._label_sets import (
+from cellwise.stages.decide.context.label_sets import (
     label_sets,
     set_gain,
     sets_of_json,

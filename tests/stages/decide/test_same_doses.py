@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from cellwise.stages.decide._conditions import replicate_key
+from cellwise.stages.decide.wells.conditions import replicate_key
 
 
 def keys(**columns):

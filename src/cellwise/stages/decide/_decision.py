@@ -35,8 +35,10 @@ class Decision:
         negative_rule: How the negative class is decided.
         field: Names of the scores of whole fields that the adjusters used; empty for none.
         adjust: What was done to the scores before the calibration, as JSON, in order.
-        sets: Which labels fields had together, where an adjuster asked: see `_label_sets`.
+        sets: Which labels fields had together, where an adjuster asked: see `context.label_sets`.
         curve: In place of temperatures and biases, where the decider found one.
+        combine: How several score sets were made one.
+        weights: The weight of each; empty for equal ones.
     """
 
     classes: tuple[str, ...]
@@ -56,6 +58,8 @@ class Decision:
     adjust: tuple[str, ...] = ()
     sets: dict[str, Any] | None = None
     curve: Curve | None = None
+    combine: str = "logits"
+    weights: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.class_list.positive)
@@ -95,8 +99,9 @@ class Decision:
         """The content of the file."""
         content = {"format": FORMAT, **asdict(self)}
         content["curve"] = None if self.curve is None else curve_to_json(self.curve)
-        # As decisions were written before there were any.
-        return {k: v for k, v in content.items() if v is not None or k not in ("sets", "curve")}
+        # As decisions were written before there was such a thing.
+        plain = {"sets": None, "curve": None, "combine": "logits", "weights": ()}
+        return {k: v for k, v in content.items() if k not in plain or v != plain[k]}
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "Decision":

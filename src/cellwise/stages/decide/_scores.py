@@ -1,4 +1,4 @@
-"""The scores that are decided on: the mean of the named sets, adjusted, and what is out of fold."""
+"""The scores that are decided on: the named sets made one, adjusted, and what is out of fold."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,14 +11,16 @@ import polars as pl
 from cellwise.contracts.adjuster import Cells, Floats, LabelSets
 from cellwise.domain.units import CELL, SITE, group_numbers, sample_numbers
 from cellwise.registry import split_spec
-from cellwise.stages.decide._label_sets import with_prior
+from cellwise.stages.decide._combination import Combination
 from cellwise.stages.decide.adjust import adjusters
+from cellwise.stages.decide.context.label_sets import with_prior
 
 _KEY = ["site_id", "cell_id"]
 
 # The rows of the score set of this name, as `RunReader.scores` gives them.
 Scores = Callable[[str], pl.DataFrame]
 Flags = npt.NDArray[np.bool_]
+_MEAN = Combination()
 
 
 def adjusted_scores(
@@ -29,6 +31,7 @@ def adjusted_scores(
     names: Sequence[str],
     fields: Sequence[str],
     adjust: Sequence[str | dict[str, Any]],
+    combine: Callable[[Floats], Floats] = _MEAN,
     sites: pl.DataFrame | None = None,
     sets: LabelSets | None = None,
 ) -> tuple[npt.NDArray[np.float32], Flags, LabelSets | None]:
@@ -38,14 +41,16 @@ def adjusted_scores(
         scores: The rows of a score set by its name.
         cells: One row per cell.
         classes: The positive classes.
-        names: Score sets, of which the mean is taken.
+        names: Score sets.
+        combine: Makes one of them: `[member, cell, class]` with NaN to `[cell, class]`.
         fields: The score sets that speak of fields, of which the mean is taken; empty for none.
         adjust: Adjusters, in order.
         sites: `site_id`, `fold` and `Metadata_*` of the cells' sites, for adjusters that ask for
             label sets.
         sets: Which labels go together; priors that are not known yet are given back with them.
     """
-    logits, unseen = _mean_logits(scores, names, cells, classes)
+    members, unseen = _member_logits(scores, names, cells, classes)
+    logits = combine(members)
     of_field = None
     if fields:
         found = [_field_logits(scores(name), cells, classes) for name in fields]
@@ -85,27 +90,25 @@ def _bags(
     return found["sample"].to_numpy().astype(np.int64), fold
 
 
-def _mean_logits(
+def _member_logits(
     scores: Scores, names: Sequence[str], cells: pl.DataFrame, classes: tuple[str, ...]
 ) -> tuple[Floats, Flags]:
-    """Mean logits `[cell, class]`, NaN where no set holds the cell; and which are out of fold.
+    """Logits `[member, cell, class]`, NaN where a set lacks the cell; which are out of fold.
 
-    A cell is out of fold when every set scored it with the model that left its site's fold out.
+    A cell is out of fold when every set that has it scored it with the model that left its site's
+    fold out.
     """
-    total = np.zeros((len(cells), len(classes)), np.float64)
-    count = np.zeros(len(cells), np.int64)
+    found = np.full((len(names), len(cells), len(classes)), np.nan)
     unseen = np.ones(len(cells), dtype=bool)
     place = cells.select(_KEY).with_row_index("place")
-    for name in names:
+    for member, name in enumerate(names):
         frame = scores(name).filter(pl.col("unit") == CELL)
-        found = place.join(frame, on=_KEY, how="inner")
-        if len(found):
-            rows = found["place"].to_numpy()
-            np.add.at(total, rows, found["score"].to_numpy().reshape(len(rows), -1))
-            np.add.at(count, rows, 1)
-            unseen[rows] &= found["out_of_fold"].to_numpy()
-    mean = total / np.maximum(count, 1)[:, None]
-    return np.where(count[:, None] > 0, mean, np.nan), unseen
+        known = place.join(frame, on=_KEY, how="inner")
+        if len(known):
+            rows = known["place"].to_numpy()
+            found[member, rows] = known["score"].to_numpy().reshape(len(rows), -1)
+            unseen[rows] &= known["out_of_fold"].to_numpy()
+    return found, unseen
 
 
 def _field_logits(

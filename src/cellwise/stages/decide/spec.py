@@ -24,7 +24,7 @@ class Options(StepOptions):
     """How scores become probabilities and labels."""
 
     from_: str | list[str] = Field(alias="from")
-    """Names of the score steps; the mean of their logits is decided on."""
+    """Names of the score steps; what `combine` makes of them is decided on."""
     by: str | dict[str, Any] = "temperature"
     """The decider, a part of this stage."""
     threshold: float | dict[str, float] = 0.5
@@ -38,6 +38,11 @@ class Options(StepOptions):
     level: Literal["", "site", "well", "plate", "experiment"] = ""
     """What probabilities are fitted to: bags of the cells of a site where not said, or of a well, a
     plate, an experiment. Sites of one bag have the same labels and the same fold."""
+    combine: Literal["logits", "probabilities", "median"] = "logits"
+    """How several score steps become one: the mean of their logits or of their probabilities, or
+    the median of their logits."""
+    weights: list[float] = []
+    """The weight of each score step in that mean; equal where not said."""
 
     @field_validator("threshold", mode="before")
     @classmethod
@@ -60,9 +65,20 @@ class Options(StepOptions):
             name, _ = split_spec(spec)
             if "field" in adjusters.page(name).needs and not self.field:
                 raise BadOption(f"decide: {name!r} needs scores of fields, 'field: <score step>'.")
+        self._check_weights()
         if not all(self.fields):
             raise BadOption(f"decide: field names score steps, not {self.field!r}.")
         return self
+
+    def _check_weights(self) -> None:
+        given, members = self.weights, len(self.scores)
+        if given and self.combine == "median":
+            raise BadOption("decide: a median takes no weights. Leave them out.")
+        if given and (len(given) != members or min(given) < 0 or not any(given)):
+            raise BadOption(
+                f"decide: weights are one number for each of {members} score steps in 'from', none "
+                f"below 0 and not all 0: {given}."
+            )
 
     @property
     def scores(self) -> tuple[str, ...]:
@@ -90,6 +106,6 @@ SPEC = StepSpec(
     ),
     writes=(DECISION, PREDICTIONS),
     draws=True,
-    late=("level",),
+    late=("level", "combine", "weights"),
     shelves=_SHELVES,
 )

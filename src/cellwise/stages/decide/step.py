@@ -16,15 +16,20 @@ import numpy.typing as npt
 import polars as pl
 
 from cellwise.contracts.adjuster import LabelSets
-from cellwise.contracts.decider import Evidence, Fitted
 from cellwise.domain.classes import ClassList
 from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import CELLS, PREDICTIONS, WELL_PREDICTIONS, WELLS, TableKind
-from cellwise.domain.units import SITE, WELL, bag_numbers, group_numbers
+from cellwise.domain.units import WELL, group_numbers
 from cellwise.errors import BadOption, FormatError
-from cellwise.registry import did_you_mean, split_spec
-from cellwise.stages.decide import deciders
-from cellwise.stages.decide._context_worth import (
+from cellwise.registry import split_spec
+from cellwise.stages.decide._combination import Combination
+from cellwise.stages.decide._decision import Decision
+from cellwise.stages.decide._fit import fit_decision
+from cellwise.stages.decide._predictions import MOST_COLUMNS, predictions_frame
+from cellwise.stages.decide._scores import Scores, adjusted_scores
+from cellwise.stages.decide.adjust import adjusters
+from cellwise.stages.decide.context.label_sets import label_sets, sets_of_json, sets_to_json
+from cellwise.stages.decide.context.worth import (
     Adjust,
     context_counts,
     forced,
@@ -32,17 +37,12 @@ from cellwise.stages.decide._context_worth import (
     without,
     worth,
 )
-from cellwise.stages.decide._decision import Decision
-from cellwise.stages.decide._label_sets import label_sets, sets_of_json, sets_to_json
-from cellwise.stages.decide._predictions import MOST_COLUMNS, predictions_frame
-from cellwise.stages.decide._scores import Scores, adjusted_scores
-from cellwise.stages.decide._well_predictions import well_predictions
-from cellwise.stages.decide._wells import Wells, find_wells, wells_frame
-from cellwise.stages.decide.adjust import adjusters
 from cellwise.stages.decide.spec import Options
+from cellwise.stages.decide.wells.predictions import well_predictions
+from cellwise.stages.decide.wells.shares import Wells, find_wells, wells_frame
 from cellwise.store.atomic import write_text, writing
 from cellwise.store.run.folder import RunFolder, read_json
-from cellwise.store.run.reader import RunReader, labels_matrix
+from cellwise.store.run.reader import RunReader
 from cellwise.store.run.tables import read_table, write_table
 
 _KEY = ["site_id", "cell_id"]
@@ -88,16 +88,17 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         return adjusted_scores(
             lambda name: RunReader(run).scores(name, classes.positive), cells, classes.positive,
             names=options.scores, fields=options.fields, adjust=adjust, sites=sites, sets=asked,
+            combine=Combination(options.combine, tuple(options.weights)),
         )  # fmt: skip
 
     logits, unseen, sets = scored_by(options.adjust)
     scored = np.isfinite(logits).all(axis=1)
     fields = _numbers(cells)
-    decision = fitted or _fit(options, classes, sites, cells, logits, scored & unseen)
+    decision = fitted or fit_decision(options, classes, sites, cells, logits, scored & unseen)
     if fitted is None and sets is not None:
         clean = scored & unseen
         both = [
-            _fit(options, classes, sites, cells, each, clean).probabilities(each, fields)
+            fit_decision(options, classes, sites, cells, each, clean).probabilities(each, fields)
             for each, _, _ in map(scored_by, (without(options.adjust), forced(options.adjust)))
         ]
         told = worth(sites, classes, cells["site_id"], clean, (both[0], both[1]), seed=job.seed)
@@ -163,6 +164,7 @@ def decide_cells(
         names=chosen.scores,
         fields=chosen.fields,
         adjust=tuple(chosen.adjust),
+        combine=Combination(chosen.combine, tuple(chosen.weights)),
         sites=sites,
         sets=_sets(chosen, sites, decision.class_list, decision),
     )
@@ -214,58 +216,6 @@ def _sites(run: RunFolder) -> pl.DataFrame:
     frame = frame.select("site_id", "part", "labels", *metadata)
     folds = tables.folds().select("site_id", "fold", "group")
     return frame.join(folds, on="site_id", how="left", maintain_order="left")
-
-
-def _fit(
-    options: Options,
-    classes: ClassList,
-    sites: pl.DataFrame,
-    cells: pl.DataFrame,
-    logits: npt.NDArray[np.float32],
-    clean: npt.NDArray[np.bool_],
-) -> Decision:
-    known = sites.filter((pl.col("labels").list.len() > 0) & pl.col("fold").is_not_null())
-    held = cells.filter(pl.Series(clean)).select("site_id")
-    known = known.join(held, on="site_id", how="semi", maintain_order="left")
-    numbers = bag_numbers(known, options.level or SITE)
-    index = dict(zip(known["site_id"].to_list(), numbers.tolist(), strict=True))
-    field = np.array([index.get(site, -1) for site in cells["site_id"]], np.int64)
-    _, firsts = np.unique(numbers, return_index=True)
-    labels = labels_matrix(known["labels"][firsts.tolist()], classes.positive)
-    used = (field >= 0) & clean
-    none = (0.0,) * len(classes.positive)
-    fitted = Fitted((1.0,) * len(none), none, "none", "noisy_or")
-    if len(known):
-        fitted = deciders.build(options.by)(Evidence(logits[used], field[used], labels))
-    return Decision(
-        classes=classes.names,
-        negative=classes.negative,
-        temperatures=fitted.temperatures,
-        biases=fitted.biases,
-        thresholds=_thresholds(options.threshold, classes.names),
-        calibration=fitted.calibration,
-        pooling=fitted.pooling,
-        by=split_spec(options.by)[0],
-        scores=options.scores,
-        field=", ".join(options.fields),
-        adjust=tuple(json.dumps(spec, sort_keys=True) for spec in options.adjust),
-        n_fields=len(known),
-        n_cells=int(used.sum()),
-        positives=tuple(int(n) for n in labels.sum(axis=0)),
-        curve=fitted.curve,
-    )
-
-
-def _thresholds(threshold: float | dict[str, float], names: tuple[str, ...]) -> tuple[float, ...]:
-    if not isinstance(threshold, dict):
-        return (float(threshold),) * len(names)
-    for name in threshold:
-        if name not in names:
-            raise BadOption(
-                f"decide: a threshold for {name!r}, which is no class."
-                f"{did_you_mean(name, list(names))}"
-            )
-    return tuple(float(threshold.get(name, 0.5)) for name in names)
 
 
 def _beside(path: Path, name: str) -> Path:

@@ -8,8 +8,8 @@ from hypothesis.extra.numpy import arrays
 
 from cellwise.contracts.adjuster import Cells
 from cellwise.errors import BadOption
+from cellwise.stages.decide._logits import logit, logit_of_log
 from cellwise.stages.decide.adjust import adjusters
-from cellwise.stages.decide.adjust._logits import logit, logit_of_log
 
 LOGITS = arrays(np.float64, (7, 3), elements=st.floats(-8, 8))
 FIELD = np.array([0, 0, 0, 1, 1, 2, 2])

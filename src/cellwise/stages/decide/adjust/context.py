@@ -26,7 +26,7 @@ from scipy.special import expit, logsumexp
 
 from cellwise.contracts.adjuster import Adjuster, Cells, Floats, LabelSets
 from cellwise.errors import BadOption
-from cellwise.stages.decide.adjust._logits import log_chance
+from cellwise.stages.decide._logits import log_chance
 
 NEEDS = ("sets",)
 

@@ -12,7 +12,7 @@ from scipy.special import expit
 
 from cellwise.contracts.adjuster import Adjuster, Cells, Floats
 from cellwise.errors import BadOption
-from cellwise.stages.decide.adjust._logits import log_chance, logit, logit_of_log
+from cellwise.stages.decide._logits import log_chance, logit, logit_of_log
 
 NEEDS = ("field",)
 _WAYS = ("product", "mean", "geometric")

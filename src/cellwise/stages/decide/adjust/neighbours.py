@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from cellwise.contracts.adjuster import Adjuster, Cells, Floats
 from cellwise.errors import BadOption
-from cellwise.stages.decide.adjust._logits import logit
+from cellwise.stages.decide._logits import logit
 
 
 def build(share: float = 0.3) -> Adjuster:

@@ -11,7 +11,7 @@ import numpy as np
 
 from cellwise.contracts.adjuster import Adjuster, Cells, Floats
 from cellwise.errors import BadOption
-from cellwise.stages.decide.adjust._logits import log_chance, logit_of_log
+from cellwise.stages.decide._logits import log_chance, logit_of_log
 
 
 def build(edge: float = 0.8, inner: float = 0.32) -> Adjuster:

@@ -11,7 +11,7 @@ from cellwise.stages.decide._predictions import (
     probability_columns,
     uncertainty,
 )
-from cellwise.stages.decide._wells import Wells
+from cellwise.stages.decide.wells.shares import Wells
 
 # Columns that tables of predictions have and wells have not.
 _OF_CELLS = ("site_id", "cell_id", "x", "y", "area", "border")

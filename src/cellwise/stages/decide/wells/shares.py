@@ -9,9 +9,9 @@ import polars as pl
 
 from cellwise.domain.units import WELL, group_numbers, places
 from cellwise.measures.intervals import share_interval, wilson_interval
-from cellwise.stages.decide._conditions import is_negative_control, replicate_key
 from cellwise.stages.decide._decision import Decision
 from cellwise.stages.decide._predictions import MOST_COLUMNS, Probabilities
+from cellwise.stages.decide.wells.conditions import is_negative_control, replicate_key
 
 Floats = npt.NDArray[np.float64]
 

@@ -1,0 +1,1 @@
+"""Wells: what share of their cells shows each class, and their predictions."""
