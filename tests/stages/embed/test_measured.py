@@ -14,7 +14,7 @@ from cellwise.domain.records import Field, Masks
 from cellwise.domain.steps import Finished, Job
 from cellwise.errors import BadOption, PreflightError
 from cellwise.parts.features.measure import measure_cells
-from cellwise.parts.features.panel import panel_of
+from cellwise.parts.features.panel import ALL_GROUPS, panel_of
 from cellwise.stages.embed import measured, step
 from cellwise.stages.embed.spec import SPEC
 from cellwise.store.run.embeddings import Embeddings, read_embeddings
@@ -149,3 +149,27 @@ def test_relative_numbers_do_not_change_with_the_gain(gain, seed):
         for p in (pixels, pixels * gain)
     ]
     np.testing.assert_allclose(found[0], found[1], rtol=0.02, atol=0.02)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.sets(st.sampled_from(ALL_GROUPS)), st.booleans(), st.booleans())
+def test_groups_left_out_change_no_number_of_the_others(groups, levels, protein):
+    channels = (NUCLEUS, PROTEIN) if protein else (NUCLEUS, Channel("er", "er"))
+    pixels = np.random.default_rng(0).uniform(0.1, 0.9, (2, 40, 40)).astype(np.float32)
+    labels = np.zeros((40, 40), np.uint16)
+    labels[5:30, 5:30] = 1
+    labels[35:38, 35] = 2
+    nuclei = np.zeros_like(labels)
+    nuclei[10:20, 10:20] = 1
+    field, masks = Field("s", pixels, channels), Masks(labels, nuclei)
+    every = panel_of(channels, levels=levels)
+    some = panel_of(channels, levels=levels, groups=sorted(groups))
+    kept = [every.names.index(name) for name in some.names]
+    assert (kept == list(range(len(every.names)))) == (groups == set(ALL_GROUPS))
+    wanted = measure_cells(field, masks, every)[1][:, kept]
+    np.testing.assert_array_equal(measure_cells(field, masks, some)[1], wanted)
+
+
+def test_a_group_that_is_none_is_refused_by_name():
+    with pytest.raises(BadOption, match=r"not 'textures'\..*texture'\?"):
+        measured.build(only=["textures"])

@@ -18,6 +18,7 @@ from cellwise.stages.label.posterior import METHODS, build
 from cellwise.stages.label.posterior import _choice as choice
 from cellwise.stages.label.posterior._guard import gains
 from cellwise.stages.label.posterior._methods import ALONE
+from cellwise.stages.label.posterior.one_state import OneState
 from cellwise.stages.label.spec import SPEC, Options
 
 
@@ -102,12 +103,12 @@ def test_labels_of_groups_left_out_enter_nothing(monkeypatch):
         return labels
 
     rows, columns = np.arange(len(bags.site)), np.arange(3)
-    gains(bags, rows, columns, [spy], rounds=3, missed=True)
+    gains(bags, rows, columns, [spy], OneState(3))
     first = seen.copy()
     part = np.random.default_rng([bags.seed, 1]).permutation(np.arange(20) % 3)[bags.group]
     other = bags.field_labels.copy()
     other[np.unique(bags.site[part == 0])] ^= True
-    gains(replace(bags, field_labels=other), rows, columns, [spy], rounds=3, missed=True)
+    gains(replace(bags, field_labels=other), rows, columns, [spy], OneState(3))
     np.testing.assert_array_equal(seen[3], first[0])
     assert not np.array_equal(seen[4], first[1])
 
@@ -128,7 +129,7 @@ def test_three_groups_are_asked_and_two_tell_nothing():
     for groups in (2, 3):
         some = replace(bags, group=bags.site % groups)
         rows, columns = np.arange(len(bags.site)), np.arange(3)
-        found = gains(some, rows, columns, [method], rounds=2, missed=True)
+        found = gains(some, rows, columns, [method], OneState(2))
         assert np.isfinite(found).all() == (groups == 3)
 
 
@@ -155,6 +156,17 @@ def test_a_field_may_have_been_denied_a_label_only_where_missed_is_on():
     without = build("one_state", restarts=1, missed=False)(odd).label[bags.site == 3]
     assert with_missed[:, 1:].sum() > 0.1
     assert not without[:, 1:].any()
+
+
+@pytest.mark.parametrize("setting", ["lift", "cover"])
+def test_what_one_state_does_can_be_left_out_and_no_other_method_minds(setting):
+    bags, _ = _bags(fields=30, each=2)
+    changed = {}
+    for method in ("one_state", "soft_ratio"):
+        whole = build(method, rounds=3, restarts=1)(bags).label
+        without = build(method, rounds=3, restarts=1, **{setting: False})(bags).label
+        changed[method] = not np.allclose(whole, without, atol=1e-6)
+    assert changed == {"one_state": True, "soft_ratio": False}
 
 
 def test_cells_without_a_vector_inherit_and_few_numbers_missing_do_not_matter():

@@ -97,7 +97,8 @@ def _slow_one_state(fields, smooth, options):
     base = np.where(given_, 1, missed)
     for _ in range(options.rounds):
         found = np.maximum(smooth(labels.astype(np.float32)).astype(float), 1e-3)
-        lifted = np.maximum(found / np.maximum(labels.mean(0), 0.005), 1e-6) ** options.temper
+        usual = np.maximum(labels.mean(0), 0.005) if options.lift else 1.0
+        lifted = np.maximum(found / usual, 1e-6) ** options.temper
         labels = np.zeros_like(labels)
         shares = base / base.sum(1, keepdims=True)
         prior = options.even * given_.sum(1, keepdims=True) * shares
@@ -126,10 +127,10 @@ def _slow_one_state(fields, smooth, options):
 
 
 @settings(max_examples=15, deadline=None)
-@given(SEEDS, st.booleans())
-def test_one_state_agrees_with_a_slow_loop(seed, cover):
+@given(SEEDS, st.booleans(), st.booleans())
+def test_one_state_agrees_with_a_slow_loop(seed, cover, lift):
     fields = _fields(seed)
-    options = OneState(rounds=3, cover=cover)
+    options = OneState(rounds=3, cover=cover, lift=lift)
     smooth = _smooth(seed, 23, 4)
     found = one_state(fields, smooth, options)
     np.testing.assert_allclose(found, _slow_one_state(fields, smooth, options), atol=1e-4)
@@ -151,13 +152,13 @@ def test_the_mixture_finds_what_fields_without_the_class_never_look_like():
 @given(SEEDS, st.sampled_from(sorted(ALONE)), st.permutations(range(4)))
 def test_labels_stay_in_range_and_the_order_of_classes_is_of_no_influence(seed, name, order):
     fields, smooth = _fields(seed), _smooth(seed, 23, 4)
-    start = Start(smooth, OneState(3, missed=False), 3)
+    start = Start(smooth, OneState(3, missed=False))
     found = ALONE[name](fields, start)
     assert found.min() >= 0
     assert found.max() <= 1 + 1e-9
     assert (found[~fields.own] == 0).all()
     back = np.argsort(order)
-    moved = Start(lambda labels: smooth(labels[:, back])[:, order], start.one_state, 3)
+    moved = Start(lambda labels: smooth(labels[:, back])[:, order], start.one_state)
     other = ALONE[name](Fields(fields.field, fields.given[:, order]), moved)
     np.testing.assert_allclose(other, found[:, order], atol=1e-5)
 
@@ -167,7 +168,7 @@ def test_full_competition_leaves_a_cell_hardly_more_than_one_label():
     found = np.array([[0.8, 0.2], [0.2, 0.8]], np.float32)
     shares = [supported(fields, found, compete=tau)[0, 0] for tau in (0.0, 1.0)]
     assert shares == pytest.approx([1.0, 1 / 1.25])
-    start = Start(lambda _: found, OneState(1), 1)
+    start = Start(lambda _: found, OneState(1))
     np.testing.assert_allclose(competing(1.0)(fields, start)[0], [1 / 1.25, 0.25 * 0.2], rtol=1e-6)
     assert HEDGED["inherit"][0](fields, start).tolist() == [[1, 1], [1, 1]]
 

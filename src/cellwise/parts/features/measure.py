@@ -16,11 +16,12 @@ from cellwise.parts.features import (
     texture,
     zones,
 )
-from cellwise.parts.features.panel import Panel
+from cellwise.parts.features.panel import LANDMARKS, Panel
 from cellwise.parts.features.view import LEAST_PIXELS, Signal, View, crop, make_signal, make_view
 
 Numbers = npt.NDArray[np.float64]
 
+_OF_A_STAIN = {"ridges": ridges, "spots": spots, "granularity": granularity, "texture": texture}
 # Fewer pixels between cells say nothing of the background.
 _LEAST_BACKGROUND = 500
 # Of more pixels every second, third... is looked at.
@@ -64,15 +65,21 @@ def measure_view(view: View, signals: list[Signal], panel: Panel) -> list[float]
     codes = zones.codes_of(view)
     for place in panel.measured:
         signal = signals[place]
-        if panel.levels:
+        if panel.levels and "intensity" in panel.groups:
             found += intensity.measure_levels(view, signal)
         if panel.around:
             found += shape.measure_hu(view, signal)
-        found += zones.measure(view, signal, codes)
-        found += intensity.measure(view, signal)
-        found += scales.measure(signal)
-        for group in (ridges, spots, granularity, texture):
-            found += group.measure(view, signal)
+        if "zones" in panel.groups:
+            found += zones.measure(view, signal, codes)
+        if "intensity" in panel.groups:
+            found += intensity.measure(view, signal)
+        if "scales" in panel.groups:
+            found += scales.measure(signal)
+        for name, group in _OF_A_STAIN.items():
+            if name in panel.groups:
+                found += group.measure(view, signal)
+    if LANDMARKS not in panel.groups:
+        return found
     for place, other in panel.pairs:
         found += landmarks.measure(view, signals[place], signals[other])
     for place in panel.stains:

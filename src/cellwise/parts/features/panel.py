@@ -16,6 +16,18 @@ from cellwise.parts.features import (
     zones,
 )
 
+# What is measured of a stain beside shape, and may be left out.
+GROUPS = {
+    "zones": zones,
+    "intensity": intensity,
+    "scales": scales,
+    "ridges": ridges,
+    "spots": spots,
+    "granularity": granularity,
+    "texture": texture,
+}
+LANDMARKS = "landmarks"
+ALL_GROUPS = (*GROUPS, LANDMARKS)
 # Stains that fill a cell: with one of them its outline is not the protein's.
 _BODY = ("microtubule", "er", "actin", "rna", "membrane")
 # What stands for a cell where only nuclei are stained: so many pixels around its nucleus.
@@ -34,6 +46,7 @@ class Panel:
         stains: Positions of the channels that are landmarks only.
         around: Pixels around the nucleus that stand for the cell; 0 for the cell itself.
         levels: Whether numbers are kept that change with the gain of a channel.
+        groups: What is measured, of `ALL_GROUPS`; shape always is.
     """
 
     channels: tuple[str, ...]
@@ -42,6 +55,7 @@ class Panel:
     stains: tuple[int, ...]
     around: int
     levels: bool = True
+    groups: tuple[str, ...] = ALL_GROUPS
 
     @property
     def names(self) -> list[str]:
@@ -49,12 +63,15 @@ class Panel:
         made = shape.names()
         for place in self.measured:
             name = self.channels[place]
-            if self.levels:
+            if self.levels and "intensity" in self.groups:
                 made += intensity.level_names(name)
             if self.around:
                 made += shape.hu_names(name)
-            for group in (zones, intensity, scales, ridges, spots, granularity, texture):
-                made += group.names(name)
+            for group, part in GROUPS.items():
+                if group in self.groups:
+                    made += part.names(name)
+        if LANDMARKS not in self.groups:
+            return made
         for place, other in self.pairs:
             made += landmarks.names(self.channels[place], self.channels[other])
         for place in self.stains:
@@ -63,7 +80,11 @@ class Panel:
 
 
 def panel_of(
-    channels: Sequence[Channel], *, without: Sequence[str] = (), levels: bool = True
+    channels: Sequence[Channel],
+    *,
+    without: Sequence[str] = (),
+    levels: bool = True,
+    groups: Sequence[str] = ALL_GROUPS,
 ) -> Panel:
     """What is measured of these channels.
 
@@ -76,6 +97,7 @@ def panel_of(
         channels: In the order of the pixels.
         without: Roles or names of channels that are left out.
         levels: Whether numbers are kept that change with the gain of a channel.
+        groups: What is measured beside shape, of `ALL_GROUPS`.
     """
     roles = [channel.role for channel in channels]
     kept = [k for k, c in enumerate(channels) if not {c.role, c.name} & set(without)]
@@ -92,4 +114,5 @@ def panel_of(
         stains=tuple(stains),
         around=AROUND_NUCLEUS if only or blind else 0,
         levels=levels,
+        groups=tuple(groups),
     )

@@ -24,7 +24,8 @@ from cellwise.domain.trial import Trial
 from cellwise.errors import BadOption
 from cellwise.kernels.reduce import reduce_field
 from cellwise.parts.features.measure import measure_cells
-from cellwise.parts.features.panel import Panel, panel_of
+from cellwise.parts.features.panel import ALL_GROUPS, Panel, panel_of
+from cellwise.registry import did_you_mean
 from cellwise.stages.embed._looking import channels_of, check_same, read_cells
 
 _LARGEST_FACTOR = 16
@@ -34,6 +35,7 @@ def build(
     without: list[str] | None = None,
     pixel_size: float = 0.32,
     reduce: int = 0,
+    only: list[str] | None = None,
     *,
     relative: bool = False,
 ) -> Embedder:
@@ -47,6 +49,8 @@ def build(
             known to be finer is first averaged down by the largest whole factor that keeps pixels
             no larger than this. Others are measured as they are.
         reduce: That factor for all fields, whatever their pixels; 0 to take it from `pixel_size`.
+        only: What is measured beside shape: zones, intensity, scales, ridges, spots, granularity,
+            texture, landmarks; all where not said.
         relative: Leave out the numbers that change with the gain of a channel, where brightness
             must not be the answer.
     """
@@ -54,7 +58,13 @@ def build(
         raise BadOption(f"embed measured: pixel_size is above 0 micrometres, not {pixel_size}.")
     if not 0 <= reduce <= _LARGEST_FACTOR:
         raise BadOption(f"embed measured: reduce is 0 to {_LARGEST_FACTOR}, not {reduce}.")
-    return _Measured(tuple(without or ()), pixel_size, reduce, relative)
+    if unknown := sorted(set(only or ()) - set(ALL_GROUPS)):
+        raise BadOption(
+            f"embed measured: only is a list of {', '.join(ALL_GROUPS)}, not {unknown[0]!r}."
+            f"{did_you_mean(unknown[0], list(ALL_GROUPS))}"
+        )
+    kept = ALL_GROUPS if only is None else tuple(only)
+    return _Measured(tuple(without or ()), pixel_size, reduce, kept, relative)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,7 @@ class _Measured:
     without: tuple[str, ...]
     pixel_size: float
     reduce: int
+    groups: tuple[str, ...] = ALL_GROUPS
     relative: bool = False
 
     def check(self) -> None:
@@ -98,7 +109,7 @@ class _Measured:
 
     def seconds(self, job: Job, trial: Trial) -> float:
         """Seconds of one core that the cells of a field take, once code is compiled."""
-        panel = panel_of(trial.channels, without=self.without, levels=not self.relative)
+        panel = self._made(trial.channels)
         if not panel.measured:
             return 0.0
         self._measure(trial.field, trial.masks, panel)
@@ -127,9 +138,14 @@ class _Measured:
         # A little up: 0.32 / 0.08 must not become 3.
         return int(np.clip(self.pixel_size / pixel_size * 1.001, 1, _LARGEST_FACTOR))
 
+    def _made(self, channels: Sequence[Channel]) -> Panel:
+        return panel_of(
+            channels, without=self.without, levels=not self.relative, groups=self.groups
+        )
+
     def _panel(self, job: Job) -> tuple[tuple[Channel, ...], Panel]:
         channels = channels_of(job, self.without, "measured")
-        panel = panel_of(channels, without=self.without, levels=not self.relative)
+        panel = self._made(channels)
         if not panel.measured:
             raise BadOption("embed measured: no channel is left to measure.")
         return channels, panel

@@ -31,7 +31,7 @@ SPEC = StepSpec(
     writes=(EMBEDDINGS,),
     device=True,
     classes=False,
-    late=("relative",),
+    late=("relative", "only"),
     batch=64,
     shelves={"*": "cellwise.stages.embed"},
     contents=(Content("file", beside=(".csv", ".npy")),),

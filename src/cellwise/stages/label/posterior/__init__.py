@@ -38,6 +38,7 @@ from cellwise.stages.label.posterior._pooled import pooled
 from cellwise.stages.label.posterior._twins import twins_of
 from cellwise.stages.label.posterior._unsure import unsure
 from cellwise.stages.label.posterior.hedge import hedge
+from cellwise.stages.label.posterior.one_state import OneState
 
 NEEDS = ("evidence",)
 
@@ -63,6 +64,8 @@ def build(
     tiny: float = 1.0,
     *,
     missed: bool = True,
+    lift: bool = True,
+    cover: bool = True,
 ) -> Labeller:
     """Make the labeller; cells of which nothing was measured are inherited and weigh nothing.
 
@@ -76,6 +79,9 @@ def build(
         tiny: Weight of tiny cells, as in `inherit`.
         missed: Whether `one_state` lets a cell show a class that its field was not given, as often
             as fields with like labels have it.
+        lift: Whether `one_state` holds what is found of a class against its mean; without, what is
+            frequent wins.
+        cover: Whether `one_state` raises labels of a field that less than one of its cells shows.
     """
     if method not in METHODS:
         raise BadOption(
@@ -86,7 +92,8 @@ def build(
         raise BadOption("label posterior: rounds and restarts are at least 1.")
     if border < 0 or tiny < 0:
         raise BadOption("label posterior: weights are not negative.")
-    settings = _Settings(method, rounds, restarts, missed)
+    state = OneState(rounds, missed=missed, lift=lift, cover=cover)
+    settings = _Settings(method, restarts, state)
 
     def posterior(bags: Bags) -> CellLabels:
         known = usable(bags)
@@ -139,9 +146,8 @@ def seconds_of(spec: str | dict[str, Any], cells: int, classes: int) -> float:
 @dataclass(frozen=True, slots=True)
 class _Settings:
     method: str
-    rounds: int
     restarts: int
-    missed: bool
+    state: OneState
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +160,7 @@ def _found(bags: Bags, rows: Numbers, settings: _Settings) -> _Found:
     """Labels of the usable cells, `[cell, class]`, and what to tell of them."""
     twins = twins_of(bags.field_labels)
     fields = Fields(bags.site[rows], twins.merged(bags.field_labels))
-    choice = choose(
-        settings.method, bags, rows, twins.first, rounds=settings.rounds, missed=settings.missed
-    )
+    choice = choose(settings.method, bags, rows, twins.first, settings.state)
     every = _restarts(bags, rows, twins.first, fields, choice, settings)
     of_method = [
         np.mean([found[at] for found in every], axis=0) for at in range(len(choice.shares))
@@ -178,8 +182,7 @@ def _restarts(
         return [[fields.own.astype(np.float64)]]
     drawn = starts(
         bags, rows, columns,
-        rounds=settings.rounds, restarts=min(settings.restarts, 1 + _MOST_WORK // len(rows)),
-        missed=settings.missed,
+        restarts=min(settings.restarts, 1 + _MOST_WORK // len(rows)), state=settings.state,
     )  # fmt: skip
     return [[method(fields, start) for method in choice.methods] for start in drawn]
 

@@ -20,6 +20,7 @@ from cellwise.stages.label.posterior._methods import (
     Method,
     competing,
 )
+from cellwise.stages.label.posterior.one_state import OneState
 
 # Average precision of fields by which one state may lie behind the best method and still be
 # leant on, and what it then counts: of cells it tells more than of fields, which ask for the best
@@ -43,9 +44,7 @@ class Choice:
     inherits: bool = False
 
 
-def choose(
-    method: str, bags: Bags, rows: Numbers, columns: Numbers, *, rounds: int, missed: bool
-) -> Choice:
+def choose(method: str, bags: Bags, rows: Numbers, columns: Numbers, state: OneState) -> Choice:
     """The methods behind a name, of `hedge` and `learned_competition` by groups left out."""
     if method in ALONE:
         return Choice((ALONE[method],), (1.0,), {"method": method})
@@ -55,7 +54,7 @@ def choose(
     else:
         names = [f"{exponent:g}" for exponent in EXPONENTS]
         tried = [competing(exponent) for exponent in EXPONENTS]
-    found = gains(bags, rows, columns, tried, rounds=rounds, missed=missed)
+    found = gains(bags, rows, columns, tried, state)
     told = {name: _number(gain) for name, gain in zip(names, found, strict=True)}
     facts: dict[str, Any] = {"method": method, "gain_of_groups_left_out": told}
     if method == "hedge" and bags.vectors is None:

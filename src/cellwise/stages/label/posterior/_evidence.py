@@ -1,7 +1,7 @@
 """Where a posterior's evidence comes from: learners of vectors, or a network's scores."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,11 @@ class Start:
 
     smooth: Smooth
     one_state: OneState
-    rounds: int
+
+    @property
+    def rounds(self) -> int:
+        """Of learning and labelling."""
+        return self.one_state.rounds
 
 
 def usable(bags: Bags) -> Flags:
@@ -44,7 +48,7 @@ def usable(bags: Bags) -> Flags:
 
 
 def starts(
-    bags: Bags, rows: Numbers, columns: Numbers, *, rounds: int, restarts: int, missed: bool
+    bags: Bags, rows: Numbers, columns: Numbers, *, restarts: int, state: OneState
 ) -> Iterator[Start]:
     """What each restart learns with; with scores in place of vectors one start of one round.
 
@@ -52,21 +56,20 @@ def starts(
         bags: The cells.
         rows: The usable cells, in the order of the fields.
         columns: The classes that are told apart.
-        rounds: Of each start.
         restarts: 1 takes middle settings; more draw theirs by chance.
-        missed: Whether cells may show what their field was not given.
+        state: The constants of each start, but for those that are drawn.
     """
     if bags.vectors is None:
         assert bags.scores is not None
         found = expit(bags.scores[np.ix_(rows, columns)]).astype(np.float32)
-        yield Start(lambda _: found, OneState(1, missed=missed), 1)
+        yield Start(lambda _: found, replace(state, rounds=1))
         return
     vectors, groups = bags.vectors[rows], groups_of(bags)[rows]
     random = np.random.default_rng(bags.seed)
     if restarts == 1:
         folds = _partitions(groups, PARTITIONS, random)
         smooth = kernel_ridge.build(blocks=blocks_of(bags)).out_of_fold(vectors, folds, bags.seed)
-        yield Start(smooth, OneState(rounds, missed=missed), rounds)
+        yield Start(smooth, state)
         return
     for number in range(restarts):
         learner = kernel_ridge.build(
@@ -74,10 +77,10 @@ def starts(
             gamma=float(random.choice(_GAMMAS)),
             blocks=blocks_of(bags),
         )
-        constants = OneState(rounds, temper=float(random.choice(_TEMPERS)), missed=missed)
+        constants = replace(state, temper=float(random.choice(_TEMPERS)))
         folds = _partitions(groups, PARTITIONS, random)
         smooth = learner.out_of_fold(vectors, folds, bags.seed + number)
-        yield Start(smooth, constants, rounds)
+        yield Start(smooth, constants)
 
 
 def blocks_of(bags: Bags) -> list[int]:

@@ -21,6 +21,7 @@ from cellwise.parts.learners import kernel_ridge
 from cellwise.stages.label.posterior._evidence import blocks_of, deal, groups_of, starts
 from cellwise.stages.label.posterior._fields import Fields, Floats64, Numbers
 from cellwise.stages.label.posterior._methods import Method
+from cellwise.stages.label.posterior.one_state import OneState
 
 _PARTS = 3
 # A class is asked about where so many fields have it, and so many have it not.
@@ -32,9 +33,7 @@ def gains(
     rows: Numbers,
     columns: Numbers,
     methods: Sequence[Method],
-    *,
-    rounds: int,
-    missed: bool,
+    state: OneState,
 ) -> list[float]:
     """Mean average precision of each method's students on fields left out, less inheriting's.
 
@@ -46,8 +45,7 @@ def gains(
         rows: The usable cells, in the order of the fields.
         columns: The classes that are told apart.
         methods: What is compared.
-        rounds: Of each method.
-        missed: As in `starts`.
+        state: As in `starts`.
     """
     unknown = [float("nan")] * len(methods)
     group = groups_of(bags)[rows]
@@ -61,7 +59,7 @@ def gains(
         inner, outer = rows[part != number], rows[part == number]
         names, field = np.unique(bags.site[inner], return_inverse=True)
         fields = Fields(field.reshape(-1).astype(np.int64), given[names])
-        start = next(starts(bags, inner, columns, rounds=rounds, restarts=1, missed=missed))
+        start = next(starts(bags, inner, columns, restarts=1, state=state))
         labels = [fields.own.astype(float), *(method(fields, start) for method in methods)]
         found[part == number] = _students(bags, inner, outer, labels)
     _, place = np.unique(bags.site[rows], return_inverse=True)

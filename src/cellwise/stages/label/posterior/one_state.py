@@ -37,6 +37,7 @@ class OneState:
         odds: Chance that a class is missed beside the chance that it is given.
         missed: Whether a cell may show what its field was not given.
         cover: Whether labels that no cell shows are raised.
+        lift: Whether what is found of a class is held against its mean.
     """
 
     rounds: int = 10
@@ -45,6 +46,7 @@ class OneState:
     odds: float = 0.3
     missed: bool = True
     cover: bool = True
+    lift: bool = True
 
 
 def one_state(fields: Fields, smooth: Smooth, options: OneState) -> Floats64:
@@ -53,7 +55,7 @@ def one_state(fields: Fields, smooth: Smooth, options: OneState) -> Floats64:
     base = _base(fields, options)
     for _ in range(options.rounds):
         found = np.maximum(smooth(labels.astype(np.float32)).astype(np.float64), 1e-3)
-        share = np.maximum(labels.mean(0), _LEAST_SHARE)
+        share = np.maximum(labels.mean(0), _LEAST_SHARE) if options.lift else 1.0
         lifted = np.maximum(found / share, 1e-6) ** options.temper
         labels = _shared(fields, lifted, base, options)
     return labels
