@@ -1,19 +1,14 @@
-"""Wells and groups of treatments: against a walk over rows, on made designs and the real table."""
+"""Wells and groups of treatments: against a walk over rows, and on made designs."""
 
-import gzip
 import random
 from collections import defaultdict
-from pathlib import Path
 
 import polars as pl
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cellwise.domain.screens.groups import class_numbers, plate_groups
 from cellwise.domain.screens.wells import wells_table
-
-SHARED = Path(__file__).parents[3] / "shared/data/rxrx1_sites"
 
 
 def sites_of(rows):
@@ -123,37 +118,3 @@ def test_plates_that_share_nothing_say_nothing_of_each_other():
     assert not plate_groups(plates({"1": "abc", "2": "def"})).is_partition
     assert not plate_groups(plates({"1": "abc", "2": "abc"})).is_partition
     assert len(plate_groups(wells_table(sites_of([])))) == 0
-
-
-@pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared/data/rxrx1_sites")
-def test_the_real_table_falls_into_four_groups_of_277():
-    tables = []
-    for name in ("train_wells", "train_controls"):
-        with gzip.open(SHARED / f"{name}_metadata.csv.gz") as file:
-            table = pl.read_csv(file.read())
-        if "well_type" not in table.columns:
-            table = table.with_columns(well_type=pl.lit("treatment"))
-        tables.append(table.select("experiment", "plate", "well", "sirna", "well_type"))
-    rows = pl.concat(tables)
-    assert len(rows) == 36_517 + 4_097
-    table = wells_table(
-        pl.DataFrame(
-            {
-                "site_id": [f"s{n}" for n in range(len(rows))],
-                "Metadata_Experiment": rows["experiment"],
-                "Metadata_Plate": rows["plate"].cast(pl.String),
-                "Metadata_Well": rows["well"],
-                "Metadata_WellType": rows["well_type"],
-                "labels": rows["sirna"].reshape((-1, 1)).arr.to_list(),
-            }
-        )
-    )
-    found = plate_groups(table)
-    assert found.is_partition
-    assert [len(found.members(group)) for group in range(len(found))] == [277] * 4
-    # Four plates of an experiment carry the four groups, each once.
-    by_experiment = defaultdict(list)
-    for plate, group in found.of_plate.items():
-        by_experiment[plate.split("/")[0]].append(group)
-    assert len(by_experiment) == 33
-    assert all(sorted(groups) == [0, 1, 2, 3] for groups in by_experiment.values())

@@ -26,6 +26,7 @@ MORE: dict[str, list[Any]] = {
         {"name": "nu_auc", "symmetric": False},
         {"name": "bce", "smooth": 0.1},
     ],
+    "splitter": [{"name": "held_out", "groups": ["A-2", "B-03"]}],
     "augmentation": [{"name": "gain", "chance": 0.5}],
     "learner": [
         {"name": "kernel_ridge", "exact": 0, "landmarks": 50},

@@ -18,6 +18,10 @@ class SplitInput:
         labelled: `[site]`, whether the field has a label.
         folds: How many folds, at least 2.
         seed: Settles ties.
+        names: `[site]`, a name for the group of each; None where it has none. Empty where groups
+            have no names.
+        kinds: `[site]`, such as the cell type of each; None where unknown. Empty where nothing
+            tells.
     """
 
     site_ids: tuple[str, ...]
@@ -26,6 +30,8 @@ class SplitInput:
     labelled: npt.NDArray[np.bool_]
     folds: int
     seed: int
+    names: tuple[str | None, ...] = ()
+    kinds: tuple[str | None, ...] = ()
 
 
 # What is to be divided -> fold of each site, -1 where a site has none.

@@ -169,6 +169,8 @@ def test_rxrx1_as_kaggle_gives_it(tmp_path):
     assert (test.part, test.labels) == ("test", None)
     assert train.metadata["Plate"] == "HEPG2-01_1"
     assert train.metadata["CellType"] == "HEPG2"
+    # The challenge says it of controls only.
+    assert {site.metadata["WellType"] for site in sites.values()} == {"treatment"}
     assert list(channels(reading).values()) == [
         "nucleus",
         "er",
@@ -188,6 +190,27 @@ def test_rxrx1_as_the_public_release_gives_it(tmp_path):
     assert (site.id, site.part, site.labels) == ("HUVEC-1_2_M23_2", "test", ("1000",))
     assert site.metadata["WellType"] == "treatment"
     assert site.metadata["Sirna"] == "s21721"
+
+
+@pytest.mark.parametrize("padded", ["folders", "table"])
+def test_rxrx1_rows_find_images_whose_numbers_have_other_zeros(tmp_path, padded):
+    folder, named = ("RPE-03", "RPE-3") if padded == "folders" else ("RPE-3", "RPE-03")
+    well, in_table = ("B02", "B2") if padded == "folders" else ("M23", "M23")
+    for site in (1, 2):
+        names = (f"{well}_s{site}_w{c}.png" for c in range(1, 7))
+        put(tmp_path / "images" / folder / "Plate1", *names)
+    header = ("site_id", "well_type", "sirna_id")
+    rows = [(f"{named}_1_{in_table}_{site}", "positive_control", "1120") for site in (1, 2)]
+    put_table(tmp_path / "metadata.csv", header, *rows)
+    reading = read(tmp_path)
+    assert [site.labels for site in reading.usable] == [("1120",)] * 2
+    assert not reading.problems
+    # Experiments 3 and 03 side by side are two: a row means the one that is written so.
+    for c in range(1, 7):
+        put(tmp_path / "images" / named / "Plate1", f"{in_table}_s1_w{c}.png")
+    if padded == "table":
+        labels = {site.metadata["Experiment"]: site.labels for site in read(tmp_path).usable}
+        assert labels == {named: ("1120",), folder: None}
 
 
 def test_rxrx1_with_one_sirna_names_the_columns_that_tell_fields_apart(tmp_path):

@@ -50,7 +50,8 @@ def foresight_of(options: Options, folder: FolderFacts) -> Foresight:
     )
     unit = by[0].removeprefix(_PREFIX).lower() if by else "field"
     learned = [c for c in counts if c.enough and c.name != folder.classes.negative]
-    refusals = _refusals(counts, len(learned), len(np.unique(groups)), options.folds, unit)
+    folds = options.folds if options.is_balanced else 1
+    refusals = _refusals(counts, len(learned), len(np.unique(groups)), folds, unit)
     if refusals:
         return Foresight(refusals, (), counts)
     mixed = confounded(columns, labels, folder.classes.names)

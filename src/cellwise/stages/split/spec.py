@@ -7,7 +7,7 @@ from pydantic import model_validator
 from cellwise.domain.nouns import FOLDS, PIXELS, SITES, SPLIT
 from cellwise.domain.specs import Read, StepOptions, StepSpec
 from cellwise.errors import BadOption
-from cellwise.registry import Registry
+from cellwise.registry import Registry, split_spec
 
 ALONE = "site"
 _SHELVES = {"method": "cellwise.stages.split"}
@@ -46,6 +46,12 @@ class Options(StepOptions):
         return self
 
     @property
+    def is_balanced(self) -> bool:
+        """Whether the splitter makes as many folds as it is told, and not folds of its own."""
+        page = Registry("splitter", _SHELVES["method"]).page(split_spec(self.method)[0])
+        return "own_folds" not in page.needs
+
+    @property
     def shared_out(self) -> tuple[str, ...]:
         """The columns whose values are shared out."""
         return (self.strata,) if isinstance(self.strata, str) else tuple(self.strata)
@@ -61,7 +67,7 @@ SPEC = StepSpec(
     version=1,
     grain="table",
     options=Options,
-    reads=(Read(SITES), Read(PIXELS)),
+    reads=(Read(SITES), Read(PIXELS, optional=True)),
     writes=(FOLDS, SPLIT),
     draws=True,
     fits=True,

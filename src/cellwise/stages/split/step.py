@@ -32,6 +32,7 @@ from cellwise.store.run.tables import read_table, write_table
 
 _PREFIX = "Metadata_"
 _TIMES = f"{_PREFIX}{TIME_SERIES}"
+_KIND = f"{_PREFIX}CellType"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +68,20 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     )
     shared = np.column_stack([sites.labels, *_strata(options, sites)])
     fold = splitters.build(options.method)(
-        SplitInput(sites.ids, groups, shared, sites.labelled, options.folds, job.seed)
-    )
+        SplitInput(
+            sites.ids, groups, shared, sites.labelled, options.folds, job.seed,
+            names=tuple(key_columns[0]) if by else (), kinds=tuple(sites.columns.get(_KIND, ())),
+        )
+    )  # fmt: skip
+    folds = max(options.folds if options.is_balanced else 1, int(fold.max(initial=0)) + 1)
     names = group_names(groups, key_columns[0] if by else [None] * len(sites.ids), sites.ids)
-    account = _account(sites, by, groups, fold, options.folds)
+    account = _account(sites, by, groups, fold, folds)
     account["passed_over"] = passed_over
     _write(run, sites, fold, names)
     write_text(run.path / "split.json", json.dumps(account, indent=1, ensure_ascii=False))
     report(1, 1, "done")
     return {
-        "folds": options.folds,
+        "folds": folds,
         "labelled": int(sites.labelled.sum()),
         "groups": len(np.unique(groups[fold >= 0])),
         "with_fold": int((fold >= 0).sum()),

@@ -3,15 +3,19 @@
 Source: Recursion's RxRx1 (Kaggle 2019, `train/` and `test/` with `train.csv`, `train_controls.csv`,
 `test.csv`, `test_controls.csv`) and its later public release (`images/` with `metadata.csv`). w1 to
 w6 are nuclei, endoplasmic reticulum, actin, nucleoli and RNA, mitochondria, Golgi. The label is the
-siRNA. A plate's number counts only within its experiment, so `Plate` is `{experiment}_{p}`.
+siRNA. A plate's number counts only within its experiment, so `Plate` is `{experiment}_{p}`. The
+later release pads numbers in its table and not in its paths, or the other way round; either way
+rows find their images.
 """
 
 import re
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane, Problem
+from cellwise.domain.screens.names import unpadded
+from cellwise.domain.screens.wells import TREATMENT
 from cellwise.stages.read._tables import LabelTable, read_label_table
 from cellwise.stages.read.names import Named, match_names, share
 
@@ -26,6 +30,8 @@ _ROLES = {
     "w5": "mitochondria",
     "w6": "golgi",
 }
+# Before keys without zeros, which no name begins with.
+_LOOSE = "/"
 _TABLES = ("train.csv", "train_controls.csv", "test.csv", "test_controls.csv")
 _IN_NAMES = ("site_id", "well_id", "id_code", "experiment", "plate", "well", "site", "dataset")
 _RENAMED = {"well_type": "WellType", "cell_type": "CellType", "sirna": "Sirna"}
@@ -41,11 +47,7 @@ def build() -> Layout:
 def _arrange(listing: Listing) -> Arrangement:
     named, rest = _named(listing)
     planes = tuple(_plane(name) for name in named)
-    sites: dict[str, list[str]] = defaultdict(list)
-    for plane in planes:
-        for key in {plane.site_id.lower(), plane.site_id.rsplit("_", 1)[0].lower()}:
-            if plane.site_id not in sites[key]:
-                sites[key].append(plane.site_id)
+    sites = _by_key(sorted({plane.site_id for plane in planes}))
     labels: dict[str, str] = {}
     metadata: dict[str, Mapping[str, str]] = {}
     parts: dict[str, str] = {}
@@ -54,12 +56,12 @@ def _arrange(listing: Listing) -> Arrangement:
     for table in tables:
         problems += table.problems
         for row in table.rows:
-            found = sites.get(_row_key(row).lower(), [])
+            found = _found(sites, _row_key(row))
             if not found:
                 problems.append(_absent(table, _row_key(row)))
             for site_id in found:
                 labels[site_id] = row.get("sirna_id") or row.get("sirna") or ""
-                metadata[site_id] = _columns(row)
+                metadata[site_id] = {**_columns(row), **_role(table, row)}
                 part = row.get("dataset") or table.path.name.split(".")[0].split("_")[0]
                 if part.lower() in ("train", "test"):
                     parts[site_id] = part.lower()
@@ -76,10 +78,10 @@ def _arrange(listing: Listing) -> Arrangement:
     )
 
 
-def _other_labels(tables: list[LabelTable], sites: Mapping[str, object]) -> str:
+def _other_labels(tables: list[LabelTable], sites: Mapping[str, Sequence[str]]) -> str:
     """Which columns could hold the classes where the siRNA is one and the same everywhere."""
     for table in tables:
-        rows = [row for row in table.rows if _row_key(row).lower() in sites]
+        rows = [row for row in table.rows if _found(sites, _row_key(row))]
         places = {*_IN_NAMES, "well_type", "sirna", "sirna_id"}
         counts = {n: Counter(row[n] for row in rows) for n in table.columns if n not in places}
         # A class is learned and tested on two fields or more.
@@ -91,6 +93,32 @@ def _other_labels(tables: list[LabelTable], sites: Mapping[str, object]) -> str:
                 f"{shlex.quote(str(table.path))} --set read.label={telling[0]}"
             )
     return ""
+
+
+def _by_key(site_ids: Sequence[str]) -> dict[str, list[str]]:
+    """The sites that a row may mean by the name of a site or of a well, as written and unpadded."""
+    sites: dict[str, list[str]] = defaultdict(list)
+    loose: dict[str, list[str]] = defaultdict(list)
+    experiments = {site_id.rsplit("_", 3)[0] for site_id in site_ids}
+    alike = Counter(map(unpadded, experiments))
+    for site_id in site_ids:
+        # Experiments 1 and 01 side by side are two.
+        alone = alike[unpadded(site_id.rsplit("_", 3)[0])] == 1
+        for key in (site_id, site_id.rsplit("_", 1)[0]):
+            sites[key.lower()].append(site_id)
+            if alone:
+                loose[_LOOSE + unpadded(key)].append(site_id)
+    return {**loose, **sites}
+
+
+def _found(sites: Mapping[str, Sequence[str]], key: str) -> Sequence[str]:
+    return sites.get(key.lower()) or sites.get(_LOOSE + unpadded(key)) or ()
+
+
+def _role(table: LabelTable, row: Mapping[str, str]) -> dict[str, str]:
+    """The challenge's tables of treatments say of no row that it is one."""
+    plain = table.path.name.lower() in ("train.csv", "test.csv") and not row.get("well_type")
+    return {"WellType": TREATMENT} if plain else {}
 
 
 def _named(listing: Listing) -> tuple[list[Named], list[str]]:
