@@ -75,6 +75,8 @@ def test_rows_that_repeat_others_are_counted(tmp_path):
         ("cell_id,class,verdict\n1,Golgi,yes\n", "need 'site_id'"),
         ("site_id,x,class,verdict\ns,1,Golgi,yes\n", "'x' and 'y' in pixels"),
         ("site_id,cell_id,class\ns,1,Golgi\n", "'class' with 'verdict'"),
+        ("site_id,cell_id,class,Class,verdict\ns,1,Golgi,Cytosol,yes\n", "two columns 'class'"),
+        ("site_id,cell_id,class,verdict,classes\ns,1,Golgi,no,Golgi\n", "line 2.*Keep one of both"),
         ("", "cannot be read as a table"),
     ],
 )  # fmt: skip

@@ -31,7 +31,8 @@ def imported(run: RunFolder, path: Path, brought: Brought) -> Followed:
         brought: What it holds.
 
     Raises:
-        PreflightError: It names numbers of cells of masks that are gone.
+        PreflightError: It names numbers of cells of masks that are gone, a cell and a point that is
+            not in it, or no cell of the run.
         FormatError: A save or a label image is torn.
     """
     name = f"import-{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
@@ -50,12 +51,20 @@ def imported(run: RunFolder, path: Path, brought: Brought) -> Followed:
         labels = read_labels(mask) if mask.is_file() else np.zeros((0, 0), np.uint16)
         key = key_of(labels)
         _check_masks(path, str(site), rows, known, key)
-        cells = [_cell_at(labels, *place) for place in rows.select("cell_id", "x", "y").iter_rows()]
+        places = list(rows.select("cell_id", "x", "y").iter_rows())
+        cells = [_cell_at(labels, *place) for place in places]
         outlines = {cell: outline_of(labels, cell) for cell in set(cells) if cell}
+        _check_points(path, str(site), places, outlines)
         there = np.array([bool(outlines.get(cell)) for cell in cells], bool)
         unknown += [(str(site), cell) for cell in np.array(cells)[~there].tolist()]
         parts.append(_outlined(rows, cells, outlines, key).filter(pl.Series(there)))
     found = pl.concat([empty_frame(ANNOTATIONS), *parts])
+    if len(brought.rows) and not len(found):
+        lost = ", ".join(f"{site}/{cell}" for site, cell in sorted(set(unknown))[:3])
+        raise PreflightError(
+            f"{path}: none of its cells is one of this run's ({lost}, ...). Give verdicts on these "
+            "images, with site_id as in cells.parquet."
+        )
     if len(found):
         save(run, found, name=name)
     return Followed(found, 0, tuple(sorted(set(unknown))))
@@ -78,6 +87,29 @@ def _check_masks(path: Path, site: str, rows: pl.DataFrame, known: pl.DataFrame,
             "cells. Give a point in each cell (columns x and y, no cell_id), the column mask_key "
             f"of today's masks ({key}), or the run's own annotations/annotations.parquet."
         )
+
+
+def _check_points(
+    path: Path,
+    site: str,
+    places: Sequence[tuple[int | None, float | None, float | None]],
+    outlines: Mapping[int, list[int]],
+) -> None:
+    """Refuse a number of a cell beside a point elsewhere: one of both is of another cell.
+
+    The centre of a bent cell may lie outside it, so the box around the cell counts.
+    """
+    for cell, x, y in places:
+        runs = np.array(outlines.get(cell or 0, []), np.int64).reshape(-1, 3)
+        if x is None or y is None or not len(runs):
+            continue
+        low, high = runs[:, :2].min(0), np.max([runs[:, 0], runs[:, 1] + runs[:, 2] - 1], axis=1)
+        if not (low[0] - 1 <= y <= high[0] + 1 and low[1] - 1 <= x <= high[1] + 1):
+            raise PreflightError(
+                f"{path}: the point x {x:g}, y {y:g} is not in cell {cell} of field {site!r}. "
+                "Numbers change where a field is segmented anew. Keep x and y, or cell_id, "
+                "whichever is right, and take the other away."
+            )
 
 
 def _cell_at(labels: npt.NDArray[Any], cell: int | None, x: float | None, y: float | None) -> int:

@@ -94,12 +94,17 @@ def _text_table(path: Path) -> pl.DataFrame:
         text = path.read_text(encoding="utf-8-sig")
         head = text.partition("\n")[0]
         mark = max(",;\t", key=head.count)
-        return pl.read_csv(io.StringIO(text), separator=mark, infer_schema=False)
+        table = pl.read_csv(io.StringIO(text), separator=mark, infer_schema=False)
     except (UnicodeDecodeError, pl.exceptions.PolarsError) as error:
         reason = str(error).partition("\n")[0]
         raise PreflightError(
             f"{path} cannot be read as a table: {reason}. Save it as CSV in UTF-8."
         ) from error
+    names = [name.strip().strip('"').lower() for name in head.split(mark)]
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        raise PreflightError(f"{path} has two columns {twice[0]!r}: keep the one that is meant.")
+    return table
 
 
 def _named(path: Path, table: pl.DataFrame) -> pl.DataFrame:
@@ -169,6 +174,11 @@ def _said(
 ) -> list[tuple[str, str]]:
     """What a row says of which classes."""
     name, verdict, shows = row["class"], row["verdict"], row["classes"]
+    if verdict is not None and shows is not None:
+        raise PreflightError(
+            f"{where}: it says {verdict!r} of one class and, in the column 'classes', {shows!r} of "
+            "the whole cell. Keep one of both."
+        )
     if name is None and verdict is None and shows is not None:
         if shows == "?":
             return [(one, UNSURE) for one in classes]
