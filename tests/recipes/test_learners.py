@@ -118,8 +118,11 @@ def test_the_graph_of_the_third_system_teaches_its_cell_network(world):
         world,
         out=world.parent / "graph",
         recipe="hpa-graph-denoise-small",
-        settings=["segment.name=watershed", "field.epochs=1", "cell.epochs=1"],
-    )
+        # After one epoch cells hardly differ, and no label lies further off than the slack.
+        settings=[
+            "segment.name=watershed", "field.epochs=1", "cell.epochs=1", "denoised.by.slack=0.001",
+        ],
+    )  # fmt: skip
     run = RunFolder(done.path)
     counts = {s["name"]: s["counts"] for s in json.loads(run.record.read_text())["steps"]}
     # A graph for the cells of each of two networks, and no figure passed off as held out.
@@ -130,6 +133,9 @@ def test_the_graph_of_the_third_system_teaches_its_cell_network(world):
     assert soft.select("site_id", "cell_id").equals(denoised.select("site_id", "cell_id"))
     moved = np.abs(soft["label"].to_numpy() - denoised["label"].to_numpy())
     assert 0 < moved.max() <= 1
+    # What the field was not given may be shown all the same, as in the source.
+    assert (np.stack(soft["label"].to_list()) > 0).all()
+    assert (denoised["label"].to_numpy() > 0).mean() > 0.9
     assert run.candidates("denoised").is_file()
 
 

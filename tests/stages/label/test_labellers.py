@@ -91,6 +91,48 @@ def test_each_label_of_a_scored_field_is_kept_by_some_cell(bags):
     assert top[held] == pytest.approx(bags.field_labels[held].astype(float))
 
 
+@given(scored_bags(), st.floats(0.2, 4), st.floats(0, 1), st.floats(0, 1), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_the_inherited_share_and_classes_outside_the_field_equal_a_slow_loop(
+    bags, sharpen, least, share, restricted
+):
+    made = soft.build(sharpen=sharpen, least=least, inherited=share, restricted=restricted)
+    label = made(bags).label
+    for cell, site in enumerate(bags.site):
+        mates = [i for i, s in enumerate(bags.site) if s == site and np.isfinite(bags.scores[i, 0])]
+        for c in range(label.shape[1]):
+            own = wanted = float(bags.field_labels[site, c])
+            if cell in mates:
+                p = 1 / (1 + np.exp(-bags.scores[:, c].astype(np.float64)))
+                best = max(max(p[i] for i in mates), least) if own else 1.0
+                said = (p[cell] / best) ** sharpen if own or not restricted else 0.0
+                wanted = share * own + (1 - share) * said
+            assert label[cell, c] == pytest.approx(wanted, abs=1e-4)
+
+
+def test_the_soft_labels_of_the_third_system_are_the_probabilities_themselves():
+    chance = [[0.8, 0.3], [0.4, 0.9]]
+    bags = _bags([0, 0], [[1, 0]], _logit(chance))
+    label = soft.build(least=1.0, restricted=False)(bags).label
+    assert label == pytest.approx(np.array(chance), abs=1e-6)
+
+
+def test_an_unrestricted_exclusive_cell_may_show_any_class():
+    bags = _bags([0, 1], [[1, 0], [0, 0]], np.log([[1.0, 2.0], [1.0, 2.0]]))
+    label = soft.build(exclusive=True, restricted=False)(bags).label
+    assert label == pytest.approx(np.array([[0.25, 0.5]] * 2))
+    half = soft.build(exclusive=True, restricted=False, inherited=0.5)(bags).label
+    assert half == pytest.approx(np.array([[0.625, 0.25], [0.125, 0.25]]))
+
+
+def test_shares_and_rounds_that_cannot_be_are_refused():
+    for wrong in ({"inherited": 1.5}, {"inherited": -0.1}, {"rounds": 0}, {"least": 2.0}):
+        with pytest.raises(BadOption):
+            soft.build(**wrong)
+    with pytest.raises(BadOption, match="one round"):
+        soft.build(rounds=2)(_bags([0], [[1]], [[0.0]]))
+
+
 def test_extreme_scores_give_no_warning_and_no_nan():
     bags = _bags([0, 0, 1], [[1], [1]], [[-2000.0], [2000.0], [-2000.0]])
     for exclusive in (False, True):

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cellwise.stages.label.posterior._evidence import Start, deal
+from cellwise.stages.label._learned import deal
+from cellwise.stages.label.posterior._evidence import Start
 from cellwise.stages.label.posterior._fields import Fields, company
 from cellwise.stages.label.posterior._methods import ALONE, HEDGED, competing
 from cellwise.stages.label.posterior._pooled import pooled

@@ -1,5 +1,7 @@
 """What labellers share: weights of doubtful cells, the best of a field, one answer per cell."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -23,17 +25,31 @@ def bag_maximum(values: Floats, site: npt.NDArray[np.int64], *, sites: int) -> F
     return highest
 
 
-def answers(bags: Bags, *, sharpen: float, none: bool) -> Floats:
+def shown(bags: Bags, label: Floats) -> dict[str, Any]:
+    """`shown` for the record: each class's mean label in cells of fields that have it."""
+    own = bags.inherited > 0
+    return {
+        "shown": {
+            name: round(float(label[own[:, k], k].mean()), 3)
+            for k, name in enumerate(bags.classes)
+            if own[:, k].any()
+        }
+    }
+
+
+def answers(bags: Bags, *, sharpen: float, none: bool, restricted: bool = True) -> Floats:
     """`[cell, class + 1]`: probabilities that a cell's one answer is a class of its field, or none.
 
     The softmax of `sharpen * score` over the labels of the field and, where `none` is allowed, the
     answer "none" in the last column, whose score is 0. All zero for cells without a score, and,
-    where `none` is not allowed, for cells of fields without a label.
+    where `none` is not allowed, for cells of fields without a label. Where classes are not
+    `restricted` to the field's labels all of them are answers.
     """
     if bags.scores is None:
         raise ValueError("Answers follow from scores.")
     known = np.isfinite(bags.scores).all(axis=1, keepdims=True)
-    allowed = bags.field_labels[bags.site] & known
+    given = bags.field_labels[bags.site] if restricted else np.ones(bags.scores.shape, bool)
+    allowed = given & known
     allowed = np.concatenate([allowed, known & none], axis=1)
     scores = np.concatenate([bags.scores, np.zeros((len(bags.scores), 1))], axis=1)
     scores = np.where(allowed, sharpen * scores.astype(np.float64), -np.inf)

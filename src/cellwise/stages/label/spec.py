@@ -60,8 +60,11 @@ class Options(StepOptions):
         self._check_vectors(name, needs)
         if self.judged_weight and not self.annotations:
             raise BadOption("label: 'judged_weight' is of cells that 'annotations: <file>' names.")
-        if "scores" in needs and not self.from_:
-            raise BadOption(f"label: {name!r} needs scores; name them with 'from: <score step>'.")
+        if "scores" in needs and not self.from_ and not ("rounds" in needs and self.embeddings):
+            learned = ", or vectors with 'embeddings: <embed step>'" if "rounds" in needs else ""
+            raise BadOption(
+                f"label: {name!r} needs scores; name them with 'from: <score step>'{learned}."
+            )
         if self.from_ and not {"scores", "evidence", "vectors"} & set(needs):
             raise BadOption(f"label: {name!r} reads no scores; leave out 'from: {self.from_}'.")
         if "truth" in needs and not self.truth:
@@ -97,8 +100,13 @@ class Options(StepOptions):
 
     def _check_evidence(self, name: str, needs: Sequence[str]) -> None:
         """Vectors or scores, one of them, for labellers that learn from evidence."""
+        if "rounds" in needs and self.embeddings and self.from_:
+            raise BadOption(
+                f"label: {name!r} reads scores or learns from vectors; leave out 'from' or "
+                "'embeddings'."
+            )
         if "evidence" not in needs:
-            if self.embeddings and "vectors" not in needs:
+            if self.embeddings and not {"vectors", "rounds"} & set(needs):
                 raise BadOption(
                     f"label: {name!r} reads no vectors; leave out 'embeddings: {self.embeddings}'."
                 )

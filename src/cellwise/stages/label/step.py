@@ -131,8 +131,13 @@ def forecast(job: Job, trial: Trial) -> float:
     from cellwise.stages.label import graph, posterior
 
     cells = round(trial.labelled * trial.cells * (1 - 1 / _FOLDS))
-    if "vectors" in labellers.page(split_spec(options.by)[0]).needs:
+    needs = labellers.page(split_spec(options.by)[0]).needs
+    if "vectors" in needs:
         return (_FOLDS + 1) * graph.seconds_of(options.by, cells)
+    if "rounds" in needs:
+        # One learner serves all rounds.
+        one = {"name": "posterior", "restarts": 1}
+        return _FOLDS * posterior.seconds_of(one, cells, len(trial.classes.positive))
     return _FOLDS * posterior.seconds_of(options.by, cells, len(trial.classes.positive))
 
 

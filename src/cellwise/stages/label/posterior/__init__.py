@@ -30,8 +30,9 @@ from cellwise.errors import BadOption
 from cellwise.parts.learners import kernel_ridge
 from cellwise.registry import did_you_mean, split_spec
 from cellwise.stages.label._cells import weights
+from cellwise.stages.label._learned import PARTITIONS
 from cellwise.stages.label.posterior._choice import Choice, choose
-from cellwise.stages.label.posterior._evidence import PARTITIONS, starts, usable
+from cellwise.stages.label.posterior._evidence import starts, usable
 from cellwise.stages.label.posterior._fields import Fields, Floats64, Numbers
 from cellwise.stages.label.posterior._methods import ALONE
 from cellwise.stages.label.posterior._pooled import pooled

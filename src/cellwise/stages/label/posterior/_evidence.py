@@ -4,17 +4,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import expit
 
 from cellwise.contracts.labeller import Bags, Flags
-from cellwise.errors import BadOption, PreflightError
+from cellwise.errors import BadOption
 from cellwise.parts.learners import kernel_ridge
+from cellwise.stages.label._learned import (
+    PARTITIONS,
+    blocks_of,
+    groups_of,
+    measured,
+    others,
+    partitions,
+)
 from cellwise.stages.label.posterior._fields import Numbers, Smooth
 from cellwise.stages.label.posterior.one_state import OneState
 
-_FOLDS = 5
-PARTITIONS = 5
 # What restarts draw from: no truth-free criterion was good enough to choose among these.
 _RIDGES = (0.1, 0.2, 0.4)
 _GAMMAS = (0.25, 0.5)
@@ -41,7 +46,7 @@ def usable(bags: Bags) -> Flags:
         BadOption: There are neither vectors nor scores.
     """
     if bags.vectors is not None:
-        return np.asarray(~np.isnan(bags.vectors).all(1))
+        return measured(bags)
     if bags.scores is not None:
         return np.asarray(np.isfinite(bags.scores).all(1))
     raise BadOption("label posterior: needs 'embeddings: <embed step>' or 'from: <score step>'.")
@@ -64,13 +69,11 @@ def starts(
         found = expit(bags.scores[np.ix_(rows, columns)]).astype(np.float32)
         yield Start(lambda _: found, replace(state, rounds=1))
         return
+    if restarts == 1:
+        yield Start(others(bags, rows), state)
+        return
     vectors, groups = bags.vectors[rows], groups_of(bags)[rows]
     random = np.random.default_rng(bags.seed)
-    if restarts == 1:
-        folds = _partitions(groups, PARTITIONS, random)
-        smooth = kernel_ridge.build(blocks=blocks_of(bags)).out_of_fold(vectors, folds, bags.seed)
-        yield Start(smooth, state)
-        return
     for number in range(restarts):
         learner = kernel_ridge.build(
             ridge=float(random.choice(_RIDGES)),
@@ -78,37 +81,6 @@ def starts(
             blocks=blocks_of(bags),
         )
         constants = replace(state, temper=float(random.choice(_TEMPERS)))
-        folds = _partitions(groups, PARTITIONS, random)
+        folds = partitions(groups, PARTITIONS, random)
         smooth = learner.out_of_fold(vectors, folds, bags.seed + number)
         yield Start(smooth, constants)
-
-
-def blocks_of(bags: Bags) -> list[int]:
-    """How many numbers each part of the vectors has, where there are several."""
-    return [count for count in bags.blocks if count] if len(bags.blocks) > 1 else []
-
-
-def groups_of(bags: Bags) -> Numbers:
-    """`[cell]`: who is never judged by each other."""
-    return bags.site if bags.group is None else bags.group
-
-
-def _partitions(groups: Numbers, count: int, random: np.random.Generator) -> npt.NDArray[np.int64]:
-    """`[partition, cell]`: groups dealt out to folds by chance.
-
-    Raises:
-        PreflightError: All cells are of one group.
-    """
-    names = len(np.unique(groups))
-    if names < 2:
-        raise PreflightError(
-            "label posterior: all labelled cells are of one group, so none can be judged by what "
-            "others say. Label more fields, or inherit: --set label.by=inherit"
-        )
-    return np.stack([deal(groups, min(_FOLDS, names), random) for _ in range(count)])
-
-
-def deal(groups: Numbers, parts: int, random: np.random.Generator) -> npt.NDArray[np.int64]:
-    """`[cell]`: groups dealt out by chance to so many parts, alike in groups."""
-    names, place = np.unique(groups, return_inverse=True)
-    return np.asarray(random.permutation(np.arange(len(names)) % parts)[place.reshape(-1)])

@@ -18,7 +18,8 @@ import numpy as np
 from cellwise.contracts.labeller import Bags, Floats
 from cellwise.measures.average_precision import average_precision
 from cellwise.parts.learners import kernel_ridge
-from cellwise.stages.label.posterior._evidence import blocks_of, deal, groups_of, starts
+from cellwise.stages.label._learned import blocks_of, deal, groups_of
+from cellwise.stages.label.posterior._evidence import starts
 from cellwise.stages.label.posterior._fields import Fields, Floats64, Numbers
 from cellwise.stages.label.posterior._methods import Method
 from cellwise.stages.label.posterior.one_state import OneState

@@ -11,6 +11,7 @@ _WORDS = {
     "full_competition": "nearness to the field's best cell, labels competing fully",
     "learned_competition": "nearness to the field's best cell, labels competing as far as it helps",
     "one_state": "one class per cell",
+    "soft": "what models that had not seen the field said of the cell",
     "mixture": "what fields without the class never look like",
     "hedge": "several methods as one",
     "diffusion": "what the cells that look most alike were given",
