@@ -291,3 +291,37 @@ def test_a_slender_cell_is_shown_twice_and_nothing_beside_it(lying):
     assert not two[20:].any()
     covered = twice.coverage[slender]
     assert covered.sum() == pytest.approx(2 * once.coverage[slender].sum())
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6), pad=st.floats(0, 1.5), size=st.integers(1, 20))
+def test_windows_shifted_inside_hold_the_cell_and_lie_in_the_frame(seed, pad, size):
+    pixels, labels = small_world(seed)
+    plan = CropPlan(size, "mask_all", pad=pad, inside=True)
+    boxes = find_boxes(labels)
+    windows = crop_windows(boxes, plan, labels.shape)
+    free = crop_windows(boxes, CropPlan(size, "mask_all", pad=pad))
+    np.testing.assert_array_equal(windows[:, 2], free[:, 2])
+    for cell, ((top, left, side), own) in enumerate(zip(windows, free, strict=True)):
+        for start, before, length in ((top, own[0], 37), (left, own[1], 53)):
+            if side <= length:
+                assert -1e-9 <= start <= length - side + 1e-9
+                # No further than it must.
+                assert start == pytest.approx(min(max(before, 0), length - side))
+            else:
+                assert start == pytest.approx((length - side) / 2)
+        if side <= 37:
+            assert top <= boxes.y0[cell]
+            assert boxes.y1[cell] <= top + side + 1e-9
+    found = crop_cells(pixels, labels, boxes=boxes, plan=plan).pixels
+    expected = np.empty_like(found)
+    for cell, (top, left, side) in enumerate(windows):
+        rows, columns = weights(top, side, size, 37), weights(left, side, size, 53).T
+        alone = np.where(labels == boxes.ids[cell], pixels / 255, 0)
+        expected[cell] = [rows @ channel @ columns for channel in alone]
+    np.testing.assert_allclose(found, expected, atol=2e-6)
+
+
+def test_crops_cannot_be_both_shown_twice_and_shifted_inside():
+    with pytest.raises(BadOption, match="not both"):
+        CropPlan(32, repeat=True, inside=True)

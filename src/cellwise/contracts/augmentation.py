@@ -17,10 +17,14 @@ Change = Callable[[Tensor, Tensor, Sequence[np.random.Generator]], tuple[Tensor,
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """What the network reads and says, in order; `classes` are the positive ones."""
+    """What the network reads and says, in order; `classes` are the positive ones.
+
+    `fold` is the one whose fields this model does not see, None for a model of all.
+    """
 
     channels: tuple[Channel, ...]
     classes: tuple[str, ...]
+    fold: int | None = None
 
     def channel(self, role: str) -> int | None:
         """Position of the channel with this role or name."""

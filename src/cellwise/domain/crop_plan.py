@@ -21,6 +21,8 @@ class CropPlan:
         dim: The factor of policy `dim`, 0..1.
         repeat: Show a cell whose box is more than twice as long as wide twice, side by side, with
             nothing beside it: else most of its image would be empty.
+        inside: Shift a window that reaches beyond the frame until it lies inside, as far as the
+            frame is large enough; the cell is then not in the middle of its crop.
 
     Raises:
         BadOption: A value is out of range, or `recentre` has no `window`.
@@ -32,6 +34,7 @@ class CropPlan:
     window: float | None = None
     dim: float = 0.25
     repeat: bool = False
+    inside: bool = False
 
     def __post_init__(self) -> None:
         if self.policy not in POLICIES:
@@ -46,6 +49,9 @@ class CropPlan:
             raise BadOption(f"The dimming factor of crops is 0 to 1, not {self.dim}.")
         if self.policy == "recentre" and self.window is None:
             raise BadOption("Crop policy 'recentre' needs the option 'window' (source pixels).")
+
+        if self.inside and self.repeat:
+            raise BadOption("Crops are shown twice or shifted inside the image, not both.")
 
     @property
     def gains(self) -> tuple[float, float]:

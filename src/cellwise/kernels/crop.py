@@ -35,12 +35,15 @@ class Crops:
     coverage: npt.NDArray[np.float32]
 
 
-def crop_windows(boxes: Boxes, plan: CropPlan) -> npt.NDArray[np.float64]:
+def crop_windows(
+    boxes: Boxes, plan: CropPlan, frame: tuple[int, ...] | None = None
+) -> npt.NDArray[np.float64]:
     """Windows `[cell, (top, left, side)]` in source pixels; pixel 0 covers 0.0 to 1.0.
 
-    The window is square and shares its centre with the box; it may reach beyond the frame.
+    The window is square and shares its centre with the box; it may reach beyond the frame, unless
+    the plan wants it inside a `frame` of this height and width.
     """
-    return windows_of(boxes.y0, boxes.x0, boxes.y1, boxes.x1, plan=plan)
+    return windows_of(boxes.y0, boxes.x0, boxes.y1, boxes.x1, plan=plan, frame=frame)
 
 
 def windows_of(
@@ -50,12 +53,24 @@ def windows_of(
     x1: npt.NDArray[Any],
     *,
     plan: CropPlan,
+    frame: tuple[int, ...] | None = None,
 ) -> npt.NDArray[np.float64]:
     """Windows as `crop_windows` gives them, for half-open boxes `[cell]`."""
     longer = np.maximum(y1 - y0, x1 - x0)
     side = longer * (1.0 + plan.pad) if plan.window is None else np.full(len(y0), plan.window)
     middle_y, middle_x = (y0 + y1) / 2, (x0 + x1) / 2
-    return np.stack([middle_y - side / 2, middle_x - side / 2, side], axis=1).astype(np.float64)
+    top, left = middle_y - side / 2, middle_x - side / 2
+    if plan.inside and frame is not None:
+        top, left = (_inside(*pair, side) for pair in ((top, frame[0]), (left, frame[1])))
+    return np.stack([top, left, side], axis=1).astype(np.float64)
+
+
+def _inside(
+    start: npt.NDArray[Any], length: int, side: npt.NDArray[Any]
+) -> npt.NDArray[np.float64]:
+    """Starts shifted so that windows lie within the length; in its middle where they are longer."""
+    spare = np.asarray(length - side, np.float64)
+    return np.where(spare >= 0, np.clip(start, 0, np.maximum(spare, 0)), spare / 2)
 
 
 def crop_cells(
@@ -90,7 +105,7 @@ def crop_cells(
         as_labels(labels),
         boxes.ids,
         outlines,
-        crop_windows(boxes, plan),
+        crop_windows(boxes, plan, labels.shape),
         np.array([background, others, _UNIT[pixels.dtype.name]], np.float32),
         True if pixels.dtype.kind == "f" else None,
         result,

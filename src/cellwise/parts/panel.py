@@ -62,6 +62,12 @@ class Panel:
         """The card of the first; classes, channels and pixels are the same on all."""
         return self.models[0].card
 
+    def lacks(self, fold: int | None) -> bool:
+        """Whether models of some folds only were wanted, and none that left this one out."""
+        wanted = self.card.training.get("options", {}).get("folds")
+        folds = [model.card.fold for model in self.models]
+        return bool(wanted) and fold is not None and folds != [None] and fold not in folds
+
     def choose(self, fold: int | None) -> Chosen:
         """The models for a site of this fold: the one that left it out, else the mean of all.
 

@@ -1,8 +1,10 @@
 """A loaded model as scorers see it, and what they share."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -91,21 +93,50 @@ class Scores:
     spread: Tensor
 
 
-def combine(views: Sequence[Views]) -> Scores:
-    """Mean over all models and views of the logits, and the deviation of their probabilities."""
+def combine(views: Sequence[Views], how: str = "logits") -> Scores:
+    """Mean over all models and views, and the deviation of their probabilities.
+
+    Args:
+        views: `[view, cell, class]` logits of each model.
+        how: What the mean is of: `logits`, or `probabilities`, given back as its logit.
+    """
     every = torch.cat(list(views)).to(torch.float64)
-    return Scores(every.mean(0).float(), every.sigmoid().std(0, correction=0).float())
+    chances = every.sigmoid()
+    if how == "probabilities":
+        mean = chances.mean(0).clamp(_LEAST, 1 - _LEAST).logit()
+    else:
+        mean = every.mean(0)
+    return Scores(mean.float(), chances.std(0, correction=0).float())
 
 
-def views_of(views: str, batch: int) -> tuple[int, ...]:
-    """The views that a word stands for.
+def views_of(views: str | Sequence[int], batch: int, seed: int = 0) -> tuple[int, ...]:
+    """The views that a word, such as `3 of 8`, or a list of their numbers stands for.
+
+    Args:
+        views: `none`, `flips`, `dihedral`, `K of 8` (K of them, drawn by `seed` alone, so that they
+            are the same for all cells), or numbers as in `parts.views`.
+        batch: Images at a time.
+        seed: For `K of 8`.
 
     Raises:
-        BadOption: Another word, or a batch of no crops.
+        BadOption: Another word or number, or a batch of no crops.
     """
-    known = {"none": VIEWS[:1], "flips": FLIPS, "dihedral": VIEWS}
-    if views not in known:
-        raise BadOption(f"score: views is one of {', '.join(known)}, not {views!r}.")
     if batch < 1:
         raise BadOption(f"score: batch is at least 1, not {batch}.")
-    return known[views]
+    if seed < 0:
+        raise BadOption(f"score: seed is not negative, as {seed} is.")
+    known = {"none": VIEWS[:1], "flips": FLIPS, "dihedral": VIEWS}
+    if not isinstance(views, str):
+        if not views or len(set(views)) < len(views) or not set(views) <= set(VIEWS):
+            raise BadOption(f"score: views are numbers 0 to 7, each once, not {list(views)}.")
+        return tuple(views)
+    if views in known:
+        return known[views]
+    drawn = re.fullmatch(r"([1-8]) of 8", views)
+    if drawn is None:
+        raise BadOption(
+            f"score: views is one of {', '.join(known)}, 'K of 8' or a list of numbers, not "
+            f"{views!r}."
+        )
+    chosen = np.random.default_rng(seed).choice(len(VIEWS), int(drawn[1]), replace=False)
+    return tuple(sorted(int(view) for view in chosen))

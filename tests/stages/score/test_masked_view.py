@@ -131,3 +131,24 @@ def test_background_may_stay_while_other_cells_go(place):
         torch.testing.assert_close(shown[0, :, 6:10, 6:10], pixels.field[:, 1:5, 2:6])
     with pytest.raises(BadOption, match="mask_all or mask_others"):
         scorers.build({"name": "masked_view", "policy": "dim"})
+
+
+def test_a_tiled_cell_can_be_turned_before_it_is_repeated():
+    pixels = site()
+    box = pixels.field[:, 1:5, 2:6]
+    for views, turned in (([6], box.flip(1)), ([4], box.flip(2)), ([1], box.rot90(1, (1, 2)))):
+        _, shown = score("tiled", pixels, views=views, turn_cell=True)
+        torch.testing.assert_close(shown[0], turned.repeat(1, 4, 4))
+    # The cell of eight rows and six columns, turned, has six rows, and its tiles begin anew there.
+    _, shown = score("tiled", pixels, views=[1], turn_cell=True)
+    torch.testing.assert_close(shown[1, :, 0], shown[1, :, 6])
+    with pytest.raises(BadOption, match="turn_cell"):
+        scorers.build({"name": "masked_view", "turn_cell": True})
+
+
+def test_views_of_a_canvas_are_zoomed_after_the_first():
+    pixels = site()
+    _, shown = score("own", pixels, views="flips", zoom=0.4, seed=1)
+    areas = (shown.reshape(4, 2, 2, 16, 16) > 0.25).sum((1, 2, 3, 4)).tolist()
+    assert len(set(areas)) > 2
+    torch.testing.assert_close(shown[:2], score("own", pixels)[1])

@@ -319,3 +319,35 @@ def test_half_the_digits_give_nearly_the_same_scores(run):
     assert half.dtype == np.float32
     assert not np.array_equal(whole, half)
     np.testing.assert_allclose(half, whole, rtol=0, atol=0.05 * whole.std())
+
+
+def test_models_of_some_folds_score_the_fields_they_left_out_and_new_ones(trained, tmp_path):
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    run = RunFolder(tmp_path / "run")
+    whole = score(run)
+    job = make_job(run, name="half", key="k9", folds=[1], **LEARN)
+    assert train(job, silent)["models"] == 1
+    assert sorted(path.name for path in run.model("half", 0).parent.iterdir()) == ["fold1"]
+    half = score(run, name="h", model="half")
+    folds = dict(read_table(run.folds, FOLDS).select("site_id", "fold").iter_rows())
+    for site in whole["site_id"].unique():
+        own = half.filter(pl.col("site_id") == site)
+        assert own.is_empty() == (folds[site] == 0)
+        assert set(own["model"]) <= {"half/fold1" if folds[site] == 1 else "half/mean"}
+    # The model is the one of that fold of a training of all folds.
+    known = whole.filter(pl.col("fold") == 1).drop("model")
+    assert known.equals(half.filter(pl.col("fold") == 1).drop("model"))
+    with pytest.raises(BadOption, match="folds names 5, and this run has 2"):
+        train(make_job(run, name="six", key="k8", folds=[5], **LEARN), silent)
+
+
+def test_a_mean_of_probabilities_is_the_mean_of_what_views_say_apart(run):
+    spec = {"name": "cell_net", "views": "flips"}
+    found = score(run, by=spec, combine="probabilities").filter(pl.col("fold") == 0)
+    parts = [
+        score(run, by={"name": "cell_net", "views": [view]}).filter(pl.col("fold") == 0)
+        for view in (0, 2, 4, 6)
+    ]
+    chances = [1 / (1 + np.exp(-logits(part).astype(float))) for part in parts]
+    mean = 1 / (1 + np.exp(-logits(found).astype(float)))
+    np.testing.assert_allclose(mean, np.mean(chances, axis=0), atol=1e-5)

@@ -86,7 +86,7 @@ class Gallery:
         row = self.material.cells.row(position, named=True)
         if self.images.shown_twice(row):
             return None
-        top, left, side = self.images.window(row)
+        top, left, side = self.images.window(row, masks.shape)
         steps = (np.arange(_LINES_SIDE) + 0.5) * side / _LINES_SIDE
         y, x = np.floor(top + steps).astype(int), np.floor(left + steps).astype(int)
         inside_y, inside_x = (y >= 0) & (y < masks.shape[0]), (x >= 0) & (x < masks.shape[1])

@@ -26,6 +26,7 @@ def build(
     shift: float = 0.15,
     outside: str = "mirror",
     chance: float = 1.0,
+    zoom: float = 0.0,
 ) -> Augment:
     """Make the augmentation; each item draws evenly from its ranges.
 
@@ -35,6 +36,8 @@ def build(
         shift: Largest shift as a fraction of the side, either way.
         outside: What lies beyond the image: `mirror` or `zero`.
         chance: Share of the images that are moved.
+        zoom: Above 0, in place of `scale`: factors are drawn evenly from 1 less this to 1 and this;
+            in 0..1, 1 excluded.
     """
     check_chance("affine", chance)
     if outside not in _PADDINGS:
@@ -42,9 +45,16 @@ def build(
     if rotate < 0 or scale < 0 or not 0 <= shift <= 1:
         raise BadOption("augment affine: rotate and scale are not negative, shift lies in 0..1.")
 
+    if not 0 <= zoom < 1:
+        raise BadOption(f"augment affine: zoom lies in 0..1, 1 excluded, not {zoom}.")
+
     def move(batch: Tensor, rngs: Sequence[np.random.Generator]) -> Tensor:
         draws = np.stack([rng.uniform(-1, 1, size=4) for rng in rngs])
-        moves = _matrices(draws * [np.deg2rad(rotate), scale, 2 * shift, 2 * shift])
+        if zoom:
+            draws[:, 1] = np.log1p(zoom * draws[:, 1])
+        moves = _matrices(
+            draws * [np.deg2rad(rotate), 1.0 if zoom else scale, 2 * shift, 2 * shift]
+        )
         theta = torch.from_numpy(moves).to(batch.device, batch.dtype)
         # Half precision would place pixels on a coarse grid of their own.
         with torch.autocast(batch.device.type, enabled=False):

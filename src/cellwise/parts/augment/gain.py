@@ -14,20 +14,27 @@ from cellwise.errors import BadOption
 from cellwise.parts.augment._chance import check_chance, sometimes
 
 
-def build(spread: float = 0.3, chance: float = 1.0) -> Augment:
+def build(
+    spread: float = 0.3, chance: float = 1.0, least: float = 0.0, most: float = 0.0
+) -> Augment:
     """Make the augmentation; each channel of each item draws its own factor.
 
     Args:
         spread: Largest change as a natural logarithm, either way: 0.3 is a factor 0.74 to 1.35.
         chance: Share of the images that are changed.
+        least: With `most`, the smallest factor.
+        most: Above 0 the largest factor, drawn evenly from `least` to it in place of `spread`.
     """
     check_chance("gain", chance)
     if spread < 0:
         raise BadOption(f"augment gain: spread is not negative, as {spread} is.")
+    if least < 0 or most < least:
+        raise BadOption(f"augment gain: 0 <= least <= most, not {least} and {most}.")
 
     def change(batch: Tensor, rngs: Sequence[np.random.Generator]) -> Tensor:
-        draws = np.stack([rng.uniform(-spread, spread, size=batch.shape[1]) for rng in rngs])
-        factors = torch.from_numpy(np.exp(draws)).to(batch.device, batch.dtype)
+        ends = (least, most) if most else (-spread, spread)
+        draws = np.stack([rng.uniform(*ends, size=batch.shape[1]) for rng in rngs])
+        factors = torch.from_numpy(draws if most else np.exp(draws)).to(batch.device, batch.dtype)
         return batch * factors[:, :, None, None]
 
     def gain(batch: Tensor, rngs: Sequence[np.random.Generator]) -> Tensor:

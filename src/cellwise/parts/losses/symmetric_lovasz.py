@@ -15,11 +15,17 @@ from torch import Tensor
 from cellwise.contracts.loss import Loss
 
 
-def build() -> Loss:
-    """Make the loss. A target counts as present from 0.5 on: an overlap knows no half members."""
+def build(*, soft: bool = False) -> Loss:
+    """Make the loss.
+
+    Args:
+        soft: Take targets as they are, as members of as large a part, which "Raman" did with soft
+            labels of cells. Without it a target counts as present from 0.5 on: an overlap knows no
+            half members.
+    """
 
     def symmetric_lovasz(logits: Tensor, targets: Tensor) -> Tensor:
-        present = (targets >= 0.5).to(logits)
+        present = targets.to(logits) if soft else (targets >= 0.5).to(logits)
         both = (_hinge(logits, present) + _hinge(-logits, 1 - present)) / 2
         return both * (logits.shape[0] / logits.shape[1])
 

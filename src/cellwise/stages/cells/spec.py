@@ -25,6 +25,8 @@ class Options(StepOptions):
     """Factor of policy `dim` for everything outside the cell."""
     repeat: bool = False
     """Show a cell that is more than twice as long as wide twice, side by side."""
+    inside: bool = False
+    """Shift windows that reach beyond the image until they lie inside it."""
     crops: bool = True
     """`false` keeps only the table; no network can be trained on cells then."""
 
@@ -37,7 +39,9 @@ class Options(StepOptions):
     def plan(self) -> CropPlan:
         """How cells are cut out; a window that is not settled yet counts as one of `size`."""
         window = float(self.size) if self.window == "auto" else self.window
-        return CropPlan(self.size, self.policy, self.pad, window, self.dim, self.repeat)
+        return CropPlan(
+            self.size, self.policy, self.pad, window, self.dim, self.repeat, self.inside
+        )
 
 
 SPEC = StepSpec(
@@ -47,6 +51,7 @@ SPEC = StepSpec(
     reads=(Read(MASKS), Read(FILES, under="-")),
     writes=(CELLS,),
     classes=False,
+    late=("inside",),
     ordered=True,
     batch=32,
     headline=("cells",),

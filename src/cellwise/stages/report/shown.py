@@ -153,10 +153,17 @@ class CellImages:
             return None
         return [stretch(cell, self.bounds) for cell in pixels]
 
-    def window(self, row: Mapping[str, Any]) -> tuple[float, float, float]:
-        """Top, left and side of what was cut out, in pixels of the field."""
+    def window(
+        self, row: Mapping[str, Any], frame: tuple[int, ...] | None = None
+    ) -> tuple[float, float, float]:
+        """Top, left and side of what was cut out, in pixels of the field.
+
+        Args:
+            row: Of the cells table.
+            frame: Height and width of the field, for windows that were shifted inside it.
+        """
         corners = (np.array([int(row[name])]) for name in _BOX)
-        top, left, side = windows_of(*corners, plan=self.plan)[0]
+        top, left, side = windows_of(*corners, plan=self.plan, frame=frame)[0]
         return float(top), float(left), float(side)
 
     def shown_twice(self, row: Mapping[str, Any]) -> bool:

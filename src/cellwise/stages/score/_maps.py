@@ -32,6 +32,8 @@ def keep_maps(
     run = RunFolder(job.run)
     filled = rows_of_sites(run.cells, CELLS, among).sort("site_id", "cell_id")
     labels = _labels(run, filled["site_id"].unique().to_list())
+    # Not of fields that all models have learned from.
+    labels = {site: own for site, own in labels.items() if not panel.lacks(folds.get(site))}
     chosen = list(islice(in_turn(labels, panel.card.classes), count))
     maps = []
     for site in read_sites(run.sites, only=chosen):

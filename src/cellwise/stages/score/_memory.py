@@ -31,6 +31,7 @@ class FieldScores:
     scorer: Scorer
     threads: int
     embeddings: tuple[str, ...] = ()
+    combine: str = "logits"
 
     def __call__(
         self,
@@ -71,6 +72,7 @@ class FieldScores:
                 panel=self.panel,
                 scorer=self.scorer,
                 pixels_for=pixels,
+                combine=self.combine,
             )
 
 
@@ -84,7 +86,9 @@ def open_models(options: Options, home: RunFolder, device: str) -> FieldScores:
     precision = resolve(options.precision, device)
     panel = load_panel(home, options.model, device, precision)
     scorer = scorers.build(options.by)
-    return FieldScores(panel, scorer, options.threads, names_of(options.embeddings))
+    return FieldScores(
+        panel, scorer, options.threads, names_of(options.embeddings), options.combine
+    )
 
 
 def _joined(parts: Sequence[Embedded]) -> tuple[pl.Series, npt.NDArray[np.float32]]:

@@ -30,19 +30,20 @@ _STEEP, _MIDDLE = 2.0, 0.2
 
 
 def build(
-    views: str = "none",
+    views: str | Sequence[int] = "none",
     over: str = "mean",
     scales: Sequence[float] = (1.0,),
     activation: str = "none",
     *,
     times_field: bool = False,
     robust: bool = False,
+    bicubic: bool = False,
 ) -> Scorer:
     """Make the scorer.
 
     Args:
-        views: `none`, `flips` for the field mirrored up and down, left and right (4 in all), or
-            `dihedral` for it turned as well (8).
+        views: `none`, `flips` for the field mirrored up and down, left and right (4 in all),
+            `dihedral` for it turned as well (8), or a list of numbers 0 to 7.
         over: What is taken over a cell's pixels of the map, at the field's own size: `mean`, or
             `sum`, which favours large cells.
         scales: Sizes of the field as multiples of the size the network was trained at, above 0.
@@ -50,6 +51,7 @@ def build(
         times_field: Multiply with the network's probability of each class for the whole field.
         robust: Give logits relative to all cells and classes of the field: twice the distance from
             the median in quartile distances, less 0.4. Without it the numbers are the logits.
+        bicubic: Bring the field and the map to other sizes by cubic in place of linear curves.
     """
     chosen = views_of(views, 1)
     if over not in ("mean", "sum"):
@@ -63,11 +65,11 @@ def build(
         found, whole = [], []
         asked = Asked.CLASS_MAP | Asked.LOGITS if times_field else Asked.CLASS_MAP
         for scale in scales:
-            field = _scaled(pixels.field, scale)
+            field = _scaled(pixels.field, scale, bicubic=bicubic)
             for view in chosen:
                 seen = predictor(turn(field[None], view), asked)
                 active = _ACTIVATIONS[activation](turn_back(seen.class_map, view))
-                class_map = resize(active, *pixels.masks.shape)[0]
+                class_map = resize(active, *pixels.masks.shape, bicubic=bicubic)[0]
                 found.append(_under(class_map, pixels.masks, pixels.numbers, over=over))
                 if times_field:
                     whole.append(seen.logits[0])
@@ -85,9 +87,13 @@ def build(
     return Scorer("site", cam, class_map=class_map)
 
 
-def _scaled(field: Tensor, scale: float) -> Tensor:
+def _scaled(field: Tensor, scale: float, *, bicubic: bool = False) -> Tensor:
     height, width = (max(round(side * scale), 1) for side in field.shape[1:])
-    return field if scale == 1 else resize(field[None], height, width)[0]
+    if scale == 1:
+        return field
+    found = resize(field[None], height, width, bicubic=bicubic)[0]
+    # Cubic curves overshoot; pixels do not.
+    return found.clamp(0, 1) if bicubic else found
 
 
 def _relative(values: Tensor) -> Tensor:

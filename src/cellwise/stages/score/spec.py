@@ -1,7 +1,7 @@
 """What the step `score` declares."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import model_validator
 
@@ -39,6 +39,8 @@ class Options(StepOptions):
     maps: int = 0
     """Labelled fields whose class maps are kept for the report, where the scorer has any (`cam`);
     each class has its turn."""
+    combine: Literal["logits", "probabilities"] = "logits"
+    """What the mean over views and models is of; that of probabilities is kept as its logit."""
     embeddings: str | list[str] = ""
     """Name of the embed step whose vectors `vector_net` and `vector_learner` look at, or of several
     in the order in which the model learned from them."""
@@ -100,7 +102,7 @@ SPEC = StepSpec(
         Read(FOLD_OF_SITE, optional=True),
         Read(EMBEDDINGS, by=("embeddings",), many=True),
     ),
-    late=("embeddings",),
+    late=("embeddings", "combine"),
     finish_reads=(Read(FIELD_LABELS, when="maps"),),
     writes=(SCORES,),
     draws=True,

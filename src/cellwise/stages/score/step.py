@@ -91,7 +91,7 @@ def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
     run, opened = RunFolder(job.run), _opened(job)
     ids = [site.id for site in sites]
     cells = _scored(job, opened, rows_of_sites(run.cells, CELLS, ids).sort(_KEY))
-    folds = folds_of(job, ids)
+    folds, how = folds_of(job, ids), Options.of(job.options).combine
     places = places_of(cells)
     records, frames = [], [_empty(opened.panel)]
     with steady(Options.of(job.options).threads):
@@ -101,11 +101,15 @@ def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
             if rows is None:
                 records.append(SiteRecord(site.id, {"cells": 0}))
                 continue
+            if opened.panel.lacks(folds.get(site.id)):
+                # All its models have seen this field.
+                records.append(SiteRecord(site.id, {"cells": 0}))
+                continue
             numbers = cells["cell_id"][rows]
             try:
                 frames.append(
                     score_site(site.id, numbers, fold=folds.get(site.id), panel=opened.panel,
-                               scorer=opened.scorer, pixels_for=load(site.id, rows))
+                               scorer=opened.scorer, pixels_for=load(site.id, rows), combine=how)
                 )  # fmt: skip
             except InputError as error:
                 records.append(SiteRecord(site.id, error=error))
@@ -246,13 +250,14 @@ def score_site(
     panel: "Panel",
     scorer: "Scorer",
     pixels_for: "ForModel",
+    combine: str = "logits",
 ) -> pl.DataFrame:
     """Rows of the score table for the cells `numbers` of one site; nothing is read or written."""
-    from cellwise.parts.predictor import combine
+    from cellwise.parts.predictor import combine as combined
 
     chosen = panel.choose(fold)
     views = [scorer.score(model.predictor, pixels_for(model)) for model in chosen.models]
-    scores = combine(views)
+    scores = combined(views, combine)
     if scorer.gives == "site":
         numbers = pl.Series([None], dtype=pl.Int32)
     vector = pl.Array(pl.Float32, len(panel.card.classes))

@@ -66,7 +66,7 @@ def train_model(
     if sources is not None:
         material = sources.levelled(material)
     learned = material.part(taught)
-    panel = Panel(tuple(found.channels), tuple(found.classes.positive))
+    panel = Panel(tuple(found.channels), tuple(found.classes.positive), fold)
     plan, method = make_plan(job, options, material=learned, panel=panel, fold=fold, sample=_SAMPLE)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)

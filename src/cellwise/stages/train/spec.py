@@ -31,7 +31,7 @@ SHELVES = {
 }
 KEEPS = ("best_cost", "best_ap", "last")
 NORMALISATIONS = ("standard", "crop_mean", "filled")
-_OF_LEARNERS = ("task", "labels", "embeddings", "learner", "threads")
+_OF_LEARNERS = ("task", "labels", "embeddings", "learner", "threads", "folds")
 
 
 class Options(StepOptions):
@@ -110,6 +110,10 @@ class Options(StepOptions):
     """Tasks that learn whole fields decode each once. Empty keeps them for this step alone; `uint8`
     or `uint16` keeps them, so coarsely, for all steps of this size, until `cellwise clean`."""
 
+    folds: list[int] = []
+    """The folds, from 0, for which a model that leaves it out is trained; empty for all. A labelled
+    field of another fold gets no score of this step, a new field the mean of these models."""
+
     @model_validator(mode="after")
     def _check(self) -> "Options":
         for option, package in SHELVES.items():
@@ -183,6 +187,11 @@ class Options(StepOptions):
             (self.epochs >= 1, "epochs is at least 1"),
             (self.batch >= 1, "batch is at least 1"),
             (self.threads >= 1, "threads is at least 1"),
+            (
+                not self.folds
+                or (min(self.folds) >= 0 and len(set(self.folds)) == len(self.folds)),
+                "folds are numbers from 0, each once",
+            ),
             (self.learning_rate > 0, "learning_rate is above 0"),
             (self.weight_decay >= 0, "weight_decay is not negative"),
             (self.clip >= 0, "clip is not negative"),
@@ -209,7 +218,7 @@ SPEC = StepSpec(
         # The column of sources; other models do not depend on it.
         Read(SITES, when="sources"),
     ),
-    late=("embeddings", "learner", "cache", "sources"),
+    late=("embeddings", "learner", "cache", "sources", "folds"),
     writes=(MODELS,),
     draws=True,
     device=True,

@@ -21,7 +21,7 @@ from typing import Any
 from cellwise.domain.foresight import FolderFacts, Foresight, Refusal
 from cellwise.domain.steps import Job, Report
 from cellwise.domain.trial import Trial
-from cellwise.errors import PreflightError
+from cellwise.errors import BadOption, PreflightError
 from cellwise.registry import split_spec
 from cellwise.stages.train.spec import Options
 from cellwise.store.run.folder import RunFolder
@@ -100,7 +100,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     options, run = Options.of(job.options), RunFolder(job.run)
     place = run.temporary / f"{job.name}-{job.key}"
     found = collected(job, options)
-    folds = found.folds()
+    folds = _wanted(found.folds(), options.folds)
     for number, fold in enumerate(folds):
         folder = run.model(job.name, fold)
         if not is_done(folder, job.key):
@@ -119,6 +119,19 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         "items": len(found.material.pool),
         "sites": len(set(found.material.pool.site.tolist())),
     }
+
+
+def _wanted(folds: list[int | None], asked: list[int]) -> list[int | None]:
+    """The folds to leave out: those that are asked for, all where none is or there are no folds."""
+    missing = [fold for fold in asked if fold not in folds]
+    if folds == [None] or not asked:
+        return folds
+    if missing:
+        raise BadOption(
+            f"train: folds names {missing[0]}, and this run has {len(folds)} folds, from 0. Give "
+            f"--set split.folds={max(asked) + 1}, or other folds."
+        )
+    return [fold for fold in folds if fold in asked]
 
 
 @dataclass(frozen=True, slots=True)
