@@ -8,7 +8,7 @@ from scipy.special import expit, logit
 
 from cellwise.errors import BadOption
 from cellwise.stages.decide._combination import Combination
-from cellwise.stages.decide.spec import Options
+from cellwise.stages.decide.spec import SPEC, Options
 
 
 def _slow(members, how, weights):
@@ -60,3 +60,8 @@ def test_means_of_logits_and_of_probabilities_differ_where_one_member_is_sure():
 def test_weights_that_do_not_fit_are_refused(options):
     with pytest.raises(BadOption, match="weights"):
         Options.of(options)
+
+
+def test_what_came_later_is_not_set_by_itself():
+    plain = Options.of({"from": ["a"]})
+    assert not any(getattr(plain, name) for name in SPEC.late)

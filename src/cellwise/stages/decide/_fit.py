@@ -67,7 +67,7 @@ def fit_decision(
         n_cells=int(used.sum()),
         positives=tuple(int(n) for n in labels.sum(axis=0)),
         curve=fitted.curve,
-        combine=options.combine,
+        combine=options.combine or "logits",
         weights=tuple(options.weights),
     )
 

@@ -38,9 +38,9 @@ class Options(StepOptions):
     level: Literal["", "site", "well", "plate", "experiment"] = ""
     """What probabilities are fitted to: bags of the cells of a site where not said, or of a well, a
     plate, an experiment. Sites of one bag have the same labels and the same fold."""
-    combine: Literal["logits", "probabilities", "median"] = "logits"
-    """How several score steps become one: the mean of their logits or of their probabilities, or
-    the median of their logits."""
+    combine: Literal["", "logits", "probabilities", "median"] = ""
+    """How several score steps become one: the mean of their logits, also where not said, or of
+    their probabilities, or the median of their logits."""
     weights: list[float] = []
     """The weight of each score step in that mean; equal where not said."""
 

@@ -88,7 +88,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         return adjusted_scores(
             lambda name: RunReader(run).scores(name, classes.positive), cells, classes.positive,
             names=options.scores, fields=options.fields, adjust=adjust, sites=sites, sets=asked,
-            combine=Combination(options.combine, tuple(options.weights)),
+            combine=Combination(options.combine or "logits", tuple(options.weights)),
         )  # fmt: skip
 
     logits, unseen, sets = scored_by(options.adjust)
@@ -164,7 +164,7 @@ def decide_cells(
         names=chosen.scores,
         fields=chosen.fields,
         adjust=tuple(chosen.adjust),
-        combine=Combination(chosen.combine, tuple(chosen.weights)),
+        combine=Combination(chosen.combine or "logits", tuple(chosen.weights)),
         sites=sites,
         sets=_sets(chosen, sites, decision.class_list, decision),
     )
