@@ -41,11 +41,10 @@ def test_it_equals_scikit_learn_well_by_well(seed):
 
 
 def test_only_wells_of_the_same_block_are_asked():
-    wells = screen(9)
-    within = wells[2] % 2
-    np.testing.assert_allclose(
-        retrieve(*wells, within).precision, slowly(*wells, within), atol=1e-6
-    )
+    vectors, treatment, plate, position = screen(9)
+    found = retrieve(vectors, treatment, plate, position, plate % 2).precision
+    known = slowly(vectors, treatment, plate, position, plate % 2)
+    np.testing.assert_allclose(found, known, atol=1e-6)
 
 
 def test_equal_similarities_are_taken_together():

@@ -92,10 +92,10 @@ def balanced(scores: Floats, *, temperature: float = 1.0, rounds: int = 50) -> F
     top = scaled.max(axis=1, keepdims=True)
     weight = np.exp(scaled - np.where(np.isfinite(top), top, 0.0))
     rows, columns = weight.any(axis=1), weight.any(axis=0)
-    share = rows.sum() / max(int(columns.sum()), 1)
+    share = int(rows.sum()) / max(int(columns.sum()), 1)
     right = columns.astype(np.float64)
-    left = rows / np.maximum(weight @ right, _TINY)
+    left: npt.NDArray[np.float64] = rows / np.maximum(weight @ right, _TINY)
     for _ in range(rounds):
         right = columns * share / np.maximum(left @ weight, _TINY)
         left = rows / np.maximum(weight @ right, _TINY)
-    return np.asarray(weight * left[:, None] * right[None, :])
+    return np.asarray(weight * np.expand_dims(left, 1) * right)

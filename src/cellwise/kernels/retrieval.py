@@ -1,8 +1,8 @@
 """Replicate retrieval: does a well's nearest neighbour in other plates show the same treatment?
 
-Every well asks all the others, ranked by the cosine of their vectors. Others on its own plate or at
-its own position on another plate are left out, whatever they show: what they share may be the place.
-The average precision of a query is
+Every well asks all the others, ranked by the cosine of their vectors. Others on its own plate or
+at its own position on another plate are left out, whatever they show: what they share may be the
+place. The average precision of a query is
 
     sum over distinct similarities s of its replicates: (hits(s) - hits(above s)) hits(s) / seen(s)
 

@@ -1,0 +1,1 @@
+"""Assign: the logits of sites become one treatment for each well."""

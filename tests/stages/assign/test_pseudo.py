@@ -1,0 +1,42 @@
+"""Pseudo-labels: the surest first, each treatment once on a plate."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cellwise.stages.assign._pseudo import agreed, share_of_round, surest
+
+
+def test_of_wells_that_answer_alike_the_surest_keeps_it():
+    answer = np.array([3, 3, 1, -1, 3])
+    confidence = np.array([0.5, 0.9, 0.4, 1.0, 0.2])
+    plate = np.array([0, 0, 0, 0, 1])
+    assert surest(answer, confidence, plate, share=1).tolist() == [False, True, True, False, True]
+    assert surest(answer, confidence, plate, share=0.25).tolist() == [False, True] + 3 * [False]
+
+
+@given(st.integers(0, 10_000), st.floats(0, 1))
+@settings(max_examples=40, deadline=None)
+def test_no_more_than_the_share_and_none_surer_left_out(seed, share):
+    rng = np.random.default_rng(seed)
+    answer, plate = rng.integers(-1, 6, 40), rng.integers(0, 3, 40)
+    confidence = rng.random(40)
+    taken = surest(answer, confidence, plate, share=share)
+    for number in range(3):
+        here = plate == number
+        given = answer[here & taken]
+        assert len(set(given.tolist())) == len(given) <= share * here.sum() + 1e-9
+        assert (given >= 0).all()
+        left = here & ~taken & (answer >= 0) & ~np.isin(answer, given)
+        if taken[here].any() and left.any():
+            assert confidence[left].max() <= confidence[here & taken].min()
+
+
+def test_rounds_take_more_and_more():
+    shares = [share_of_round(k, 4, first=0.4, last=1.0) for k in range(4)]
+    np.testing.assert_allclose(shares, [0.4, 0.6, 0.8, 1.0])
+    assert share_of_round(0, 1, first=0.4, last=0.9) == 0.9
+
+
+def test_members_agree_only_where_all_answer_alike():
+    assert agreed(np.array([[1, 2, 3], [1, 0, 3], [1, 2, 3]])).tolist() == [1, -1, 3]
