@@ -42,3 +42,9 @@ WELLS = Noun("wells", "wells*.parquet", of="predictions")
 METRICS = Noun("metrics", "metrics.json")
 EVALUATION = Noun("evaluation", "evaluation.json")
 REPORT = Noun("report", "report.html")
+
+TREATMENTS = Noun("treatments", "treatments{suffix}.parquet")
+ASSIGNMENT = Noun("assignment", "assignments/{name}.json", learned=True)
+FITTED_ASSIGNMENT = Noun(
+    "fitted assignment", "assignments/{name}.json", counts="fitted", of="assignment"
+)

@@ -208,3 +208,30 @@ WELLS = TableKind(
     sort=("Metadata_Plate", "Metadata_Well"),
     open=True,
 )
+# What wells of a screen were answered with; `answer` is one of the three, as the step was told.
+TREATMENTS = TableKind(
+    "treatments",
+    {
+        "well": "string",
+        "plate": "string",
+        "experiment": "string",
+        "position": "string",
+        "cell_type": "string",
+        "part": "string",
+        "class": "string",
+        "well_type": "string",
+        "n_sites": "int32",
+        "fold": "int32",
+        "out_of_fold": "bool",
+        "answer": "string",
+        "answer_free": "string",
+        "answer_grouped": "string",
+        "answer_assigned": "string",
+        "confidence": "float32",
+        "group": "int32",
+        "support": "float32",
+        "pseudo_label": "string",
+    },
+    sort=("well",),
+    open=True,
+)

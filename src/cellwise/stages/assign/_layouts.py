@@ -8,12 +8,16 @@ Source: HUVEC-18 by teams of the RxRx1 challenge (2019); HUVEC-07 by this very t
 wells, which is ours.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 from scipy.stats import binom
+
+from cellwise.domain.units import EXPERIMENT, PLATE
 
 Numbers = npt.NDArray[np.int64]
 
@@ -90,3 +94,44 @@ def as_content(found: list[Coincidence], compared: int) -> dict[str, Any]:
         "compared": compared,
         "surest": [asdict(one) for one in found[:_SHOWN]],
     }
+
+
+def repeated(frame: pl.DataFrame, known: pl.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
+    """Plates whose free answers, or known treatments, repeat a known plate of another experiment.
+
+    Args:
+        frame: Rows of the table of treatments; controls have no grouped answer.
+        known: `plate`, `experiment`, `position` and `class` of wells that were learned from.
+        classes: Of the run.
+    """
+    placed = pl.col(PLATE).is_not_null() & pl.col("position").is_not_null()
+    treated = frame.filter(placed & pl.col("answer_grouped").is_not_null())
+    told = (
+        pl.when(pl.col("part") == "test")
+        .then("answer_free")
+        .otherwise(pl.coalesce("class", "answer_free"))
+    )
+    treated = treated.with_columns(told.alias("class"))
+    learned = known.filter(placed)
+    spots = np.unique([*treated["position"].to_list(), *learned["position"].to_list()])
+    if not len(spots):
+        return as_content([], 0)
+    one, two = (_layout(table, spots, classes) for table in (treated, learned))
+    keys = np.unique([*one[2], *two[2]], return_inverse=True)[1].reshape(-1)
+    apart = keys[: len(one[2])], keys[len(one[2]) :]
+    compared = int((apart[0][:, None] != apart[1][None, :]).sum())
+    return as_content(coincidences(one[0], two[0], (one[1], two[1]), apart), compared)
+
+
+def _layout(
+    table: pl.DataFrame, spots: npt.NDArray[Any], classes: Sequence[str]
+) -> tuple[Numbers, list[str], list[str]]:
+    """`[plate, position]` class numbers, the plates' names, and those of their experiments."""
+    number = {name: place for place, name in enumerate(classes)}
+    names, first, row = np.unique(table[PLATE].to_numpy(), return_index=True, return_inverse=True)
+    found = np.full((len(names), len(spots)), -1, np.int64)
+    place = np.searchsorted(spots, table["position"].to_numpy())
+    found[row.reshape(-1), place] = [number.get(name, -1) for name in table["class"]]
+    experiments = table[EXPERIMENT].to_list()
+    own = [experiments[k] or str(name) for k, name in zip(first, names, strict=True)]
+    return found, names.tolist(), own

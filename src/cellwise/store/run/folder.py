@@ -89,6 +89,15 @@ class RunFolder:
         """`decisions/<name>.json`: what was fitted."""
         return self.path / "decisions" / f"{name}.json"
 
+    def assignment(self, name: str) -> Path:
+        """`assignments/<name>.json`: groups of plates, and layouts that recur."""
+        return self.path / "assignments" / f"{name}.json"
+
+    def treatments(self, name: str = "assign") -> Path:
+        """`treatments.parquet`, or `treatments_<name>.parquet`: one answer for each well."""
+        suffix = "" if name == "assign" else f"_{name}"
+        return self.path / f"treatments{suffix}.parquet"
+
     @property
     def predictions(self) -> Path:
         """`predictions.parquet`."""

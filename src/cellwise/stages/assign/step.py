@@ -1,0 +1,187 @@
+"""Assign: the logits of sites become one treatment for each well.
+
+Reads `sites.parquet`, `folds.parquet` and scores; writes `treatments.parquet` (a row per well) and
+`assignments/<step>.json` (the groups of plates, and layouts that recur). Three answers stand side
+by side: free, inside the plate's group, and one-to-one as well. Which of them is the `answer` is
+an option; nothing is taken from the design of the plates unless it says so.
+
+The groups that a well of a fold is decided by are found without the plates of that fold.
+"""
+
+import json
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from scipy.special import softmax
+
+from cellwise.domain.classes import ClassList
+from cellwise.domain.screens.groups import class_numbers
+from cellwise.domain.steps import Job, Report
+from cellwise.domain.tables import TREATMENTS
+from cellwise.domain.units import EXPERIMENT, PLATE
+from cellwise.errors import PreflightError
+from cellwise.stages.assign._known import Known, known_of, stored
+from cellwise.stages.assign._layouts import repeated
+from cellwise.stages.assign._plates import Answers, Logits, Numbers, Rules, decide_wells
+from cellwise.stages.assign._pseudo import surest
+from cellwise.stages.assign._wells import Wells, combined_logits, find_wells, well_logits
+from cellwise.stages.assign.spec import Options
+from cellwise.store.atomic import write_text
+from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.reader import RunReader
+from cellwise.store.run.tables import write_table
+
+_KINDS = {"off": "answer_free", "groups": "answer_grouped", "one_to_one": "answer_assigned"}
+_TOP = 5
+Flags = npt.NDArray[np.bool_]
+
+
+def work(job: Job, report: Report) -> dict[str, Any]:
+    """Write treatments and assignment; returns counts.
+
+    Raises:
+        PreflightError: No site names its well.
+        FormatError: Scores over other classes, or the finished run has no such assignment.
+    """
+    options, run = Options.of(job.options), RunFolder(job.run)
+    listed = read_json(run.reading)["classes"]
+    classes = ClassList(tuple(listed["names"]), listed["negative"]).positive
+    wells = find_wells(_sites(run))
+    if wells.table.is_empty():
+        raise PreflightError(
+            "assign: no field names its well, so there is nothing to decide. Give wells in the "
+            "labels file (column Well), or use a step 'decide'."
+        )
+    report(0, 2, f"{len(wells.table)} wells")
+    logits, clean = _logits(RunReader(run), options, wells, classes)
+    known = (
+        stored(RunFolder(job.fitted).assignment(job.name))
+        if job.fitted
+        else known_of(wells.table.filter(pl.Series(~wells.controls)), classes)
+    )
+    decided, notes = _decide(options, wells, logits, classes, known)
+    report(1, 2, "plates")
+    frame = _frame(options, wells, logits, clean, decided, classes)
+    write_table(run.treatments(job.name), TREATMENTS, frame)
+    content = {"design": options.design, **known.to_json(), **notes}
+    content["layouts"] = repeated(frame, known.wells, classes)
+    write_text(run.assignment(job.name), json.dumps(content, indent=1, ensure_ascii=False))
+    report(2, 2, "done")
+    return {
+        "wells": len(frame),
+        "answered": len(frame) - frame["answer"].null_count(),
+        "groups": len(known.groups) if known.groups.is_partition else 0,
+        "pseudo_labels": len(frame) - frame["pseudo_label"].null_count(),
+        "layouts_repeated": content["layouts"]["pairs"],
+    }
+
+
+def _sites(run: RunFolder) -> pl.DataFrame:
+    tables = RunReader(run)
+    frame = tables.sites()
+    folds = tables.folds().select("site_id", "fold")
+    return frame.join(folds, on="site_id", how="left", maintain_order="left")
+
+
+def _logits(
+    reader: RunReader, options: Options, wells: Wells, classes: tuple[str, ...]
+) -> tuple[Logits, Flags]:
+    members, clean = {}, np.ones(len(wells.table), np.bool_)
+    for name in options.scores:
+        members[name], unseen = well_logits(reader.scores(name, classes), wells)
+        clean &= unseen
+    cell_types = wells.table["cell_type"]
+    return combined_logits(members, cell_types, options.members, options.combine), clean
+
+
+def _decide(
+    options: Options, wells: Wells, logits: Logits, classes: tuple[str, ...], known: Known
+) -> tuple[Answers, dict[str, Any]]:
+    """The answers of all wells, and what is to be said of plates."""
+    count = len(wells.table)
+    none = np.full(count, -1, np.int64)
+    found = Answers(none, none.copy(), none.copy(), np.full(count, np.nan), none.copy(),
+                    np.full(count, np.nan))  # fmt: skip
+    rules = Rules(
+        options.group, options.one_to_one, options.sum_of, options.temperature, options.balance
+    )
+    scored = np.isfinite(logits).all(axis=1)
+    controls = wells.controls
+    # Controls and wells without a plate are answered freely: their place says nothing.
+    placed = wells.table[PLATE].is_not_null().to_numpy() & ~controls & scored
+    shown = np.array([name in known.treatments for name in classes])
+    alone = np.flatnonzero(scored & ~placed)
+    if len(alone):
+        found.free[alone] = logits[alone].argmax(axis=1)
+        chance = softmax(logits[alone].astype(np.float64) / options.temperature, axis=1)
+        found.confidence[alone] = chance.max(axis=1)
+    fold = wells.table["fold"].fill_null(-1).to_numpy()
+    for number in np.unique(fold[placed]):
+        rows = np.flatnonzero(placed & (fold == number))
+        groups = known.without(int(number))
+        own = (
+            np.array(class_numbers(groups, classes))
+            if groups.is_partition
+            else -np.ones(len(classes), np.int64)
+        )
+        allowed = np.where(shown | ~shown.any(), logits[rows], -np.inf).astype(np.float32)
+        plate, experiment = _numbers(wells.table[rows])
+        answers = decide_wells(allowed, plate, experiment, own, rules, once=known.once)
+        for name in ("free", "grouped", "assigned", "confidence", "support"):
+            getattr(found, name)[rows] = getattr(answers, name)
+        # Named as in the groups of all plates.
+        names = [groups.members(g)[0] for g in range(len(groups))] if groups.is_partition else []
+        whole = np.array([*class_numbers(known.groups, names), -1], np.int64)
+        found.group[rows] = whole[answers.group]
+    plates = wells.table.with_columns(
+        group=pl.Series(found.group), support=pl.Series(found.support)
+    ).filter(pl.Series(placed))
+    said = plates.group_by(PLATE).agg(
+        pl.col("group").first(), pl.col("support").first(), wells=pl.len()
+    )
+    said = said.sort(PLATE).with_columns(pl.col("support").fill_nan(None))
+    return found, {"plates": said.rename({PLATE: "plate"}).to_dicts()}
+
+
+def _numbers(table: pl.DataFrame) -> tuple[Numbers, Numbers]:
+    """`[well]` plate numbers, and `[plate]` experiment numbers; an unnamed one is its own."""
+    names, first, plate = np.unique(table[PLATE].to_numpy(), return_index=True, return_inverse=True)
+    experiments = table[EXPERIMENT].to_numpy()[first]
+    keys = [name if e is None else f"/{e}" for name, e in zip(names, experiments, strict=True)]
+    return plate.reshape(-1), np.unique(keys, return_inverse=True)[1].reshape(-1)
+
+
+def _frame(
+    options: Options,
+    wells: Wells,
+    logits: Logits,
+    clean: Flags,
+    found: Answers,
+    classes: tuple[str, ...],
+) -> pl.DataFrame:
+    names = np.array([*classes, None], dtype=object)
+    columns = {
+        "answer_free": found.free, "answer_grouped": found.grouped,
+        "answer_assigned": found.assigned,
+    }  # fmt: skip
+    answers = {k: pl.Series(k, names[v].tolist(), dtype=pl.String) for k, v in columns.items()}
+    new = wells.table["class"].is_null() | (wells.table["part"] == "test").fill_null(value=False)
+    chosen = columns[_KINDS[options.design]]
+    asked = np.where(new.to_numpy() & ~wells.controls, chosen, -1)
+    plate = np.unique(wells.table[PLATE].fill_null("").to_numpy(), return_inverse=True)[1]
+    taken = surest(asked, np.nan_to_num(found.confidence), plate.reshape(-1),
+                   share=options.pseudo_labels)  # fmt: skip
+    order = np.argsort(-np.nan_to_num(logits, nan=-np.inf), axis=1, kind="stable")[:, :_TOP]
+    top = [pl.Series("top_classes", names[order].tolist(), dtype=pl.List(pl.String))]
+    return wells.table.with_columns(
+        *answers.values(),
+        answers[_KINDS[options.design]].alias("answer"),
+        *top,
+        out_of_fold=pl.Series(clean),
+        confidence=pl.Series(found.confidence, dtype=pl.Float32).fill_nan(None),
+        group=pl.Series(found.group, dtype=pl.Int32).replace(-1, None),
+        support=pl.Series(found.support, dtype=pl.Float32).fill_nan(None),
+        pseudo_label=pl.Series(names[np.where(taken, asked, -1)].tolist(), dtype=pl.String),
+    )
