@@ -87,7 +87,7 @@ def open_models(options: Options, home: RunFolder, device: str) -> FieldScores:
     panel = load_panel(home, options.model, device, precision)
     scorer = scorers.build(options.by)
     return FieldScores(
-        panel, scorer, options.threads, names_of(options.embeddings), options.combine
+        panel, scorer, options.threads, names_of(options.embeddings), options.combine or "logits"
     )
 
 

@@ -39,8 +39,9 @@ class Options(StepOptions):
     maps: int = 0
     """Labelled fields whose class maps are kept for the report, where the scorer has any (`cam`);
     each class has its turn."""
-    combine: Literal["logits", "probabilities"] = "logits"
-    """What the mean over views and models is of; that of probabilities is kept as its logit."""
+    combine: Literal["", "logits", "probabilities"] = ""
+    """What the mean over views and models is of, `logits` where not said; that of probabilities is
+    kept as its logit."""
     embeddings: str | list[str] = ""
     """Name of the embed step whose vectors `vector_net` and `vector_learner` look at, or of several
     in the order in which the model learned from them."""

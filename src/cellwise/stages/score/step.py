@@ -91,7 +91,7 @@ def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
     run, opened = RunFolder(job.run), _opened(job)
     ids = [site.id for site in sites]
     cells = _scored(job, opened, rows_of_sites(run.cells, CELLS, ids).sort(_KEY))
-    folds, how = folds_of(job, ids), Options.of(job.options).combine
+    folds, how = folds_of(job, ids), Options.of(job.options).combine or "logits"
     places = places_of(cells)
     records, frames = [], [_empty(opened.panel)]
     with steady(Options.of(job.options).threads):
