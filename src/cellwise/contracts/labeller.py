@@ -50,6 +50,8 @@ class Bags:
             of its own cells; empty where that step made none.
         verdict: `[cell, class]`, 1 where a person saw the class, 0 where a person refused it, NaN
             elsewhere; None where nobody looked.
+        audited: `[cell]`, for how many cells of labelled fields a cell stands that was drawn at
+            random and judged, 0 for all others; None where nothing was drawn.
     """
 
     site: npt.NDArray[np.int64]
@@ -68,6 +70,7 @@ class Bags:
     given: Floats | None = None
     given_without: Mapping[int, Floats] = field(default_factory=dict)
     verdict: Floats | None = None
+    audited: Floats | None = None
 
     @property
     def inherited(self) -> Floats:
@@ -100,6 +103,7 @@ class Bags:
             given=some(self.given),
             given_without={fold: some(given) for fold, given in self.given_without.items()},
             verdict=some(self.verdict),
+            audited=some(self.audited),
         )
 
 

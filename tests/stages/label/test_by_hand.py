@@ -11,13 +11,15 @@ from hypothesis.extra.numpy import arrays
 
 from cellwise.contracts.labeller import CellLabels
 from cellwise.domain.channels import Channel
+from cellwise.domain.classes import ClassList
 from cellwise.domain.records import ChannelFile, Masks, Site
 from cellwise.domain.steps import Job
 from cellwise.domain.tables import CELLS, FOLDS, LABELS, SITES
 from cellwise.errors import BadOption, PreflightError
-from cellwise.stages.label._by_hand import with_verdicts
+from cellwise.stages.label._by_hand import judged, with_verdicts
 from cellwise.stages.label.spec import Options
 from cellwise.stages.label.step import work
+from cellwise.store.annotations.draws import write_draw
 from cellwise.store.annotations.saves import annotations
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.masks import mask_key, write_masks
@@ -159,6 +161,66 @@ def test_doing_it_again_gives_the_same(run):
     first, second = _work(run, text), _work(run, text)
     assert first == second
     assert len(list(run.annotations.glob("save-*"))) == 1
+
+
+def _drawn(run, cells, there):
+    """A draw of some cells, numbered strata, and its sheet filled: each shows class a alone."""
+    rows = pl.DataFrame(cells, ["site_id", "cell_id", "stratum"], orient="row")
+    rows = rows.with_columns(pl.lit(3.0).alias("x"), pl.lit(3.0).alias("y"))
+    write_draw(run, rows.with_columns(pl.col("cell_id").cast(pl.Int32)), there, seed=0)
+    sheet = run.annotations / "draw.csv"
+    frame = pl.read_csv(sheet, schema_overrides={"classes": pl.String, "who": pl.String})
+    frame.with_columns(pl.lit("a").alias("classes")).write_csv(sheet)
+    return sheet
+
+
+def _audited(run, sheet):
+    """Weights of cells of p and q, and the counts."""
+    cells = read_table(run.cells, CELLS, columns=["site_id", "cell_id"])
+    cells = cells.filter(pl.col("site_id") != "u").sort("site_id", "cell_id")
+    _, weight, told = judged(run, sheet, cells, ClassList(("a", "b", "none"), "none"))
+    return None if weight is None else weight.tolist(), told
+
+
+def test_judged_cells_of_a_draw_stand_for_their_stratum(run):
+    sheet = _drawn(run, [("p", 1, 0), ("q", 2, 0), ("q", 3, 1)], [4, 2])
+    weight, told = _audited(run, sheet)
+    assert weight == [2, 0, 0, 0, 2, 2]
+    assert told["cells_of_the_random_draw"] == 3
+    assert "random_draw_tells_nothing_because" not in told
+    # A cell of the draw that a person was not sure about counts as if chance had left it out.
+    text = sheet.read_text().splitlines()
+    text[1] = text[1].replace(",a,", ",?,")
+    sheet.write_text("\n".join(text))
+    run.annotations.joinpath("annotations.parquet").unlink()
+    for old in run.annotations.glob("save-*"):
+        old.unlink()
+    assert _audited(run, sheet)[0] == [0, 0, 0, 0, 4, 2]
+
+
+def test_a_draw_that_does_not_stand_for_todays_cells_tells_nothing(run):
+    sheet = _drawn(run, [("p", 1, 0), ("q", 3, 1)], [4, 2])
+    alone = run.path.parent / "alone.csv"
+    alone.write_text(sheet.read_text())
+    assert "draw.json" in _audited(run, alone)[1]["random_draw_tells_nothing_because"]
+    half = sheet.read_text().splitlines()
+    kept = run.path.parent / "half"
+    kept.mkdir()
+    (kept / "draw.json").write_text((run.annotations / "draw.json").read_text())
+    (kept / "draw.csv").write_text("\n".join(half[:2]) + "\n")
+    (run.annotations / "annotations.parquet").unlink()
+    for old in run.annotations.glob("save-*"):
+        old.unlink()
+    weight, told = _audited(run, kept / "draw.csv")
+    assert weight is None
+    assert "strata" in told["random_draw_tells_nothing_because"]
+    record = json.loads((kept / "draw.json").read_text())
+    (kept / "draw.json").write_text(json.dumps({**record, "cells": [40, 20]}))
+    assert "60 cells" in _audited(run, kept / "draw.csv")[1]["random_draw_tells_nothing_because"]
+    point = "site_id,x,y,class,verdict,drawn\np,2,2,a,yes,random\n"
+    _segment(run, np.where(BEFORE == 3, 0, BEFORE).astype(np.uint16))
+    (kept / "draw.csv").write_text(point)
+    assert "masks" in _audited(run, kept / "draw.csv")[1]["random_draw_tells_nothing_because"]
 
 
 VERDICTS = arrays(np.float32, (4, 2), elements=st.sampled_from([0, 1, np.nan]))

@@ -15,6 +15,8 @@ import polars as pl
 from cellwise.contracts.labeller import BY_HAND, CellLabels, Floats
 from cellwise.domain.classes import ClassList
 from cellwise.errors import PreflightError
+from cellwise.measures.audit import weights
+from cellwise.store.annotations.draws import draw_beside, drawn_from_these_masks
 from cellwise.store.annotations.imported import imported
 from cellwise.store.annotations.outlines import followed
 from cellwise.store.annotations.saves import last_words
@@ -24,12 +26,17 @@ from cellwise.store.run.folder import RunFolder
 
 _KEY = ["site_id", "cell_id"]
 _NAMED = 20
+# Of the cells of labelled fields, the share that a draw was made from.
+_LEAST_DRAWN_FROM = 0.9
 
 
 def judged(
     run: RunFolder, path: Path, cells: pl.DataFrame, classes: ClassList
-) -> tuple[Floats, dict[str, Any]]:
+) -> tuple[Floats, Floats | None, dict[str, Any]]:
     """`[cell, class]`: 1 for seen, 0 for refused, NaN for no verdict; and what is told of it.
+
+    Between them `[cell]`, for how many cells each judged one of a random draw stands, 0 for others;
+    None without the record of a draw beside the table, from these masks and cells.
 
     Verdicts of a table of the user's are kept in the run. People who contradict each other, and
     who are unsure, leave the label as it is.
@@ -55,12 +62,16 @@ def judged(
         )
     rows = last_words(today.found)
     verdict, contradicted = _matrix(rows, cells, classes.positive)
+    at_random = len(rows.filter(pl.col("drawn") == RANDOM))
+    audited, why = _audited(run, path, rows, cells, verdict)
     of_labelled = rows.join(cells.select(_KEY), on=_KEY, how="semi")
     told = {
         "verdicts": len(rows),
         "verdicts_repeated": brought.repeated,
         "verdicts_by_outline": today.moved,
-        "verdicts_drawn_at_random": len(rows.filter(pl.col("drawn") == RANDOM)),
+        "verdicts_drawn_at_random": at_random,
+        "cells_of_the_random_draw": 0 if audited is None else int((audited > 0).sum()),
+        **({"random_draw_tells_nothing_because": why} if why and at_random else {}),
         "verdicts_of_cells_without_field_label": len(rows) - len(of_labelled),
         "unsure": len(rows.filter(~pl.col("verdict").is_in([YES, NO]))),
         "contradicted": len(contradicted),
@@ -69,7 +80,33 @@ def judged(
         "cells_not_found_named": [f"{site}/{cell}" for site, cell in lost[:_NAMED]],
         BY_HAND: int(np.isfinite(verdict).any(axis=1).sum()),
     }
-    return verdict, told
+    return verdict, audited, told
+
+
+def _audited(
+    run: RunFolder, path: Path, rows: pl.DataFrame, cells: pl.DataFrame, verdict: Floats
+) -> tuple[Floats | None, str]:
+    """For how many cells each judged one of the draw beside the table stands; or why for none."""
+    draw = draw_beside(path)
+    if draw is None:
+        return None, "no draw.json stands beside the table"
+    if not drawn_from_these_masks(run, draw):
+        return None, "it was drawn from other masks"
+    # Cells of which nothing was measured are not drawn from; more are fields that got labels since.
+    if not _LEAST_DRAWN_FROM * len(cells) <= draw.there.sum() <= len(cells):
+        return (
+            None,
+            f"it was drawn from {draw.there.sum():,} cells, not from today's {len(cells):,}",
+        )
+    said = rows.filter(pl.col("drawn") == RANDOM).select(_KEY).unique()
+    drawn = draw.drawn.select(*_KEY, "stratum").join(said, on=_KEY, how="semi")
+    place = cells.select(_KEY).join(drawn, on=_KEY, how="left", maintain_order="left")
+    stratum = place["stratum"].fill_null(-1).to_numpy().astype(np.int64)
+    done = np.isfinite(verdict).any(axis=1) & (stratum >= 0)
+    seen = np.bincount(stratum[done], minlength=len(draw.there))
+    if (seen[draw.there > 0] == 0).any():
+        return None, "of one of its strata no cell was judged yet"
+    return weights(draw.there, stratum, done).astype(np.float32), ""
 
 
 def with_verdicts(

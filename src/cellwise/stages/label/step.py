@@ -80,8 +80,8 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         bags = replace(bags, truth=known, seed=job.seed)
     told: dict[str, Any] = {}
     if options.annotations:
-        verdict, told = judged(run, Path(options.annotations), cells, every)
-        bags = replace(bags, verdict=verdict)
+        verdict, audited, told = judged(run, Path(options.annotations), cells, every)
+        bags = replace(bags, verdict=verdict, audited=audited)
     labeller = labellers.build(options.by)
     fold = _folds_of_bags(bags, cells, sites) if _apart(options, bags) else None
     if fold is None:
@@ -120,7 +120,10 @@ def _level(options: Options) -> str:
 def key_parts(options: dict[str, Any], device: str) -> list[str]:
     """How labels that are learned from evidence are made, beside the options."""
     needs = labellers.page(split_spec(options["by"])[0]).needs
-    return ["without each fold, one state leant on"] if "evidence" in needs else []
+    if "evidence" not in needs:
+        return []
+    judged = ["verdicts in every round"] if options.get("annotations") else []
+    return ["without each fold, one state leant on", *judged]
 
 
 def forecast(job: Job, trial: Trial) -> float:

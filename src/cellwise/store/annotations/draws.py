@@ -9,6 +9,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,16 @@ def read_draw(run: RunFolder) -> Draw | None:
     Raises:
         FormatError: Its record is torn.
     """
-    path = run.annotations / "draw.json"
+    return draw_beside(run.annotations / "draw.csv")
+
+
+def draw_beside(table: Path) -> Draw | None:
+    """The draw whose record stands in the folder of a table of verdicts; None where there is none.
+
+    Raises:
+        FormatError: The record is torn.
+    """
+    path = table.parent / "draw.json"
     if not path.is_file():
         return None
     content: dict[str, Any] = read_json(path)

@@ -25,12 +25,21 @@ from typing import Any
 
 import numpy as np
 
-from cellwise.contracts.labeller import INHERITED, SUPPORTED, UNSCORED, Bags, CellLabels, Labeller
+from cellwise.contracts.labeller import (
+    INHERITED,
+    SUPPORTED,
+    UNSCORED,
+    Bags,
+    CellLabels,
+    Floats,
+    Labeller,
+)
 from cellwise.errors import BadOption
 from cellwise.parts.learners import kernel_ridge
 from cellwise.registry import did_you_mean, split_spec
 from cellwise.stages.label._cells import weights
 from cellwise.stages.label._learned import PARTITIONS
+from cellwise.stages.label.posterior._audited import audit_of, facts_of, fields_of
 from cellwise.stages.label.posterior._choice import Choice, choose
 from cellwise.stages.label.posterior._evidence import starts, usable
 from cellwise.stages.label.posterior._fields import Fields, Floats64, Numbers
@@ -159,19 +168,26 @@ class _Found:
 
 def _found(bags: Bags, rows: Numbers, settings: _Settings) -> _Found:
     """Labels of the usable cells, `[cell, class]`, and what to tell of them."""
-    twins = twins_of(bags.field_labels)
-    fields = Fields(bags.site[rows], twins.merged(bags.field_labels))
+    twins = twins_of(bags.field_labels, bags.verdict)
+
+    def smooth(labels: Floats) -> Floats:
+        begin = starts(bags, rows, twins.first, restarts=1, state=settings.state)
+        return next(begin).smooth(labels)
+
+    given = twins.merged(bags.field_labels)
+    fields = fields_of(bags, rows, twins.first, bags.site[rows], given, smooth)
     choice = choose(settings.method, bags, rows, twins.first, settings.state)
     every = _restarts(bags, rows, twins.first, fields, choice, settings)
     of_method = [
         np.mean([found[at] for found in every], axis=0) for at in range(len(choice.shares))
     ]
-    labels = pooled(fields, _mixed(of_method, choice))
+    labels = fields.judged(pooled(fields, _mixed(of_method, choice)))
     facts: dict[str, Any] = dict(choice.facts)
     if together := twins.names(bags.field_labels, bags.classes):
         facts["never_told_apart"] = together
     names = tuple(bags.classes[k] for k in twins.first) if bags.classes else ()
     facts |= unsure(fields, labels, [_mixed(found, choice) for found in every], names)
+    facts |= facts_of(audit_of(bags, rows, twins.first), fields.told, names)
     return _Found(twins.spread(labels), facts)
 
 
@@ -180,7 +196,7 @@ def _restarts(
 ) -> list[list[Floats64]]:
     """`[restart][method]`: labels `[cell, class]`."""
     if choice.inherits:
-        return [[fields.own.astype(np.float64)]]
+        return [[fields.judged(fields.own.astype(np.float64))]]
     drawn = starts(
         bags, rows, columns,
         restarts=min(settings.restarts, 1 + _MOST_WORK // len(rows)), state=settings.state,

@@ -1,12 +1,13 @@
 """Fields with their labels, ready for rounds: who lies where, and which labels go together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from cellwise.contracts.labeller import Flags, Floats
+from cellwise.measures.audit import Share
 
 Floats64 = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
@@ -19,16 +20,43 @@ _SHARPNESS = 6.0
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What judged cells of a random draw tell of all cells.
+
+    Args:
+        shown: `[class]` in 0..1, the share of cells of its fields that show the class.
+        missed: `[class]`, at least 0: the share of cells that show the class though their field
+            lacks it, as a multiple of how often fields with like labels have it (`company`).
+        none: Share of cells that show no class.
+        false_of: Of each class, the share of cells of its fields that does not show it.
+        missed_of: Of each class, the share of cells showing it whose field lacks it.
+        of_all: The same of all classes together, and of cells that show none.
+    """
+
+    shown: "Floats64"
+    missed: "Floats64"
+    none: float
+    false_of: Sequence[Share]
+    missed_of: Sequence[Share]
+    of_all: Mapping[str, Share]
+
+
+@dataclass(frozen=True, slots=True)
 class Fields:
     """Cells that are judged together, with the labels of their field.
 
     Args:
         field: `[cell]`, the field of each cell, 0..; rows in rising order of the field.
         given: `[field, class]`, the labels; a field without one is Negative.
+        verdict: `[cell, class]`, 1 where a person saw the class, 0 where a person refused it, NaN
+            elsewhere; None where nobody looked.
+        told: What cells drawn at random tell of all; None where too few were judged.
     """
 
     field: Numbers
     given: Flags
+    verdict: Floats | None = None
+    told: Told | None = None
 
     @property
     def starts(self) -> Numbers:
@@ -39,6 +67,12 @@ class Fields:
     def own(self) -> Flags:
         """`[cell, class]`: the labels of the cell's field."""
         return self.given[self.field]
+
+    def judged(self, labels: Floats64) -> Floats64:
+        """`[cell, class]`: labels with what people saw in place of them."""
+        if self.verdict is None:
+            return labels
+        return np.where(np.isfinite(self.verdict), self.verdict, labels)
 
     def even(self) -> Floats64:
         """`[cell, class]`: each cell shows one label of its field, all alike."""

@@ -15,18 +15,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cellwise.contracts.labeller import Bags, Floats
+from cellwise.contracts.labeller import Bags, Flags, Floats
 from cellwise.measures.average_precision import average_precision
 from cellwise.parts.learners import kernel_ridge
 from cellwise.stages.label._learned import blocks_of, deal, groups_of
+from cellwise.stages.label.posterior._audited import audit_of, fields_of
 from cellwise.stages.label.posterior._evidence import starts
 from cellwise.stages.label.posterior._fields import Fields, Floats64, Numbers
 from cellwise.stages.label.posterior._methods import Method
 from cellwise.stages.label.posterior.one_state import OneState
 
 _PARTS = 3
-# A class is asked about where so many fields have it, and so many have it not.
-_FIELDS = 3
+# A class is asked about where so many fields or judged cells have it, and so many have it not.
+_FEWEST = 3
 
 
 def gains(
@@ -59,10 +60,19 @@ def gains(
     for number in range(_PARTS):
         inner, outer = rows[part != number], rows[part == number]
         names, field = np.unique(bags.site[inner], return_inverse=True)
-        fields = Fields(field.reshape(-1).astype(np.int64), given[names])
         start = next(starts(bags, inner, columns, restarts=1, state=state))
-        labels = [fields.own.astype(float), *(method(fields, start) for method in methods)]
+        fields = fields_of(
+            bags, inner, columns, field.reshape(-1).astype(np.int64), given[names], start.smooth
+        )
+        own = fields.judged(fields.own.astype(float))
+        labels = [own, *(method(fields, start) for method in methods)]
         found[part == number] = _students(bags, inner, outer, labels)
+    audit = audit_of(bags, rows, columns)
+    if audit is not None and audit.enough:
+        judged = audit.whole
+        shows = audit.shows[judged] == 1
+        each = [_mean_precision(shows, found[judged, n]) for n in range(len(methods) + 1)]
+        return [one - each[0] for one in each[1:]]
     _, place = np.unique(bags.site[rows], return_inverse=True)
     best = Fields(place.reshape(-1).astype(np.int64), given[np.unique(bags.site[rows])])
     score = [_score(best, found[:, number]) for number in range(len(methods) + 1)]
@@ -82,8 +92,12 @@ def _students(bags: Bags, inner: Numbers, outer: Numbers, labels: list[Floats64]
 
 def _score(fields: Fields, found: Floats) -> float:
     """Mean over classes of the average precision of fields by their best cell; NaN without any."""
-    best = fields.best(found.astype(np.float64))
-    count = fields.given.sum(0)
-    asked = np.flatnonzero((count >= _FIELDS) & (len(fields.given) - count >= _FIELDS))
-    each = [average_precision(fields.given[:, k], best[:, k]) for k in asked]
+    return _mean_precision(fields.given, fields.best(found.astype(np.float64)))
+
+
+def _mean_precision(shows: Flags, found: Floats64 | Floats) -> float:
+    """Mean over classes of the average precision, of those that some have and some have not."""
+    count = shows.sum(0)
+    asked = np.flatnonzero((count >= _FEWEST) & (len(shows) - count >= _FEWEST))
+    each = [average_precision(shows[:, k], found[:, k].astype(np.float64)) for k in asked]
     return float(np.mean(each)) if each else float("nan")

@@ -29,7 +29,7 @@ def _mixture(fields: Fields, start: Start) -> Floats64:
 
 
 def _inherit(fields: Fields, start: Start) -> Floats64:
-    return fields.own.astype(float)
+    return fields.judged(fields.own.astype(float))
 
 
 def competing(exponent: float) -> Method:

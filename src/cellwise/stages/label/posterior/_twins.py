@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cellwise.contracts.labeller import Flags
+from cellwise.contracts.labeller import Flags, Floats
 from cellwise.stages.label.posterior._fields import Floats64
 
 
@@ -38,8 +38,18 @@ class Twins:
         ]
 
 
-def twins_of(given: Flags) -> Twins:
-    """Group the classes of `[field, class]`; groups are numbered as their first classes come."""
-    _, first, group = np.unique(given.T, axis=0, return_index=True, return_inverse=True)
+def twins_of(given: Flags, verdict: Floats | None = None) -> Twins:
+    """Group the classes of `[field, class]`; groups are numbered as their first classes come.
+
+    Args:
+        given: The labels of fields.
+        verdict: `[cell, class]`, what people saw of cells, NaN for nothing: classes that they told
+            apart are no twins.
+    """
+    looks = given.astype(np.float32)
+    if verdict is not None:
+        seen = np.isfinite(verdict).any(1)
+        looks = np.concatenate([looks, np.nan_to_num(verdict[seen], nan=-1)])
+    _, first, group = np.unique(looks.T, axis=0, return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(first))
     return Twins(rank[group.reshape(-1)].astype(np.int64), np.sort(first).astype(np.int64))

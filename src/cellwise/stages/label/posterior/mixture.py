@@ -33,20 +33,23 @@ def mixture(fields: Fields, smooth: Smooth, *, rounds: int) -> Floats64:
         rounds: At least 1.
     """
     own = fields.own
-    labels = own.astype(np.float64)
+    labels = fields.judged(own.astype(np.float64))
     for _ in range(rounds):
         found = smooth(labels.astype(np.float32)).astype(np.float64)
         for k in range(labels.shape[1]):
-            labels[:, k] = shown_share(found[:, k], own[:, k])
+            shown = None if fields.told is None else float(fields.told.shown[k])
+            labels[:, k] = shown_share(found[:, k], own[:, k], shown=shown)
+        labels = fields.judged(labels)
     return labels
 
 
-def shown_share(found: Floats64, given: Flags) -> Floats64:
+def shown_share(found: Floats64, given: Flags, *, shown: float | None = None) -> Floats64:
     """`[cell]`: the share of the cells of such a value that show the class; 0 where not given.
 
     Args:
         found: `[cell]`, what is found of the class, rising with how likely the cell shows it.
         given: `[cell]`, whether the cell's field was given the class.
+        shown: Share of the cells of fields with the class that show it, where it is known.
     """
     result = given.astype(np.float64)
     count, others = int(given.sum()), int((~given).sum())
@@ -59,6 +62,6 @@ def shown_share(found: Floats64, given: Flags) -> Floats64:
     density = (1 - share) / np.maximum(share, 1e-6)
     # 1 - s: the ratio with / without where hardly any cell shows the class.
     low = np.sort(share)[: max(1, round(_LOW_END * count))].mean()
-    absent = min(1.0, low / max(1 - low, 1e-6))
+    absent = min(1.0, low / max(1 - low, 1e-6)) if shown is None else 1 - shown
     result[given] = np.clip(1 - absent * density, 0, 1)
     return result

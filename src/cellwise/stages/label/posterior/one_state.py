@@ -50,23 +50,58 @@ class OneState:
 
 
 def one_state(fields: Fields, smooth: Smooth, options: OneState) -> Floats64:
-    """`[cell, class]` in 0..1; rows of cells in fields with labels add up to 1."""
-    labels = fields.even()
+    """`[cell, class]` in 0..1; rows of cells in fields with labels add up to at most 1.
+
+    They add up to 1 but where people saw several classes or none in a cell, and where a random
+    draw tells how many cells show none: then that is a state of its own.
+    """
     base = _base(fields, options)
+    states = fields if fields.told is None else _with_none(fields)
+    labels = states.judged(_first(fields, states, base))
     for _ in range(options.rounds):
         found = np.maximum(smooth(labels.astype(np.float32)).astype(np.float64), 1e-3)
         share = np.maximum(labels.mean(0), _LEAST_SHARE) if options.lift else 1.0
         lifted = np.maximum(found / share, 1e-6) ** options.temper
-        labels = _shared(fields, lifted, base, options)
-    return labels
+        labels = states.judged(_shared(states, lifted, base, options))
+    return labels[:, : fields.given.shape[1]]
+
+
+def _with_none(fields: Fields) -> Fields:
+    """The same with a last state that no field is given: to show no class."""
+    assert fields.verdict is not None
+    shows = fields.verdict
+    none = np.where(np.isfinite(shows).all(1), 1.0, np.nan)
+    none = np.where((shows == 1).any(1), 0.0, none)
+    # Fields without a label show none.
+    none = np.where(np.isnan(none) & ~fields.own.any(1), 1.0, none)
+    given = np.pad(fields.given, ((0, 0), (0, 1)))
+    return Fields(fields.field, given, np.c_[shows, none].astype(np.float32), fields.told)
+
+
+def _first(fields: Fields, states: Fields, base: Floats64) -> Floats64:
+    """What cells show before any is looked at: the labels of their field, all alike or as told."""
+    if states is fields:
+        return fields.even()
+    first = np.where(states.given, base, 0)
+    first[:, -1] = base[:, -1]
+    return np.asarray((first / first.sum(1, keepdims=True))[fields.field])
 
 
 def _base(fields: Fields, options: OneState) -> Floats64:
-    """`[field, class]`: what a class weighs in a field before any cell is looked at."""
-    if not options.missed:
-        return fields.given.astype(np.float64)
-    missed = np.minimum(company(fields.given) * options.odds, 1) + _FLOOR
-    return np.where(fields.given, 1.0, missed)
+    """`[field, state]`: what a class weighs in a field before any cell is looked at.
+
+    Where a random draw tells, in shares of cells, with the state of none last.
+    """
+    told = fields.told
+    missed = np.zeros(fields.given.shape)
+    if options.missed:
+        odds = options.odds if told is None else told.missed
+        missed = np.asarray(np.minimum(company(fields.given) * odds, 1) + _FLOOR)
+    if told is None:
+        return np.where(fields.given, 1.0, missed)
+    base = np.where(fields.given, told.shown, missed)
+    none = base.sum(1) * told.none / (1 - told.none)
+    return np.asarray(np.c_[base, np.where(fields.given.any(1), none, 1.0)])
 
 
 def _shared(fields: Fields, lifted: Floats64, base: Floats64, options: OneState) -> Floats64:
@@ -78,7 +113,7 @@ def _shared(fields: Fields, lifted: Floats64, base: Floats64, options: OneState)
     shares = even.copy()
     chance = np.zeros_like(lifted)
     some = count[fields.field] > 0
-    cells, field = lifted[some], fields.field[some]
+    cells, field = _allowed(fields, lifted)[some], fields.field[some]
     for _ in range(_ROUNDS_OF_SHARES):
         own = cells * shares[field]
         own /= np.maximum(own.sum(1, keepdims=True), 1e-300)
@@ -90,6 +125,15 @@ def _shared(fields: Fields, lifted: Floats64, base: Floats64, options: OneState)
         if moved < _CLOSE:
             break
     return _covered(fields, chance) if options.cover else chance
+
+
+def _allowed(fields: Fields, lifted: Floats64) -> Floats64:
+    """What speaks for each state of cells: for those that a person saw alone, for none refused."""
+    if fields.verdict is None:
+        return lifted
+    seen = fields.verdict == 1
+    refused = (fields.verdict == 0) | (seen.any(1, keepdims=True) & ~seen)
+    return np.where(refused, 0.0, np.where(seen, 1.0, lifted))
 
 
 def _covered(fields: Fields, chance: Floats64) -> Floats64:

@@ -25,10 +25,10 @@ def ratio(fields: Fields, smooth: Smooth, *, rounds: int, compete: float = 0.0) 
         rounds: At least 1.
         compete: Exponent of the competition, at least 0.
     """
-    own = fields.own
-    labels = own.astype(np.float64)
+    labels = fields.judged(fields.own.astype(np.float64))
     for _ in range(rounds):
-        labels = supported(fields, smooth(labels.astype(np.float32)), compete=compete)
+        found = smooth(labels.astype(np.float32))
+        labels = fields.judged(supported(fields, found, compete=compete))
     return labels
 
 
