@@ -67,3 +67,27 @@ def test_models_with_sources_depend_on_what_the_table_of_sites_says():
     reads = [read for read in SPEC.reads if read.noun == SITES_TABLE]
     assert [read.when for read in reads] == ["sources"]
     assert "sources" in SPEC.late
+
+
+def test_constants_by_source_take_the_place_of_what_is_seen(tmp_path):
+    run = sourced(tmp_path, darker=0.5)
+    sets = {"own": "hpa_challenge", "public": "hpa_public"}
+    work(make_job(run, key="c", sources=COLUMN, constants=sets), silent)
+    card = read_card(run.model("model", 0)).normalisation
+    # The channels are nucleus and protein.
+    assert card["std"] == pytest.approx([239.93038613 / 255, 246.05603962 / 255])
+    expected = [239.93038613 / 30.89923273, 246.05603962 / 153.09532163]
+    assert card["sources"]["gains"]["public"] == pytest.approx(expected, rel=1e-6)
+    with pytest.raises(BadOption, match="no set for the source 'public'"):
+        work(make_job(run, key="d", sources=COLUMN, constants={"own": "hpa_challenge"}), silent)
+
+
+def test_without_a_column_of_sources_the_first_constants_are_for_all(tmp_path):
+    run = make_run(tmp_path)
+    sets = {"challenge": "hpa_challenge", "public": "hpa_public"}
+    work(make_job(run, key="c", sources=COLUMN, constants=sets), silent)
+    card = read_card(run.model("model", 0)).normalisation
+    assert card["std"][0] == pytest.approx(239.93038613 / 255)
+    assert "sources" not in card
+    with pytest.raises(BadOption, match="constants are"):
+        work(make_job(run, key="e", constants="hpa_2017"), silent)

@@ -1,12 +1,32 @@
 """Networks: any channel count in; logits, embeddings or class maps out, as asked."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from cellwise.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import nn
 
 nets = Registry("net", __name__)
 
 _BEGINNINGS = ("pretrained", "sha256")
+
+
+def begin_classifier(net: "nn.Module", spec: Any, kind: str, classes: Sequence[str]) -> None:
+    """Begin the head of a network with that of its file of weights, by class name, in place.
+
+    Args:
+        net: As built from `spec`.
+        spec: The network's spec, with a file under `pretrained`.
+        kind: Whose file it is: `hpa_2018`.
+        classes: What the network answers.
+    """
+    from cellwise.parts.nets._hpa_2018 import begin_head
+    from cellwise.parts.nets._pretrained import open_file
+
+    assert kind == "hpa_2018"
+    begin_head(net, open_file(str(spec["pretrained"]), str(spec.get("sha256", ""))), classes)
 
 
 def without_beginning(spec: str | dict[str, Any]) -> str | dict[str, Any]:

@@ -31,11 +31,11 @@ def open_hub(model: str, options: dict[str, Any]) -> Any:
         ) from error
 
 
-def load_file(trunk: Any, name: str, sha256: str) -> Any:
-    """The model with the weights of a file; the rows of its classifier are passed over.
+def open_file(name: str, sha256: str) -> dict[str, Tensor]:
+    """The tensors of a file, by name.
 
     Raises:
-        PreflightError: The file is not there, is not the one that was meant, or fits another model.
+        PreflightError: The file is not there, or is not the one that was meant.
     """
     path = Path(name)
     if not path.is_file():
@@ -43,7 +43,20 @@ def load_file(trunk: Any, name: str, sha256: str) -> Any:
     found = network_digest(path)
     if sha256 and found != sha256.lower():
         raise PreflightError(f"{name} has the sha256 {found}, not {sha256}: it is another file.")
-    weights = _read(path)
+    return _read(path)
+
+
+def load_weights(trunk: Any, weights: dict[str, Tensor], name: str) -> Any:
+    """The model with weights of a file; the rows of its classifier are passed over.
+
+    Args:
+        trunk: A timm model.
+        weights: By the names of timm.
+        name: Of the file.
+
+    Raises:
+        PreflightError: They are those of another model.
+    """
     wanted = trunk.state_dict()
     missing = [key for key in wanted if key not in weights]
     wrong = [key for key in wanted if key in weights and weights[key].shape != wanted[key].shape]

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from cellwise.contracts.network import Asked, MakeNet, Output
 from cellwise.errors import BadOption
 from cellwise.parts.heads import heads
-from cellwise.parts.nets._pretrained import load_file, open_hub
+from cellwise.parts.nets._hpa_2018 import trunk_of
+from cellwise.parts.nets._pretrained import load_weights, open_file, open_hub
 from cellwise.parts.nets._stem import check_way, pool_after_stem, use_mish, widen_first
 from cellwise.registry import did_you_mean
 
@@ -44,7 +45,8 @@ def build(
         head: What becomes of the features.
         pretrained: `true` starts from the weights timm publishes (the network is needed once); a
             path
-            starts from a file of the same model (`.safetensors`, or a plain `.pth` of tensors).
+            starts from a file of the same model (`.safetensors`, or a plain `.pth` of tensors), of
+            three colours or of as many channels as ours, such as those of the HPA winners of 2018.
         sha256: What the file's hash must be; empty for any.
         stem: How pretrained first-layer weights for three colours become those of our channels:
             `copy_first`, `repeat`, `mean` or `zero`.
@@ -120,9 +122,28 @@ def _trunk(
         if pretrained is True:
             trunk = open_hub(model, options)
         else:
-            trunk = load_file(timm.create_model(model, **options), str(pretrained), sha256)
+            return _from_file(model, channels, str(pretrained), sha256, stem, options)
     except (TypeError, NotImplementedError) as error:
         raise BadOption(f"net backbone: {model!r} cannot be made so: {error}.") from error
+    if channels != _COLOURS:
+        widen_first(trunk, channels, stem)
+    return trunk
+
+
+def _from_file(
+    model: str, channels: int, name: str, sha256: str, stem: str, options: dict[str, Any]
+) -> Any:
+    """A model with the weights of a file, made for three colours or for these channels."""
+    import timm
+
+    weights = trunk_of(open_file(name, sha256))
+    trunk = timm.create_model(model, **options)
+    first = trunk.pretrained_cfg.get("first_conv")
+    kernels = weights.get(f"{first}.weight") if isinstance(first, str) else None
+    if kernels is not None and kernels.ndim == 4 and kernels.shape[1] == channels != _COLOURS:
+        # Its first layer knows these channels already, in this order.
+        return load_weights(timm.create_model(model, in_chans=channels, **options), weights, name)
+    load_weights(trunk, weights, name)
     if channels != _COLOURS:
         widen_first(trunk, channels, stem)
     return trunk

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cellwise.errors import BadOption, PreflightError
-from cellwise.parts.nets._pretrained import load_file, open_hub
+from cellwise.parts.nets._pretrained import load_weights, open_file, open_hub
 from cellwise.parts.views import VIEWS, turn
 from cellwise.registry import did_you_mean
 from cellwise.store.packaged_weights import packaged_file
@@ -134,7 +134,8 @@ def open_network(model: str, pretrained: str) -> Any:
     if pretrained == "hub":
         return open_hub(model, {"num_classes": 0})
     if pretrained != "package":
-        return load_file(timm.create_model(model, num_classes=0), pretrained, "")
+        weights = open_file(pretrained, "")
+        return load_weights(timm.create_model(model, num_classes=0), weights, pretrained)
     net = timm.create_model(model)
     file = packaged_file(model)
     weights = torch.load(file, map_location="cpu", weights_only=True)

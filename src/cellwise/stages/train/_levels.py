@@ -9,6 +9,7 @@ import polars as pl
 
 from cellwise.errors import BadOption
 from cellwise.learning.material import Floats, Material
+from cellwise.parts.published_levels import published_gains
 from cellwise.parts.sources import fit_gains
 from cellwise.registry import did_you_mean
 from cellwise.stages.train._sources import Collection
@@ -32,15 +33,29 @@ class Sources:
 
     @classmethod
     def of(
-        cls, run: RunFolder, column: str, found: Collection, taught: npt.NDArray[np.bool_]
-    ) -> "Sources":
-        """The gains of the items that are learned from.
+        cls,
+        run: RunFolder,
+        column: str,
+        found: Collection,
+        taught: npt.NDArray[np.bool_],
+        constants: str | dict[str, str] = "",
+    ) -> "Sources | None":
+        """The gains of the items that are learned from; None where constants need none.
+
+        Args:
+            run: The run folder.
+            column: That names sources.
+            found: All items.
+            taught: `[item]`, those that are learned from.
+            constants: By source, published ones in place of what the items show.
 
         Raises:
-            BadOption: No such column, or a source of which nothing is learned.
+            BadOption: No such column, a source of which nothing is learned, or without constants.
         """
         sites = RunReader(run).sites()
         known = [name for name in sites.columns if name.startswith("Metadata_")]
+        if column not in known and isinstance(constants, dict):
+            return None
         if column not in known:
             raise BadOption(
                 f"train: no column {column!r} of sources.{did_you_mean(column, known)} "
@@ -49,6 +64,16 @@ class Sources:
         values = sites[column].cast(pl.String).fill_null("").to_list()
         by_site = dict(zip(sites["site_id"].to_list(), values, strict=True))
         names = [by_site[found.sites[place]] for place in found.material.pool.site.tolist()]
+        if isinstance(constants, dict):
+            odd = sorted(set(names) - set(constants))
+            if odd:
+                raise BadOption(
+                    f"train: constants name no set for the source {odd[0]!r} of {column} (there "
+                    f"is: {', '.join(constants)})."
+                )
+            fixed = published_gains(constants, found.channels)
+            rows = np.array([fixed[name] for name in names], np.float32)
+            return cls(column, fixed, rows)
         places = np.flatnonzero(taught)
         read = found.material.read
         gains = fit_gains(lambda at: read(places[at]), [names[place] for place in places])

@@ -12,7 +12,7 @@ from cellwise.learning.fit import fit
 from cellwise.learning.labelled import make_lesson
 from cellwise.learning.plan import Place
 from cellwise.learning.ranks import Ranks
-from cellwise.parts.nets import nets
+from cellwise.parts.nets import begin_classifier, nets
 from cellwise.parts.tasks import tasks
 from cellwise.stages.train._bundle import begin, make_card
 from cellwise.stages.train._levels import Sources
@@ -62,7 +62,9 @@ def train_model(
     taught = inside & ~validation[site]
     if not taught.any():
         raise PreflightError(f"train: without fold {fold} there is nothing to learn from.")
-    sources = Sources.of(run, options.sources, found, taught) if options.sources else None
+    sources = None
+    if options.sources:
+        sources = Sources.of(run, options.sources, found, taught, options.constants)
     if sources is not None:
         material = sources.levelled(material)
     learned = material.part(taught)
@@ -71,6 +73,8 @@ def train_model(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
         net = nets.build(options.net)(found.inputs, len(found.classes.positive))
+        if options.classifier:
+            begin_classifier(net, options.net, options.classifier, found.classes.positive)
     if options.start:
         begin(net, run.model(options.start, fold), found=found)
     lesson = make_lesson(

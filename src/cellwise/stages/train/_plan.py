@@ -20,6 +20,7 @@ from cellwise.parts.losses import losses
 from cellwise.parts.normalise import fit as fit_normalisation
 from cellwise.parts.optimisers import optimisers
 from cellwise.parts.precision import resolve
+from cellwise.parts.published_levels import published
 from cellwise.parts.schedules import schedules
 from cellwise.parts.tasks import tasks
 
@@ -43,7 +44,11 @@ def make_plan(
     count = len(material.pool)
     some = min(_VECTORS if task.items == "vectors" else sample, count)
     places = np.unique(np.linspace(0, count - 1, some).astype(np.int64))
-    normalisation = fit_normalisation(torch.from_numpy(material.read(places)), options.normalise)
+    if options.constants:
+        normalisation = published(first_set(options.constants), panel.channels)
+    else:
+        sampled = torch.from_numpy(material.read(places))
+        normalisation = fit_normalisation(sampled, options.normalise)
     method = Method(
         task=task,
         loss=losses.build(options.loss),
@@ -75,6 +80,11 @@ def make_plan(
         ),
     )
     return plan, method
+
+
+def first_set(constants: str | dict[str, str]) -> str:
+    """The set of constants of all sources, or of the first one."""
+    return constants if isinstance(constants, str) else next(iter(constants.values()))
 
 
 def _changes(specs: Sequence[Any], panel: Panel, task: Task) -> tuple[Change, ...]:

@@ -31,6 +31,7 @@ SHELVES = {
 }
 KEEPS = ("best_cost", "best_ap", "last")
 NORMALISATIONS = ("standard", "crop_mean", "filled")
+CONSTANTS = ("hpa_challenge", "hpa_public", "hpa_2018", "eight_bit")
 _OF_LEARNERS = ("task", "labels", "embeddings", "learner", "threads", "folds")
 
 
@@ -57,6 +58,10 @@ class Options(StepOptions):
     sources: str = ""
     """A metadata column such as `Metadata_Source` whose values name where fields come from: each
     channel of each source is brought to one brightness. Empty takes all as they are."""
+    constants: str | dict[str, str] = ""
+    """Published constants in place of statistics of the training set: `hpa_challenge`,
+    `hpa_public`, `hpa_2018` or `eight_bit`, see `parts.published_levels`; or, with `sources`, one
+    of these for each value of that column. Where there is no such column the first is for all."""
     balance: str = "even"
     """`even` gives present and absent labels of a class the same total weight, `none` leaves them
     as they are."""
@@ -100,6 +105,9 @@ class Options(StepOptions):
     new run takes fewer by itself where the machine is busy, and keeps to that."""
     start: str = ""
     """Name of an earlier train step whose weights (of the same fold) are the beginning."""
+    classifier: Literal["", "hpa_2018"] = ""
+    """`hpa_2018` begins the head of the network too with the file under `net.pretrained`, a model
+    of the winners of that year's HPA challenge: rows of its 28 classes by name."""
     embeddings: str | list[str] = ""
     """Name of the embed step whose vectors the task `vectors` learns from; several stand side by
     side, and to `kernel_ridge` each counts as much as any other."""
@@ -125,10 +133,19 @@ class Options(StepOptions):
             self._check_learner()
         else:
             self._check_vectors()
+        for name in self._sets:
+            if name not in CONSTANTS:
+                raise BadOption(f"train: constants are {', '.join(CONSTANTS)}, not {name!r}.")
         broken = [text for holds, text in self._rules() if not holds]
         if broken:
             raise BadOption(f"train: {broken[0]}.")
         return self
+
+    @property
+    def _sets(self) -> tuple[str, ...]:
+        if isinstance(self.constants, dict):
+            return tuple(self.constants.values())
+        return (self.constants,) if self.constants else ()
 
     def _check_vectors(self) -> None:
         """Refuse a network of vectors for pixels, and the other way round."""
@@ -180,6 +197,19 @@ class Options(StepOptions):
                 not self.sources or split_spec(self.task)[0] != "vectors",
                 "sources are of pixels; vectors have no brightness",
             ),
+            (
+                not self.constants or (self.normalise == "standard" and self.task != "vectors"),
+                "constants are of pixels and go with normalise: standard",
+            ),
+            (
+                not isinstance(self.constants, dict) or bool(self.sources and self.constants),
+                "constants by source need 'sources: <column>', and one source at least",
+            ),
+            (
+                not self.classifier
+                or (isinstance(self.net, dict) and isinstance(self.net.get("pretrained"), str)),
+                "classifier takes the head of a file: name it, net.pretrained=FILE",
+            ),
             (self.balance in ("even", "none"), "class_weights is 'even' or 'none'"),
             (self.keep in KEEPS, "keep is one of best_loss, best_ap, last"),
             (self.accumulate >= 1, "accumulate is at least 1"),
@@ -218,7 +248,7 @@ SPEC = StepSpec(
         # The column of sources; other models do not depend on it.
         Read(SITES, when="sources"),
     ),
-    late=("embeddings", "learner", "cache", "sources", "folds"),
+    late=("embeddings", "learner", "cache", "sources", "folds", "constants", "classifier"),
     writes=(MODELS,),
     draws=True,
     device=True,
