@@ -45,7 +45,8 @@ class Task:
 
     Args:
         unit: What an item is: a crop of a `cell`, or a whole `site`.
-        size: Side in pixels that fields are resized to; None for crops, which come as they are.
+        size: Side in pixels that fields are resized to, or crops are made smaller to; None for
+            crops that are taken as they were cut.
         cell_labels: Whether labels of cells are needed, used if there, or of no use.
         sampler: Which items meet in a batch.
         batch_loss: The loss of a batch from its logits.

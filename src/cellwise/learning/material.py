@@ -50,7 +50,10 @@ class Material:
 
     def part(self, chosen: npt.NDArray[np.bool_]) -> "Material":
         """Only the chosen items."""
-        places = np.flatnonzero(chosen)
+        return self.at(np.flatnonzero(chosen))
+
+    def at(self, places: npt.NDArray[np.int64]) -> "Material":
+        """The items at these places; one may come several times."""
         return Material(
             self.pool.part(places),
             self.targets[places],

@@ -15,7 +15,7 @@ from cellwise.domain.steps import Job
 from cellwise.errors import PreflightError
 from cellwise.parts.normalise import FILLED
 from cellwise.parts.panel import Model
-from cellwise.parts.resize import resize
+from cellwise.parts.resize import resize, shrunk
 from cellwise.parts.sources import column_of, gain_for
 from cellwise.store.images.fields import read_field
 from cellwise.store.run.crops import CropStore
@@ -43,16 +43,18 @@ def crop_loader(run: RunFolder, cells: pl.DataFrame, card: ModelCard) -> PixelLo
     store = CropStore(run.crops, cells)
     # A network with published weights was trained on no crops of ours.
     size = card.crop.get("size", store.size)
-    if len(store) and store.size != size:
+    cut = card.crop.get("cut", size)
+    if len(store) and store.size != cut:
         raise PreflightError(
-            f"Model {card.step!r} was trained on crops of {size} pixels, here they have "
-            f"{store.size}. Give --set cells.size={size}."
+            f"Model {card.step!r} was trained on crops of {cut} pixels, here they have "
+            f"{store.size}. Give --set cells.size={cut}."
         )
     numbers = torch.from_numpy(cells["cell_id"].to_numpy().astype(np.int64))
     sources = _sources(run, card)
 
     def load(site_id: str, rows: slice) -> ForModel:
-        crops = torch.from_numpy(store.read(np.arange(rows.start, rows.stop)))
+        read = store.read(np.arange(rows.start, rows.stop))
+        crops = torch.from_numpy(shrunk(read, size) if len(read) else read)
         return of_crops(crops, store.channels, numbers[rows], source=sources.get(site_id))
 
     return load
@@ -142,9 +144,10 @@ def in_memory(
     if card.unit == "site":
         labels = masks.cells.astype(np.int64)
         return of_field(torch.from_numpy(field.pixels), field.channels, labels, wanted, size)
-    if crops is None or crops.shape[-1] != size:
-        raise PreflightError(f"The models read crops of {size} pixels, and the run cuts none.")
-    return of_crops(torch.from_numpy(crops), field.channels, wanted)
+    cut = card.crop.get("cut", size)
+    if crops is None or crops.shape[-1] != cut:
+        raise PreflightError(f"The models read crops of {cut} pixels, and the run cuts none.")
+    return of_crops(torch.from_numpy(shrunk(crops, size)), field.channels, wanted)
 
 
 def of_vectors(numbers: npt.NDArray[np.integer[Any]], vectors: npt.NDArray[Any]) -> ForModel:

@@ -32,6 +32,7 @@ def build(
     cell_weight: float = 0.1,
     level: str = "site",
     pool: str = "max_mean",
+    size: int = 0,
 ) -> Task:
     """Make the task.
 
@@ -41,7 +42,11 @@ def build(
         cell_weight: Weight of the term against labels of cells; 0 leaves it out.
         level: What the cells of a bag have in common: `site`, `well`, `plate` or `experiment`.
         pool: `max_mean`, `noisy_or` or `attention`: how the cells answer for their field.
+        size: Side in pixels that crops are made smaller to, so that networks of several sizes share
+            the crops of one step; 0 takes them as they were cut.
     """
+    if size < 0:
+        raise BadOption(f"task bag: size is not negative, as {size} is.")
     if pool not in POOLS:
         raise BadOption(f"task bag: pool is one of {', '.join(POOLS)}, not {pool!r}.")
     if cell_weight < 0:
@@ -54,7 +59,7 @@ def build(
         return field + cell_weight * item_loss(logits, truth, loss)
 
     sampler = bags.build(cells, per_site, level)
-    return Task("cell", None, "used" if cell_weight else "unused", sampler, batch_loss)
+    return Task("cell", size or None, "used" if cell_weight else "unused", sampler, batch_loss)
 
 
 def bag_loss(logits: Tensor, truth: Truth, loss: Loss, pool: str = "max_mean") -> Tensor:

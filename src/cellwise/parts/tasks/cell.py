@@ -7,15 +7,20 @@ Source: the cell networks of the HPA 2021 systems "Raman" (soft labels) and AiRL
 """
 
 from cellwise.contracts.task import Task, item_loss
+from cellwise.errors import BadOption
 from cellwise.parts.batches import crops
 
 NEEDS = ("crops",)
 
 
-def build(per_site: int = 0) -> Task:
+def build(per_site: int = 0, size: int = 0) -> Task:
     """Make the task.
 
     Args:
         per_site: At most this many cells of one field in one epoch; 0 for all.
+        size: Side in pixels that crops are made smaller to, so that networks of several sizes share
+            the crops of one step; 0 takes them as they were cut.
     """
-    return Task("cell", None, "needed", crops.build(per_site), item_loss)
+    if size < 0:
+        raise BadOption(f"task cell: size is not negative, as {size} is.")
+    return Task("cell", size or None, "needed", crops.build(per_site), item_loss)

@@ -7,6 +7,7 @@ from pydantic import model_validator
 from cellwise.domain.crop_plan import CropPlan
 from cellwise.domain.nouns import CELLS, FILES, MASKS
 from cellwise.domain.specs import Read, StepOptions, StepSpec
+from cellwise.errors import BadOption
 
 
 class Options(StepOptions):
@@ -27,11 +28,16 @@ class Options(StepOptions):
     """Show a cell that is more than twice as long as wide twice, side by side."""
     inside: bool = False
     """Shift windows that reach beyond the image until they lie inside it."""
+    field_side: int = 0
+    """Side in pixels to which larger fields are brought before cells are cut out, so that fields of
+    several sizes show cells alike sharp; 0 cuts them as they are. The table is of the field."""
     crops: bool = True
     """`false` keeps only the table; no network can be trained on cells then."""
 
     @model_validator(mode="after")
     def _check(self) -> "Options":
+        if self.field_side and self.field_side < 64:
+            raise BadOption(f"cells: field_side is 0 or at least 64, not {self.field_side}.")
         assert self.plan
         return self
 
@@ -51,7 +57,7 @@ SPEC = StepSpec(
     reads=(Read(MASKS), Read(FILES, under="-")),
     writes=(CELLS,),
     classes=False,
-    late=("inside",),
+    late=("inside", "field_side"),
     ordered=True,
     batch=32,
     headline=("cells",),

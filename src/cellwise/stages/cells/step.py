@@ -16,7 +16,6 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from cellwise.domain.channels import Channel
-from cellwise.domain.crop_plan import CropPlan
 from cellwise.domain.records import Field, Masks, Site
 from cellwise.domain.steps import Finished, Job, SiteRecord
 from cellwise.domain.tables import CELLS
@@ -24,6 +23,7 @@ from cellwise.errors import FormatError, InputError
 from cellwise.kernels.boxes import Boxes, find_boxes
 from cellwise.kernels.crop import crop_cells
 from cellwise.parts.memory import keep_freed_memory
+from cellwise.stages.cells._reduced import reduced
 from cellwise.stages.cells._rows import cell_rows, frame_of_none
 from cellwise.stages.cells._window import cut_share, window_of
 from cellwise.stages.cells.spec import Options
@@ -155,7 +155,8 @@ def cells_of(
     frame = pl.concat([frame_of_none(field.channels, crops=False), rows])
     if not options.crops:
         return frame, None
-    blocks = [block.astype(np.float16) for block in _blocks(field, masks, boxes, options.plan)]
+    cut = _blocks(field, masks, boxes, options)
+    blocks = [block.astype(np.float16) for block in cut]
     size = options.plan.size
     none = np.empty((0, len(field.channels), size, size), np.float16)
     return frame, np.concatenate([none, *blocks]).astype(np.float32)
@@ -169,7 +170,7 @@ def _one(site: Site, job: Job, *, options: Options, channels: tuple[Channel, ...
     frame = cell_rows(field, masks, boxes)
     if not options.crops:
         return frame
-    shard = _cut(run, field, masks=masks, boxes=boxes, plan=options.plan)
+    shard = _cut(run, field, masks=masks, boxes=boxes, options=options)
     place = pl.int_range(pl.len(), dtype=pl.Int32)
     return frame.with_columns(pl.lit(shard, pl.String).alias("shard"), place.alias("row"))
 
@@ -186,22 +187,25 @@ def _masks(run: RunFolder, site_id: str) -> Masks:
         ) from error
 
 
-def _cut(run: RunFolder, field: Field, *, masks: Masks, boxes: Boxes, plan: CropPlan) -> str:
+def _cut(run: RunFolder, field: Field, *, masks: Masks, boxes: Boxes, options: Options) -> str:
     if len(boxes) == 0:
         return ""
-    blocks = _blocks(field, masks, boxes, plan)
-    shape = (len(boxes), len(field.channels), plan.size, plan.size)
+    blocks = _blocks(field, masks, boxes, options)
+    shape = (len(boxes), len(field.channels), options.size, options.size)
     return write_site(run.crops, field.site_id, blocks, shape=shape)
 
 
 def _blocks(
-    field: Field, masks: Masks, boxes: Boxes, plan: CropPlan
+    field: Field, masks: Masks, boxes: Boxes, options: Options
 ) -> Iterator[npt.NDArray[np.float32]]:
     """Crops of all cells, some at a time."""
+    pixels, labels, boxes, plan = reduced(
+        field.pixels, masks.cells, boxes, options.plan, options.field_side
+    )
     at_once = max(_BYTES_AT_ONCE // (4 * len(field.channels) * plan.size**2), 1)
     for at in range(0, len(boxes), at_once):
         some = boxes.select(slice(at, at + at_once))
-        yield crop_cells(field.pixels, masks.cells, boxes=some, plan=plan).pixels
+        yield crop_cells(pixels, labels, boxes=some, plan=plan).pixels
 
 
 def _shards(job: Job) -> Shards:

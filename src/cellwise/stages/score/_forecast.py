@@ -1,6 +1,7 @@
 """How long scoring will take: the network of the recipe, untrained, scores one field."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -42,8 +43,11 @@ def forecast_scoring(job: Job, options: Options, trial: Trial) -> float:
         for place, names in enumerate(words)
         if not set(names) & set(without) and (chosen == "all" or set(names) & set(chosen))
     ]
-    size = tasks.build(learned["task"]).size if scorer.unit == "site" else None
+    task = tasks.build(learned["task"])
+    size = task.size if scorer.unit == "site" else None
     pixels, share = _shown(trial, taken, size)
+    if size is None and task.size and len(pixels.crops):
+        pixels = replace(pixels, crops=resize(pixels.crops, task.size, task.size))
     if not len(pixels.numbers):
         # The fields that were looked at show no cell: then scoring costs what starts.
         return start

@@ -56,7 +56,11 @@ def make_card(
         net=options.net,
         task=options.task,
         unit=method.task.unit,
-        crop={"length": found.length} if found.length else {"size": found.size},
+        crop=(
+            {"length": found.length}
+            if found.length
+            else {"size": found.size, **({"cut": found.cut} if found.cut else {})}
+        ),
         step=job.name,
         fold=fold,
         seed=job.seed,

@@ -17,7 +17,7 @@ from cellwise.learning.material import Floats, Material
 from cellwise.learning.pace import seconds_per_batch
 from cellwise.parts.learners import learners
 from cellwise.parts.nets import nets, without_beginning
-from cellwise.parts.resize import resize
+from cellwise.parts.resize import resize, shrunk
 from cellwise.parts.tasks import tasks
 from cellwise.stages.train._plan import make_plan
 from cellwise.stages.train._sources import Choice
@@ -104,7 +104,7 @@ def _pace(job: Job, options: Options, task: Task, trial: Trial, pool: Pool) -> f
 def _items(task: Task, trial: Trial) -> Floats:
     """Some items `[item, channel, y, x]` of the kind that the task learns from."""
     if task.unit == "cell" and trial.crops is not None and len(trial.crops):
-        return trial.crops
+        return shrunk(trial.crops, task.size or 0)
     size = task.size or 64
     whole = torch.from_numpy(trial.field.pixels)[None]
     return np.asarray(resize(whole, size, size).numpy(), np.float32)

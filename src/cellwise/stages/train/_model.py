@@ -17,6 +17,7 @@ from cellwise.parts.tasks import tasks
 from cellwise.stages.train._bundle import begin, make_card
 from cellwise.stages.train._levels import Sources
 from cellwise.stages.train._plan import make_plan, total_batches, validation_sites
+from cellwise.stages.train._repeats import repeated
 from cellwise.stages.train._sources import Choice, Collection, collect
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.models import write_model
@@ -68,6 +69,10 @@ def train_model(
     if sources is not None:
         material = sources.levelled(material)
     learned = material.part(taught)
+    if options.repeat:
+        learned = repeated(
+            learned, found.classes.positive, options.repeat, above=options.repeat_above
+        )
     panel = Panel(tuple(found.channels), tuple(found.classes.positive), fold)
     plan, method = make_plan(job, options, material=learned, panel=panel, fold=fold, sample=_SAMPLE)
     with torch.random.fork_rng(devices=[]):

@@ -17,6 +17,7 @@ from cellwise.domain.tables import CELLS, LABELS
 from cellwise.domain.units import ABOVE_SITES, bag_numbers
 from cellwise.errors import BadOption, FormatError, PreflightError
 from cellwise.learning.material import Floats, Material, of_cells
+from cellwise.parts.resize import shrunk
 from cellwise.registry import did_you_mean
 from cellwise.stages.train._fields import FieldStore
 from cellwise.stages.train._vectors import collect_vectors
@@ -65,6 +66,7 @@ class Collection:
         size: Side of the pixels read; 0 for vectors.
         length: Numbers in a vector; 0 for pixels.
         blocks: How many of them belong to each embed step; none for pixels.
+        cut: Side that crops have on disk where they are made smaller; else 0.
         material: The items with their labels.
         sites: Site ids; `material.pool.site` counts in them.
         fold: Fold of each site, -1 for none.
@@ -80,6 +82,7 @@ class Collection:
     group: tuple[str, ...]
     length: int = 0
     blocks: tuple[int, ...] = ()
+    cut: int = 0
 
     @property
     def inputs(self) -> int:
@@ -123,6 +126,7 @@ def collect(
     available: Sequence[Channel] = ()
     taken: list[int] = []
     blocks: tuple[int, ...] = ()
+    cut = 0
     if task.items == "vectors":
         cells = _cells(run, sites, task=task, labels=labels, classes=classes.positive)
         kept = open_embeddings(run, embeddings)
@@ -137,7 +141,16 @@ def collect(
         available = read_channels(run.crops)
         taken = choice.of(available)
         crops = CropStore(run.crops, cells)
-        material = of_cells(cells, fields, lambda at: crops.read(at)[:, taken])
+        small = task.size or 0
+        if small > crops.size:
+            raise BadOption(
+                f"train: the task wants crops of {small} pixels and they have {crops.size}. Give "
+                f"--set cells.size={small} or a smaller size of the task."
+            )
+        cut = crops.size if small and small < crops.size else 0
+        material = of_cells(
+            cells, fields, lambda at: shrunk(np.ascontiguousarray(crops.read(at)[:, taken]), small)
+        )
     side = material.read(np.zeros(1, np.int64)).shape[-1]
     vectors = task.items == "vectors"
     return Collection(
@@ -146,6 +159,7 @@ def collect(
         size=0 if vectors else side,
         length=side if vectors else 0,
         blocks=blocks,
+        cut=cut,
         material=replace(material, pool=_groups(sites).part(material.pool.site)),
         sites=tuple(ids),
         fold=sites["fold"].fill_null(-1).to_numpy().astype(np.int64),

@@ -118,6 +118,11 @@ class Options(StepOptions):
     """Tasks that learn whole fields decode each once. Empty keeps them for this step alone; `uint8`
     or `uint16` keeps them, so coarsely, for all steps of this size, until `cellwise clean`."""
 
+    repeat: dict[str, int] = {}
+    """Classes and how often an item that is labelled so comes in each epoch; the most of its
+    classes counts. A class of the class list of which this run has nothing is passed over."""
+    repeat_above: float = 0.0
+    """The label in 0..1 above which an item counts for `repeat`; of soft labels say 0.9 or so."""
     folds: list[int] = []
     """The folds, from 0, for which a model that leaves it out is trained; empty for all. A labelled
     field of another fold gets no score of this step, a new field the mean of these models."""
@@ -218,6 +223,10 @@ class Options(StepOptions):
             (self.batch >= 1, "batch is at least 1"),
             (self.threads >= 1, "threads is at least 1"),
             (
+                all(times >= 1 for times in self.repeat.values()) and 0 <= self.repeat_above < 1,
+                "repeat is at least 1 for each class, repeat_above lies in 0..1",
+            ),
+            (
                 not self.folds
                 or (min(self.folds) >= 0 and len(set(self.folds)) == len(self.folds)),
                 "folds are numbers from 0, each once",
@@ -248,7 +257,10 @@ SPEC = StepSpec(
         # The column of sources; other models do not depend on it.
         Read(SITES, when="sources"),
     ),
-    late=("embeddings", "learner", "cache", "sources", "folds", "constants", "classifier"),
+    late=(
+        *("embeddings", "learner", "cache", "sources", "folds", "constants", "classifier"),
+        *("repeat", "repeat_above"),
+    ),
     writes=(MODELS,),
     draws=True,
     device=True,
