@@ -139,6 +139,46 @@ def test_the_graph_of_the_third_system_teaches_its_cell_network(world):
     assert run.candidates("denoised").is_file()
 
 
+def test_cells_that_pass_a_threshold_teach_and_a_second_cycle_adds_to_them(world):
+    done = cellwise.run(
+        world,
+        out=world.parent / "cycles",
+        recipe="hpa-cam-cycles-small",
+        # Of networks that learned for an epoch hardly a cell reaches the levels of the recipe.
+        settings=[
+            "segment.name=watershed", "cells.size=24",
+            *(f"{name}.epochs=1" for name in ("field", "cell1", "cell2")),
+            *(f"{name}.precision=fp32" for name in ("field", "maps", "cell1", "cell2")),
+            "cycle1.by.least=0.2", "cycle2.by.least=0.01", "cycle2.by.margin=0",
+        ],
+    )  # fmt: skip
+    run = RunFolder(done.path)
+    steps = json.loads(run.record.read_text())["steps"]
+    counts = {(s["kind"], s["name"]): s["counts"] for s in steps}
+    first, second = (counts["label", name] for name in ("cycle1", "cycle2"))
+    assert 0 < first["labelled"] < second["labelled"]
+    assert second["labelled_before_of_class"] == first["labelled_of_class"]
+    sites = read_table(run.sites, SITES).unique("site_id", keep="first")
+    given = dict(sites.select("site_id", "labels").iter_rows())
+    for name, count in (("cycle1", first), ("cycle2", second)):
+        labels = read_table(run.labels(name), LABELS)
+        shown = labels["label"].to_numpy()
+        assert set(shown.sum(axis=1).tolist()) <= {0.0, 1.0}
+        for site, row in zip(labels["site_id"], shown, strict=True):
+            assert {CLASSES[c] for c in np.flatnonzero(row)} <= set(given[site])
+        apart = labels.filter(pl.col("reason") == "unassigned")
+        assert apart.height == count.get("unassigned", 0)
+        assert apart.filter(pl.col("weight") > 0).is_empty()
+        assert int(shown.any(axis=1).sum()) == count["labelled"]
+    # Only cells with a label, and those of Negative fields, were learned.
+    assert counts["train", "cell1"]["items"] == first["cells"] - first.get("unassigned", 0)
+    page = run.report.read_text(encoding="utf-8")
+    part = page[page.index('id="cell_labels"') :]
+    part = part[: part.index("</section>")]
+    assert "Set apart" in part
+    assert f'<td class="number">{second["labelled"]}</td>' in part
+
+
 def precision_of(by_heart, name):
     """Macro average precision over the fields that were learned."""
     classes = read_classes(by_heart.scores(name), SCORES)

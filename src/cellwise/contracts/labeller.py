@@ -18,6 +18,7 @@ UNSCORED = "unscored"
 KNOWN = "known"
 UNKNOWN = "unknown"
 APART = "apart"
+UNASSIGNED = "unassigned"
 BY_HAND = "by_hand"
 
 

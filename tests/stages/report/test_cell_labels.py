@@ -60,3 +60,22 @@ def test_where_no_group_could_be_left_out_none_is_said_to_have_spoken(plate_run)
 
 def test_without_such_a_step_there_is_no_such_section(plate_run):
     assert 'id="cell_labels"' not in plate_run.html()
+
+
+def test_cells_labelled_one_by_one_are_counted_by_class_and_cycle(plate_run):
+    record = json.loads(RunFolder(plate_run.run).record.read_text())
+    made = {"cells": 90, "fields": 9, "method": "threshold", "supported": 20, "unassigned": 70}
+    first = {**made, "labelled": 20, "labelled_of_class": {"inside": 20, "outside": 0}}
+    second = {**made, "labelled": 31, "labelled_of_class": {"inside": 31, "outside": 0}}
+    steps = [
+        {"kind": "label", "name": name, "counts": counts}
+        for name, counts in (("cycle1", first), ("cycle2", {**second, "unassigned": 59}))
+    ]
+    RunFolder(plate_run.run).record.write_text(json.dumps({**record, "steps": steps}))
+    page = plate_run.html()
+    part = page[page.index('id="cell_labels"') :]
+    part = " ".join(part[: part.index("</section>")].split())
+    assert 'inside</td><td class="number">20</td><td class="number">31</td>' in part
+    assert 'Cells with a class</th><td class="number">20</td><td class="number">31</td>' in part
+    assert 'Set apart</th><td class="number">70</td><td class="number">59</td>' in part
+    assert "No cell was given outside" in part

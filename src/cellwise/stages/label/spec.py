@@ -84,7 +84,7 @@ class Options(StepOptions):
     def _check_vectors(self, name: str, needs: Sequence[str]) -> None:
         """Vectors, and what is said of cells before, of which one at most."""
         if "vectors" not in needs:
-            if self.labels:
+            if self.labels and "start" not in needs:
                 raise BadOption(
                     f"label: {name!r} starts from no labels; leave out 'labels: {self.labels}'."
                 )

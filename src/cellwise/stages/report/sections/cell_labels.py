@@ -12,6 +12,7 @@ _WORDS = {
     "learned_competition": "nearness to the field's best cell, labels competing as far as it helps",
     "one_state": "one class per cell",
     "soft": "what models that had not seen the field said of the cell",
+    "threshold": "one class where its score passes a threshold",
     "mixture": "what fields without the class never look like",
     "hedge": "several methods as one",
     "diffusion": "what the cells that look most alike were given",
@@ -27,15 +28,34 @@ def was_learned(material: Material) -> bool:
 
 def context(material: Material) -> dict[str, Any]:
     """Methods, what they were worth on groups left out, and per class what cells show."""
-    found = [_step(step["name"], step["counts"]) for step in _steps(material)]
+    steps = _steps(material)
+    found = [_step(step["name"], step["counts"]) for step in steps]
     if not found:
         return {"empty": "Cells were taken to show what their field's labels say."}
-    return {"steps": found, "several": len(found) > 1}
+    return {"steps": found, "several": len(found) > 1, "cycles": _cycles(steps)}
 
 
 def _steps(material: Material) -> list[dict[str, Any]]:
     steps = material.record.get("steps") or []
     return [s for s in steps if s.get("kind") == "label" and "method" in (s.get("counts") or {})]
+
+
+def _cycles(steps: list[dict[str, Any]]) -> dict[str, Any]:
+    """Cells of each class that steps labelled one by one, step beside step; empty without such."""
+    cycles = [(s["name"], s["counts"]) for s in steps if "labelled_of_class" in s["counts"]]
+    if not cycles:
+        return {}
+    classes = list(dict.fromkeys(name for _, one in cycles for name in one["labelled_of_class"]))
+    rows = [
+        (name, [one["labelled_of_class"].get(name, 0) for _, one in cycles]) for name in classes
+    ]
+    return {
+        "names": [name for name, _ in cycles],
+        "classes": rows,
+        "labelled": [int(one["labelled"]) for _, one in cycles],
+        "unassigned": [int(one.get("unassigned", 0)) for _, one in cycles],
+        "never": [name for name, cells in rows if not cells[-1]],
+    }
 
 
 def _step(name: str, counts: dict[str, Any]) -> dict[str, Any]:
