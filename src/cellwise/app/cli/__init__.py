@@ -14,6 +14,7 @@ from cellwise.app.cli import (
     clean,
     demo,
     doctor,
+    ensemble,
     evaluate,
     export,
     fetch,
@@ -43,7 +44,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (demo, check, run, predict, evaluate, export, report, audit, view, status, clean):
+for module in (
+    demo,
+    check,
+    run,
+    predict,
+    ensemble,
+    evaluate,
+    export,
+    report,
+    audit,
+    view,
+    status,
+    clean,
+):
     module.register(app)
 for module in (simulate, fetch, prepare, train_segmenter, ladder, models, parts, recipes, doctor):
     module.register(app)

@@ -1,0 +1,1 @@
+"""Member: what another finished run says of the same cells."""
