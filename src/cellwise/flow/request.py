@@ -138,7 +138,10 @@ def fitted_request(
     done = resolve(recipe_from_record(record), {})
     reads = [read for step in done.steps for read in step.spec.reads if read.by]
     if not any(read.noun.learned and not read.optional for read in reads):
-        raise PreflightError(f"{fitted} holds no model to apply: its recipe only segments.")
+        raise PreflightError(
+            f"{fitted} holds no model to apply: its recipe learns nothing. Of an ensemble apply "
+            "each member to the images, and join those runs."
+        )
     earlier = earlier_record(RunFolder(out)) if out.is_dir() else {}
     again = dict(read_json(home.reading).get("again", {}))
     again.pop("scale", None)

@@ -18,7 +18,6 @@ from cellwise.app.cli import (
     evaluate,
     export,
     fetch,
-    ladder,
     models,
     parts,
     predict,
@@ -26,11 +25,11 @@ from cellwise.app.cli import (
     recipes,
     report,
     run,
-    simulate,
     status,
     train_segmenter,
     view,
 )
+from cellwise.app.cli.lab import ladder, simulate
 from cellwise.app.cli.terminal.compiled import keep_compiled_code
 from cellwise.errors import CellwiseError, StorageError
 from cellwise.flow.pipeline.stop import Stopped, StopSignals, stop_was_asked
