@@ -31,23 +31,32 @@ def looking(net, images, size):
 
 
 @torch.inference_mode()
-def test_as_many_passes_as_layers_equal_one_batch_of_all_images():
+def test_one_group_is_one_batch_of_all_images():
     net, images = make_net(), plate(1)
-    set_statistics(net, adapt(net, looking(net, images, 3), passes=3))
-    ours = net(images)
-    theirs = make_net().train()(images)
-    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
+    set_statistics(net, adapt(net, looking(net, images, len(images))))
+    torch.testing.assert_close(net(images), make_net().train()(images), atol=1e-4, rtol=1e-4)
+
+
+@torch.inference_mode()
+def test_some_large_groups_are_close_to_it():
+    net, images = make_net(), plate(1, 60)
+    whole = adapt(net, looking(net, images, 60))
+    parts = adapt(net, looking(net, images, 20))
+    for name, (mean, variance) in whole.items():
+        deviation = np.sqrt(variance)
+        assert (abs(parts[name][0] - mean) < 0.1 * deviation).all()
+        np.testing.assert_allclose(np.sqrt(parts[name][1]), deviation, rtol=0.1)
 
 
 @torch.inference_mode()
 @pytest.mark.parametrize("size", [1, 4, 10])
 def test_answers_do_not_depend_on_order_or_number(size):
     net, images = make_net(), plate(2)
-    set_statistics(net, adapt(net, looking(net, images, 10), passes=2))
+    set_statistics(net, adapt(net, looking(net, images, 10)))
     whole = net(images)
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(size))
     other = make_net()
-    set_statistics(other, adapt(other, looking(other, images[order], size), passes=2))
+    set_statistics(other, adapt(other, looking(other, images[order], 10)))
     again = torch.cat([other(some) for some in torch.split(images[order], size)])
     torch.testing.assert_close(again, whole[order], atol=1e-5, rtol=0)
 
@@ -57,8 +66,8 @@ def test_the_shift_of_a_plate_is_taken_away():
     """The same cells lit twice as strongly give the same answers once each plate has its own."""
     net, images = make_net(), plate(3)
     bright = 2 * images + 1
-    one = adapt(net, looking(net, images, 5), passes=3)
-    two = adapt(net, looking(net, bright, 5), passes=3)
+    one = adapt(net, looking(net, images, 10))
+    two = adapt(net, looking(net, bright, 10))
     plain = (net(images) - net(bright)).abs().mean()
     set_statistics(net, one)
     dark = net(images)
@@ -70,24 +79,25 @@ def test_the_shift_of_a_plate_is_taken_away():
 def test_the_network_is_left_as_it_was_even_where_looking_fails():
     net, images = make_net(), plate(4)
     before, answer = statistics_of(net), net(images)
-    adapt(net, looking(net, images, 5), passes=2)
+    adapt(net, looking(net, images, 10))
 
     def failing():
         yield net(images)
         raise OSError("gone")
 
     with pytest.raises(OSError, match="gone"):
-        adapt(net, failing, passes=2)
+        adapt(net, failing)
     for name, (mean, variance) in statistics_of(net).items():
         np.testing.assert_array_equal(mean, before[name][0])
         np.testing.assert_array_equal(variance, before[name][1])
     torch.testing.assert_close(net(images), answer)
+    assert not any(layer.training or layer.momentum != 0.1 for layer in layers_of(net).values())
     assert not any(layer._forward_pre_hooks for layer in layers_of(net).values())
 
 
 def test_nothing_looked_at_changes_nothing():
     net = make_net()
-    found = adapt(net, list, passes=1)
+    found = adapt(net, list)
     for name, (mean, _) in statistics_of(net).items():
         np.testing.assert_array_equal(found[name][0], mean)
 

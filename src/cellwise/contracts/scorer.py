@@ -25,6 +25,7 @@ class SitePixels:
         masks: int64 `[y, x]`, cell numbers at the field's own size; empty for crops.
         numbers: int64 `[cell]`, the cell numbers wanted, rising.
         vectors: `[cell, number]`, embeddings; empty for scorers of pixels.
+        tile: Side in pixels of the tiles that the model learned; 0 where it learned none.
     """
 
     crops: Tensor
@@ -32,6 +33,7 @@ class SitePixels:
     masks: Tensor
     numbers: Tensor
     vectors: Tensor = _NOTHING
+    tile: int = 0
 
 
 class Predictor(Protocol):
@@ -55,11 +57,12 @@ class Scorer:
     """One way to score: `unit` is what its models were trained on, `gives` what gets a score.
 
     `class_map` shows where in the field each class was seen, `[class, y, x]`, if that can be told.
-    `items` is what the network is shown: `pixels`, or `vectors` of an embed step.
+    `items` is what the network is shown: `pixels`, `vectors` of an embed step, or `tiles` of whole
+    sites, for which no cells are needed.
     """
 
     unit: Literal["cell", "site"]
     score: Callable[[Predictor, SitePixels], Views]
     gives: Literal["cell", "site"] = "cell"
     class_map: Callable[[Predictor, SitePixels], Tensor] | None = None
-    items: Literal["pixels", "vectors"] = "pixels"
+    items: Literal["pixels", "vectors", "tiles"] = "pixels"

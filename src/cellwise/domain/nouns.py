@@ -43,6 +43,7 @@ METRICS = Noun("metrics", "metrics.json")
 EVALUATION = Noun("evaluation", "evaluation.json")
 REPORT = Noun("report", "report.html")
 
+ADAPTED = Noun("adapted statistics", "adapted/{name}.safetensors")
 TREATMENTS = Noun("treatments", "treatments{suffix}.parquet")
 ASSIGNMENT = Noun("assignment", "assignments/{name}.json", learned=True)
 FITTED_ASSIGNMENT = Noun(

@@ -5,12 +5,14 @@ experiment that is lit or stained otherwise, means and variances of the very ima
 stand in their place. They are made of all of these images: nothing depends on the order or number
 in which images are judged later.
 
-Each pass sends every image through the network as the pass before left it, one site at a time, and
-adds up what enters each layer. The first layer is right after one pass, the k-th after k: as many
-passes as layers give what one batch of all images would. Two or three are close.
+Groups of images, mixed and large, go through the network one after the other; in each every layer
+normalises by that group, and what enters a layer is added up over all groups. With one group this
+is what a batch of all images gives. Statistics from the layers as they were would not do: a layer's
+input depends on all layers before it, and these change too.
 
-Source: AdaBN, Li et al. 2016 (arXiv 1603.04779); the RxRx1 system of Lin & Lin normalised each
-batch of one plate by itself, which makes an answer depend on its company.
+Source: AdaBN, Li et al. 2016 (arXiv 1603.04779); statistics pooled over batches as the precise
+batch normalisation of Wu and Johnson 2021 (arXiv 2105.07576). The RxRx1 system of Lin & Lin
+normalised each batch of one plate by itself, which makes an answer depend on its company.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -56,40 +58,33 @@ def set_statistics(net: nn.Module, statistics: Statistics) -> None:
             layer.running_var.copy_(torch.from_numpy(variance))
 
 
-def adapt(
-    net: nn.Module, look: Callable[[], Iterable[object]], *, passes: int
-) -> dict[str, tuple[Floats, Floats]]:
+def adapt(net: nn.Module, look: Callable[[], Iterable[object]]) -> dict[str, tuple[Floats, Floats]]:
     """The statistics of some images; the network is left as it was.
 
     Args:
         net: In evaluation mode.
-        look: Sends every image through the network, in the same order each time it is called.
-        passes: At least 1.
+        look: Sends every image through the network, a group of two or more at a time.
     """
-    before = statistics_of(net)
-    found = before
+    layers = layers_of(net)
+    sums = {name: _Sums(layer) for name, layer in layers.items()}
+    before = {name: (layer.training, layer.momentum) for name, layer in layers.items()}
+    counted = {
+        name: None if layer.num_batches_tracked is None else layer.num_batches_tracked.clone()
+        for name, layer in layers.items()
+    }
+    handles = [layer.register_forward_pre_hook(sums[name].add) for name, layer in layers.items()]
     try:
-        for _ in range(passes):
-            found = _one_pass(net, look)
-            set_statistics(net, found)
-    finally:
-        set_statistics(net, before)
-    return found
-
-
-def _one_pass(
-    net: nn.Module, look: Callable[[], Iterable[object]]
-) -> dict[str, tuple[Floats, Floats]]:
-    sums = {name: _Sums(layer) for name, layer in layers_of(net).items()}
-    handles = [
-        layer.register_forward_pre_hook(sums[name].add) for name, layer in layers_of(net).items()
-    ]
-    try:
+        for layer in layers.values():
+            # By the group itself, without a step towards it.
+            layer.training, layer.momentum = True, 0.0
         for _ in look():
             pass
     finally:
         for handle in handles:
             handle.remove()
+        for name, layer in layers.items():
+            layer.training, layer.momentum = before[name]
+            layer.num_batches_tracked = counted[name]
     return {name: one.statistics() for name, one in sums.items()}
 
 

@@ -241,6 +241,9 @@ def _site_pixels(scorer: Scorer) -> SitePixels:
     if scorer.unit == "cell":
         crops = torch.rand(3, _CLASSES, 16, 16, generator=draw)
         return SitePixels(crops, nothing, no_masks, numbers)
+    if scorer.items == "tiles":
+        field = torch.rand(_CLASSES, 32, 32, generator=draw)
+        return SitePixels(nothing, field, no_masks, no_masks, tile=16)
     masks = torch.zeros(48, 64, dtype=torch.int64)
     masks[4:20, 4:20], masks[24:40, 8:30], masks[10:40, 40:60] = 2, 5, 9
     field = torch.rand(_CLASSES, 24, 32, generator=draw)

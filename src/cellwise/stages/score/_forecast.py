@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,10 +46,13 @@ def forecast_scoring(job: Job, options: Options, trial: Trial) -> float:
     ]
     task = tasks.build(learned["task"])
     size = task.size if scorer.unit == "site" else None
-    pixels, share = _shown(trial, taken, size)
+    if scorer.items == "tiles":
+        pixels, share = _whole_site(trial, taken, learned["task"])
+    else:
+        pixels, share = _shown(trial, taken, size)
     if size is None and task.size and len(pixels.crops):
         pixels = replace(pixels, crops=resize(pixels.crops, task.size, task.size))
-    if not len(pixels.numbers):
+    if not len(pixels.numbers) and not pixels.tile:
         # The fields that were looked at show no cell: then scoring costs what starts.
         return start
     net = nets.build(without_beginning(learned["net"]))(len(taken), len(trial.classes.positive))
@@ -66,6 +70,16 @@ def forecast_scoring(job: Job, options: Options, trial: Trial) -> float:
         took = (time.process_time() - begun) * share
     unlabelled = trial.sites - trial.labelled
     return start + took * (trial.labelled + unlabelled * trial.folds)
+
+
+def _whole_site(
+    trial: Trial, taken: list[int], task: str | dict[str, Any]
+) -> tuple[SitePixels, float]:
+    """A field at the size at which a model learned tiles of it."""
+    learned = tasks.build(task)
+    whole = resize(torch.from_numpy(trial.field.pixels[taken])[None], learned.size, learned.size)
+    none = torch.empty(0, dtype=torch.int64)
+    return SitePixels(_NONE, whole[0], none, none, tile=learned.tile), 1.0
 
 
 def _shown(trial: Trial, taken: list[int], size: int | None) -> tuple[SitePixels, float]:

@@ -17,8 +17,8 @@ from cellwise.parts.panel import Panel, load_panel, steady
 from cellwise.parts.precision import resolve
 from cellwise.parts.site_pixels import in_memory, of_vectors
 from cellwise.stages.score import scorers
+from cellwise.stages.score._sites import score_site
 from cellwise.stages.score.spec import Options
-from cellwise.stages.score.step import score_site
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.tables import empty_frame
 

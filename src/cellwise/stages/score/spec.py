@@ -6,9 +6,11 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from cellwise.domain.nouns import (
+    ADAPTED,
     CELLS,
     EMBEDDINGS,
     FIELD_LABELS,
+    FILES,
     FOLD_OF_SITE,
     FOLDS,
     MODELS,
@@ -20,7 +22,12 @@ from cellwise.errors import BadOption
 from cellwise.registry import Registry, split_spec
 
 _SHELVES = {"by": "cellwise.stages.score"}
-_SEEN = {"crops": "crops of cells", "fields": "whole fields", "vectors": "embeddings"}
+_SEEN = {
+    "crops": "crops of cells",
+    "fields": "whole fields",
+    "vectors": "embeddings",
+    "tiles": "tiles of whole sites",
+}
 
 
 class Options(StepOptions):
@@ -45,6 +52,8 @@ class Options(StepOptions):
     embeddings: str | list[str] = ""
     """Name of the embed step whose vectors `vector_net` and `vector_learner` look at, or of several
     in the order in which the model learned from them."""
+    adapted: str = ""
+    """Name of the adapt step whose statistics the networks normalise by; `tiles` only."""
 
     @model_validator(mode="after")
     def _check(self) -> "Options":
@@ -56,7 +65,20 @@ class Options(StepOptions):
         Registry("scorer", _SHELVES["by"]).check(self.by)
         if self.maps < 0:
             raise BadOption(f"score: maps is not negative, as {self.maps} is.")
+        if self.adapted and not self.looks_at_sites:
+            raise BadOption("score: adapted goes with 'by: tiles'.")
         return self
+
+    @property
+    def looks_at_sites(self) -> bool:
+        """Whether whole sites are judged, for which no cells are needed."""
+        scorer, _ = split_spec(self.by)
+        return "tiles" in Registry("scorer", _SHELVES["by"]).page(scorer).needs
+
+    @property
+    def looks_at_cells(self) -> bool:
+        """Whether cells are judged, or fields with their cells."""
+        return not self.looks_at_sites
 
     def check_named(self, named: Mapping[str, StepOptions]) -> None:
         """Refuse a scorer of models that see other pixels.
@@ -98,12 +120,14 @@ SPEC = StepSpec(
     grain="site",
     options=Options,
     reads=(
-        Read(CELLS),
+        Read(CELLS, when="looks_at_cells"),
+        Read(FILES, when="looks_at_sites"),
         Read(MODELS, by=("model",)),
         Read(FOLD_OF_SITE, optional=True),
         Read(EMBEDDINGS, by=("embeddings",), many=True),
+        Read(ADAPTED, by=("adapted",)),
     ),
-    late=("embeddings", "combine"),
+    late=("embeddings", "combine", "adapted", "looks_at_sites"),
     finish_reads=(Read(FIELD_LABELS, when="maps"),),
     writes=(SCORES,),
     draws=True,

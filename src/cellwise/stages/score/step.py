@@ -25,18 +25,18 @@ from cellwise.domain.trial import Trial
 from cellwise.errors import BadOption, InputError
 from cellwise.stages.score import scorers
 from cellwise.stages.score._foresight import foresight_of
+from cellwise.stages.score._sites import score_site, score_whole_sites
 from cellwise.stages.score._tables import folds_of, places_of, vectors_of
 from cellwise.stages.score.spec import Options
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.models import CARD_FILE, check_classes, verify_model
-from cellwise.store.run.scores import as_stored
 from cellwise.store.run.shards import Shards
 from cellwise.store.run.tables import empty_frame, read_table, rows_of_sites
 
 if TYPE_CHECKING:
     from cellwise.contracts.scorer import Scorer
     from cellwise.parts.panel import Panel
-    from cellwise.parts.site_pixels import ForModel, PixelLoader
+    from cellwise.parts.site_pixels import PixelLoader
     from cellwise.stages.score._memory import FieldScores
 
 _KEY = ["site_id", "cell_id"]
@@ -89,6 +89,10 @@ def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
     from cellwise.parts.panel import steady
 
     run, opened = RunFolder(job.run), _opened(job)
+    if opened.scorer.items == "tiles":
+        records, frames = score_whole_sites(sites, job, opened.panel, opened.scorer)
+        _write(job, sites, [_empty(opened.panel), *frames], opened)
+        return records
     ids = [site.id for site in sites]
     cells = _scored(job, opened, rows_of_sites(run.cells, CELLS, ids).sort(_KEY))
     folds, how = folds_of(job, ids), Options.of(job.options).combine or "logits"
@@ -115,9 +119,15 @@ def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
                 records.append(SiteRecord(site.id, error=error))
             else:
                 records.append(SiteRecord(site.id, {"cells": len(numbers)}))
-    classes = opened.panel.card.classes
-    _shards(job).write(job.key, ids, pl.concat(frames), classes=classes)
+    _write(job, sites, frames, opened)
     return records
+
+
+def _write(
+    job: Job, sites: Sequence[Site], frames: Sequence[pl.DataFrame], opened: _Opened
+) -> None:
+    ids, classes = [site.id for site in sites], opened.panel.card.classes
+    _shards(job).write(job.key, ids, pl.concat(frames), classes=classes)
 
 
 def present(job: Job, finished: Mapping[str, Finished]) -> list[str]:
@@ -198,11 +208,13 @@ def _open(home: Path, written: str, device: str, _stamps: tuple[Any, ...]) -> _O
             f"score: this scorer needs a model of {need[scorer.unit]}; {options.model!r} was "
             f"trained on {need[panel.card.unit]}."
         )
-    learned = "vectors" if "length" in panel.card.crop else "pixels"
+    crop = panel.card.crop
+    learned = "vectors" if "length" in crop else "tiles" if "tile" in crop else "pixels"
     if scorer.items != learned or (learned == "vectors" and not options.embeddings):
         raise BadOption(
             f"score: {options.model!r} was trained on {learned}, this scorer shows {scorer.items}. "
-            "Models of the task vectors take 'by: vector_net', or 'vector_learner', and embeddings."
+            "Models of the task vectors take 'by: vector_net', or 'vector_learner', and "
+            "embeddings; those of the task tile 'by: tiles'."
         )
     if options.maps and scorer.class_map is None:
         raise BadOption("score: maps are kept by the scorer cam only; leave maps at 0.")
@@ -240,39 +252,6 @@ def _sites_with_cells(run: RunFolder) -> set[str]:
 
 def _empty(panel: "Panel") -> pl.DataFrame:
     return empty_frame(SCORES, n_classes=len(panel.card.classes))
-
-
-def score_site(
-    site_id: str,
-    numbers: pl.Series,
-    *,
-    fold: int | None,
-    panel: "Panel",
-    scorer: "Scorer",
-    pixels_for: "ForModel",
-    combine: str = "logits",
-) -> pl.DataFrame:
-    """Rows of the score table for the cells `numbers` of one site; nothing is read or written."""
-    from cellwise.parts.predictor import combine as combined
-
-    chosen = panel.choose(fold)
-    views = [scorer.score(model.predictor, pixels_for(model)) for model in chosen.models]
-    scores = combined(views, combine)
-    if scorer.gives == "site":
-        numbers = pl.Series([None], dtype=pl.Int32)
-    vector = pl.Array(pl.Float32, len(panel.card.classes))
-    frame = pl.DataFrame(
-        {
-            "unit": [scorer.gives] * len(numbers),
-            "site_id": [site_id] * len(numbers),
-            "cell_id": numbers,
-            "fold": pl.Series([chosen.fold] * len(numbers), dtype=pl.Int32),
-            "model": [chosen.name] * len(numbers),
-            "score": pl.Series(scores.logits.numpy(), dtype=vector),
-            "spread": pl.Series(scores.spread.numpy(), dtype=vector),
-        }
-    )
-    return as_stored(frame)
 
 
 def open_models(options: dict[str, Any], home: RunFolder, device: str) -> "FieldScores":

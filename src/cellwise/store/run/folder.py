@@ -89,6 +89,10 @@ class RunFolder:
         """`decisions/<name>.json`: what was fitted."""
         return self.path / "decisions" / f"{name}.json"
 
+    def adapted(self, name: str) -> Path:
+        """`adapted/<name>.safetensors`: statistics that networks normalise by."""
+        return self.path / "adapted" / f"{name}.safetensors"
+
     def assignment(self, name: str) -> Path:
         """`assignments/<name>.json`: groups of plates, and layouts that recur."""
         return self.path / "assignments" / f"{name}.json"

@@ -1,0 +1,1 @@
+"""Adapt: trained networks take the statistics of the plates or experiments they will judge."""

@@ -1,0 +1,123 @@
+"""Adapt: trained networks take the statistics of the plates or experiments they will judge.
+
+Reads sites, folds, models and images; writes `adapted/<step>.safetensors`, which the step `score`
+takes by its option `adapted`. No label is looked at. Which sites go through the networks together
+follows from their names, so that the statistics depend on which sites a group has and on nothing
+else; once they are taken they are frozen, and an answer does not depend on its company.
+"""
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from cellwise.domain.screens.wells import NEGATIVE, POSITIVE, well_types
+from cellwise.domain.steps import Job, Report
+from cellwise.domain.units import places
+from cellwise.errors import BadOption, PreflightError
+from cellwise.stages.adapt.spec import Options
+from cellwise.store.run.adapted import write_adapted
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.reader import RunReader
+from cellwise.store.run.sites import read_sites
+
+if TYPE_CHECKING:
+    from cellwise.parts.panel import Model, Panel
+
+_SHOWN = 3
+
+
+def work(job: Job, report: Report) -> dict[str, Any]:
+    """Write the statistics; returns counts.
+
+    Raises:
+        PreflightError: No site lies in such a group, or one has no control wells where these are
+            asked for.
+        BadOption: The models are none of tiles, or have no batch normalisation.
+    """
+    from cellwise.parts.panel import load_panel, steady
+    from cellwise.parts.whole_sites import adapt_to, site_loader
+
+    options, run = Options.of(job.options), RunFolder(job.run)
+    panel = load_panel(RunFolder(job.fitted or job.run), options.model, job.device)
+    _check_models(panel, options)
+    groups, asked = _groups(RunReader(run), options, fitted=job.fitted is not None)
+    sites = {site.id: site for site in read_sites(run.sites)}
+    load = site_loader(job, list(sites.values()), panel.card)
+    found, looked = {}, 0
+    with steady(options.threads):
+        for done, (group, names) in enumerate(sorted(groups.items())):
+            report(done, len(groups), group)
+            own = [sites[name] for name in names]
+            for model in _asked(panel, asked[group]):
+                found[group, model_name(model)] = adapt_to(model, own, load, batch=options.batch)
+            looked += len(own)
+    write_adapted(run.adapted(job.name), found, by=options.by)
+    report(len(groups), len(groups), "done")
+    return {f"{options.by}s": len(groups), "sites": looked, "models": len(panel.models)}
+
+
+def model_name(model: "Model") -> str:
+    """What a model is called in the file."""
+    return "all" if model.card.fold is None else f"fold{model.card.fold}"
+
+
+def _check_models(panel: "Panel", options: Options) -> None:
+    from cellwise.parts.adapted_norm import layers_of
+
+    if "tile" not in panel.card.crop:
+        raise BadOption(
+            f"adapt: model {options.model!r} does not learn tiles of whole sites (task tile)."
+        )
+    if not layers_of(panel.models[0].network.net):
+        raise BadOption(
+            f"adapt: the network of {options.model!r} has no batch normalisation to adapt. Leave "
+            "the step out, or train a backbone that has it, such as efficientnet_b0."
+        )
+
+
+def _groups(
+    reader: RunReader, options: Options, *, fitted: bool
+) -> tuple[dict[str, list[str]], dict[str, set[int | None]]]:
+    """Names of the sites of each group, in order, and the folds of all its sites."""
+    table = reader.sites().filter(pl.col("status") == "ok")
+    frame = table.select("site_id").with_columns(
+        places(table)[options.by].alias("group"), kind=well_types(table)
+    )
+    frame = frame.filter(pl.col("group").is_not_null()).sort("site_id")
+    if frame.is_empty():
+        raise PreflightError(
+            f"adapt: no field names its {options.by}. Give it in the labels file (column "
+            f"{options.by.capitalize()}), or leave the step out."
+        )
+    folds = dict(reader.folds().select("site_id", "fold").iter_rows()) if not fitted else {}
+    asked: dict[str, set[int | None]] = {}
+    for site, group in frame.select("site_id", "group").iter_rows():
+        asked.setdefault(group, set()).add(folds.get(site))
+    chosen = frame
+    if options.on == "controls":
+        chosen = frame.filter(pl.col("kind").is_in([POSITIVE, NEGATIVE]))
+        without = sorted(set(asked) - set(chosen["group"]))
+        if without:
+            some = ", ".join(without[:_SHOWN]) + ", ..." * (len(without) > _SHOWN)
+            raise PreflightError(
+                f"adapt: {len(without)} of {len(asked)} {options.by}s have no control wells "
+                f"({some}). Name controls in a column WellType, or give --set adapt.on=all."
+            )
+    groups = {
+        str(group): _mixed(rows["site_id"].to_list(), options.sites)
+        for (group,), rows in chosen.group_by("group", maintain_order=True)
+    }
+    return groups, asked
+
+
+def _mixed(names: list[str], most: int) -> list[str]:
+    """At most so many of them (0 for all), in an order that says nothing of place or treatment."""
+    mixed = sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
+    return mixed[:most] if most else mixed
+
+
+def _asked(panel: "Panel", folds: set[int | None]) -> list["Model"]:
+    """The models that judge any site of these folds."""
+    chosen = [model for fold in folds for model in panel.choose(fold).models]
+    return [model for model in panel.models if any(model is one for one in chosen)]
