@@ -10,8 +10,9 @@ cell and by the mean of its cells, and over seeds with Student's 95 % interval.
 
 `vectors` makes cells of chance too (8 to a field, 30 numbers, half of whose variance is the
 field's) and has kernel ridge learn from labels that are inherited, made by the hedge of all fields
-at once, or without each fold; or made in the rounds of `hpa-quick` and `one-class`, as they are and
-nested: labels without fold k by models without k and without the cell's own fold. `run` goes
+at once, without each fold, or from out-of-fold scores of such a learner; or made in the rounds of
+`hpa-quick` and `one-class`, as they are and nested: labels without fold k by models without k and
+without the cell's own fold. `run` goes
 through the images of a simulated world with its `train.csv` once, and through the rest of the
 recipe for each seed; its rows are the score steps, the first of them what inherited labels say.
 """
@@ -144,9 +145,16 @@ def logits(chance: Floats) -> Floats:
 
 
 def rows_of_posterior(seed: int, fields: int) -> Row:
-    """Inherited labels, the hedge of all fields at once, and without each fold; five folds."""
+    """Inherited labels; the hedge at once, without each fold; methods from scores; five folds."""
     made = make(seed, fields=fields, folds=5)
     hedge = labellers.build({"name": "posterior", "restarts": 2})
+    scores = logits(by_students(made, lambda k: made.bags.inherited, metric=True))
+    of_scores = {
+        name: labellers.build({"name": "posterior", "method": name})(
+            _scored(made.bags, scores)
+        ).label
+        for name in ("hedge", "soft_ratio", "one_state")
+    }
     whole = hedge(made.bags).label
     apart = labels_without_folds(made.bags, made.fold, hedge, lambda done, total: None)[1]
     ways: dict[str, Callable[[int], Floats]] = {
@@ -154,12 +162,18 @@ def rows_of_posterior(seed: int, fields: int) -> Row:
         "hedge of all fields": lambda k: whole,
         "hedge without each fold": lambda k: apart[k],
     }
+    ways |= {f"{name} from scores": _alike(own) for name, own in of_scores.items()}
     return {
         name: ranked(
             by_students(made, way, metric=True), made.bags.site, made.fold, made.bags.field_labels
         )
         for name, way in ways.items()
     }
+
+
+def _alike(labels: Floats) -> Callable[[int], Floats]:
+    """The same labels whatever fold is left out."""
+    return lambda k: labels
 
 
 def rows_of_rounds(seed: int, fields: int, name: str) -> Row:

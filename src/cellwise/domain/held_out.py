@@ -12,7 +12,8 @@ _WITHOUT = "label_without_"
 TOO_GOOD = (
     "Figures of labelled fields are somewhat too good: the label of each field took part in "
     "labelling the cells that its models learned from. Judge by fields whose labels no step was "
-    "given."
+    "given, or have labels made without each fold: label.by=posterior with label.embeddings, the "
+    "name of an embed step, in place of label.from."
 )
 
 
