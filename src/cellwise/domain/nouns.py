@@ -22,6 +22,9 @@ LABELLED_EMBEDDINGS = Noun(
 )
 EMBEDDINGS = Noun("embeddings", "embeddings/{name}", counts="sites", per_site=True)
 
+FINGERPRINTS = Noun("fingerprints", "fingerprints.parquet")
+CURATION = Noun("curation", "curation.parquet")
+
 FOLDS = Noun("folds", "folds.parquet")
 LABELLED_FOLDS = Noun("folds of labelled fields", counts="labelled_folds", of="folds")
 FOLD_OF_SITE = Noun("fold of the site", counts="fold_of_site", per_site=True, of="folds")

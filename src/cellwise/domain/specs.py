@@ -117,6 +117,8 @@ class Read:
         under: Its name in the step's key, the noun's own where empty; reads under one name are a
             list there.
         when: An option, or a property of the options, without which this read does not happen.
+        late: Whether it came after runs were made: a key takes it in only where a step of the
+            recipe writes it, so that other runs redo nothing.
     """
 
     noun: Noun
@@ -125,6 +127,7 @@ class Read:
     many: bool = False
     under: str = ""
     when: str = ""
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,32 @@ KNOWN_FILES = TableKind(
     },
     sort=("folder", "path"),
 )
+FINGERPRINTS = TableKind(
+    "fingerprints",
+    {
+        "site_id": "string",
+        "channel": "string",
+        # Words of 64 bits, each as two numbers; see `kernels.fingerprints`.
+        "print": "list<int32>",
+        # Of the channel of the protein: the largest mean of a cell's brightest pixels, 0..1.
+        "brightest": "float32",
+    },
+    sort=("site_id", "channel"),
+)
+CURATION = TableKind(
+    "curation",
+    {
+        "site_id": "string",
+        # The first of the sites that show the same; null for a site that is like no other.
+        "same_as": "string",
+        "teaches": "bool",
+        "reason": "string",
+        # 0..255 of the camera's range.
+        "brightest": "float32",
+        "flags": "list<string>",
+    },
+    sort=("site_id",),
+)
 FOLDS = TableKind(
     "folds",
     {"site_id": "string", "fold": "int32", "group": "string"},

@@ -16,6 +16,7 @@ from cellwise.domain.nouns import MASKS
 from cellwise.domain.records import Site
 from cellwise.domain.steps import Report
 from cellwise.errors import CellwiseError, InputError, PreflightError
+from cellwise.flow.alike import alike_said
 from cellwise.flow.forecast import forecast
 from cellwise.flow.looks import Look, look_at
 from cellwise.flow.measured import with_look
@@ -36,6 +37,8 @@ from cellwise.store.run.copies import copies_said
 _SAMPLE = 3
 # Whatever their labels: with and without a class, to learn and to test.
 _LEAST_FIELDS = 4
+# Problems, facts of each channel, and its fingerprint.
+_Seen = tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, Any]]
 
 
 def check_folder(
@@ -82,9 +85,12 @@ def check_folder(
     # Without a scale pixels say nothing.
     sample = () if not reading.scales else usable if full else _spread(usable, _SAMPLE)
     decoded = [_decode(site, folder) for site in sample]
-    faults = [fault for found, _ in decoded for fault in found if fault["set_aside"]]
-    flags = [fault for found, _ in decoded for fault in found if not fault["set_aside"]]
-    copies = copies_said(row for _, rows in decoded for row in rows)
+    faults = [fault for found, _, _ in decoded for fault in found if fault["set_aside"]]
+    flags = [fault for found, _, _ in decoded for fault in found if not fault["set_aside"]]
+    copies = copies_said(row for _, rows, _ in decoded for row in rows)
+    copies += alike_said(
+        {site.id: found for site, (_, _, found) in zip(sample, decoded, strict=True)}
+    )
     works = bool(usable and not faults and not refused and not foreseen.refusals)
     look = _look(request, usable, report) if works else Look()
     request = dataclasses.replace(request, recipe=with_look(request.recipe, look))
@@ -179,24 +185,30 @@ def _spread(sites: list[Site], count: int) -> list[Site]:
     return sites[::step][:count]
 
 
-def _decode(site: Site, folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _decode(site: Site, folder: Path) -> _Seen:
     """What decoding the pixels of a site shows: why it is set aside, or odd channels; and facts."""
+    from cellwise.kernels.fingerprints import fingerprint
     from cellwise.stages.segment.facts import pixel_facts
     from cellwise.store.images.fields import read_field_with_flags
 
     try:
-        facts = pixel_facts(*read_field_with_flags(site, folder))
+        field, flags = read_field_with_flags(site, folder)
+        facts = pixel_facts(field, flags)
     except InputError as error:
-        return [
-            {
-                "site_id": site.id,
-                "path": error.path or site.id,
-                "code": error.code,
-                "reason": error.reason,
-                "remedy": error.remedy,
-                "set_aside": True,
-            }
-        ], []
+        return (
+            [
+                {
+                    "site_id": site.id,
+                    "path": error.path or site.id,
+                    "code": error.code,
+                    "reason": error.reason,
+                    "remedy": error.remedy,
+                    "set_aside": True,
+                }
+            ],
+            [],
+            {},
+        )
     odd = [
         {
             "site_id": site.id,
@@ -209,7 +221,8 @@ def _decode(site: Site, folder: Path) -> tuple[list[dict[str, Any]], list[dict[s
         for row in facts
         for flag in row["flags"]
     ]
-    return odd, facts
+    channels = zip(field.channels, field.pixels, strict=True)
+    return odd, facts, {channel.key: fingerprint(plane) for channel, plane in channels}
 
 
 def _image_facts(reading: Reading) -> dict[str, Any]:

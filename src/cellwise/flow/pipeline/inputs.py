@@ -94,7 +94,7 @@ def site_keys(
         assumed: Keys of sites by the name of a step's records, in place of those that are done.
     """
     base = _with_classes(step, state=state)
-    reads = [read for read in _counted(step, step.spec.reads) if uses(step, read)]
+    reads = [read for read in _counted(step, step.spec.reads, state=state) if uses(step, read)]
     columns: list[tuple[str, dict[str, str] | Any]] = []
     sites: set[str] | None = None
     for read in reads:
@@ -146,9 +146,15 @@ def _sources(step: Step, read: Read, *, state: State) -> list[Step]:
     return [found for name in names if (found := writer(read.noun, before, name)) is not None]
 
 
-def _counted(step: Step, reads: Iterable[Read]) -> list[Read]:
-    """The reads that keys take in: a late one only where its option is set."""
-    return [read for read in reads if read.under != UNNAMED and not _late(step, read)]
+def _counted(step: Step, reads: Iterable[Read], *, state: State) -> list[Read]:
+    """The reads that keys take in: a late one only where its option is set, or it is written."""
+    return [
+        read
+        for read in reads
+        if read.under != UNNAMED
+        and not _late(step, read)
+        and not (read.late and not _sources(step, read, state=state))
+    ]
 
 
 def _late(step: Step, read: Read) -> bool:
@@ -161,7 +167,7 @@ def _late(step: Step, read: Read) -> bool:
 
 def _whole_key(step: Step, reads: Iterable[Read], *, ordered: bool, state: State) -> str:
     base = _with_classes(step, state=state)
-    counted = _counted(step, reads)
+    counted = _counted(step, reads, state=state)
     if ordered:
         parts = [_content(step, read, state=state) for read in counted]
         return digest(base, *parts, *_apart(step, state=state)) if parts else base

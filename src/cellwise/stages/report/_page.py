@@ -14,6 +14,7 @@ from cellwise.stages.report.sections import (
     cell_labels,
     classes,
     control,
+    curation,
     doses,
     galleries,
     inputs,
@@ -34,6 +35,7 @@ Section = Callable[[Material], dict[str, Any]]
 SECTIONS: tuple[tuple[str, str, Section], ...] = (
     ("verdict", "What may be trusted", verdict.context),
     ("inputs", "What went in, what was set aside", inputs.context),
+    ("curation", "Fields that do not teach", curation.context),
     ("segmentation", "Outlines of cells", segmentation.context),
     ("known", "Outlines against known masks", known.context),
     ("plates", "Plate maps", plates.context),
@@ -51,7 +53,7 @@ SECTIONS: tuple[tuple[str, str, Section], ...] = (
     ("provenance", "How this was made", provenance.context),
 )
 # Sections of steps that few runs have.
-ONLY_WHERE_MADE = ("maps", "cell_labels", "candidates")
+ONLY_WHERE_MADE = ("curation", "maps", "cell_labels", "candidates")
 # What a run that gives no classes can speak of; `known` and `plates` only where there are any.
 _OUTLINES = ("verdict", "inputs", "segmentation", "known", "plates", "provenance")
 
@@ -60,6 +62,7 @@ def sections_of(material: Material) -> tuple[tuple[str, str, Section], ...]:
     """The sections of this run's page, in order."""
     if not material.outlines_only:
         made = (
+            curation.was_asked(material),
             bool(material.class_maps),
             cell_labels.was_learned(material),
             bool(material.candidates),

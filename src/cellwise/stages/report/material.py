@@ -77,6 +77,7 @@ class Material:
             unread.
         channels: The channels of the first site.
         cells: `cells.parquet` with its row number as `position`.
+        curation: Which sites teach, and why others do not; no rows where nobody asked.
         predictions: One row per cell with `Prob_*`, `Metadata_*` and `position`.
         units: What one row of the predictions is: `cell`, `site` or `well`.
         control: Predictions of the model without the protein channel.
@@ -98,6 +99,7 @@ class Material:
     pixels: pl.DataFrame | None = None
     cells: pl.DataFrame | None = None
     folds: pl.DataFrame | None = None
+    curation: pl.DataFrame | None = None
     predictions: pl.DataFrame | None = None
     units: str = "cell"
     wells: pl.DataFrame | None = None

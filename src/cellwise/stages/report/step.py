@@ -104,6 +104,7 @@ def gather(job: Job, choices: Choices) -> Material:
         pixels=_table(run.pixels, PIXELS),
         cells=cells,
         folds=_table(run.folds, FOLDS),
+        curation=RunReader(run).curation(),
         predictions=predictions,
         units=_units(predictions),
         wells=_table(run.wells, WELLS),

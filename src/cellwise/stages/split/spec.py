@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import model_validator
 
-from cellwise.domain.nouns import FOLDS, PIXELS, SITES, SPLIT
+from cellwise.domain.nouns import CURATION, FOLDS, PIXELS, SITES, SPLIT
 from cellwise.domain.specs import Read, StepOptions, StepSpec
 from cellwise.errors import BadOption
 from cellwise.registry import Registry, split_spec
@@ -20,7 +20,7 @@ class Options(StepOptions):
     """How many folds, at least 2."""
     by: str | list[str] = "auto"
     """`auto`, `site`, a metadata column such as `Metadata_Plate`, or several: sites that share a
-    value in any of them stay together. Exact copies always stay together."""
+    value in any of them stay together. Exact copies always do, and what `curate` found alike."""
     strata: str | list[str] = []
     """Metadata columns such as `Metadata_Source` whose values are shared out evenly over the folds
     as classes are."""
@@ -67,7 +67,7 @@ SPEC = StepSpec(
     version=1,
     grain="table",
     options=Options,
-    reads=(Read(SITES), Read(PIXELS, optional=True)),
+    reads=(Read(SITES), Read(PIXELS, optional=True), Read(CURATION, optional=True, late=True)),
     writes=(FOLDS, SPLIT),
     draws=True,
     fits=True,

@@ -1,7 +1,7 @@
 """Split: every labelled site gets a fold, groups stay whole, and the account is written beside it.
 
-Reads `sites.parquet`, `pixels.parquet` (for copies) and `reading.json`; writes `folds.parquet` and
-`split.json` (leaks, balance, warnings).
+Reads `sites.parquet`, `pixels.parquet` and `curation.parquet` (for copies) and `reading.json`;
+writes `folds.parquet` and `split.json` (leaks, balance, warnings).
 """
 
 import json
@@ -42,6 +42,7 @@ class _Sites:
     ids: tuple[str, ...]
     columns: dict[str, Values]
     copies: Values
+    alike: Values
     bound: Values
     usable: npt.NDArray[np.bool_]
     classes: tuple[str, ...]
@@ -114,17 +115,23 @@ def _load(run: RunFolder) -> _Sites:
         for name in frame.columns
         if name.startswith(_PREFIX)
     }
-    bound = _bound(copies, metadata)
+    same = dict(RunReader(run).curation().select("site_id", "same_as").iter_rows())
+    alike = [same.get(site) for site in ids]
+    bound = _bound(copies, alike, metadata)
     known = labels & labelled[:, None]
-    return _Sites(ids, metadata, copies, bound, usable, classes, known, labelled)
+    return _Sites(ids, metadata, copies, alike, bound, usable, classes, known, labelled)
 
 
-def _bound(copies: Values, metadata: dict[str, Values]) -> Values:
-    """A name for the sites that no choice parts: exact copies, and the times of one field."""
-    times = metadata.get(_TIMES)
-    if times is None:
+def _bound(copies: Values, alike: Values, metadata: dict[str, Values]) -> Values:
+    """A name for the sites that no choice parts: copies, and the times of one field."""
+    keys = [copies]
+    if any(alike):
+        keys.append(alike)
+    if metadata.get(_TIMES) is not None:
+        keys.append(qualified(metadata, _TIMES))
+    if len(keys) == 1:
         return copies
-    groups = connect([copies, qualified(metadata, _TIMES)], count=len(copies))
+    groups = connect(keys, count=len(copies))
     return [str(group) for group in groups]
 
 
@@ -188,13 +195,14 @@ def _account(
     columns: dict[str, Values] = {
         "group": [str(group) for group in groups],
         "copies": sites.copies,
+        **({"alike": sites.alike} if any(sites.alike) else {}),
         **{name: qualified(sites.columns, name) for name in sites.columns},
     }
     balance = balance_table(sites.classes, sites.labels, sites.labelled, groups, fold, folds=folds)
     return {
         "by": by or [ALONE],
         "folds": folds,
-        "leaks": leak_table(columns, fold, used=["group", "copies", *by]),
+        "leaks": leak_table(columns, fold, used=["group", "copies", "alike", *by]),
         "balance": balance,
         "warnings": [*untestable(balance), *_confounded(sites), *_copies_in_test(sites)],
     }
@@ -207,15 +215,21 @@ def _confounded(sites: _Sites) -> list[str]:
 
 
 def _copies_in_test(sites: _Sites) -> list[str]:
-    held = {copy for copy, known in zip(sites.copies, sites.labelled, strict=True) if known}
-    rest = zip(sites.ids, sites.copies, sites.labelled, strict=True)
-    copied = [site for site, copy, known in rest if copy and not known and copy in held]
-    if not copied:
-        return []
+    exact = _unlabelled_like(sites, sites.copies)
+    alike = [site for site in _unlabelled_like(sites, sites.alike) if site not in set(exact)]
+    found = (("Exact copies of", exact), ("Fields that show the same as", alike))
     return [
-        f"Exact copies of labelled fields among those without a label in use: {len(copied)}, "
+        f"{what} labelled fields among those without a label in use: {len(copied)}, "
         f"for example {copied[0]}: results on them are not new evidence."
+        for what, copied in found
+        if copied
     ]
+
+
+def _unlabelled_like(sites: _Sites, copies: Values) -> list[str]:
+    held = {copy for copy, known in zip(copies, sites.labelled, strict=True) if known}
+    rest = zip(sites.ids, copies, sites.labelled, strict=True)
+    return [site for site, copy, known in rest if copy and not known and copy in held]
 
 
 def _without_folds(run: RunFolder, sites: _Sites) -> dict[str, Any]:

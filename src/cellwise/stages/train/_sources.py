@@ -120,7 +120,9 @@ def collect(
         raise PreflightError("train: the labels name no class besides Negative: nothing to learn.")
     sites = _labelled_sites(run)
     if sites.is_empty():
-        raise PreflightError("train: no field has a label. Give a labels file: --labels FILE.")
+        raise PreflightError(
+            "train: no field has a label and may teach. Give a labels file: --labels FILE."
+        )
     fields = labels_matrix(sites["labels"], classes.positive).astype(np.float32)
     ids = sites["site_id"].to_list()
     available: Sequence[Channel] = ()
@@ -168,8 +170,9 @@ def collect(
 
 
 def _labelled_sites(run: RunFolder) -> pl.DataFrame:
-    """The labelled sites with `fold` and `group`; only those with a fold, if any has one."""
-    frame = RunReader(run).labelled_sites()
+    """The labelled sites that teach, with `fold` and `group`; of those with a fold, if any has."""
+    silent = RunReader(run).curation().filter(~pl.col("teaches"))
+    frame = RunReader(run).labelled_sites().join(silent, on="site_id", how="anti")
     if not run.folds.is_file():
         nothing = pl.lit(None, pl.Int32).alias("fold")
         return frame.with_columns(nothing, pl.col("site_id").alias("group"))

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from cellwise.domain.nouns import (
+    CURATION,
     FIELD_LABELS,
     LABELLED_CELLS,
     LABELLED_EMBEDDINGS,
@@ -256,6 +257,7 @@ SPEC = StepSpec(
         Read(LABELLED_EMBEDDINGS, by=("embeddings",), many=True),
         # The column of sources; other models do not depend on it.
         Read(SITES, when="sources"),
+        Read(CURATION, optional=True, late=True),
     ),
     late=(
         *("embeddings", "learner", "cache", "sources", "folds", "constants", "classifier"),

@@ -37,6 +37,16 @@ class RunFolder:
         return self.path / "segmentation.parquet"
 
     @property
+    def fingerprints(self) -> Path:
+        """`fingerprints.parquet`: what tells a image again, one row per site and channel."""
+        return self.path / "fingerprints.parquet"
+
+    @property
+    def curation(self) -> Path:
+        """`curation.parquet`: which sites teach, and why others do not; one row per site."""
+        return self.path / "curation.parquet"
+
+    @property
     def folds(self) -> Path:
         """`folds.parquet`: fold and group per site."""
         return self.path / "folds.parquet"

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from cellwise.domain.tables import CELLS, FOLDS, SITES
+from cellwise.domain.tables import CELLS, CURATION, FOLDS, SITES
 from cellwise.domain.units import units_table
-from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.scores import read_scores
 from cellwise.store.run.sites import PREFIX
 from cellwise.store.run.tables import column_names, empty_frame, read_table
@@ -70,6 +70,20 @@ class RunReader:
         if not self.run.folds.is_file():
             return empty_frame(FOLDS)
         return read_table(self.run.folds, FOLDS)
+
+    def curation(self) -> pl.DataFrame:
+        """Which sites teach, and why others do not; no rows where the recipe does not ask.
+
+        A table that another recipe left in the folder counts as none.
+
+        Raises:
+            FormatError: The table is torn or newer than this cellwise.
+        """
+        recipe = read_json(self.run.record).get("recipe") if self.run.record.is_file() else None
+        kinds = {step.get("kind") for step in (recipe or {}).get("steps") or []}
+        if not self.run.curation.is_file() or (kinds and "curate" not in kinds):
+            return empty_frame(CURATION)
+        return read_table(self.run.curation, CURATION)
 
     def units(self) -> pl.DataFrame:
         """The units of the run, from cells (where there are any yet) to experiments.

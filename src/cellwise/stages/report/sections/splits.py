@@ -31,7 +31,11 @@ def _plain(name: str) -> str:
 
 
 def _leak(row: dict[str, Any]) -> dict[str, Any]:
-    words = {"group": "group (kept together)", "copies": "exact copies of pixels"}
+    words = {
+        "group": "group (kept together)",
+        "copies": "exact copies of pixels",
+        "alike": "fields alike",
+    }
     name = str(row.get("column", ""))
     return {
         "name": words.get(name, _plain(name)),

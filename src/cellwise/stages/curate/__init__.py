@@ -1,0 +1,1 @@
+"""Curate: which fields teach, and which do not and why."""
