@@ -26,7 +26,7 @@ from cellwise.measures.audit import (
     positives_bounds,
     weights,
 )
-from cellwise.measures.random_draw import drawn_by_strata, strata_of
+from cellwise.measures.random_draw import drawn_by_strata, strata_of, worth
 
 NAMES = ("frequent", "common", "uncommon", "rare")
 HAVE = (0.5, 0.3, 0.12, 0.05)
@@ -61,7 +61,7 @@ def world(seed: int, fields: int, judged: int) -> list[dict[str, Any]]:
     vectors += random.normal(0, 0.5, (fields, NUMBERS))[site]
     inherited = has[site]
     chance = out_of_fold(vectors, inherited, group % FOLDS)
-    stratum = strata_of(np.where(inherited, 0, chance).max(axis=1), random)
+    stratum = strata_of(worth(inherited, chance), random)
     drawn = np.zeros(len(site), bool)
     drawn[drawn_by_strata(stratum, judged, random)] = True
     weight = weights(np.bincount(stratum), np.where(drawn, stratum, -1), drawn)

@@ -12,7 +12,7 @@ from cellwise.measures.audit import (
     positives_bounds,
     weights,
 )
-from cellwise.measures.random_draw import drawn_by_strata, strata_of
+from cellwise.measures.random_draw import drawn_by_strata, strata_of, worth
 
 
 def _world(seed, *, fields=120, useful=True):
@@ -29,7 +29,7 @@ def _world(seed, *, fields=120, useful=True):
 def _judged(world, count, seed):
     inherited, truth, chance, group = world
     random = np.random.default_rng(seed)
-    stratum = strata_of(np.where(inherited, 0, chance), random)
+    stratum = strata_of(worth(inherited[:, None], chance[:, None]), random)
     drawn = np.zeros(len(truth), bool)
     drawn[drawn_by_strata(stratum, count, random)] = True
     weight = weights(np.bincount(stratum), np.where(drawn, stratum, -1), drawn)

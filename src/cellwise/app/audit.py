@@ -15,7 +15,7 @@ from cellwise.errors import PreflightError
 from cellwise.measures.audit import Judged, false_share, missed_share, positives_bounds, weights
 from cellwise.measures.bootstrap import Floats, Groups, numbered
 from cellwise.measures.label_support import label_support
-from cellwise.measures.random_draw import drawn_by_strata, strata_of
+from cellwise.measures.random_draw import drawn_by_strata, strata_of, worth
 from cellwise.store.annotations.draws import Draw, drawn_from_these_masks, read_draw, write_draw
 from cellwise.store.annotations.imported import imported
 from cellwise.store.annotations.saves import annotations, last_words
@@ -43,8 +43,9 @@ class _Cells:
 def draw_cells(path: Path, count: int, *, seed: int) -> Path:
     """Draw cells for a person to look at; returns the sheet to fill.
 
-    Half of them are drawn in proportion, half in equal numbers, from strata of how sure the model
-    is of a class that the field lacks, for missed positives are rare.
+    As many are drawn from each of ten strata of how much a judged cell tells of all classes, see
+    `measures.random_draw`: of rare classes, of cells that the model is unsure of, and of those in
+    which it sees what the field lacks, more are drawn.
 
     Args:
         path: A finished run with labelled fields.
@@ -56,9 +57,8 @@ def draw_cells(path: Path, count: int, *, seed: int) -> Path:
     """
     run = RunFolder(path)
     cells = _cells(run)
-    surprise = np.where(cells.inherited, 0.0, cells.chance).max(axis=1)
     random = np.random.default_rng(seed)
-    stratum = strata_of(surprise, random)
+    stratum = strata_of(worth(cells.inherited, cells.chance), random)
     chosen = drawn_by_strata(stratum, count, random)
     rows = cells.rows.with_columns(pl.Series("stratum", stratum))[chosen]
     write_draw(run, rows, np.bincount(stratum).tolist(), seed)

@@ -9,8 +9,9 @@ right on average however bad the model is, and the better the model the narrower
 
 Sources: prediction-powered inference, Angelopoulos et al. 2023 (Science 382:669), with the weight
 of the predictions fitted (arXiv 2311.01453), which is the difference estimator of survey statistics
-(Särndal et al. 1992); exact intervals at the effective size, Korn and Graubard 1998 (Survey
-Methodology 24:193); 3/n where nothing was seen, Hanley and Lippman-Hand 1983 (JAMA 249:1743).
+(Särndal et al. 1992); Jeffreys intervals (Brown, Cai and DasGupta 2001, Statistical Science 16:101)
+at the effective size, Korn and Graubard 1998 (Survey Methodology 24:193); 3/n where nothing was
+seen, Hanley and Lippman-Hand 1983 (JAMA 249:1743).
 """
 
 from dataclasses import dataclass
@@ -111,7 +112,7 @@ def missed_share(cells: Judged) -> Share:
     spread = (1 - value) * n_out * outside.parts - value * n_in * inside.parts
     variance = _variance(spread / (there + missed), cells, np.isfinite(cells.shows))
     positives = cells.weight[(cells.shows == 1) & (cells.weight > 0)]
-    low, high = _exact(value, variance, _effective(positives), judged)
+    low, high = _jeffreys(value, variance, _effective(positives), judged)
     return Share(value, low, high, judged, seen)
 
 
@@ -158,7 +159,7 @@ def _mean(cells: Judged, part: Flags, *, counted: int) -> _Mean:
     value = float(np.clip(trust * said[part].mean() + mended, 0, 1))
     parts[rows] = weight * (wrong - mended)
     variance = _variance(parts, cells, rows)
-    low, high = _exact(value, variance, size, judged)
+    low, high = _jeffreys(value, variance, size, judged)
     return _Mean(Share(value, low, high, judged, seen), value, parts)
 
 
@@ -191,8 +192,8 @@ def _effective(weight: Floats) -> float:
     return float(weight.sum() ** 2 / (weight**2).sum()) if len(weight) else 0.0
 
 
-def _exact(value: float, variance: float, size: float, judged: int) -> tuple[float, float]:
-    """Clopper and Pearson's interval of as many cells as would have that variance.
+def _jeffreys(value: float, variance: float, size: float, judged: int) -> tuple[float, float]:
+    """Jeffreys' interval of as many cells as would have that variance.
 
     An estimate at an end has no variance that can be believed: it counts as `size` cells.
     """
@@ -202,7 +203,7 @@ def _exact(value: float, variance: float, size: float, judged: int) -> tuple[flo
         n = value * (1 - value) / variance * (float(norm.ppf(1 - _TAIL)) / tail) ** 2
     n = max(n, 1e-9)
     hits = n * value
-    low = float(beta.ppf(_TAIL, hits, n - hits + 1)) if hits > 0 else 0.0
-    high = float(beta.ppf(1 - _TAIL, hits + 1, n - hits)) if hits < n else 1.0
-    # With little behind it the exact interval may leave the estimate out by rounding.
+    low = float(beta.ppf(_TAIL, hits + 0.5, n - hits + 0.5)) if hits > 0 else 0.0
+    high = float(beta.ppf(1 - _TAIL, hits + 0.5, n - hits + 0.5)) if hits < n else 1.0
+    # With little behind it the interval may leave the estimate out.
     return min(low, value), max(high, value)
