@@ -9,7 +9,7 @@ from cellwise.kernels.fingerprints import fingerprint
 
 def _prints(seed, gain=1.0):
     planes = draw(seed, size=128)
-    return {str(k): fingerprint(np.float32(p * gain / 255)) for k, p in enumerate(planes)}
+    return {str(k): fingerprint((p * gain / 255).astype(np.float32)) for k, p in enumerate(planes)}
 
 
 def test_copies_are_named_and_fields_that_could_not_be_decoded_are_not():
