@@ -15,7 +15,7 @@ class ClassList:
     Args:
         names: Class names, verbatim as they appear in outputs.
         negative: The class that excludes all others, or None. It is never learned: its probability
-            is one minus the largest of the others.
+            follows from those of the others, as one minus the largest where nobody says otherwise.
     """
 
     names: tuple[str, ...]

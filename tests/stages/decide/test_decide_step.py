@@ -74,6 +74,15 @@ def test_negative_is_one_minus_the_largest_of_the_others(maker):
     assert [n for n in row if n.startswith("Prob_")] == ["Prob_a", "Prob_neg", "Prob_b", "Prob_c"]
 
 
+def test_negative_as_a_product_is_that_of_all_others(maker):
+    fields = [Field("s", None, [[1.0, 2.0, -1.0]], part="unlabelled", fold=None)]
+    run = maker.write(fields, classes=("a", "neg", "b", "c"))
+    maker.decide(**PLAIN, negative="product")
+    row = read_table(run.predictions, PREDICTIONS).row(0, named=True)
+    others = (1 - row["Prob_a"]) * (1 - row["Prob_b"]) * (1 - row["Prob_c"])
+    assert row["Prob_neg"] == pytest.approx(others)
+
+
 def test_a_run_without_a_negative_class_has_none(maker):
     run = maker.write([Field("s", ("a",), [[-5.0]])], classes=("a",), negative=None)
     maker.decide(**PLAIN)

@@ -11,7 +11,7 @@ from cellwise.domain.classes import ClassList
 from cellwise.errors import FormatError
 
 FORMAT = 1
-ONE_MINUS_MAX = "one_minus_max"
+ONE_MINUS_MAX, PRODUCT = "one_minus_max", "product"
 CALIBRATIONS = ("weak", "audited", "none")
 
 
@@ -21,7 +21,7 @@ class Decision:
 
     Args:
         classes: All class names, in order of the outputs.
-        negative: The class whose probability is one minus the largest of the others, or None.
+        negative: The class of cells that show none of the others, or None.
         temperatures: Per positive class, in their order.
         biases: Per positive class.
         thresholds: Per class of `classes`; a probability at or above it gives the label.
@@ -32,7 +32,8 @@ class Decision:
         n_fields: Labelled fields used.
         n_cells: Their cells.
         positives: Fields that carry each positive class.
-        negative_rule: How the negative class is decided.
+        negative_rule: Its probability: `one_minus_max`, one minus the largest of the others, or
+            `product`, that of all one minus the others.
         field: Names of the scores of whole fields that the adjusters used; empty for none.
         adjust: What was done to the scores before the calibration, as JSON, in order.
         sets: Which labels fields had together, where an adjuster asked: see `context.label_sets`.
@@ -70,7 +71,10 @@ class Decision:
             raise ValueError("A decision needs one threshold per class.")
         if any(not value > 0 for value in self.temperatures):
             raise ValueError("Temperatures are above 0.")
-        if self.calibration not in CALIBRATIONS or self.negative_rule != ONE_MINUS_MAX:
+        if self.calibration not in CALIBRATIONS or self.negative_rule not in (
+            ONE_MINUS_MAX,
+            PRODUCT,
+        ):
             raise ValueError(f"Unknown {self.calibration!r} or {self.negative_rule!r}.")
 
     @property
@@ -92,7 +96,10 @@ class Decision:
         if self.negative is None:
             return chance
         # Taken from the stored float32 values, so that anyone can recompute it from the table.
-        rest = 1 - chance.max(axis=1, initial=0)
+        if self.negative_rule == PRODUCT:
+            rest = np.prod(1 - chance, axis=1)
+        else:
+            rest = 1 - chance.max(axis=1, initial=0)
         return np.insert(chance, self.classes.index(self.negative), rest, axis=1)
 
     def to_json(self) -> dict[str, Any]:

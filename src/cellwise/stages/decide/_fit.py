@@ -12,7 +12,7 @@ from cellwise.domain.units import SITE, bag_numbers
 from cellwise.errors import BadOption
 from cellwise.registry import did_you_mean, split_spec
 from cellwise.stages.decide import deciders
-from cellwise.stages.decide._decision import Decision
+from cellwise.stages.decide._decision import ONE_MINUS_MAX, Decision
 from cellwise.stages.decide.spec import Options
 from cellwise.store.run.reader import labels_matrix
 
@@ -67,6 +67,7 @@ def fit_decision(
         n_cells=int(used.sum()),
         positives=tuple(int(n) for n in labels.sum(axis=0)),
         curve=fitted.curve,
+        negative_rule=options.negative or ONE_MINUS_MAX,
         combine=options.combine or "logits",
         weights=tuple(options.weights),
     )

@@ -41,6 +41,9 @@ class Options(StepOptions):
     combine: Literal["", "logits", "probabilities", "median"] = ""
     """How several score steps become one: the mean of their logits, also where not said, or of
     their probabilities, or the median of their logits."""
+    negative: Literal["", "one_minus_max", "product"] = ""
+    """The probability of the negative class: one minus the largest of the others, also where not
+    said, or the product of one minus each of the others, as if they were independent."""
     weights: list[float] = []
     """The weight of each score step in that mean; equal where not said."""
 
@@ -106,6 +109,6 @@ SPEC = StepSpec(
     ),
     writes=(DECISION, PREDICTIONS),
     draws=True,
-    late=("level", "combine", "weights"),
+    late=("level", "combine", "negative", "weights"),
     shelves=_SHELVES,
 )

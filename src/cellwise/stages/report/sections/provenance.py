@@ -59,6 +59,9 @@ def _facts(record: dict[str, Any]) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, value in facts if value not in (None, "")]
 
 
+_NOTHING: tuple[Any, ...] = (None, "", [], {})
+
+
 def _state(record: dict[str, Any]) -> str:
     status = str(record.get("status") or "")
     # The page is the last step, so it is written while the run still stands as running.
@@ -67,7 +70,7 @@ def _state(record: dict[str, Any]) -> str:
 
 def _step(step: dict[str, Any]) -> dict[str, Any]:
     counts = step.get("counts") or {}
-    words = ", ".join(_said(name, value) for name, value in counts.items() if value is not None)
+    words = ", ".join(_said(name, value) for name, value in counts.items() if value not in _NOTHING)
     return {
         "name": step.get("name") or step.get("kind") or "",
         "kind": step.get("kind") or "",
