@@ -8,11 +8,12 @@ import polars as pl
 
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import ChannelFile, Site
-from cellwise.domain.tables import FOLDS, SCORES, SITES
+from cellwise.domain.tables import EMBEDDINGS, FOLDS, SCORES, SITES
+from cellwise.store.run.embeddings import index_path, seal, write_vectors
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.scores import as_stored
 from cellwise.store.run.sites import sites_to_frame
-from cellwise.store.run.tables import write_table
+from cellwise.store.run.tables import empty_frame, write_table
 
 CONTROLS = 2
 
@@ -90,3 +91,15 @@ class Screen:
             }
         )
         write_table(self.run.scores(name), SCORES, as_stored(frame), classes=self.classes)
+
+    def embed(self, name):
+        """Give every site a vector: its logits, of the network that left its fold out."""
+        folder, rows = self.run.embeddings(name), []
+        for experiment, p, well, s, _, _, _, test, e, logits in self.rows:
+            site = f"{experiment}_{p}_{well}_{s}"
+            fold = None if test else e % 2
+            shard = write_vectors(folder, site, logits[None], dtype="float32")
+            rows.append(("site", site, None, shard, 0, len(logits), fold, f"net/{fold}"))
+        index = pl.DataFrame(rows, schema=empty_frame(EMBEDDINGS).schema, orient="row")
+        write_table(index_path(folder), EMBEDDINGS, index)
+        seal(folder, index, "float32", {})

@@ -47,6 +47,7 @@ EVALUATION = Noun("evaluation", "evaluation.json")
 REPORT = Noun("report", "report.html")
 
 ADAPTED = Noun("adapted statistics", "adapted/{name}.safetensors")
+PROFILES = Noun("profiles", "profiles/{name}.parquet")
 TREATMENTS = Noun("treatments", "treatments{suffix}.parquet")
 ASSIGNMENT = Noun("assignment", "assignments/{name}.json", learned=True)
 FITTED_ASSIGNMENT = Noun(

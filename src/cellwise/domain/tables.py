@@ -261,3 +261,23 @@ TREATMENTS = TableKind(
     sort=("well",),
     open=True,
 )
+# One vector for each well; the names of its numbers stand in the file.
+PROFILES = TableKind(
+    "profiles",
+    {
+        "well": "string",
+        "plate": "string",
+        "experiment": "string",
+        "position": "string",
+        "cell_type": "string",
+        "part": "string",
+        "class": "string",
+        "well_type": "string",
+        "n_sites": "int32",
+        "fold": "int32",
+        "model": "string",
+        "n_vectors": "int32",
+        "vector": "vector",
+    },
+    sort=("well",),
+)

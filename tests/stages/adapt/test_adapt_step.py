@@ -9,12 +9,15 @@ import pytest
 import torch
 from PIL import Image
 
+from cellwise.contracts.network import Asked
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import ChannelFile, Site
-from cellwise.domain.steps import Job
+from cellwise.domain.steps import Finished, Job
 from cellwise.domain.tables import FOLDS, SCORES, SITES
 from cellwise.errors import BadOption, FormatError, PreflightError
 from cellwise.parts.nets import nets
+from cellwise.parts.panel import load_panel
+from cellwise.parts.tiles import tiles_of
 from cellwise.stages.adapt import step as adapt
 from cellwise.stages.adapt.spec import Options
 from cellwise.stages.score import step as score
@@ -95,8 +98,6 @@ def scored(run, folder, sites, name="s", **options):
     job = Job(run.path, folder / "images", name, ScoreOptions.of(chosen).model_dump(), name, 0)
     records = score.work(sites, job)
     assert all(record.error is None for record in records)
-    from cellwise.domain.steps import Finished
-
     score.finish(job, {site.id: Finished(name, {"fields": 1}) for site in sites})
     score.settle(job, {name})
     return read_table(run.scores(name), SCORES)
@@ -201,3 +202,25 @@ def test_settings_that_cannot_work_are_refused(options):
 def test_adapted_goes_with_tiles():
     with pytest.raises(BadOption, match="tiles"):
         ScoreOptions.of({"model": "net", "by": "cell_net", "adapted": "adapt"})
+
+
+def test_whole_sites_are_embedded_by_the_model_that_left_them_out(made):
+    from cellwise.stages.embed import step as embed
+    from cellwise.store.run.embeddings import Embeddings
+
+    folder, run, sites = made
+    options = {"name": "tiles", "model": "net", "threads": 1, "dtype": "float32"}
+    job = Job(run.path, folder / "images", "seen", options, "key", 0)
+    records = embed.work(sites, job)
+    embed.finish(job, {r.site_id: Finished("key", r.counts) for r in records})
+    kept = Embeddings(run.embeddings("seen"))
+    assert len(kept) == len(sites)
+    assert kept.index["fold"].to_list() == [int(site[1]) for site in kept.index["site_id"]]
+    pixels = torch.from_numpy(
+        np.stack([np.asarray(Image.open(folder / "images" / f"{sites[0].id}_{c.name}.png"))
+                  for c in CHANNELS])
+    )[None] / 255  # fmt: skip
+    model = load_panel(run, "net", "cpu").models[0].network
+    with torch.inference_mode():
+        seen = model(tiles_of(pixels, TILE)[0], Asked.EMBEDDING).embedding.mean(0)
+    np.testing.assert_allclose(kept.read(np.arange(1))[0], seen, atol=1e-4)

@@ -4,8 +4,9 @@ from typing import Literal
 
 from pydantic import ConfigDict
 
-from cellwise.domain.nouns import CELLS, EMBEDDINGS, FOLD_OF_SITE, MODELS
+from cellwise.domain.nouns import CELLS, EMBEDDINGS, FILES, FOLD_OF_SITE, MODELS
 from cellwise.domain.specs import Content, Read, Renamed, StepOptions, StepSpec
+from cellwise.registry import Registry
 
 
 class Options(StepOptions):
@@ -18,20 +19,31 @@ class Options(StepOptions):
     dtype: Literal["float16", "float32"] = "float16"
     """How numbers are kept: float16 holds three digits, up to 65,504."""
 
+    @property
+    def looks_at_sites(self) -> bool:
+        """Whether whole sites are looked at, for which no cells are needed."""
+        return "tiles" in Registry("embedder", "cellwise.stages.embed").page(self.name).needs
+
+    @property
+    def looks_at_cells(self) -> bool:
+        """Whether cells are looked at, or fields with their cells."""
+        return not self.looks_at_sites
+
 
 SPEC = StepSpec(
     version=1,
     grain="site",
     options=Options,
     reads=(
-        Read(CELLS),
+        Read(CELLS, when="looks_at_cells"),
+        Read(FILES, when="looks_at_sites"),
         Read(MODELS, by=("model",), optional=True),
         Read(FOLD_OF_SITE, optional=True, when="model"),
     ),
     writes=(EMBEDDINGS,),
     device=True,
     classes=False,
-    late=("relative", "only"),
+    late=("relative", "only", "looks_at_sites"),
     batch=64,
     shelves={"*": "cellwise.stages.embed"},
     contents=(Content("file", beside=(".csv", ".npy")),),

@@ -102,7 +102,9 @@ def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
     """
     run, ids = RunFolder(job.run), [site.id for site in sites]
     embedder = _checked(job)
-    cells = rows_of_sites(run.cells, CELLS, ids).sort(_KEY)
+    cells = empty_frame(CELLS)
+    if not Options.of(job.options).looks_at_sites:
+        cells = rows_of_sites(run.cells, CELLS, ids).sort(_KEY)
     counts = dict(cells.group_by("site_id").len().iter_rows())
     embed = embedder.open(job, sites, cells)
     facts = embedder.facts(job)
@@ -232,6 +234,8 @@ def _embedder(options: Mapping[str, Any]) -> Embedder:
 
 def _checked(job: Job) -> Embedder:
     """The embedder, once it was held against all cells of the run; once in each process."""
+    if Options.of(job.options).looks_at_sites:
+        return _embedder(job.options)
     cells = RunFolder(job.run).cells
     written = json.dumps(dict(job.options), sort_keys=True, default=str)
     _check_once(job.run, job.fitted, written, _stamp(cells))

@@ -107,6 +107,10 @@ class RunFolder:
         """`assignments/<name>.json`: groups of plates, and layouts that recur."""
         return self.path / "assignments" / f"{name}.json"
 
+    def profiles(self, name: str) -> Path:
+        """`profiles/<name>.parquet`: one vector for each well."""
+        return self.path / "profiles" / f"{name}.parquet"
+
     def treatments(self, name: str = "assign") -> Path:
         """`treatments.parquet`, or `treatments_<name>.parquet`: one answer for each well."""
         suffix = "" if name == "assign" else f"_{name}"
