@@ -18,6 +18,8 @@ FUNCTIONS = {
     "check": ["options", "job"],
     "check_sites": ["job"],
     "foresee": ["job", "folder"],
+    "missing": ["options"],
+    "fetch": ["options"],
     "forecast": ["job", "trial"],
     "measure": ["options", "sides"],
     "prepare": ["job", "report"],

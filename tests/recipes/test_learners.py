@@ -35,6 +35,7 @@ pytestmark = pytest.mark.long
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "mix-parts.md"
 LEARNERS = (
+    "hpa-galixir",
     "hpa-masked-cells",
     "hpa-cell-bags",
     "hpa-puzzle-cam",
@@ -48,6 +49,14 @@ CLASSES = class_list("hpa19").positive
 SMALLER = {
     "resnest101e": "resnest14d",
     "resnet101": "resnet18",
+    "rexnet_150": "rexnet_100",
+    "resnet50d": "resnet18d",
+    "resnet101d": "resnet18d",
+    "densenet169": "densenet121",
+    "dpn68b": "dpn68",
+    "mixnet_m": "mixnet_s",
+    "tf_efficientnet_b0.ns_jft_in1k": "tf_efficientnet_b0",
+    "tf_efficientnet_b1.ns_jft_in1k": "tf_efficientnet_b0",
     "resnext101_32x8d": "resnext50_32x4d",
     "tf_efficientnet_b4": "tf_efficientnet_b0",
     "tf_efficientnet_b7": "tf_efficientnet_b0",

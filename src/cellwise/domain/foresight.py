@@ -1,6 +1,7 @@
 """What a step can say of a folder before any work: what it refuses, warns of and finds enough."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from cellwise.domain.channels import Channel
 from cellwise.domain.classes import ClassList
@@ -61,11 +62,26 @@ class Foresight:
         refusals: Why a run would come to nothing.
         warnings: What a person should know and may accept, sentences.
         classes: The classes that it learns or tests.
+        groups: Groups of labelled fields that stay together; 0 from steps that make none.
+        folds: How many folds they are shared out to; 0 from steps that make none.
+        kept: Bytes on disk by what is kept there; what several steps share has one name.
+        passing: Bytes on disk that the step frees when it is done.
+        per_cell: Bytes on disk for each cell.
     """
 
     refusals: tuple[Refusal, ...] = ()
     warnings: tuple[str, ...] = ()
     classes: tuple[ClassCount, ...] = ()
+    groups: int = 0
+    folds: int = 0
+    kept: Mapping[str, int] = field(default_factory=dict)
+    passing: int = 0
+    per_cell: int = 0
+
+    @property
+    def disk(self) -> int:
+        """Bytes on disk at most, without those of cells."""
+        return sum(self.kept.values()) + self.passing
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +93,13 @@ class FolderFacts:
         channels: The channels of the folder.
         classes: The class list; None where there are no labels.
         labels_file: Where the labels come from; empty where none were given.
+        groups: Groups of labelled fields, as an earlier step foresees; 0 where none does.
+        folds: And the folds that it makes of them.
     """
 
     sites: tuple[Site, ...]
     channels: tuple[Channel, ...]
     classes: ClassList | None = None
     labels_file: str = ""
+    groups: int = 0
+    folds: int = 0

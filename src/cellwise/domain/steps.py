@@ -23,6 +23,8 @@ Any step may have
 * `measure(options, sides) -> (options, sentence)`, where its spec says that options are `measured`:
   what they become, from the longer sides in pixels of the boxes of some cells;
 * `check_sites(job)`: refuses as soon as the sites are known;
+* `missing(options) -> list[str]`: what it needs from outside this machine, in words, and
+  `fetch(options)`, which brings it before any work;
 * `foresee(job, folder) -> Foresight`: what it refuses and warns of once the folder is read, see
   `domain.foresight`; nothing but the folder is there, so that `check` asks it too;
 * `key_options(options) -> dict` and `key_parts(options, device) -> list[str]`: what its key takes

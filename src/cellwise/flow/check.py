@@ -112,7 +112,7 @@ def check_folder(
         "decoded": {"sites": len(sample), "all": full, "faults": faults},
         "refused": [dataclasses.asdict(refusal) for refusal in dict.fromkeys(refused)],
         "settled": list(request.recipe.notices) if works else [],
-        "cost": forecast(request, reading, look) if works else None,
+        "cost": forecast(request, reading, look, foreseen.disk) if works else None,
         "exit_code": (codes or [4])[0] if refused else _exit_code(reading, faults),
     }
 

@@ -24,13 +24,14 @@ _BYTES_PER_CELL = 600
 _HALF_PRECISION = 2
 
 
-def forecast(request: Request, reading: Any, look: Look) -> dict[str, Any]:
+def forecast(request: Request, reading: Any, look: Look, kept: int = 0) -> dict[str, Any]:
     """Cells, seconds and bytes of a run of this recipe on this folder.
 
     Args:
         request: Of the run, with nothing left open.
         reading: The folder as it was read.
         look: What was seen of a few of its fields.
+        kept: Bytes on disk beside those of cells.
 
     Returns:
         `cells`, `sampled_sites`, `cpu_seconds_per_step` by title, `cpu_seconds` and `wall_seconds`
@@ -52,7 +53,7 @@ def forecast(request: Request, reading: Any, look: Look) -> dict[str, Any]:
         "cpu_seconds": round(sum(seconds.values()), 1),
         "wall_seconds": round(wall, 1),
         "workers": workers,
-        "disk_bytes": cells * _bytes_per_cell(steps, len(reading.channels)),
+        "disk_bytes": kept + cells * _bytes_per_cell(steps, len(reading.channels)),
         "free_bytes": shutil.disk_usage(request.folder).free,
     }
 

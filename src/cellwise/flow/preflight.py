@@ -4,7 +4,9 @@ Each step of a recipe may foresee something (`foresee` of its `step.py`, see `do
 `check` shows what all of them say, `run` and `predict` say it and end where something is refused.
 """
 
+import shutil
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from cellwise.domain.channels import Channel
@@ -17,6 +19,9 @@ from cellwise.flow.recipe.kinds import step_module
 from cellwise.flow.recipe.resolve import Step
 from cellwise.store.run.sites import sites_of
 from cellwise.store.run.tables import read_table
+
+# Below these nothing is said.
+_MUCH, _MUCH_A_CELL = 10**9, 200_000
 
 
 def facts_of_reading(reading: Any) -> FolderFacts:
@@ -44,7 +49,9 @@ def foresee(request: Request, folder: FolderFacts, steps: Iterable[Step]) -> For
     refusals: dict[str, Refusal] = {}
     warnings: dict[str, None] = {}
     classes: tuple[ClassCount, ...] = ()
-    roles = {channel.role for channel in folder.channels}
+    kept: dict[str, int] = {}
+    passing = per_cell = 0
+    roles, steps = {channel.role for channel in folder.channels}, tuple(steps)
     for step in steps:
         if not set(step.needs) <= roles:
             # It is passed over.
@@ -53,10 +60,73 @@ def foresee(request: Request, folder: FolderFacts, steps: Iterable[Step]) -> For
         if ask is None or (request.fitted and step.spec.fits):
             continue
         said: Foresight = ask(request.job(step, ""), folder)
+        if said.folds:
+            folder = replace(folder, groups=said.groups, folds=said.folds)
+        kept |= said.kept
+        # Freed by one step before the next one begins.
+        passing = max(passing, said.passing)
+        per_cell += said.per_cell
         refusals |= {str(refusal): refusal for refusal in said.refusals if str(refusal)}
         warnings |= dict.fromkeys(said.warnings)
         classes = classes or said.classes
-    return Foresight(tuple(refusals.values()), tuple(warnings), classes)
+    if absent := wanted_from_outside(request, steps):
+        names = ", ".join(absent)
+        warnings[f"Not on this machine, and fetched before any work: {names}."] = None
+    found = Foresight(
+        tuple(refusals.values()), tuple(warnings), classes, kept=kept, passing=passing,
+        per_cell=per_cell,
+    )  # fmt: skip
+    return _with_disk(found, request)
+
+
+def _with_disk(said: Foresight, request: Request) -> Foresight:
+    """With what the disk has to hold: a refusal where it cannot, a warning where it is much."""
+    place = next(p for p in (request.out, *request.out.absolute().parents) if p.exists())
+    free = shutil.disk_usage(place).free
+    if said.disk > free:
+        reason = (
+            f"The steps of this recipe keep fields of {_size(said.disk)} on disk, and "
+            f"{_size(free)} are free in {place}."
+        )
+        cure = "Choose an --out with more space, or keep them coarser: --set TRAIN.cache=uint8."
+        return replace(said, refusals=(*said.refusals, Refusal(reason, cure, "disk")))
+    if said.disk < _MUCH and said.per_cell < _MUCH_A_CELL:
+        return said
+    parts = [f"{_size(said.disk)} for fields"] if said.disk >= _MUCH else []
+    parts += [f"{said.per_cell / 1e6:.1f} MB for each cell"] if said.per_cell else []
+    warning = f"This recipe keeps {' and '.join(parts)} on disk ({_size(free)} free)."
+    return replace(said, warnings=(*said.warnings, warning))
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB"
+
+
+def wanted_from_outside(request: Request, steps: Iterable[Step]) -> dict[str, Step]:
+    """What these steps need and this machine lacks, in words, and one step that needs it."""
+    wanted: dict[str, Step] = {}
+    for step in steps:
+        ask = getattr(step_module(step.kind), "missing", None)
+        if ask is not None and not (request.fitted and step.spec.fits):
+            for name in ask(step.options):
+                wanted.setdefault(name, step)
+    return wanted
+
+
+def fetch_before_work(request: Request, steps: Iterable[Step]) -> None:
+    """Let steps bring what they need from outside, before any hour of work is lost for it.
+
+    Raises:
+        PreflightError: Something could not be had; names all that is needed.
+    """
+    wanted = wanted_from_outside(request, steps)
+    for name, step in wanted.items():
+        try:
+            step_module(step.kind).fetch(step.options)
+        except PreflightError as error:
+            others = [other for other in wanted if other != name]
+            also = f" Also needed: {', '.join(others)}." if others else ""
+            raise PreflightError(f"Step {step.title!r}: {error}{also}") from error
 
 
 def check_before_work(state: State) -> None:
@@ -76,3 +146,4 @@ def check_before_work(state: State) -> None:
         raise PreflightError("\n".join(map(str, said.refusals)))
     for warning in said.warnings:
         state.listener.message(warning)
+    fetch_before_work(request, steps)

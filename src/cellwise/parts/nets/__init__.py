@@ -29,6 +29,24 @@ def begin_classifier(net: "nn.Module", spec: Any, kind: str, classes: Sequence[s
     begin_head(net, open_file(str(spec["pretrained"]), str(spec.get("sha256", ""))), classes)
 
 
+def is_cached(model: str) -> bool:
+    """Whether the weights that timm publishes for a model lie in a cache of this machine."""
+    from cellwise.parts.nets._pretrained import in_cache
+
+    return in_cache(model)
+
+
+def fetch_weights(model: str) -> None:
+    """Bring the weights that timm publishes for a model to its cache.
+
+    Raises:
+        PreflightError: They could not be had.
+    """
+    from cellwise.parts.nets._pretrained import open_hub
+
+    open_hub(model, {"num_classes": 0})
+
+
 def without_beginning(spec: str | dict[str, Any]) -> str | dict[str, Any]:
     """The network of a trained model: its own weights replace whatever it once began with."""
     if isinstance(spec, str):

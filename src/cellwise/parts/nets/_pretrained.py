@@ -31,6 +31,28 @@ def open_hub(model: str, options: dict[str, Any]) -> Any:
         ) from error
 
 
+def in_cache(model: str) -> bool:
+    """Whether timm needs no network for the weights of a model; of one it does not know, True.
+
+    Whoever builds a model that timm does not know says so in better words.
+    """
+    import timm
+    from huggingface_hub import constants, try_to_load_from_cache
+    from timm.models import get_pretrained_cfg
+
+    known = get_pretrained_cfg(model) if timm.is_model(model) else None
+    if known is None or not (known.hf_hub_id or known.url):
+        return True
+    if known.hf_hub_id:
+        names = (known.hf_hub_filename, constants.SAFETENSORS_SINGLE_FILE, "pytorch_model.bin")
+        wanted = known.hf_hub_id.split("@")[0]
+        found = (try_to_load_from_cache(wanted, name) for name in names if name)
+        if any(isinstance(path, str) for path in found):
+            return True
+    file = Path(str(known.url)).name
+    return bool(known.url) and (Path(torch.hub.get_dir()) / "checkpoints" / file).is_file()
+
+
 def open_file(name: str, sha256: str) -> dict[str, Tensor]:
     """The tensors of a file, by name.
 

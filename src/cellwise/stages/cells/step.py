@@ -16,6 +16,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from cellwise.domain.channels import Channel
+from cellwise.domain.foresight import FolderFacts, Foresight
 from cellwise.domain.records import Field, Masks, Site
 from cellwise.domain.steps import Finished, Job, SiteRecord
 from cellwise.domain.tables import CELLS
@@ -41,6 +42,14 @@ from cellwise.store.run.sites import run_channels
 
 # Crops cut in one call; small enough that their memory is used again, see `parts.memory`.
 _BYTES_AT_ONCE = 24 * 2**20
+
+
+def foresee(job: Job, folder: FolderFacts) -> Foresight:
+    """What a crop takes on disk."""
+    options = Options.of(job.options)
+    if not options.crops:
+        return Foresight()
+    return Foresight(per_cell=2 * len(folder.channels) * options.size**2)
 
 
 def work(sites: Iterable[Site], job: Job) -> list[SiteRecord]:

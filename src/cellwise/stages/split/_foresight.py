@@ -51,11 +51,13 @@ def foresight_of(options: Options, folder: FolderFacts) -> Foresight:
     unit = by[0].removeprefix(_PREFIX).lower() if by else "field"
     learned = [c for c in counts if c.enough and c.name != folder.classes.negative]
     folds = options.folds if options.is_balanced else 1
-    refusals = _refusals(counts, len(learned), len(np.unique(groups)), folds, unit)
+    count = len(np.unique(groups))
+    refusals = _refusals(counts, len(learned), count, folds, unit)
     if refusals:
         return Foresight(refusals, (), counts)
     mixed = confounded(columns, labels, folder.classes.names)
-    return Foresight((), (*_too_few(counts, unit), *mixed), counts)
+    made = folds if options.is_balanced else 0
+    return Foresight((), (*_too_few(counts, unit), *mixed), counts, groups=count, folds=made)
 
 
 def metadata_columns(sites: Sequence[Site]) -> dict[str, Values]:

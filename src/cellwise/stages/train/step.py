@@ -23,6 +23,7 @@ from cellwise.domain.steps import Job, Report
 from cellwise.domain.trial import Trial
 from cellwise.errors import BadOption, PreflightError
 from cellwise.registry import split_spec
+from cellwise.stages.train._foresight import training_foresight
 from cellwise.stages.train.spec import Options
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.models import WEIGHTS_FILE
@@ -48,10 +49,32 @@ def check(options: dict[str, Any], job: Job) -> None:
         )
 
 
+def missing(options: dict[str, Any]) -> list[str]:
+    """Published weights that lie in no cache of this machine."""
+    net = options.get("net")
+    if not isinstance(net, dict) or net.get("pretrained") is not True:
+        return []
+    from cellwise.parts.nets import is_cached
+
+    name = str(net.get("model", ""))
+    return [] if not name or is_cached(name) else [f"weights of {name}"]
+
+
+def fetch(options: dict[str, Any]) -> None:
+    """Bring these weights to the cache.
+
+    Raises:
+        PreflightError: They cannot be had; says what would bring them.
+    """
+    from cellwise.parts.nets import fetch_weights
+
+    fetch_weights(str(options["net"]["model"]))
+
+
 def foresee(job: Job, folder: FolderFacts) -> Foresight:
-    """Refuse to segment a whole folder that then has nothing to learn from."""
+    """Refuse to segment a whole folder that has nothing to learn from; tell what disk holds."""
     if any(site.labels is not None for site in folder.sites):
-        return Foresight()
+        return training_foresight(job, folder)
     said = folder.labels_file or "no labels were given"
     refusal = Refusal(
         "A recipe that learns needs labels, and none of the "
@@ -96,11 +119,15 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     from cellwise.stages.train._bundle import is_done
     from cellwise.stages.train._learner import learn_model
     from cellwise.stages.train._model import collected, train_beside, train_model
+    from cellwise.stages.train._plan import validation_sites
 
     options, run = Options.of(job.options), RunFolder(job.run)
     place = run.temporary / f"{job.name}-{job.key}"
     found = collected(job, options)
     folds = _wanted(found.folds(), options.folds)
+    for fold in folds:
+        # What lacks groups to set aside is refused before the first of the trainings.
+        validation_sites(found, fold, options.validate_, job.seed)
     for number, fold in enumerate(folds):
         folder = run.model(job.name, fold)
         if not is_done(folder, job.key):

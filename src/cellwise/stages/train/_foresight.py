@@ -1,0 +1,57 @@
+"""What can be said of a training before any work: groups it needs, what its fields take on disk."""
+
+import numpy as np
+
+from cellwise.domain.foresight import FolderFacts, Foresight, Refusal
+from cellwise.domain.steps import Job
+from cellwise.registry import Registry, split_spec
+from cellwise.stages.train.spec import SHELVES, Options
+
+_SIDES = {"image": 256, "puzzle": 256}
+# Bytes of a number as it is kept: of the step alone, and of all steps.
+_HALF_PRECISION = 2
+
+
+def training_foresight(job: Job, folder: FolderFacts) -> Foresight:
+    """Refuse what a folder of so many groups and folds cannot meet; tell of fields on disk."""
+    options = Options.of(job.options)
+    refusals = []
+    if folder.folds and options.folds and max(options.folds) >= folder.folds:
+        refusals.append(
+            Refusal(
+                f"Step {job.name!r} leaves fold {max(options.folds)} out, and the split makes "
+                f"{folder.folds} folds, from 0.",
+                f"Give --set split.folds={max(options.folds) + 1}.",
+                "folds",
+                (f"split.folds={max(options.folds) + 1}",),
+            )
+        )
+    # The fullest fold holds so many groups at least.
+    left = folder.groups - -(-folder.groups // folder.folds) if folder.folds > 1 else 2
+    if options.validate_ and left < 2:
+        refusals.append(
+            Refusal(
+                f"Step {job.name!r} sets whole groups of fields aside to judge its epochs "
+                f"(validate={options.validate_:g}), and of {folder.groups} groups in "
+                f"{folder.folds} folds only {left} is left beside one of the folds.",
+                f"Label fields of more groups, or give --set {job.name}.validate=0.",
+                "validate",
+                (f"{job.name}.validate=0",),
+            )
+        )
+    kept, passing = _fields_on_disk(job, options, folder)
+    return Foresight(tuple(refusals), kept=kept, passing=passing)
+
+
+def _fields_on_disk(job: Job, options: Options, folder: FolderFacts) -> tuple[dict[str, int], int]:
+    """Bytes of whole fields that are kept, by what is shared, and of those freed with the step."""
+    name, own = split_spec(options.task)
+    needs = Registry("task", SHELVES["task"]).page(name).needs
+    if "fields" not in needs:
+        return {}, 0
+    side = int(own.get("size", _SIDES.get(name, 256)))
+    labelled = sum(site.labels is not None for site in folder.sites)
+    numbers = labelled * len(folder.channels) * side**2
+    if not options.cache:
+        return {}, numbers * _HALF_PRECISION
+    return {f"fields {side} {options.cache}": numbers * np.dtype(options.cache).itemsize}, 0
