@@ -21,10 +21,15 @@ class Pool:
         groups: `[item]` per larger level (`well`, `plate`, `experiment`), a number for the group of
             each. Items of one group lie in one unit of that level, are of one fold and have the
             same field labels; an item that lies in no such unit is grouped with its field.
+        places: `[item]` per `well`, `plate`, `experiment` and `cell_type`, a number for the one
+            that each lies in, whatever its labels; -1 where unknown.
+        names: What the numbers of `places` stand for, in order.
     """
 
     site: npt.NDArray[Any]
     groups: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    places: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.site)
@@ -42,9 +47,27 @@ class Pool:
             raise BadOption(f"Items are not grouped by {level!r}; known here: {known}.")
         return self.groups[level]
 
+    def place(self, level: str) -> npt.NDArray[np.int64]:
+        """`[item]`: the number of the well, plate, experiment or cell type of each, -1 for none.
+
+        Raises:
+            BadOption: The pool does not know it of any item.
+        """
+        known = self.places.get(level)
+        if known is None or not (known >= 0).any():
+            there = [name for name, numbers in self.places.items() if (numbers >= 0).any()]
+            raise BadOption(
+                f"Nothing says in which {level} fields lie; known here: {', '.join(there) or '-'}."
+            )
+        return known
+
     def part(self, places: Positions) -> "Pool":
         """The items at these places only; groups keep their numbers."""
-        return Pool(self.site[places], {k: v[places] for k, v in self.groups.items()})
+        groups, lie = (
+            {name: numbers[places] for name, numbers in one.items()}
+            for one in (self.groups, self.places)
+        )
+        return Pool(self.site[places], groups, lie, self.names)
 
 
 @dataclass(frozen=True, slots=True)

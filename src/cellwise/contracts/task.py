@@ -53,6 +53,8 @@ class Task:
         objective: The loss of a batch while training, where that takes more than one pass through
             the network; epochs are judged by `batch_loss` all the same.
         items: What the network is shown: `pixels`, or `vectors` of an embed step.
+        tile: Side in pixels of the tiles that sites are cut into: one of each, drawn by chance, is
+            seen in an epoch, and all where a site is judged. 0 for sites that are seen whole.
     """
 
     unit: Literal["cell", "site"]
@@ -62,6 +64,7 @@ class Task:
     batch_loss: BatchLoss
     objective: Objective | None = None
     items: Literal["pixels", "vectors"] = "pixels"
+    tile: int = 0
 
 
 def balanced(targets: Tensor, class_weights: Tensor) -> Tensor:

@@ -11,10 +11,14 @@ PROVIDED = (IMAGES, RECIPE, SET_ASIDE)
 
 SITES = Noun("sites", "sites.parquet", counts="site_facts")
 FIELD_LABELS = Noun("field labels", counts="field_labels", of="sites")
+# Files, places and what else is known of those with a label, for who learns whole sites.
+LABELLED_SITES = Noun("labelled sites", counts="labelled_facts", of="sites")
 READING = Noun("reading", "reading.json")
 
 MASKS = Noun("masks", "masks", counts="sites", per_site=True)
 PIXELS = Noun("pixels", "pixels.parquet")
+# Brightness of whole sites, one row per site and channel.
+STATISTICS = Noun("statistics", "statistics.parquet")
 CELLS = Noun("cells", "cells.parquet", counts="sites", per_site=True)
 LABELLED_CELLS = Noun("cells of labelled fields", counts="labelled_sites", of="cells")
 LABELLED_EMBEDDINGS = Noun(

@@ -57,6 +57,19 @@ PIXELS = TableKind(
     },
     sort=("site_id", "channel"),
 )
+STATISTICS = TableKind(
+    "statistics",
+    {
+        "site_id": "string",
+        "channel": "string",
+        "mean": "float64",
+        "std": "float64",
+        "median": "float64",
+        "minimum": "float32",
+        "maximum": "float32",
+    },
+    sort=("site_id", "channel"),
+)
 SEGMENTATION = TableKind(
     "segmentation",
     {

@@ -20,10 +20,11 @@ from cellwise.contracts.schedule import Moment
 from cellwise.errors import BadOption
 from cellwise.learning._average import WeightAverage
 from cellwise.learning._checkpoint import save_checkpoint
+from cellwise.learning._epoch_average import EpochAverage
 from cellwise.learning._frame import seed_batch
 from cellwise.learning._loader import Failed
 from cellwise.learning._stopping import best_epoch, should_stop
-from cellwise.learning.lesson import Ask, Lesson
+from cellwise.learning.lesson import Ask, Judgement, Lesson, Turn
 from cellwise.learning.plan import Place, Plan, Trained
 from cellwise.learning.ranks import Ranks
 from cellwise.learning.seeds import derived_seed
@@ -75,8 +76,12 @@ class Learner(LightningModule):  # type: ignore[misc, unused-ignore]
         self.losses: list[float] = []
         self.validation: list[float] = []
         self.best: dict[str, Tensor] = {}
+        self.parts: list[dict[str, float]] = []
+        self.best_of: dict[str, dict[str, Tensor]] = {}
         self.skipped = 0
         self.average = WeightAverage(self.net, plan.average) if plan.average else None
+        begin = plan.average_from
+        self.epoch_average = EpochAverage(self.net, begin) if begin else None
         self._batch_losses: list[float] = []
         self._skipped_here = 0
 
@@ -131,11 +136,17 @@ class Learner(LightningModule):  # type: ignore[misc, unused-ignore]
         """Judge the epoch, save, and stop if nothing gets better."""
         found = self._batch_losses
         self.losses.append(float(np.mean(found)) if found else float("nan"))
+        if self.epoch_average is not None:
+            self.epoch_average.update(self.net, self.current_epoch)
         with self._judged_weights():
             if self.lesson.judge is not None:
-                self.validation.append(self._judged(self.lesson.judge))
+                judged = self._judged(self.lesson.judge)
+                self.validation.append(judged.value)
+                self.parts.append(dict(judged.parts))
             if self._keeps_copies() and self._kept_epoch() == len(self.losses) - 1:
-                self.best = {n: v.detach().cpu().clone() for n, v in self.net.state_dict().items()}
+                self.best = self._copy()
+            if self.plan.keep_parts:
+                self.best_of.update({name: self._copy() for name in self._bettered()})
         save_checkpoint(self.trainer, self.place.folder, self.current_epoch)
         self.trainer.should_stop = self.is_finished()
 
@@ -145,6 +156,9 @@ class Learner(LightningModule):  # type: ignore[misc, unused-ignore]
             "losses": self.losses,
             "validation": self.validation,
             "best": self.best,
+            "parts": self.parts,
+            "best_of": self.best_of,
+            "epoch_average": None if self.epoch_average is None else self.epoch_average.state(),
             "skipped": self.skipped,
             "average": None if self.average is None else self.average.state(),
         }
@@ -155,7 +169,11 @@ class Learner(LightningModule):  # type: ignore[misc, unused-ignore]
         self.losses = list(history.get("losses", [float("nan")] * history.get("epochs", 0)))
         self.validation = list(history.get("validation", ()))
         self.best = dict(history.get("best", {}))
+        self.parts = [dict(part) for part in history.get("parts", ())]
+        self.best_of = {name: dict(weights) for name, weights in history.get("best_of", {}).items()}
         self.skipped = int(history.get("skipped", 0))
+        if self.epoch_average is not None and history.get("epoch_average"):
+            self.epoch_average.restore(**history["epoch_average"])
         if self.average is not None:
             self.average.restore(**history["average"])
 
@@ -167,18 +185,41 @@ class Learner(LightningModule):  # type: ignore[misc, unused-ignore]
     def is_finished(self) -> bool:
         """Whether all epochs are done, or nothing got better for long enough."""
         done = len(self.losses) >= self.plan.epochs
-        return done or should_stop(self.judgements, self.plan.patience)
+        unlearned = 0 < self.plan.patient_above <= (self.losses or [0.0])[-1]
+        patience = self.plan.patience * (2 if unlearned else 1)
+        return done or should_stop(self.judgements, patience, self._told_parts())
 
     def outcome(self) -> Trained:
         """Weights and history."""
         state = self.best if self._keeps_copies() else self.net.state_dict()
-        weights = {name: value.detach().cpu().numpy().copy() for name, value in state.items()}
         history = (tuple(self.losses), tuple(self.validation))
-        return Trained(weights, *history, self._kept_epoch(), self.skipped)
+        best_of = {
+            name: (self._best_of_part(name), _arrays(weights))
+            for name, weights in sorted(self.best_of.items())
+        }
+        parts = tuple(self._told_parts())
+        kept = self._kept_epoch()
+        return Trained(_arrays(state), *history, kept, self.skipped, parts, best_of)
 
     def _keeps_copies(self) -> bool:
         """Whether the weights to keep may be others than those at the end."""
-        return self.lesson.judge is not None or self.average is not None
+        averages = self.average is not None or self.epoch_average is not None
+        return self.lesson.judge is not None or averages
+
+    def _copy(self) -> dict[str, Tensor]:
+        return {n: v.detach().cpu().clone() for n, v in self.net.state_dict().items()}
+
+    def _told_parts(self) -> list[dict[str, float]]:
+        """What parts were judged by; none where nothing is told of parts."""
+        return self.parts if any(self.parts) else []
+
+    def _best_of_part(self, name: str) -> int:
+        return best_epoch([part.get(name, float("nan")) for part in self.parts])
+
+    def _bettered(self) -> list[str]:
+        """The parts for which the last epoch is the best one so far."""
+        last = len(self.parts) - 1
+        return [name for name in self.parts[-1] if self._best_of_part(name) == last]
 
     def _kept_epoch(self) -> int:
         if self.lesson.judge is None or self.plan.keep == "last":
@@ -186,9 +227,19 @@ class Learner(LightningModule):  # type: ignore[misc, unused-ignore]
         return best_epoch(self.validation)
 
     def _judged_weights(self) -> AbstractContextManager[None]:
+        if self.epoch_average is not None:
+            return self.epoch_average.in_place_of(self.net, self._show_all)
         return nullcontext() if self.average is None else self.average.in_place_of(self.net)
 
-    def _judged(self, judge: Callable[[Ask], float]) -> float:
+    def _show_all(self) -> None:
+        """The batches of this epoch once more, nothing learned from them."""
+        epoch, ask = self.current_epoch, Asking(self.net, self.ranks)
+        for number, positions in enumerate(self.lesson.order(epoch)):
+            turn = Turn(epoch, number, positions)
+            drawn = tuple(one.to(self.device) for one in self.lesson.draw(turn))
+            self.lesson.batch_loss(ask, drawn, turn, epoch / self.plan.epochs)
+
+    def _judged(self, judge: Callable[[Ask], Judgement]) -> Judgement:
         self.net.eval()
         with torch.no_grad():
             value = judge(Asking(self.net, self.ranks))
@@ -214,3 +265,7 @@ class Learner(LightningModule):  # type: ignore[misc, unused-ignore]
         if done % every == 0 or batch_idx + 1 == steps:
             note = f"epoch {self.current_epoch + 1} of {self.plan.epochs}"
             self.place.progress(done, f"{note}, loss {np.mean(self._batch_losses):.3f}")
+
+
+def _arrays(state: dict[str, Tensor]) -> dict[str, np.ndarray[Any, Any]]:
+    return {name: value.detach().cpu().numpy().copy() for name, value in state.items()}

@@ -1,7 +1,7 @@
 """Which epoch was best and when to stop, from how the epochs were judged."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 # An improvement smaller than this share of the best loss so far is none.
 _LEAST_GAIN = 0.001
@@ -20,6 +20,21 @@ def best_epoch(losses: Sequence[float]) -> int:
     return best
 
 
-def should_stop(losses: Sequence[float], patience: int) -> bool:
-    """Whether `patience` epochs went by without improvement; never for patience 0."""
-    return bool(patience) and bool(losses) and len(losses) - 1 - best_epoch(losses) >= patience
+def should_stop(
+    losses: Sequence[float],
+    patience: int,
+    parts: Sequence[Mapping[str, float]] = (),
+) -> bool:
+    """Whether `patience` epochs went by without improvement; never for patience 0.
+
+    Args:
+        losses: How epochs were judged as a whole.
+        patience: Epochs.
+        parts: How they were judged in each part: where there are any, each of them that improves
+            counts, and the whole does not.
+    """
+    if not patience or not losses:
+        return False
+    names = sorted({name for part in parts for name in part})
+    histories = [[part.get(name, math.nan) for part in parts] for name in names] or [list(losses)]
+    return len(losses) - 1 - max(map(best_epoch, histories)) >= patience

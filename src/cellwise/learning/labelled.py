@@ -13,11 +13,12 @@ from cellwise.contracts.batch import Positions, When
 from cellwise.contracts.network import Asked, Output
 from cellwise.contracts.task import Truth
 from cellwise.errors import BadOption
-from cellwise.learning.lesson import Ask, Lesson, Turn
+from cellwise.learning.judged_wells import judged_wells
+from cellwise.learning.lesson import Ask, Judgement, Lesson, Turn
 from cellwise.learning.material import Material, Method
 from cellwise.learning.plan import Plan
 from cellwise.learning.ranks import Ranks
-from cellwise.learning.seeds import item_generators
+from cellwise.learning.seeds import drawn_corners, item_generators
 from cellwise.parts.normalise import relative
 
 _PRESENT = 0.5
@@ -46,8 +47,10 @@ def make_lesson(
     judge = None
     if validation is not None:
 
-        def judge(ask: Ask) -> float:
-            return judged(ask, validation, method, plan)
+        def judge(ask: Ask) -> Judgement:
+            if method.task.tile:
+                return judged_wells(ask, validation, method, plan)
+            return Judgement(judged(ask, validation, method, plan))
 
     return Lesson(work.order, work.draw, work.batch_loss, judge)
 
@@ -72,7 +75,7 @@ class _Labelled:
         """Items, their targets and weights, and the labels of their fields."""
         positions = self._share(turn)
         items = positions.reshape(-1)
-        pixels = torch.from_numpy(self.material.read(items))
+        pixels = torch.from_numpy(self._read(items, turn))
         targets, weights, fields = truth_arrays(self.material, positions)
         if not self.on_device:
             pixels, targets = self._augmented(pixels, targets, turn)
@@ -108,6 +111,14 @@ class _Labelled:
                 "train: a batch of one image is too small for this network, which normalises "
                 "over the batch. Give --set train.batch=3 or more, or net: tiny."
             ) from error
+
+    def _read(self, items: Positions, turn: Turn) -> npt.NDArray[np.float32]:
+        """Whole items, or one tile of each."""
+        tile, size = self.method.task.tile, self.method.task.size
+        if not tile or size is None:
+            return self.material.read(items)
+        corners = drawn_corners(items, self.seed, turn.epoch, size=size, tile=tile)
+        return self.material.read_tiles(items, corners, tile)
 
     def _augmented(self, pixels: Tensor, targets: Tensor, turn: Turn) -> tuple[Tensor, Tensor]:
         """Changed by generators that follow from the turn, whoever has which share of it."""

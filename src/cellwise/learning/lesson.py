@@ -3,8 +3,8 @@
 The trainer knows nothing else: an item may be a crop, a field, a vector or a piece of an image.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from torch import Tensor
@@ -50,6 +50,14 @@ class Ask(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    """How bad an epoch is, less is better: as a whole, and of each part such as a cell type."""
+
+    value: float
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Lesson:
     """One thing to learn.
 
@@ -59,10 +67,10 @@ class Lesson:
             share of this device, as tensors. It draws chance from generators of its own, seeded by
             the turn, never from torch's.
         batch_loss: Of a drawn batch: `(ask, drawn, turn, share of the epochs done in 0..1)`.
-        judge: How bad an epoch is, less is better; None where its mean loss says so.
+        judge: How bad an epoch is; None where its mean loss says so.
     """
 
     order: Callable[[int], list[Positions]]
     draw: Callable[[Turn], tuple[Tensor, ...]]
     batch_loss: Callable[[Ask, tuple[Tensor, ...], Turn, float], Tensor]
-    judge: Callable[[Ask], float] | None = None
+    judge: Callable[[Ask], Judgement] | None = None

@@ -16,6 +16,8 @@ from cellwise.parts.normalise import Normalisation
 
 Floats = npt.NDArray[np.float32]
 Read = Callable[[npt.NDArray[np.int64]], Floats]
+# (positions, [n, 2] upper left corners in y and x, side) -> pieces [n, channel, side, side].
+Cut = Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64], int], Floats]
 
 _LEAST, _MOST = 0.1, 10.0
 
@@ -33,6 +35,7 @@ class Material:
             `[n, channel, y, x]`, or vectors `[n, feature]`. May be called in another process.
         without: Of a fold, labels like `targets` that its fields took no part in, NaN in its own
             rows; empty where labels are the same whatever is left out.
+        cut: Reads a piece of each item only; None where items are read whole.
     """
 
     pool: Pool
@@ -41,6 +44,7 @@ class Material:
     fields: Floats
     read: Read
     without: Mapping[int, Floats] = field(default_factory=dict)
+    cut: Cut | None = None
 
     def leaving_out(self, fold: int | None) -> "Material":
         """The items with the labels that a model without this fold may learn from."""
@@ -54,6 +58,7 @@ class Material:
 
     def at(self, places: npt.NDArray[np.int64]) -> "Material":
         """The items at these places; one may come several times."""
+        cut = self.cut
         return Material(
             self.pool.part(places),
             self.targets[places],
@@ -61,6 +66,21 @@ class Material:
             self.fields[places],
             lambda positions: self.read(places[positions]),
             {fold: labels[places] for fold, labels in self.without.items()},
+            None if cut is None else lambda at, corners, side: cut(places[at], corners, side),
+        )
+
+    def read_tiles(
+        self, positions: npt.NDArray[np.int64], corners: npt.NDArray[np.int64], side: int
+    ) -> Floats:
+        """A piece `[n, channel, side, side]` of each item, whose upper left corner is given."""
+        if self.cut is not None:
+            return self.cut(positions, corners, side)
+        whole = self.read(positions)
+        return np.stack(
+            [
+                item[:, y : y + side, x : x + side]
+                for item, (y, x) in zip(whole, corners.tolist(), strict=True)
+            ]
         )
 
 

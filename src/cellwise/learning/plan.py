@@ -1,7 +1,7 @@
 """How a training runs, where it keeps its state, and what comes of it; not what is learned."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,13 @@ class Plan:
         keep: `best_cost`, `best_ap` or `last`: which epoch, where epochs are judged.
         not_finite: `stop` or `skip`, at a loss that is no number.
         clip: Longest gradient; 0 for no bound.
-        patience: Epochs without improvement before it stops; 0 for never.
+        patience: Epochs without improvement before it stops; 0 for never. Any part that epochs are
+            judged by (a cell type) may improve.
+        patient_above: Patience is doubled while the training loss is at least this; 0 for never.
+        judge_weights: What cell types weigh where an epoch is judged; empty for their wells.
+        keep_parts: Whether the best epoch's weights of each part are kept beside.
+        average_from: Epochs from the beginning after which weights are averaged, epoch by epoch,
+            and the mean is judged and kept, its batch statistics taken anew; 0 for never.
         precision: `fp32`, `bf16` or `fp16`.
         threads: Of torch on a processor.
         device: `cpu` or `cuda`.
@@ -48,6 +54,10 @@ class Plan:
     not_finite: str = "stop"
     clip: float = 1.0
     patience: int = 0
+    patient_above: float = 0.0
+    judge_weights: Mapping[str, float] = field(default_factory=dict)
+    keep_parts: bool = False
+    average_from: int = 0
     precision: str = "fp32"
     threads: int = 1
     device: str = "cpu"
@@ -75,6 +85,9 @@ class Trained:
             aside.
         kept_epoch: The epoch, from 0, whose weights these are.
         skipped: Batches passed over because their loss was no number.
+        parts: What each epoch was judged by in each part (cell type).
+        best_of: The weights of the epoch that was best for each part, where they are kept, with
+            the epoch.
     """
 
     weights: dict[str, npt.NDArray[Any]]
@@ -82,3 +95,5 @@ class Trained:
     validation: tuple[float, ...]
     kept_epoch: int
     skipped: int = 0
+    parts: tuple[Mapping[str, float], ...] = ()
+    best_of: Mapping[str, tuple[int, dict[str, npt.NDArray[Any]]]] = field(default_factory=dict)

@@ -1,12 +1,15 @@
 """Brightness of pixels brought to one scale, with statistics that travel with the model.
 
-Three ways: `standard` takes each channel as it is; `crop_mean` first divides each channel of each
+Some ways: `standard` takes each channel as it is; `crop_mean` first divides each channel of each
 image by its own mean, so that how strongly a stain is expressed or lit is not the answer, only
 where it lies. Both then shift and scale each channel by the training set's mean and deviation.
-`filled` is `standard` for vectors that may lack numbers: a missing one counts as the mean.
+`filled` is `standard` for vectors that may lack numbers: a missing one counts as the mean. `self`
+takes nothing from the training set: each channel of each image has its own mean taken away and is
+divided by its own deviation.
 
 Source: per-channel standardisation as usual; division by the cell's own mean as in plain
-translocation assays (a ratio of compartments).
+translocation assays (a ratio of compartments); each tile by itself as in the RxRx1 system of Lin &
+Lin.
 """
 
 from dataclasses import dataclass
@@ -17,11 +20,15 @@ from torch import Tensor
 from cellwise.errors import BadOption
 
 FILLED = "filled"
-MODES = ("standard", "crop_mean", FILLED)
+SELF = "self"
+MODES = ("standard", "crop_mean", FILLED, SELF)
 # A single hot pixel would otherwise be tens of deviations away.
 _CEILING = 8.0
 _LEAST_MEAN = 1e-4
 _LEAST_DEVIATION = 1e-3
+# Added to an image's own deviation; what varies by less than rounding counts as constant.
+_OWN_LEAST = 1e-10
+_CONSTANT = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,7 @@ class Normalisation:
 
 
 def relative(pixels: Tensor, mode: str) -> Tensor:
-    """The mode's own step on `[item, channel, y, x]`; zero stays zero.
+    """The mode's own step on `[item, channel, y, x]`; zero stays zero, but for `self`.
 
     `crop_mean` divides by the mean over the pixels where any channel is above zero, which leaves
     out what a crop policy blanked.
@@ -57,6 +64,9 @@ def relative(pixels: Tensor, mode: str) -> Tensor:
         return pixels
     if pixels.ndim != 4:
         raise BadOption(f"Normalisation {mode!r} is of pixels; vectors take 'standard'.")
+    if mode == SELF:
+        mean, deviation = _own(pixels)
+        return torch.where(deviation > _CONSTANT, (pixels - mean) / (deviation + _OWN_LEAST), 0.0)
     inside = (pixels != 0).any(1, keepdim=True)
     count = inside.sum((2, 3), keepdim=True).clamp_min(1)
     mean = pixels.sum((2, 3), keepdim=True) / count
@@ -70,6 +80,9 @@ def fit(pixels: Tensor, mode: str) -> Normalisation:
     vectors one that hardly varies is not blown up: a deviation counts as a thousandth of the
     largest one at least.
     """
+    if mode == SELF:
+        channels = pixels.shape[1]
+        return Normalisation(mode, (0.0,) * channels, (1.0,) * channels)
     # Sums over millions of pixels lose digits in single precision.
     values = relative(pixels, mode).transpose(0, 1).flatten(1).to(torch.float64)
     if mode == FILLED:
@@ -80,6 +93,12 @@ def fit(pixels: Tensor, mode: str) -> Normalisation:
     least = _LEAST_DEVIATION if pixels.ndim > 2 else _LEAST_DEVIATION * float(deviation.max())
     deviation = deviation.clamp_min(least or 1.0)
     return Normalisation(mode, tuple(values.mean(1).tolist()), tuple(deviation.tolist()))
+
+
+def _own(pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of each channel of each image."""
+    deviation, mean = torch.std_mean(pixels, dim=(2, 3), correction=0, keepdim=True)
+    return mean, deviation
 
 
 def check_mode(mode: str) -> None:

@@ -68,21 +68,39 @@ class Panel:
         folds = [model.card.fold for model in self.models]
         return bool(wanted) and fold is not None and folds != [None] and fold not in folds
 
-    def choose(self, fold: int | None) -> Chosen:
+    @property
+    def column(self) -> str:
+        """The metadata column by which sites have models of their own; empty for none."""
+        return next((m.card.part["column"] for m in self.models if m.card.part), "")
+
+    def choose(self, fold: int | None, value: str | None = None) -> Chosen:
         """The models for a site of this fold: the one that left it out, else the mean of all.
+
+        Args:
+            fold: Of the site; None for one of none.
+            value: Of the site in `column`. A value without a model of its own is looked at by all.
 
         Raises:
             FormatError: The fold's model is not there.
         """
-        folds = [model.card.fold for model in self.models]
-        if fold is None or folds == [None]:
-            what = "all" if folds == [None] else "mean"
-            return Chosen(self.models, None, f"{self.name}/{what}")
+        folds = {model.card.fold for model in self.models}
+        if fold is None or folds == {None}:
+            what = "all" if folds == {None} else "mean"
+            return self._of_value(self.models, None, what, value)
         if fold not in folds:
             raise FormatError(
                 f"Model {self.name!r} has no part that left fold {fold} out. Run its train step."
             )
-        return Chosen((self.models[folds.index(fold)],), fold, f"{self.name}/fold{fold}")
+        fitting = tuple(model for model in self.models if model.card.fold == fold)
+        return self._of_value(fitting, fold, f"fold{fold}", value)
+
+    def _of_value(
+        self, models: tuple[Model, ...], fold: int | None, what: str, value: str | None
+    ) -> Chosen:
+        own = tuple(model for model in models if model.card.part.get("value") == value)
+        if self.column and own:
+            return Chosen(own, fold, f"{self.name}/{what}-{value}")
+        return Chosen(models, fold, f"{self.name}/{what}")
 
 
 def load_panel(run: RunFolder, name: str, device: str, precision: str = "fp32") -> Panel:
@@ -108,7 +126,8 @@ def load_panel(run: RunFolder, name: str, device: str, precision: str = "fp32") 
         net = net.eval().to(device).to(memory_format=torch.channels_last)
         facts = card.normalisation
         normalisation = Normalisation(facts["mode"], tuple(facts["mean"]), tuple(facts["std"]))
-        models.append(Model(card, LoadedModel(net, normalisation, device, precision)))
+        unseen = tuple(map(card.classes.index, card.training.get("never_seen", ())))
+        models.append(Model(card, LoadedModel(net, normalisation, device, precision, unseen)))
     first = models[0].card
     for model in models[1:]:
         same = ("classes", "channels", "unit", "crop", "learner")

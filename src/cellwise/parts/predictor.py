@@ -18,6 +18,8 @@ from cellwise.parts.views import FLIPS, VIEWS
 
 # Nearer to 0 or 1 no learner's probability is told from it.
 _LEAST = 1e-6
+# The logit of a class that no model has learned: none is smaller, and means of it stay finite.
+NEVER = -1e4
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +27,24 @@ class LoadedModel:
     """A network in evaluation mode with its normalisation: pixels in 0..1 to its output.
 
     `precision` is what the network calculates with, one that `parts.precision.resolve` gave.
+    `unseen` are classes that it has never seen an example of: never its answer.
     """
 
     net: nn.Module
     normalisation: Normalisation
     device: str
     precision: str = "fp32"
+    unseen: tuple[int, ...] = ()
 
     def __call__(self, pixels: Tensor, asked: Asked = Asked.LOGITS) -> Output:
         """Answer for `[item, channel, y, x]`; results lie in ordinary memory, single precision."""
         ready = self._ready(pixels)
         with calculating(self.precision, self.device):
             found: Output = self.net(ready, asked)
-        return found.each(lambda part: part.float().cpu())
+        found = found.each(lambda part: part.float().cpu())
+        if self.unseen and Asked.LOGITS in asked:
+            found.logits[:, list(self.unseen)] = NEVER
+        return found
 
     def extract_features(self, pixels: Tensor) -> Tensor:
         """Features of `[item, channel, y, x]`, where the network lies."""
@@ -50,7 +57,10 @@ class LoadedModel:
         """Logits `[item, class]` of features, in ordinary memory."""
         with calculating(self.precision, self.device):
             found: Output = self.net.answer(features)  # type: ignore[operator]
-        return found.logits.float().cpu()
+        logits = found.logits.float().cpu()
+        if self.unseen:
+            logits[:, list(self.unseen)] = NEVER
+        return logits
 
     def embed(self, features: Tensor) -> Tensor:
         """The embedding `[item, number]` of features, in ordinary memory."""

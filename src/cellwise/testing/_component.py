@@ -43,7 +43,11 @@ class Component:
         self._check_signature()
         made = call_build(self.name, self.build, dict(self.options))
         if kind is None:
-            self.need(callable(made), "build gives something to be called", repr(made))
+            self.need(
+                callable(made) or hasattr(made, "bind"),
+                "build gives something to be called",
+                repr(made),
+            )
         else:
             rule = f"build gives a {kind.__name__}"
             self.need(isinstance(made, kind), rule, type(made).__name__)

@@ -8,23 +8,25 @@ import torch
 from torch import Tensor
 
 from cellwise.contracts.batch import Pool, When
-from cellwise.contracts.loss import Loss
+from cellwise.contracts.loss import ForGroups, Loss, bound_loss
 from cellwise.contracts.network import Asked, Output
 from cellwise.contracts.task import Task, Truth
 from cellwise.testing._component import Component
 
 _ITEMS, _CLASSES = 6, 3
+# Two classes of one group of plates, and one of none.
+_GROUPS = (0, 0, -1)
 _EXTREME = 60.0
 
 
-def check_loss(build: Callable[..., Loss], **options: Any) -> None:
+def check_loss(build: Callable[..., Loss | ForGroups], **options: Any) -> None:
     """Check a loss: shapes, finite values and gradients, no memory, no order, and less is better.
 
     Raises:
         BrokenContract: A rule does not hold.
     """
     part = Component("loss", build, options)
-    loss = part.make()
+    loss = bound_loss(part.make(), _GROUPS)
     draw = torch.Generator().manual_seed(0)
     logits = torch.randn(_ITEMS, _CLASSES, generator=draw)
     hard = (torch.rand(_ITEMS, _CLASSES, generator=draw) < 0.5).float()

@@ -25,7 +25,9 @@ def check_sampler(build: Callable[..., Sampler], **options: Any) -> None:
     """
     part = Component("batch", build, options)
     sampler = part.make()
-    pool = Pool(np.repeat(np.arange(10), 3))
+    site = np.repeat(np.arange(10), 3)
+    places = dict.fromkeys(("well", "plate", "experiment", "cell_type"), site // 4)
+    pool = Pool(site, places=places)
     first = sampler(pool, 4, When(1, 0))
     part.need(isinstance(first, list) and first, "it gives a list of batches", repr(first)[:80])
     for positions in first:

@@ -179,3 +179,9 @@ def test_a_first_layer_that_cannot_be_widened_is_refused():
 def test_settings_that_cannot_be_are_refused(options, word):
     with pytest.raises((BadOption, KeyError), match=word):
         build(**options)
+
+
+def test_six_channels_may_have_the_three_colours_twice_unscaled():
+    kernels = torch.randn(5, 3, 3, 3)
+    assert torch.equal(widened(kernels, 6, "copy_all"), torch.cat([kernels, kernels], dim=1))
+    assert torch.allclose(widened(kernels, 6, "repeat") * 2, widened(kernels, 6, "copy_all"))

@@ -10,7 +10,7 @@ from cellwise.contracts.optimiser import SHARE, groups
 from cellwise.errors import BadOption
 from cellwise.parts.optimisers import optimisers
 
-NAMES = ["adam", "adamw", "sgd", "radam_lookahead"]
+NAMES = ["adam", "adamw", "sgd", "radam_lookahead", "ranger"]
 
 
 class Net(nn.Module):
@@ -136,3 +136,27 @@ def test_the_lookahead_of_timm_is_another_from_its_first_pull_on():
         apart.append(max(float((a - b).detach().abs().max()) for a, b in pairs))
     assert max(apart[:5]) == 0
     assert min(apart[5:]) > 0.01
+
+
+def test_ranger_is_torchs_rectified_adam_pulled_back_every_six_steps():
+    """With the constants of the source: beta 0.95 and 0.999, eps 1e-5, k 6, alpha 0.5."""
+    own, other = net(), net()
+    made = optimisers.build("ranger")(own, 0.01, 0.0)
+    theirs = torch.optim.RAdam(other.parameters(), lr=0.01, betas=(0.95, 0.999), eps=1e-5)
+    slow = [weight.detach().clone() for weight in other.parameters()]
+    for step in range(1, 20):
+        steps(own, made, 1)
+        steps(other, theirs, 1)
+        if step % 6 == 0:
+            with torch.no_grad():
+                for k, weight in enumerate(other.parameters()):
+                    slow[k] = slow[k] + 0.5 * (weight - slow[k])
+                    weight.copy_(slow[k])
+        for one, two in zip(own.parameters(), other.parameters(), strict=True):
+            assert torch.allclose(one, two, atol=1e-6), step
+
+
+@pytest.mark.parametrize("odd", [{"first": 1.0}, {"second": -0.1}, {"least": 0.0}])
+def test_constants_of_rectified_adam_that_mean_nothing_are_refused(odd):
+    with pytest.raises(BadOption, match="radam_lookahead"):
+        optimisers.build({"name": "radam_lookahead", **odd})

@@ -258,6 +258,7 @@ _COUNTS: dict[str, Callable[[Step, Read, State], Any]] = {
     "sites": _site_results,
     "labelled_sites": _labelled_results,
     "labelled_folds": _labelled_folds,
+    "labelled_facts": lambda step, read, state: state.labelled_facts_digest(),
     "models": _models,
     "fitted": _fitted,
     "recipe": lambda step, read, state: state.request.recipe.digest,

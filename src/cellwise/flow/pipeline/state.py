@@ -14,7 +14,7 @@ from cellwise.flow.engines import Engine
 from cellwise.flow.pipeline.done import Done, DoneLog
 from cellwise.flow.pipeline.events import Listener
 from cellwise.flow.pipeline.files.listed import Listed
-from cellwise.flow.pipeline.keys import digest, file_keys, frame_digest
+from cellwise.flow.pipeline.keys import combine, digest, file_keys, frame_digest
 from cellwise.flow.recipe.resolve import Recipe, Step
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.sites import sites_of
@@ -149,6 +149,15 @@ class State:
             return frame_digest(frame.select(columns).unique().sort("site_id"))
 
         return self._once("site facts", self.run.sites, facts)
+
+    def labelled_facts_digest(self) -> str:
+        """Files and all that is said of the sites that have a label."""
+        chosen = self.labelled()
+        frame = self.sites().filter(pl.col("site_id").is_in(list(chosen)))
+        metadata = sorted(name for name in frame.columns if name.startswith("Metadata_"))
+        facts = frame.select("site_id", "part", *metadata).unique().sort("site_id")
+        files = combine(f"{s} {k}" for s, k in sorted(self.file_keys().items()) if s in chosen)
+        return combine([frame_digest(facts), files])
 
     def field_labels_digest(self) -> str:
         """The labels of fields that have one."""

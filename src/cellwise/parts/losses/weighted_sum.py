@@ -12,14 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cellwise.contracts.loss import Loss
+from cellwise.contracts.loss import ForGroups, Loss, bound_loss
 from cellwise.errors import BadOption
 from cellwise.parts.losses import losses
 
 SHELVES = {"of": "cellwise.parts.losses"}
 
 
-def build(of: Sequence[str | dict[str, Any]], weights: Sequence[float] = ()) -> Loss:
+def build(of: Sequence[str | dict[str, Any]], weights: Sequence[float] = ()) -> Loss | ForGroups:
     """Make the loss.
 
     Args:
@@ -35,6 +35,15 @@ def build(of: Sequence[str | dict[str, Any]], weights: Sequence[float] = ()) -> 
             f"`of`, not {list(weights)}."
         )
 
+    if any(isinstance(part, ForGroups) for part in parts):
+        return ForGroups(
+            "weighted_sum",
+            lambda groups: _sum([bound_loss(part, groups) for part in parts], shares),
+        )
+    return _sum(parts, shares)
+
+
+def _sum(parts: Sequence[Loss], shares: Sequence[float]) -> Loss:
     def weighted_sum(logits: Tensor, targets: Tensor) -> Tensor:
         values = [w * part(logits, targets) for w, part in zip(shares, parts, strict=True)]
         shapes = {tuple(value.shape) for value in values}

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from cellwise.errors import BadOption
 
-WAYS = ("copy_first", "repeat", "mean", "zero")
+WAYS = ("copy_first", "copy_all", "repeat", "mean", "zero")
 _COLOURS = 3
 
 
@@ -24,13 +24,16 @@ def widened(kernels: Tensor, channels: int, way: str) -> Tensor:
         kernels: Of a network for three colours.
         channels: Wanted, 1 or more.
         way: `copy_first` keeps the three and gives every further channel the first one's (what the
-            HPA systems did with their fourth); `repeat` goes round the three again, scaled so that
+            HPA systems did with their fourth); `copy_all` goes round the three again as they are
+            (what the RxRx1 system of Lin & Lin did with its six); `repeat` does so scaled, so that
             a grey image causes the same response; `mean` gives every channel their mean, scaled
             in the same way; `zero` keeps the three and starts further ones at 0.
     """
     place = torch.arange(channels)
     if way == "repeat":
         return kernels[:, place % _COLOURS] * (_COLOURS / channels)
+    if way == "copy_all":
+        return kernels[:, place % _COLOURS]
     if way == "mean":
         mean = kernels.mean(dim=1, keepdim=True)
         return mean.repeat(1, channels, 1, 1) * (_COLOURS / channels)

@@ -49,7 +49,7 @@ def build(
             three colours or of as many channels as ours, such as those of the HPA winners of 2018.
         sha256: What the file's hash must be; empty for any.
         stem: How pretrained first-layer weights for three colours become those of our channels:
-            `copy_first`, `repeat`, `mean` or `zero`.
+            `copy_first`, `copy_all`, `repeat`, `mean` or `zero`.
         stem_pool: Halve the map once more after the stem, for large images.
         stride: Pixels per place of the map: 8, 16 or 32, by dilation; 0 for the model's own.
         mish: Mish in place of every ReLU and SiLU.

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from cellwise.domain.nouns import ADAPTED, FOLDS, IMAGES, MODELS, SITES
+from cellwise.domain.nouns import ADAPTED, FOLDS, IMAGES, MODELS, SITES, STATISTICS
 from cellwise.domain.specs import Read, StepOptions, StepSpec
 from cellwise.errors import BadOption
 
@@ -43,7 +43,13 @@ SPEC = StepSpec(
     version=1,
     grain="table",
     options=Options,
-    reads=(Read(IMAGES), Read(SITES), Read(MODELS, by=("model",)), Read(FOLDS, optional=True)),
+    reads=(
+        Read(IMAGES),
+        Read(SITES),
+        Read(MODELS, by=("model",)),
+        Read(FOLDS, optional=True),
+        Read(STATISTICS, optional=True),
+    ),
     writes=(ADAPTED,),
     device=True,
     threads="threads",

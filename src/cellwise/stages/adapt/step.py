@@ -17,7 +17,7 @@ from cellwise.domain.units import places
 from cellwise.errors import BadOption, PreflightError
 from cellwise.stages.adapt.spec import Options
 from cellwise.store.run.adapted import write_adapted
-from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.folder import RunFolder, model_place
 from cellwise.store.run.reader import RunReader
 from cellwise.store.run.sites import read_sites
 
@@ -59,7 +59,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
 
 def model_name(model: "Model") -> str:
     """What a model is called in the file."""
-    return "all" if model.card.fold is None else f"fold{model.card.fold}"
+    return model_place(model.card.fold, model.card.part.get("value", ""))
 
 
 def _check_models(panel: "Panel", options: Options) -> None:

@@ -10,7 +10,7 @@ from cellwise.domain.units import places
 from cellwise.parts.adapted_norm import set_statistics, statistics_of
 from cellwise.parts.panel import Panel
 from cellwise.store.run.adapted import Adapted
-from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.folder import RunFolder, model_place
 
 # For a site, while it is judged: the networks of a panel by its group's statistics.
 ForSite = Callable[[str, Panel], AbstractContextManager[None]]
@@ -41,8 +41,8 @@ def adapted_models(run: RunFolder, name: str, sites: Sequence[Site]) -> ForSite:
         before = []
         try:
             for model in panel.models:
-                fold = model.card.fold
-                found = kept.read(groups[site_id], "all" if fold is None else f"fold{fold}")
+                place = model_place(model.card.fold, model.card.part.get("value", ""))
+                found = kept.read(groups[site_id], place)
                 if found is not None:
                     before.append((model.network.net, statistics_of(model.network.net)))
                     set_statistics(model.network.net, found)

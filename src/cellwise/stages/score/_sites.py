@@ -8,7 +8,7 @@ import polars as pl
 from cellwise.domain.records import Site
 from cellwise.domain.steps import Job, SiteRecord
 from cellwise.errors import InputError
-from cellwise.stages.score._tables import folds_of
+from cellwise.stages.score._tables import folds_of, values_of
 from cellwise.stages.score.spec import Options
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.scores import as_stored
@@ -37,6 +37,7 @@ def score_whole_sites(
     records: list[SiteRecord] = []
     frames: list[pl.DataFrame] = []
     load = site_loader(job, sites, panel.card)
+    values = values_of(RunFolder(job.run), panel.column, ids)
     adapted = adapted_models(RunFolder(job.run), options.adapted, sites)
     none = pl.Series([], dtype=pl.Int32)
     with steady(options.threads):
@@ -48,7 +49,8 @@ def score_whole_sites(
                 with adapted(site.id, panel):
                     frames.append(
                         score_site(site.id, none, fold=folds.get(site.id), panel=panel,
-                                   scorer=scorer, pixels_for=load(site.id), combine=how)
+                                   scorer=scorer, pixels_for=load(site.id), combine=how,
+                                   value=values.get(site.id))
                     )  # fmt: skip
             except InputError as error:
                 records.append(SiteRecord(site.id, error=error))
@@ -66,11 +68,15 @@ def score_site(
     scorer: "Scorer",
     pixels_for: "ForModel",
     combine: str = "logits",
+    value: str | None = None,
 ) -> pl.DataFrame:
-    """Rows of the score table for the cells `numbers` of one site; nothing is read or written."""
+    """Rows of the score table for the cells `numbers` of one site; nothing is read or written.
+
+    `value` is the site's in the column by which models are made.
+    """
     from cellwise.parts.predictor import combine as combined
 
-    chosen = panel.choose(fold)
+    chosen = panel.choose(fold, value)
     views = [scorer.score(model.predictor, pixels_for(model)) for model in chosen.models]
     scores = combined(views, combine)
     if scorer.gives == "site":

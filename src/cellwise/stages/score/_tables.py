@@ -7,12 +7,12 @@ import polars as pl
 
 from cellwise.domain.specs import names_of
 from cellwise.domain.steps import Job
-from cellwise.domain.tables import FOLDS
+from cellwise.domain.tables import FOLDS, SITES
 from cellwise.stages.score.spec import Options
 from cellwise.store.run.embeddings import Embeddings, index_path
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.joined import Joined, open_embeddings
-from cellwise.store.run.tables import rows_of_sites
+from cellwise.store.run.tables import column_names, rows_of_sites
 
 
 def places_of(cells: pl.DataFrame) -> dict[str, slice]:
@@ -30,6 +30,14 @@ def folds_of(job: Job, sites: Sequence[str]) -> dict[str, int]:
         return {}
     frame = rows_of_sites(run.folds, FOLDS, sites).filter(pl.col("fold").is_not_null())
     return dict(frame.select("site_id", "fold").iter_rows())
+
+
+def values_of(run: RunFolder, column: str, sites: Sequence[str]) -> dict[str, str]:
+    """The value of each of these sites in a column by which models are made; none without one."""
+    if not column or column not in column_names(run.sites, SITES):
+        return {}
+    frame = rows_of_sites(run.sites, SITES, sites)
+    return dict(frame.select("site_id", pl.col(column).cast(pl.String)).drop_nulls().rows())
 
 
 def vectors_of(job: Job) -> Embeddings | Joined:

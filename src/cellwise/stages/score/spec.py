@@ -15,6 +15,8 @@ from cellwise.domain.nouns import (
     FOLDS,
     MODELS,
     SCORES,
+    SITES,
+    STATISTICS,
 )
 from cellwise.domain.precisions import check_precision
 from cellwise.domain.specs import Former, Read, StepOptions, StepSpec, names_of
@@ -126,6 +128,9 @@ SPEC = StepSpec(
         Read(FOLD_OF_SITE, optional=True),
         Read(EMBEDDINGS, by=("embeddings",), many=True),
         Read(ADAPTED, by=("adapted",)),
+        # Plates and cell types, for models that look them up.
+        Read(SITES, when="looks_at_sites"),
+        Read(STATISTICS, when="looks_at_sites", optional=True),
     ),
     late=("embeddings", "combine", "adapted", "looks_at_sites"),
     finish_reads=(Read(FIELD_LABELS, when="maps"),),

@@ -1,9 +1,11 @@
 """The bundle of a training: its card, whether it is done already, and starting from one."""
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -11,10 +13,16 @@ from cellwise.domain.steps import Job
 from cellwise.errors import BadOption, FormatError
 from cellwise.learning.material import Material, Method
 from cellwise.learning.plan import Plan, Trained
-from cellwise.stages.train._levels import Sources
+from cellwise.stages.train._levels import SiteLevels, Sources
 from cellwise.stages.train._sources import Collection
 from cellwise.store.run.folder import RunFolder
-from cellwise.store.run.models import CARD_FILE, ModelCard, check_classes, read_model
+from cellwise.store.run.models import (
+    CARD_FILE,
+    ModelCard,
+    check_classes,
+    read_beside,
+    read_model,
+)
 from cellwise.store.run.scales import learned_scales
 
 
@@ -29,6 +37,8 @@ def make_card(
     material: Material,
     trained: Trained,
     sources: Sources | None = None,
+    levels: SiteLevels | None = None,
+    part: str = "",
 ) -> ModelCard:
     """What the model is for and how it came about; no clock time, so that equal runs are equal."""
     training = {
@@ -42,7 +52,11 @@ def make_card(
         "items": len(material.pool),
         "sites": len(set(material.pool.site.tolist())),
         "options": job.options,
+        **_of_parts(trained),
     }
+    unseen = never_seen(material, found.classes.positive) if options.controls == "left_out" else []
+    if unseen:
+        training["never_seen"] = unseen
     return ModelCard(
         classes=found.classes.positive,
         negative=found.classes.negative,
@@ -52,32 +66,54 @@ def make_card(
             "mean": list(method.normalisation.mean),
             "std": list(method.normalisation.std),
             **({"sources": sources.card()} if sources else {}),
+            **({"levels": levels.card()} if levels else {}),
         },
         net=options.net,
         task=options.task,
         unit=method.task.unit,
-        crop=(
-            {"length": found.length}
-            if found.length
-            else {"size": found.size, **({"cut": found.cut} if found.cut else {})}
-        ),
+        crop=_crop(found, method),
         step=job.name,
         fold=fold,
         seed=job.seed,
         version=version("cellwise"),
         training=training,
         scales={} if found.length else learned_scales(RunFolder(job.run)),
+        part={"column": options.per, "value": part} if part else {},
     )
 
 
-def begin(net: nn.Module, folder: Path, *, found: Collection) -> None:
-    """Put the weights of an earlier model into `net`.
+def never_seen(material: Material, classes: Sequence[str]) -> list[str]:
+    """The classes that no item of a training shows."""
+    shown = np.flatnonzero(material.targets.any(axis=0)).tolist()
+    return [name for place, name in enumerate(classes) if place not in set(shown)]
+
+
+def _crop(found: Collection, method: Method) -> dict[str, Any]:
+    if found.length:
+        return {"length": found.length}
+    tile = method.task.tile
+    cut: dict[str, Any] = {"cut": found.cut} if found.cut else {}
+    return {"size": found.size, **cut, **({"tile": tile} if tile else {})}
+
+
+def _of_parts(trained: Trained) -> dict[str, Any]:
+    """How epochs were judged for each cell type, and which was best for it."""
+    if not trained.parts:
+        return {}
+    parts = [{k: round(v, 6) for k, v in part.items()} for part in trained.parts]
+    best = {name: epoch + 1 for name, (epoch, _) in trained.best_of.items()}
+    return {"parts": parts, **({"best_of": best} if best else {})}
+
+
+def begin(net: nn.Module, folder: Path, *, found: Collection, part: str = "") -> None:
+    """Put the weights of an earlier model into `net`: those that were best for `part`, if kept.
 
     Raises:
         BadOption: It reads other channels or is another network.
         PreflightError: It was trained on other classes.
     """
     card, weights = read_model(folder)
+    weights = (read_beside(folder, part) if part else None) or weights
     check_classes(card, found.classes.positive)
     if [c.key for c in card.channels] != [c.key for c in found.channels]:
         raise BadOption(f"train: {folder} reads other channels: start from a model of the same.")

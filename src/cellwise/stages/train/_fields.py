@@ -78,6 +78,21 @@ class FieldStore:
             write_shard(self._folder, self._sites[0].id, self._decode(self._sites[0])[None])
         return self._kept.read(positions)
 
+    def read_pieces(
+        self, positions: npt.NDArray[np.int64], corners: npt.NDArray[np.int64], side: int
+    ) -> npt.NDArray[np.float32]:
+        """A square `[n, channel, side, side]` of each field, from its upper left corner (y, x).
+
+        Raises:
+            InputError: A file cannot be decoded any more.
+        """
+        if self._shared is not None:
+            sites = [self._sites[int(position)] for position in positions]
+            return self._shared.read_pieces(sites, corners, side)
+        whole = self.read(positions)
+        pieces = zip(whole, corners.tolist(), strict=True)
+        return np.stack([field[:, y : y + side, x : x + side] for field, (y, x) in pieces])
+
     def _decode(self, site: Site) -> npt.NDArray[np.float32]:
         field = read_field(site, self._job.images)
         keys = [channel.key for channel in field.channels]

@@ -42,7 +42,7 @@ def forecast_training(job: Job, options: Options, trial: Trial) -> float:
     task = tasks.build(options.task)
     share = (trial.folds - 1) / trial.folds if trial.folds > 1 else 1.0
     sites = max(1, round(trial.labelled * share * (1 - options.validate_)))
-    models = trial.folds if trial.folds > 1 else 1
+    models = len(options.folds) or (trial.folds if trial.folds > 1 else 1)
     if options.learner:
         return _LIBRARIES + models * seconds_to_learn(
             options.learner, round(sites * trial.cells), len(trial.classes.positive)
@@ -73,7 +73,9 @@ def seconds_to_learn(learner: Any, cells: int, classes: int) -> float:
 def _pool(task: Task, sites: int, cells: float) -> Pool:
     each = max(1, round(cells)) if task.unit == "cell" else 1
     site = np.repeat(np.arange(sites), each)
-    return Pool(site, dict.fromkeys(("well", "plate", "experiment"), site))
+    levels = ("well", "plate", "experiment")
+    one = np.zeros(len(site), np.int64)
+    return Pool(site, dict.fromkeys(levels, site), dict.fromkeys((*levels, "cell_type"), one))
 
 
 def _pace(job: Job, options: Options, task: Task, trial: Trial, pool: Pool) -> float:
@@ -94,8 +96,9 @@ def _pace(job: Job, options: Options, task: Task, trial: Trial, pool: Pool) -> f
     material = Material(pool, targets, np.ones(count, np.float32), targets, read)
     panel = Panel(tuple(trial.channels[place] for place in taken), classes)
     plan, method = make_plan(
-        job, options, material=material, panel=panel, fold=None, sample=_SAMPLE
-    )
+        job, options, material=material, panel=panel, fold=None, sample=_SAMPLE,
+        groups=[0] * len(classes),
+    )  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         net = nets.build(without_beginning(options.net))(len(taken), len(classes))
     return seconds_per_batch(net, make_lesson(material, method, plan), plan)

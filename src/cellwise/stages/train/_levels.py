@@ -1,4 +1,4 @@
-"""Items of several sources at one brightness: the gains of a training, and its items with them."""
+"""Items of several sources, plates or batches at one brightness, as a training has them."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,14 +7,17 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from cellwise.domain.tables import STATISTICS
 from cellwise.errors import BadOption
 from cellwise.learning.material import Floats, Material
 from cellwise.parts.published_levels import published_gains
+from cellwise.parts.sites.levels import Levels, fit_levels, group_statistics, levels_of
 from cellwise.parts.sources import fit_gains
 from cellwise.registry import did_you_mean
 from cellwise.stages.train._sources import Collection
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.reader import RunReader
+from cellwise.store.run.tables import read_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +99,55 @@ class Sources:
     def card(self) -> dict[str, Any]:
         """For the model's card."""
         return {"column": self.column, "gains": self.gains}
+
+
+@dataclass(frozen=True, slots=True)
+class SiteLevels:
+    """Sites at one brightness by what the step `statistics` measured, and how a model says so."""
+
+    levels: Levels
+    by: str
+    mean: list[float]
+    std: list[float]
+
+    @classmethod
+    def of(
+        cls, run: RunFolder, by: str, found: Collection, taught: npt.NDArray[np.bool_]
+    ) -> "SiteLevels":
+        """The levels of all sites of a training, the common one from those that are learned from.
+
+        Args:
+            run: The run; its statistics are of all its sites.
+            by: `image`, `plate`, `experiment` or `controls`.
+            found: The items.
+            taught: `[item]`, which of them are learned from.
+
+        Raises:
+            PreflightError: A site was not measured, or lies on no plate that is known.
+        """
+        sites = RunReader(run).sites()
+        statistics = read_table(run.statistics, STATISTICS)
+        channels = [channel.name for channel in found.channels]
+        mean, deviation = group_statistics(statistics, sites, channels, by)
+        row = {site: place for place, site in enumerate(sites["site_id"].to_list())}
+        own = np.array([row[site] for site in found.sites])
+        mean, deviation = mean[own], deviation[own]
+        places = np.unique(found.material.pool.site[taught])
+        level = fit_levels(mean[places], deviation[places])
+        card = {"mean": level[0], "std": level[1]}
+        return cls(levels_of(mean, deviation, card), by, *level)
+
+    def levelled(self, material: Material) -> Material:
+        """The same items at one brightness; `material.pool.site` counts in the sites."""
+        site, cut = material.pool.site, material.cut
+        return replace(
+            material,
+            read=lambda at: self.levels.apply(material.read(at), site[at]),
+            cut=None
+            if cut is None
+            else lambda at, corners, side: self.levels.apply(cut(at, corners, side), site[at]),
+        )
+
+    def card(self) -> dict[str, Any]:
+        """For the model's card."""
+        return {"by": self.by, "mean": self.mean, "std": self.std}

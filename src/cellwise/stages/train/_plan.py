@@ -6,20 +6,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from cellwise.contracts.augmentation import Change, ForPanel, Panel, bound
+from cellwise.contracts.loss import Loss, bound_loss
 from cellwise.contracts.task import Task
+from cellwise.domain.screens.names import present
 from cellwise.domain.steps import Job
+from cellwise.domain.units import places as places_of
 from cellwise.errors import BadOption
 from cellwise.learning.lesson import Lesson
 from cellwise.learning.material import Material, Method, class_weights_of
 from cellwise.learning.plan import Plan
-from cellwise.learning.seeds import derived_seed
+from cellwise.learning.seeds import derived_seed, drawn_corners
 from cellwise.parts.augment import augmentations
 from cellwise.parts.losses import losses
 from cellwise.parts.normalise import fit as fit_normalisation
 from cellwise.parts.optimisers import optimisers
 from cellwise.parts.precision import resolve
+from cellwise.parts.predictor import NEVER
 from cellwise.parts.published_levels import published
 from cellwise.parts.schedules import schedules
 from cellwise.parts.tasks import tasks
@@ -33,9 +38,25 @@ _VECTORS = 65_536
 
 
 def make_plan(
-    job: Job, options: Any, *, material: Material, panel: Panel, fold: int | None, sample: int
+    job: Job,
+    options: Any,
+    *,
+    material: Material,
+    panel: Panel,
+    fold: int | None,
+    sample: int,
+    groups: Sequence[int] = (),
 ) -> tuple[Plan, Method]:
     """Plan and method of one training; brightness statistics from at most `sample` of its items.
+
+    Args:
+        job: The job.
+        options: Of the step.
+        material: What is learned from.
+        panel: Channels and classes.
+        fold: That is left out.
+        sample: Items that statistics are taken from.
+        groups: The group of plates that each class belongs to, -1 for none; empty where unknown.
 
     Raises:
         BadOption: An augmentation that does not fit the channels, the classes or the task.
@@ -47,11 +68,11 @@ def make_plan(
     if options.constants:
         normalisation = published(first_set(options.constants), panel.channels)
     else:
-        sampled = torch.from_numpy(material.read(places))
-        normalisation = fit_normalisation(sampled, options.normalise)
+        sampled = _sample(material, places, task)
+        normalisation = fit_normalisation(sampled, options.mode)
     method = Method(
         task=task,
-        loss=losses.build(options.loss),
+        loss=loss_of(options, material, groups),
         augment=_changes(options.augment, panel, task),
         normalisation=normalisation,
         class_weights=class_weights_of(material, options.balance),
@@ -69,6 +90,10 @@ def make_plan(
         not_finite=options.not_finite,
         clip=options.clip,
         patience=options.patience,
+        patient_above=options.patient_above,
+        judge_weights=options.judge_weights,
+        keep_parts=options.keep_parts,
+        average_from=options.average_from,
         precision=resolve(options.precision, job.device),
         threads=options.threads,
         device=job.device,
@@ -85,6 +110,32 @@ def make_plan(
 def first_set(constants: str | dict[str, str]) -> str:
     """The set of constants of all sources, or of the first one."""
     return constants if isinstance(constants, str) else next(iter(constants.values()))
+
+
+def _sample(material: Material, places: npt.NDArray[np.int64], task: Task) -> torch.Tensor:
+    """Some items to take statistics from; of sites that are cut, a tile of each."""
+    if not task.tile or task.size is None:
+        return torch.from_numpy(material.read(places))
+    corners = drawn_corners(places, 0, 0, size=task.size, tile=task.tile)
+    return torch.from_numpy(material.read_tiles(places, corners, task.tile))
+
+
+def loss_of(options: Any, material: Material, groups: Sequence[int]) -> Loss:
+    """The loss, over the classes that are learned where some are left out on purpose.
+
+    Raises:
+        BadOption: A loss inside groups of plates, where plates carry none.
+    """
+    loss = bound_loss(losses.build(options.loss), groups)
+    seen = material.targets.any(axis=0)
+    if options.controls != "left_out" or seen.all():
+        return loss
+    unseen = torch.from_numpy(~seen)
+
+    def over_seen(logits: Tensor, targets: Tensor) -> Tensor:
+        return loss(logits.masked_fill(unseen.to(logits.device), NEVER), targets)
+
+    return over_seen
 
 
 def _changes(specs: Sequence[Any], panel: Panel, task: Task) -> tuple[Change, ...]:
@@ -110,6 +161,30 @@ def _change(spec: Any, panel: Panel, task: Task) -> Change:
 def total_batches(plan: Plan, lesson: Lesson) -> int:
     """Batches of the whole training, if nothing stops it early."""
     return plan.epochs * len(lesson.order(0))
+
+
+def judging_sites(found: "Collection", fold: int | None, wanted: Any) -> npt.NDArray[np.bool_]:
+    """Which sites judge epochs where experiments are named, or those of the next fold.
+
+    Raises:
+        BadOption: None of them is in the training part.
+    """
+    inside = np.ones(len(found.sites), bool) if fold is None else found.fold != fold
+    if wanted == "next_fold":
+        known = [k for k in found.folds() if k is not None]
+        if fold is None or len(known) < 3:
+            raise BadOption("train: validate_on: next_fold takes three folds or more.")
+        return np.asarray(inside & (found.fold == known[(known.index(fold) + 1) % len(known)]))
+    names = places_of(found.facts)["experiment"].fill_null("").to_list()
+    chosen = set(present(wanted, set(names)))
+    judging: npt.NDArray[np.bool_] = inside & np.array([name in chosen for name in names])
+    if not judging.any():
+        known_names = sorted(set(names) - {""})
+        raise BadOption(
+            f"train: validate_on names {', '.join(wanted)}, and the training part has "
+            f"{', '.join(known_names[:6]) or 'no experiment'}{', ...' * (len(known_names) > 6)}."
+        )
+    return judging
 
 
 def validation_sites(

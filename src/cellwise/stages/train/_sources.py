@@ -12,9 +12,10 @@ from cellwise.contracts.task import Task
 from cellwise.domain.channels import Channel
 from cellwise.domain.classes import ClassList
 from cellwise.domain.held_out import folds_left_out, label_without
+from cellwise.domain.screens.wells import NEGATIVE, POSITIVE, well_types
 from cellwise.domain.steps import Job
 from cellwise.domain.tables import CELLS, LABELS
-from cellwise.domain.units import ABOVE_SITES, bag_numbers
+from cellwise.domain.units import ABOVE_SITES, bag_numbers, places
 from cellwise.errors import BadOption, FormatError, PreflightError
 from cellwise.learning.material import Floats, Material, of_cells
 from cellwise.parts.resize import shrunk
@@ -71,6 +72,7 @@ class Collection:
         sites: Site ids; `material.pool.site` counts in them.
         fold: Fold of each site, -1 for none.
         group: Group of each site.
+        facts: One row per site: `site_id`, labels and metadata.
     """
 
     classes: ClassList
@@ -80,6 +82,7 @@ class Collection:
     sites: tuple[str, ...]
     fold: npt.NDArray[np.int64]
     group: tuple[str, ...]
+    facts: pl.DataFrame
     length: int = 0
     blocks: tuple[int, ...] = ()
     cut: int = 0
@@ -104,8 +107,9 @@ def collect(
     embeddings: str | list[str] = "",
     may_miss: bool = False,
     cache: str = "",
+    controls: bool = True,
 ) -> Collection:
-    """Gather the labelled sites of a run and their items.
+    """Gather the labelled sites of a run and their items; without those of `controls` if so said.
 
     Raises:
         BadOption: Labels of cells or embeddings are needed and none are named, or a channel is not
@@ -119,6 +123,9 @@ def collect(
     if not classes.positive:
         raise PreflightError("train: the labels name no class besides Negative: nothing to learn.")
     sites = _labelled_sites(run)
+    if not controls:
+        kinds = well_types(sites)
+        sites = sites.filter(~kinds.is_in([POSITIVE, NEGATIVE]).fill_null(value=False))
     if sites.is_empty():
         raise PreflightError(
             "train: no field has a label and may teach. Give a labels file: --labels FILE."
@@ -166,6 +173,7 @@ def collect(
         sites=tuple(ids),
         fold=sites["fold"].fill_null(-1).to_numpy().astype(np.int64),
         group=tuple(sites["group"].to_list()),
+        facts=sites,
     )
 
 
@@ -220,7 +228,14 @@ def _cells(
 
 def _groups(sites: pl.DataFrame) -> Pool:
     """The sites in their wells, plates and experiments; see `Pool` for what keeps sites apart."""
-    return Pool(np.arange(len(sites)), {level: bag_numbers(sites, level) for level in ABOVE_SITES})
+    groups = {level: bag_numbers(sites, level) for level in ABOVE_SITES}
+    lie, names = {}, {}
+    for level, values in places(sites).to_dict().items():
+        known = values.drop_nulls().unique().sort()
+        names[level] = tuple(known.to_list())
+        number = {name: place for place, name in enumerate(names[level])}
+        lie[level] = np.array([number.get(value, -1) for value in values.to_list()], np.int64)
+    return Pool(np.arange(len(sites)), groups, lie, names)
 
 
 def _whole(store: FieldStore, fields: Floats, taken: list[int]) -> Material:
@@ -231,6 +246,7 @@ def _whole(store: FieldStore, fields: Floats, taken: list[int]) -> Material:
         np.ones(count, np.float32),
         fields,
         lambda at: store.read(at)[:, taken],
+        cut=lambda at, corners, side: store.read_pieces(at, corners, side)[:, taken],
     )
 
 

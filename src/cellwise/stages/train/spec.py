@@ -1,5 +1,7 @@
 """What the step `train` declares."""
 
+# longer than 300 lines because each option is explained where it is declared
+
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -10,14 +12,17 @@ from cellwise.domain.nouns import (
     LABELLED_CELLS,
     LABELLED_EMBEDDINGS,
     LABELLED_FOLDS,
+    LABELLED_SITES,
     LABELS,
     MODELS,
     SITES,
+    STATISTICS,
 )
 from cellwise.domain.precisions import check_precision
 from cellwise.domain.specs import Content, Read, Renamed, StepOptions, StepSpec
 from cellwise.errors import BadOption
 from cellwise.registry import Registry, split_spec
+from cellwise.stages.train._rules import judging_rules
 
 Spec = str | dict[str, Any]
 
@@ -31,7 +36,9 @@ SHELVES = {
     "learner": "cellwise.parts.learners",
 }
 KEEPS = ("best_cost", "best_ap", "last")
-NORMALISATIONS = ("standard", "crop_mean", "filled")
+NORMALISATIONS = ("standard", "crop_mean", "filled", "self")
+# What the step `statistics` has measured of whole sites is taken away.
+LEVELS = ("image", "plate", "experiment", "controls")
 CONSTANTS = ("hpa_challenge", "hpa_public", "hpa_2018", "eight_bit")
 _OF_LEARNERS = ("task", "labels", "embeddings", "learner", "threads", "folds")
 
@@ -55,7 +62,9 @@ class Options(StepOptions):
     """Channels to leave out, as a negative control does with `protein`."""
     normalise: str = "standard"
     """`standard`, `crop_mean` where brightness must not be the answer, or, for networks of vectors
-    that may lack numbers, `filled`: a missing number counts as the mean of the training set."""
+    that may lack numbers, `filled`: a missing number counts as the mean of the training set. `self`
+    takes its own mean and deviation from each image or tile; `image`, `plate`, `experiment` and
+    `controls` (wells of the plate) those that the step `statistics` found."""
     sources: str = ""
     """A metadata column such as `Metadata_Source` whose values name where fields come from: each
     channel of each source is brought to one brightness. Empty takes all as they are."""
@@ -115,6 +124,24 @@ class Options(StepOptions):
     learner: Spec = ""
     """What learns from the vectors at once, without epochs, in place of a network. It takes cells
     that lack numbers; options of networks (`net`, `loss`, `epochs`...) stay unset."""
+    controls: Literal["", "left_out"] = ""
+    """`left_out` for wells known to be controls; empty learns them as classes of their own."""
+    per: str = ""
+    """A metadata column such as `Metadata_CellType`: a model of its own for each value, from the
+    fields that have it. With `start` it begins with the epoch that was best for that value, where
+    that step kept it (`keep_parts`)."""
+    validate_on: str | list[str] = []
+    """Experiments, by name, whose wells judge each epoch, in place of a share; `next_fold` for
+    those of the fold after the one left out. No figure is reported of them."""
+    judge_weights: dict[str, float] = {}
+    """What each cell type weighs where epochs are judged; as many as its wells where not said."""
+    keep_parts: bool = False
+    """Whether the weights of the epoch that was best for each cell type are kept as well."""
+    patient_above: float = 0.0
+    """While the training loss is at least this, patience is doubled; 0 for never."""
+    average_from: int = 0
+    """Epochs after which weights are averaged at the end of each (SWA) and the mean is kept, its
+    batch statistics taken anew; 0 for never."""
     cache: Literal["", "uint8", "uint16"] = ""
     """Tasks that learn whole fields decode each once. Empty keeps them for this step alone; `uint8`
     or `uint16` keeps them, so coarsely, for all steps of this size, until `cellwise clean`."""
@@ -142,7 +169,8 @@ class Options(StepOptions):
         for name in self._sets:
             if name not in CONSTANTS:
                 raise BadOption(f"train: constants are {', '.join(CONSTANTS)}, not {name!r}.")
-        broken = [text for holds, text in self._rules() if not holds]
+        rules = (*self._rules(), *judging_rules(self))
+        broken = [text for holds, text in rules if not holds]
         if broken:
             raise BadOption(f"train: {broken[0]}.")
         return self
@@ -166,6 +194,24 @@ class Options(StepOptions):
             )
         if task and not self.embeddings:
             raise BadOption("train: the task vectors needs 'embeddings: <embed step>'.")
+
+    @property
+    def levels(self) -> str:
+        """Whose statistics are taken away from a site's brightness; empty for none."""
+        return self.normalise if self.normalise in LEVELS else ""
+
+    @property
+    def mode(self) -> str:
+        """What is done to pixels after that, see `parts.normalise`."""
+        return "standard" if self.levels else self.normalise
+
+    @property
+    def looks_up_sites(self) -> bool:
+        """Whether it depends on what is known of sites beside their labels."""
+        named = (self.levels, self.controls == "left_out", self.per, self.validate_on)
+        orders = {"alike", "balanced", "tile"}
+        task, options = split_spec(self.task)
+        return any(named) or bool(orders & {task, split_spec(options.get("order", "images"))[0]})
 
     def _check_learner(self) -> None:
         """Refuse what a learner would pass over in silence."""
@@ -192,12 +238,17 @@ class Options(StepOptions):
     def _rules(self) -> list[tuple[bool, str]]:
         return [
             (
-                self.normalise in NORMALISATIONS,
-                f"normalise is one of {', '.join(NORMALISATIONS)}, not {self.normalise!r}",
+                self.normalise in (*NORMALISATIONS, *LEVELS),
+                f"normalise is one of {', '.join((*NORMALISATIONS, *LEVELS))}, "
+                f"not {self.normalise!r}",
             ),
             (
                 self.normalise != "filled" or split_spec(self.task)[0] == "vectors",
                 "normalise: filled is of vectors; pixels lack no number",
+            ),
+            (
+                not self.levels or split_spec(self.task)[0] in ("tile", "image"),
+                f"normalise: {self.normalise} is of whole sites; take the task tile or image",
             ),
             (
                 not self.sources or split_spec(self.task)[0] != "vectors",
@@ -258,10 +309,28 @@ SPEC = StepSpec(
         # The column of sources; other models do not depend on it.
         Read(SITES, when="sources"),
         Read(CURATION, optional=True, late=True),
+        Read(LABELLED_SITES, when="looks_up_sites"),
+        Read(STATISTICS, when="levels"),
     ),
     late=(
-        *("embeddings", "learner", "cache", "sources", "folds", "constants", "classifier"),
-        *("repeat", "repeat_above"),
+        "embeddings",
+        "learner",
+        "cache",
+        "sources",
+        "controls",
+        "per",
+        "validate_on",
+        "judge_weights",
+        "keep_parts",
+        "patient_above",
+        "average_from",
+        "folds",
+        "constants",
+        "classifier",
+        "repeat",
+        "repeat_above",
+        "looks_up_sites",
+        "levels",
     ),
     writes=(MODELS,),
     draws=True,

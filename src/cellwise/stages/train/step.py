@@ -118,8 +118,13 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     from cellwise.learning.ranks import in_ranks
     from cellwise.stages.train._bundle import is_done
     from cellwise.stages.train._learner import learn_model
-    from cellwise.stages.train._model import collected, train_beside, train_model
-    from cellwise.stages.train._plan import validation_sites
+    from cellwise.stages.train._model import (
+        collected,
+        parts_of,
+        train_beside,
+        train_model,
+        validation_of,
+    )
 
     options, run = Options.of(job.options), RunFolder(job.run)
     place = run.temporary / f"{job.name}-{job.key}"
@@ -127,22 +132,23 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     folds = _wanted(found.folds(), options.folds)
     for fold in folds:
         # What lacks groups to set aside is refused before the first of the trainings.
-        validation_sites(found, fold, options.validate_, job.seed)
-    for number, fold in enumerate(folds):
-        folder = run.model(job.name, fold)
-        if not is_done(folder, job.key):
-            share = _Share(report, number, len(folds), fold)
+        validation_of(job, options, found, fold)
+    wanted = [(fold, part) for fold in folds for part in parts_of(options, found, fold)]
+    for number, (fold, part) in enumerate(wanted):
+        if not is_done(run.model(job.name, fold, part), job.key):
+            share = _Share(report, number, len(wanted), fold, part)
             if options.learner:
                 learn_model(job, options, found=found, fold=fold)
                 share(1, 1, "learned")
             elif job.devices > 1:
-                in_ranks(train_beside, (job, options, fold), devices=job.devices, told=share)
+                words = (job, options, fold, part)
+                in_ranks(train_beside, words, devices=job.devices, told=share)
             else:
-                train_model(job, options, found=found, fold=fold, report=share)
-    _remove_others(run, job.name, folds)
+                train_model(job, options, found=found, fold=fold, report=share, part=part)
+    _remove_others(run, job.name, wanted)
     shutil.rmtree(place, ignore_errors=True)
     return {
-        "models": len(folds),
+        "models": len(wanted),
         "items": len(found.material.pool),
         "sites": len(set(found.material.pool.site.tolist())),
     }
@@ -169,16 +175,18 @@ class _Share:
     number: int
     trainings: int
     fold: int | None
+    part: str = ""
 
     def __call__(self, done: int, total: int, note: str) -> None:
-        which = "" if self.fold is None else f" (fold {self.fold})"
+        named = [*([] if self.fold is None else [f"fold {self.fold}"]), *filter(None, [self.part])]
+        which = f" ({', '.join(named)})" if named else ""
         text = f"model {self.number + 1} of {self.trainings}{which}, {note}"
         self.report(self.number * total + done, self.trainings * total, text)
 
 
-def _remove_others(run: RunFolder, name: str, folds: list[int | None]) -> None:
+def _remove_others(run: RunFolder, name: str, wanted: list[tuple[int | None, str]]) -> None:
     """Delete models of folds that exist no more: their mean would be taken for new sites."""
-    kept = {run.model(name, fold) for fold in folds}
+    kept = {run.model(name, fold, part) for fold, part in wanted}
     for folder in run.model(name, None).parent.iterdir():
         if folder not in kept:
             shutil.rmtree(folder)

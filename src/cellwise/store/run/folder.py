@@ -1,6 +1,8 @@
 """The run folder: where each noun lies, and how sites are read back."""
 
+import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,11 @@ class RunFolder:
     def pixels(self) -> Path:
         """`pixels.parquet`: what decoding showed, one row per site and channel."""
         return self.path / "pixels.parquet"
+
+    @property
+    def statistics(self) -> Path:
+        """`statistics.parquet`: brightness of whole sites, per site and channel."""
+        return self.path / "statistics.parquet"
 
     @property
     def segmentation(self) -> Path:
@@ -70,9 +77,12 @@ class RunFolder:
         """Folder of the vectors of one embed step; ask `store.run.embeddings` for what is in it."""
         return self.path / "embeddings" / name
 
-    def model(self, name: str, fold: int | None) -> Path:
-        """Folder of the model that left `fold` out, or that of all sites for None."""
-        return self.path / "models" / name / ("all" if fold is None else f"fold{fold}")
+    def model(self, name: str, fold: int | None, part: str = "") -> Path:
+        """Folder of the model that left `fold` out, or that of all sites for None.
+
+        `part` is the value of a column, such as a cell type, where each has a model of its own.
+        """
+        return self.path / "models" / name / model_place(fold, part)
 
     def scores(self, name: str) -> Path:
         """`scores/<name>.parquet`: merged scores."""
@@ -165,6 +175,18 @@ class RunFolder:
     def temporary(self) -> Path:
         """Folder for checkpoints and shards of steps under way."""
         return self.path / "work"
+
+
+def model_place(fold: int | None, part: str = "") -> str:
+    """What the folder of a model is called among those of its step, see `RunFolder.model`."""
+    whole = "all" if fold is None else f"fold{fold}"
+    return f"{whole}-{_plain(part)}" if part else whole
+
+
+def _plain(text: str) -> str:
+    """A text as the name of a folder; different texts have different names."""
+    plain = re.sub(r"[^A-Za-z0-9_.-]", "_", text)
+    return plain if plain == text else f"{plain}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
 
 def run_title(record: dict[str, Any]) -> str:

@@ -59,14 +59,34 @@ class KeptFields:
         """
         return np.stack([self._one(site) for site in sites])
 
+    def read_pieces(
+        self, sites: Sequence[Site], corners: npt.NDArray[np.int64], side: int
+    ) -> Floats:
+        """A square `[n, channel, side, side]` of each field, from its upper left corner (y, x).
+
+        Nothing else of a kept field is read.
+
+        Raises:
+            InputError: A file cannot be decoded, or is gone.
+        """
+        pieces = [
+            kept[:, y : y + side, x : x + side]
+            for kept, (y, x) in zip(map(self._kept, sites), corners.tolist(), strict=True)
+        ]
+        return np.stack(pieces).astype(np.float32) / np.float32(self._most)
+
     def _one(self, site: Site) -> Floats:
+        return np.asarray(self._kept(site), np.float32) / np.float32(self._most)
+
+    def _kept(self, site: Site) -> npt.NDArray[Any]:
+        """The field as it is kept, mapped; decoded first where it is not there yet."""
         path = self._folder / f"{site.id}-{self._state(site)}.npy"
         if not path.is_file():
             pixels = np.rint(self._decode(site) * self._most).astype(self._type)
             with writing(path) as partial, partial.open("wb") as handle:
                 np.save(handle, pixels)
         kept: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-        return np.asarray(kept, np.float32) / np.float32(self._most)
+        return kept
 
     def _state(self, site: Site) -> str:
         """A digest of a site's files: how they are read, sizes, times of change, places on disk."""

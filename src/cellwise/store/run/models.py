@@ -54,6 +54,7 @@ class ModelCard:
         scales: Intensity scale by channel of the images it learned from, see `read.scale`; empty
             on cards of older runs.
         learner: The learner's part spec where no network was trained; the weights are its arrays.
+        part: `column` and `value`, such as a cell type, where it is a model for those sites only.
     """
 
     classes: tuple[str, ...]
@@ -71,6 +72,7 @@ class ModelCard:
     training: dict[str, Any] = field(default_factory=dict)
     scales: dict[str, str] = field(default_factory=dict)
     learner: str | dict[str, Any] = ""
+    part: dict[str, str] = field(default_factory=dict)
 
     @property
     def inputs(self) -> int:
@@ -78,8 +80,20 @@ class ModelCard:
         return len(self.channels) or int(self.crop["length"])
 
 
-def write_model(folder: Path, weights: Mapping[str, npt.NDArray[Any]], card: ModelCard) -> str:
+def write_model(
+    folder: Path,
+    weights: Mapping[str, npt.NDArray[Any]],
+    card: ModelCard,
+    beside: Mapping[str, Mapping[str, npt.NDArray[Any]]] | None = None,
+) -> str:
     """Write a bundle, replacing one that is there; returns the hash of the weights.
+
+    Args:
+        folder: Its place.
+        weights: By name.
+        card: What it is.
+        beside: Further weights of the same network, such as those that were best for a cell type;
+            see `read_beside`.
 
     Raises:
         StorageError: The disk is full or cannot be written; an older bundle stays as it was.
@@ -90,9 +104,16 @@ def write_model(folder: Path, weights: Mapping[str, npt.NDArray[Any]], card: Mod
     try:
         write_bytes(partial / WEIGHTS_FILE, content)
         text = {"format": FORMAT, "sha256": digest, **asdict(card)}
-        if not card.learner:
-            # Cards of networks say what they always said.
-            text.pop("learner")
+        for name in ("learner", "part"):
+            if not text[name]:
+                # Cards of networks say what they always said.
+                text.pop(name)
+        if beside:
+            text["beside"] = {}
+        for number, (name, others) in enumerate(sorted((beside or {}).items())):
+            more = save({key: np.ascontiguousarray(value) for key, value in others.items()})
+            write_bytes(partial / f"beside{number}.safetensors", more)
+            text["beside"][name] = hashlib.sha256(more).hexdigest()
         write_text(partial / CARD_FILE, json.dumps(text, indent=1, ensure_ascii=False) + "\n")
         _swap(partial, folder)
     finally:
@@ -115,6 +136,7 @@ def read_card(folder: Path) -> ModelCard:
             **{key: content[key] for key in _PLAIN},
             scales=content.get("scales", {}),
             learner=content.get("learner", ""),
+            part=content.get("part", {}),
         )
     except (KeyError, TypeError) as error:
         raise FormatError(f"{folder / CARD_FILE} lacks {error}; train the model again.") from error
@@ -146,6 +168,23 @@ def read_model(folder: Path) -> tuple[ModelCard, Weights]:
         return card, load(content)
     except SafetensorError as error:
         raise FormatError(f"{folder / WEIGHTS_FILE} cannot be read: {error}.") from error
+
+
+def read_beside(folder: Path, name: str) -> Weights | None:
+    """Further weights of a bundle by their name; None where it has none of that name.
+
+    Raises:
+        FormatError: They are missing, torn or changed.
+    """
+    known = _read_text(folder).get("beside", {})
+    if name not in known:
+        return None
+    path = folder / f"beside{sorted(known).index(name)}.safetensors"
+    content = path.read_bytes() if path.is_file() else b""
+    if hashlib.sha256(content).hexdigest() != known[name]:
+        raise FormatError(f"{path} is missing or damaged. Run the train step again.")
+    weights: Weights = load(content)
+    return weights
 
 
 def verify_model(folder: Path) -> None:

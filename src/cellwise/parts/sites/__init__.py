@@ -1,0 +1,1 @@
+"""Whole sites: their brightness, as models want it."""

@@ -1,0 +1,1 @@
+"""Statistics: how bright each site is in each channel, once for all that normalises by it."""

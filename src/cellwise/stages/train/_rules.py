@@ -1,0 +1,23 @@
+"""Rules of options that say how epochs are judged, and by which weights are kept."""
+
+from typing import Any
+
+
+def judging_rules(options: Any) -> list[tuple[bool, str]]:
+    """Whether each rule holds, and what it says."""
+    weights = options.judge_weights.values()
+    return [
+        (not (options.validate_ and options.validate_on), "give validate or validate_on, not both"),
+        (
+            isinstance(options.validate_on, list) or options.validate_on == "next_fold",
+            "validate_on is a list of experiments, or 'next_fold'",
+        ),
+        (options.patient_above >= 0, "patient_above is not negative"),
+        (options.average_from >= 0, "average_from is not negative"),
+        (
+            not (options.average and options.average_from),
+            "give average or average_from, not both",
+        ),
+        (all(weight >= 0 for weight in weights), "judge_weights are not negative"),
+        (not weights or any(weights), "one of judge_weights is above 0"),
+    ]
