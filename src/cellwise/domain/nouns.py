@@ -7,7 +7,9 @@ IMAGES = Noun("images", counts="listing")
 FILES = Noun("files", counts="files_of_site", per_site=True, of="sites")
 RECIPE = Noun("recipe", counts="recipe")
 SET_ASIDE = Noun("set aside", counts="set_aside")
-PROVIDED = (IMAGES, RECIPE, SET_ASIDE)
+# What people said of cells, as `cellwise audit` and imports keep it.
+ANNOTATIONS = Noun("annotations", "annotations/*")
+PROVIDED = (IMAGES, RECIPE, SET_ASIDE, ANNOTATIONS)
 
 SITES = Noun("sites", "sites.parquet", counts="site_facts")
 FIELD_LABELS = Noun("field labels", counts="field_labels", of="sites")
@@ -35,6 +37,7 @@ FOLD_OF_SITE = Noun("fold of the site", counts="fold_of_site", per_site=True, of
 SPLIT = Noun("split", "split.json")
 
 LABELS = Noun("labels", "labels/{name}.parquet")
+CANDIDATES = Noun("candidates", "labels/*.candidates.parquet", of="labels")
 MODELS = Noun("models", "models/{name}/*/model.json", counts="models", learned=True)
 SCORES = Noun("scores", "scores/{name}.parquet")
 CLASS_MAPS = Noun("class maps", "scores/*.maps.npz", of="scores")

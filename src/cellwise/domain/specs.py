@@ -118,7 +118,7 @@ class Read:
             list there.
         when: An option, or a property of the options, without which this read does not happen.
         late: Whether it came after runs were made: a key takes it in only where a step of the
-            recipe writes it, so that other runs redo nothing.
+            recipe writes it, or where it is there and no step's, so that other runs redo nothing.
     """
 
     noun: Noun

@@ -337,6 +337,7 @@ def _write_json(made: Made, classes: tuple[str, ...], *, wells: bool) -> None:
                 "quarantined": False,
             }
         ],
+        **({"classes": {"names": list(classes), "negative": None}} if classes else {}),
     }
     for path, content in ((run.record, record), (run.reading, reading)):
         path.write_text(json.dumps(content))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import takewhile
 from typing import Any
 
+from cellwise.domain.nouns import PROVIDED
 from cellwise.domain.specs import Read
 from cellwise.errors import BadOption
 from cellwise.flow.pipeline.contents import content_digest, content_path
@@ -153,8 +154,15 @@ def _counted(step: Step, reads: Iterable[Read], *, state: State) -> list[Read]:
         for read in reads
         if read.under != UNNAMED
         and not _late(step, read)
-        and not (read.late and not _sources(step, read, state=state))
+        and (not read.late or _is_there(step, read, state=state))
     ]
+
+
+def _is_there(step: Step, read: Read, *, state: State) -> bool:
+    """Whether a step of the recipe writes what is read, or it is there and no step's."""
+    if read.noun.name in {noun.name for noun in PROVIDED}:
+        return bool(_content(step, read, state=state))
+    return bool(_sources(step, read, state=state))
 
 
 def _late(step: Step, read: Read) -> bool:

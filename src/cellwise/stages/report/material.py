@@ -88,6 +88,7 @@ class Material:
         decisions: What was fitted, by name.
         class_maps: Where networks saw each class, by score step.
         candidates: Cells whose labels a person should look at, by label step.
+        audit: What is known of inherited labels, see `measures.inherited`; empty without any.
         quarantine: Rows of `quarantine.csv`.
     """
 
@@ -114,6 +115,7 @@ class Material:
     decisions: dict[str, dict[str, Any]] = field(default_factory=dict)
     class_maps: dict[str, ClassMaps] = field(default_factory=dict)
     candidates: dict[str, pl.DataFrame] = field(default_factory=dict)
+    audit: dict[str, Any] = field(default_factory=dict)
     quarantine: tuple[dict[str, str], ...] = ()
 
     @property

@@ -4,6 +4,8 @@ from pydantic import model_validator
 
 from cellwise.domain.nouns import (
     ALL_PREDICTIONS,
+    ANNOTATIONS,
+    CANDIDATES,
     CELLS,
     CLASS_MAPS,
     CURATION,
@@ -50,7 +52,7 @@ def _if_there(noun: Noun, under: str) -> Read:
 
 
 SPEC = StepSpec(
-    version=1,
+    version=2,
     grain="table",
     options=Options,
     reads=(
@@ -64,6 +66,8 @@ SPEC = StepSpec(
         *(_if_there(noun, "beside") for noun in (PIXELS, METRICS, SPLIT, EVALUATION)),
         _if_there(CLASS_MAPS, "maps"),
         Read(CURATION, optional=True, late=True),
+        _if_there(CANDIDATES, "candidates"),
+        Read(ANNOTATIONS, optional=True, late=True),
         Read(RECIPE),
         Read(SET_ASIDE, under="errors"),
         Read(DECISION, by=("negative_control",), optional=True, under="-"),

@@ -26,11 +26,13 @@ from cellwise.domain.tables import (
     TableKind,
 )
 from cellwise.domain.trial import Trial
-from cellwise.errors import FormatError, InputError
+from cellwise.errors import FormatError, InputError, PreflightError
+from cellwise.measures.inherited import account
 from cellwise.stages.report._page import render
 from cellwise.stages.report.material import Choices, Material, choose
 from cellwise.stages.report.shown import FieldImages
 from cellwise.stages.report.spec import Options
+from cellwise.store.annotations.inherited import draw_of, inherited_cells, shown
 from cellwise.store.atomic import write_text
 from cellwise.store.images.fields import read_field
 from cellwise.store.run.class_maps import ClassMaps, read_class_maps
@@ -119,6 +121,7 @@ def gather(job: Job, choices: Choices) -> Material:
         decisions={path.stem: _json(path) for path in sorted(run.path.glob("decisions/*.json"))},
         class_maps=_class_maps(run),
         candidates=_candidates(run),
+        audit=_audit(run),
         quarantine=_quarantine(run.quarantine),
     )
 
@@ -194,6 +197,16 @@ def _class_maps(run: RunFolder) -> dict[str, ClassMaps]:
 def _candidates(run: RunFolder) -> dict[str, pl.DataFrame]:
     paths = {name: run.candidates(name) for name in _steps(run, "label")}
     return {name: read_table(path, CANDIDATES) for name, path in paths.items() if path.exists()}
+
+
+def _audit(run: RunFolder) -> dict[str, Any]:
+    """What is known of inherited labels; empty where a run has no cells that inherit any."""
+    try:
+        cells = inherited_cells(run)
+        draw = draw_of(run, cells)
+    except (PreflightError, FormatError):
+        return {}
+    return account(cells, draw, shown(run, draw, cells))
 
 
 def _steps(run: RunFolder, kind: str) -> list[str]:

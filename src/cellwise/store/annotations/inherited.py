@@ -47,7 +47,9 @@ def inherited_cells(run: RunFolder) -> Inherited:
     """
     if not run.predictions.is_file():
         raise PreflightError(f"{run.path} holds no predictions: let `cellwise run` finish first.")
-    listed = read_json(run.reading)["classes"]
+    listed = (read_json(run.reading) if run.reading.is_file() else {}).get("classes")
+    if not listed:
+        raise PreflightError(f"{run.path} has no labels of fields that cells could inherit.")
     classes = ClassList(tuple(listed["names"]), listed["negative"]).positive
     columns = [f"Prob_{name}" for name in classes]
     there = column_names(run.predictions, PREDICTIONS)

@@ -1,6 +1,6 @@
-"""Weak-label audit: fields whose label few of their cells support, and labels that seem missing.
+"""Weak-label audit: how many inherited labels are wrong, and which fields and cells to look at.
 
-The numbers are those of `measures.label_support`.
+The numbers are those of `measures.label_support` and `measures.inherited`.
 """
 
 from typing import Any
@@ -13,9 +13,12 @@ from cellwise.measures.label_support import label_support
 from cellwise.stages.report._charts import bar
 from cellwise.stages.report.drawing.svg import GREY, ORANGE, VERMILION
 from cellwise.stages.report.material import PLATE, WELL, Material
+from cellwise.stages.report.sections import inherited
 
 _SHOWN, _FEWEST_SHOWN = 15, 6
 _FEW, _MANY = 0.25, 0.6
+# Fields that are shown, and the longer side of their images in pixels.
+_THUMBNAILS, _SIDE = 6, 160
 
 
 def context(material: Material) -> dict[str, Any]:
@@ -29,7 +32,10 @@ def context(material: Material) -> dict[str, Any]:
     absent = table.filter(~pl.col("given") & (pl.col("share") >= _MANY))
     absent = absent.sort("share", "mean", "site_id", descending=[True, True, False])
     doubtful = given.filter(pl.col("share") < _FEW)
+    weakest = given.unique("site_id", keep="first", maintain_order=True).head(_THUMBNAILS)
     return {
+        **inherited.context(material),
+        "weakest": [_thumbnail(material, row) for row in weakest.to_dicts()],
         "doubtful": [
             _line(row, VERMILION if row["share"] < _FEW else GREY)
             for row in given.head(max(_FEWEST_SHOWN, min(_SHOWN, doubtful.height))).to_dicts()
@@ -41,6 +47,11 @@ def context(material: Material) -> dict[str, Any]:
         "few": _FEW,
         "many": _MANY,
     }
+
+
+def _thumbnail(material: Material, row: dict[str, Any]) -> dict[str, Any]:
+    links = material.drawn.links(row["site_id"], side=_SIDE) if material.drawn else {}
+    return {**row, "image": links.get("image", ""), "planes": "", "bar": None}
 
 
 def support(material: Material) -> pl.DataFrame | None:
