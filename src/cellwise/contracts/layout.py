@@ -92,6 +92,7 @@ class Plane:
         series: Which field of the file, from 0; set while sites are made.
         time: Which time point of the file, from 0, None for all; set while sites are made.
         field_id: The `site_id` of the layout where one field became several sites, else empty.
+        colour: Whether a grey image is stored as a colour, where only some of a folder are.
     """
 
     site_id: str
@@ -106,6 +107,7 @@ class Plane:
     series: int = 0
     time: int | None = None
     field_id: str = ""
+    colour: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,65 @@ def test_hpa_labels_without_images_and_images_without_labels_are_counted(tmp_pat
 HPA_HUES = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "yellow": (1, 1, 0)}
 
 
+def _challenge(folder):
+    """Two fields to learn from and one of the test part."""
+    put(folder / "train", *(f"{i}_{c}.png" for c in HPA for i in ("aa-1", "bb-2")))
+    put(folder / "test", *(f"cc-3_{c}.png" for c in HPA))
+    put_table(folder / "train.csv", ("ID", "Label"), ("aa-1", "8|5|0"), ("bb-2", "18"))
+
+
+def _public(folder, *rows):
+    """Two public fields, as they are fetched."""
+    put_hues(folder / "30741", {f"800_A6_1_{c}.jpg": hue for c, hue in HPA_HUES.items()})
+    put_hues(folder / "77", {f"9_B2_2_{c}.jpg": hue for c, hue in HPA_HUES.items()})
+    rows = rows or (("800_A6_1", "Cytosol|Golgi apparatus"), ("9_B2_2", "Mitotic spindle"))
+    table = [(site, label, "public", "U-2 OS") for site, label in rows]
+    put_table(folder / "labels.csv", ("ID", "Label", "Source", "CellLine"), *table)
+
+
+def test_public_images_inside_the_challenge_s_folder_are_learned_from_too(tmp_path):
+    _challenge(tmp_path)
+    before = by_id(read(tmp_path))
+    _public(tmp_path / "public")
+    reading = read(tmp_path)
+    assert reading.layout == "hpa"
+    sites = by_id(reading)
+    assert {i: (s.part, s.metadata["Source"]) for i, s in sites.items()} == {
+        "aa-1": ("train", "challenge"),
+        "bb-2": ("train", "challenge"),
+        "cc-3": ("test", "challenge"),
+        "800_A6_1": ("train", "public"),
+        "9_B2_2": ("train", "public"),
+    }
+    assert sites["800_A6_1"].labels == ("Golgi apparatus", "Cytosol")
+    assert sites["9_B2_2"].labels == ("Mitotic spindle",)
+    assert sites["9_B2_2"].metadata["CellLine"] == "U-2 OS"
+    assert all(entry.colour for entry in sites["9_B2_2"].files)
+    assert sites["aa-1"].files == before["aa-1"].files, "the challenge's fields stay as they were"
+    assert any("2 public fields" in note for note in reading.notes)
+    assert codes(reading) == []
+    assert read_field(sites["9_B2_2"], tmp_path).pixels.shape == (4, 96, 64)
+
+
+def test_public_images_that_are_missing_or_named_otherwise_are_told(tmp_path):
+    _challenge(tmp_path)
+    _public(tmp_path / "public", ("800_A6_1", "Cytosol"), ("5_C3_1", "Cytosol"))
+    assert codes(read(tmp_path)) == ["label_without_image"]
+    put(tmp_path / "public", "odd.png")
+    reading = read(tmp_path)
+    assert sorted(by_id(reading)) == ["800_A6_1", "9_B2_2", "aa-1", "bb-2", "cc-3"]
+    assert any("odd.png" in problem.path for problem in reading.problems)
+
+
+def test_a_folder_of_other_images_beside_the_challenge_s_is_none_of_public_ones(tmp_path):
+    _challenge(tmp_path)
+    put(tmp_path / "more", *(f"dd-4_{c}.png" for c in HPA))
+    put_table(tmp_path / "more" / "labels.csv", ("ID", "Label"), ("dd-4", "0"))
+    sites = by_id(read(tmp_path))
+    assert "more_dd-4" in sites
+    assert all("Source" not in site.metadata for site in sites.values())
+
+
 def test_public_hpa_images_hold_grey_in_colours(tmp_path):
     put_hues(tmp_path / "30741", {f"800_A6_1_{c}.jpg": hue for c, hue in HPA_HUES.items()})
     header = ("Image", "Label", "Cellline")

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cellwise.kernels.graphs.neighbours import in_lists, nearest
+from cellwise.kernels.graphs.standard import standard_scores
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.joined import open_embeddings
 
@@ -32,7 +33,7 @@ def same_cells(
     there = np.flatnonzero(of_row >= 0)
     vectors = np.asarray(kept.read(there), np.float32)
     seen = np.isfinite(vectors).any(axis=1)
-    vectors, site = _standard(vectors[seen]), of_row[there][seen]
+    vectors, site = standard_scores(vectors[seen]), of_row[there][seen]
     if len(np.unique(site)) < 2 or not vectors.shape[1]:
         return first
     # Times of one field hold the same cells: they count as one field here.
@@ -45,18 +46,6 @@ def same_cells(
     away[found] = np.linalg.norm(points[found] - points[other[found]], axis=1)
     likeness = found & (away <= _NEARER * np.median(away[found]))
     return _joined(first, at, other, likeness, np.bincount(site, minlength=count))
-
-
-def _standard(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Numbers as deviations from the mean of all cells; a number that is missing is the mean."""
-    known = np.isfinite(vectors)
-    held = np.maximum(known.sum(axis=0), 1)
-    mean = np.where(known, vectors, 0).sum(axis=0, dtype=np.float64) / held
-    away = np.where(known, vectors - mean, 0)
-    spread = np.sqrt((away * away).sum(axis=0) / held)
-    used = spread > 0
-    standard: npt.NDArray[np.float32] = (away[:, used] / spread[used]).astype(np.float32)
-    return standard
 
 
 def _joined(

@@ -214,7 +214,8 @@ class _Builder:
                 middle = places[len(places) // 2]
                 places = [dataclasses.replace(middle, z=depth // 2 if depth > 1 else None)]
         paths = tuple(map(str, places))
-        return ChannelFile(self.channels[name], paths, planes[0].plane, self.colour), headers
+        colour = self.colour or planes[0].colour
+        return ChannelFile(self.channels[name], paths, planes[0].plane, colour), headers
 
     def _check(self, draft: Draft, plane: Plane, header: Header) -> None:
         if plane.plane is None and header.channels > 1:

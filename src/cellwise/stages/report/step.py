@@ -196,6 +196,11 @@ def _class_maps(run: RunFolder) -> dict[str, ClassMaps]:
 
 def _candidates(run: RunFolder) -> dict[str, pl.DataFrame]:
     paths = {name: run.candidates(name) for name in _steps(run, "label")}
+    # What `cellwise audit --near` found.
+    paths |= {
+        path.name.partition(".")[0].replace("-", " "): path
+        for path in sorted(run.annotations.glob("near-*.candidates.parquet"))
+    }
     return {name: read_table(path, CANDIDATES) for name, path in paths.items() if path.exists()}
 
 

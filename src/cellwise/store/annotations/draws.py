@@ -4,8 +4,6 @@
 that a person fills, in an order of chance, so that any first part of it is a draw as well.
 """
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,13 +15,13 @@ import numpy.typing as npt
 import polars as pl
 
 from cellwise.errors import FormatError, PreflightError
+from cellwise.store.annotations.sheets import write_sheet
 from cellwise.store.annotations.words import RANDOM
 from cellwise.store.atomic import write_text
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.masks import mask_key, mask_path
 
 _KEY = ("site_id", "cell_id", "mask_key", "stratum")
-_SHEET = ("site_id", "cell_id", "mask_key", "x", "y", "drawn", "classes", "who")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +58,8 @@ def write_draw(run: RunFolder, cells: pl.DataFrame, there: Sequence[int], seed: 
             f"{run.annotations} holds a draw already: judge its cells in draw.csv. To draw anew, "
             "move draw.json and draw.csv away; verdicts stay, and count for cells drawn again."
         )
-    keys = {site: mask_key(run.masks, site) for site in cells["site_id"].unique().sort()}
-    rows = cells.with_columns(
-        pl.col("site_id").replace_strict(keys, return_dtype=pl.String).alias("mask_key")
-    )
-    text = io.StringIO()
-    writer = csv.DictWriter(text, _SHEET, lineterminator="\n")
-    writer.writeheader()
-    for row in rows.iter_rows(named=True):
-        place = {name: row[name] for name in ("site_id", "cell_id", "mask_key")}
-        writer.writerow({**place, "x": f"{row['x']:.1f}", "y": f"{row['y']:.1f}", "drawn": RANDOM})
     # The record comes last: where it is, the sheet is.
-    write_text(sheet, text.getvalue())
+    rows = write_sheet(run, sheet, cells, drawn=RANDOM)
     content = {"seed": seed, "cells": list(there), "drawn": [list(r) for r in rows[_KEY].rows()]}
     write_text(record, json.dumps(content))
     return Draw(rows.select(_KEY), np.array(there, np.int64), seed)

@@ -23,6 +23,15 @@ def audit(
     verdicts: Annotated[
         Path | None, typer.Option("--verdicts", help="Take the filled sheet into the run first.")
     ] = None,
+    near: Annotated[
+        str, typer.Option("--near", help="Find cells near those that you saw showing this class.")
+    ] = "",
+    count: Annotated[
+        int, typer.Option("--count", min=1, help="With --near: how many cells at most.")
+    ] = 500,
+    embeddings: Annotated[
+        str, typer.Option("--embeddings", help="With --near: by which embed step.")
+    ] = "",
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -30,7 +39,7 @@ def audit(
     from cellwise.app.audit import audit_run, draw_cells
     from cellwise.errors import UsageError
 
-    if draw and (verdicts or as_json):
+    if draw and (verdicts or as_json or near):
         raise UsageError("--draw only draws; judge the cells before you ask for more.")
     if draw:
         sheet = draw_cells(run, draw, seed=seed)
@@ -40,8 +49,29 @@ def audit(
         print(f"  cellwise audit {run} --verdicts {sheet}")
         return
     found = audit_run(run, verdicts=verdicts)
+    if near:
+        _find(run, near, count, embeddings=embeddings, as_json=as_json)
+        return
     if as_json:
         print(json.dumps(found))
         return
     for line in screen(found):
         print(line)
+
+
+def _find(run: Path, near: str, count: int, *, embeddings: str, as_json: bool) -> None:
+    from cellwise.app.near_known import LEAST_KNOWN, find_near
+
+    found = find_near(run, near, count, embeddings=embeddings)
+    if as_json:
+        print(json.dumps(found))
+        return
+    print(f"{found['known']:,} cells are known to show {near}")
+    print(
+        f"{found['candidates']:,} others have {LEAST_KNOWN} of them or more among their neighbours"
+    )
+    print(
+        f"wrote {found['sheet']} with the first {found['listed']:,}; images: cellwise report {run}"
+    )
+    print("Write what each cell shows into its column 'classes', from the top, then:")
+    print(f"  cellwise audit {run} --verdicts {found['sheet']}")

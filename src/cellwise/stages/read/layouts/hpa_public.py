@@ -8,6 +8,7 @@ locations without a class of `hpa19` are left out, as the challenge's own list d
 """
 
 import re
+from pathlib import Path
 
 from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane, Problem
 from cellwise.domain.records import normalise_well
@@ -32,17 +33,28 @@ _RENAMED = {"hpa_antibody_id": "Antibody", "antibody": "Antibody", "cellline": "
 def build() -> Layout:
     """Make the layout."""
     return Layout(
-        lambda listing: share(len(match_names(listing, _NAME)[0]), listing, specific=_SPECIFIC),
-        _arrange,
+        lambda listing: share(fitting(listing), listing, specific=_SPECIFIC),
+        arrange,
     )
 
 
-def _arrange(listing: Listing) -> Arrangement:
+def fitting(listing: Listing) -> int:
+    """How many of the images are named as public ones."""
+    return len(match_names(listing, _NAME)[0])
+
+
+def table_in(listing: Listing) -> Path | None:
+    """The table that says what public images show."""
+    return listing.table("labels.csv", "kaggle_2021.tsv", "kaggle_2021.csv")
+
+
+def arrange(listing: Listing) -> Arrangement:
+    """Which file is what; see the module."""
     named, rest = match_names(listing, _NAME)
     planes = tuple(_plane(name) for name in named)
     headers = (listing.header(plane.path) for plane in planes)
     colour = any(header is not None and header.colour for header in headers)
-    file = listing.table("labels.csv", "kaggle_2021.tsv", "kaggle_2021.csv")
+    file = table_in(listing)
     table = read_label_table(file) if file is not None else None
     columns = _columns(table) if table is not None else None
     if table is None or columns is None:

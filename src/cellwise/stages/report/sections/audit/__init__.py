@@ -13,7 +13,7 @@ from cellwise.measures.label_support import label_support
 from cellwise.stages.report._charts import bar
 from cellwise.stages.report.drawing.svg import GREY, ORANGE, VERMILION
 from cellwise.stages.report.material import PLATE, WELL, Material
-from cellwise.stages.report.sections import inherited
+from cellwise.stages.report.sections.audit import inherited
 
 _SHOWN, _FEWEST_SHOWN = 15, 6
 _FEW, _MANY = 0.25, 0.6
