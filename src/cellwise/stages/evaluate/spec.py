@@ -12,7 +12,9 @@ from cellwise.domain.nouns import (
     EVALUATION,
     FOLDS,
     METRICS,
+    PROFILES,
     SITES,
+    TREATMENTS,
     WELLS,
 )
 from cellwise.domain.specs import Read, StepOptions, StepSpec
@@ -30,6 +32,17 @@ class Options(StepOptions):
     """Name of the decide step of a control model (without the protein channel); its well figures
     get the prefix `negative_control_`."""
 
+    treatments: str = ""
+    """Name of the assign step whose answers are judged, in place of cells and fields."""
+    profiles: str = ""
+    """Name of the profile step whose vectors of wells are judged; without `treatments` beside cells
+    and fields."""
+
+    @property
+    def judges_cells(self) -> bool:
+        """Whether cells and fields are judged."""
+        return not self.treatments
+
     @model_validator(mode="before")
     @classmethod
     def _check_draws(cls, values: Any) -> Any:
@@ -46,12 +59,15 @@ SPEC = StepSpec(
     reads=(
         Read(SITES),
         Read(FOLDS, optional=True),
-        Read(CELLS),
-        Read(ALL_PREDICTIONS, under="predictions"),
-        Read(WELLS, under="wells"),
-        Read(DECISIONS, under="decisions"),
+        Read(CELLS, when="judges_cells"),
+        Read(ALL_PREDICTIONS, under="predictions", when="judges_cells"),
+        Read(WELLS, under="wells", when="judges_cells"),
+        Read(DECISIONS, under="decisions", when="judges_cells"),
         Read(DECISION, by=("negative_control",), optional=True, under="-"),
+        Read(TREATMENTS, by=("treatments",)),
+        Read(PROFILES, by=("profiles",)),
     ),
+    late=("treatments", "profiles"),
     writes=(METRICS, EVALUATION),
     draws=True,
 )

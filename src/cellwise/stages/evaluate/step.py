@@ -16,6 +16,7 @@ from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import PREDICTIONS, WELLS
 from cellwise.errors import PreflightError
 from cellwise.stages.evaluate._plates import plate_results
+from cellwise.stages.evaluate._screens import screen_results
 from cellwise.stages.evaluate._weak import Settings, weak_results
 from cellwise.stages.evaluate.results import Results
 from cellwise.stages.evaluate.spec import Options
@@ -35,20 +36,11 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         PreflightError: Nothing was decided yet, or the control's tables are missing.
     """
     options, run = Options.of(job.options), RunFolder(job.run)
-    decision = _decision(run, MAIN)
-    classes = ClassList(tuple(decision["classes"]), decision["negative"])
-    report(0, 3, "fields")
-    settings = Settings(options.pooling, str(decision["pooling"]), options.draws, job.seed)
-    predictions = _predictions(run)
-    chance = _chance(run.predictions, predictions, classes)
-    found = [weak_results(predictions, chance, _groups(run), classes=classes, settings=settings)]
-    found.append(_context(decision))
-    report(1, 3, "wells")
-    if run.wells.exists():
-        found.append(_wells(run.wells, classes, options, job.seed))
-    report(2, 3, "negative control")
-    if options.negative_control:
-        found.append(_control(run, options, job.seed))
+    found = [] if options.treatments else _of_cells(run, options, job.seed, report)
+    report(2, 3, "screen")
+    found += screen_results(
+        run, options.treatments, options.profiles, draws=options.draws, seed=job.seed
+    )
     metrics = {name: metric for part in found for name, metric in part.metrics.items()}
     detail: dict[str, Any] = {"pooling": options.pooling, "draws": options.draws}
     for part in found:
@@ -58,6 +50,25 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     write_metrics(run.metrics, metrics)
     report(3, 3, "done")
     return {"metrics": len(metrics), "warnings": len(detail["warnings"])}
+
+
+def _of_cells(run: RunFolder, options: Options, seed: int, report: Report) -> list[Results]:
+    """Figures of fields, wells and the negative control."""
+    decision = _decision(run, MAIN)
+    classes = ClassList(tuple(decision["classes"]), decision["negative"])
+    report(0, 3, "fields")
+    settings = Settings(options.pooling, str(decision["pooling"]), options.draws, seed)
+    predictions = _predictions(run)
+    chance = _chance(run.predictions, predictions, classes)
+    found = [weak_results(predictions, chance, _groups(run), classes=classes, settings=settings)]
+    found.append(_context(decision))
+    report(1, 3, "wells")
+    if run.wells.exists():
+        found.append(_wells(run.wells, classes, options, seed))
+    report(2, 3, "negative control")
+    if options.negative_control:
+        found.append(_control(run, options, seed))
+    return found
 
 
 def _decision(run: RunFolder, name: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from cellwise.stages.report.sections import (
     plates,
     provenance,
     replicates,
+    screen,
     segmentation,
     splits,
     variability,
@@ -38,6 +39,7 @@ SECTIONS: tuple[tuple[str, str, Section], ...] = (
     ("curation", "Fields that do not teach", curation.context),
     ("segmentation", "Outlines of cells", segmentation.context),
     ("known", "Outlines against known masks", known.context),
+    ("screen", "Wells of the screen", screen.context),
     ("plates", "Plate maps", plates.context),
     ("doses", "Dose-response", doses.context),
     ("classes", "Results per class", classes.context),
@@ -53,7 +55,7 @@ SECTIONS: tuple[tuple[str, str, Section], ...] = (
     ("provenance", "How this was made", provenance.context),
 )
 # Sections of steps that few runs have.
-ONLY_WHERE_MADE = ("curation", "maps", "cell_labels", "candidates")
+ONLY_WHERE_MADE = ("curation", "screen", "maps", "cell_labels", "candidates")
 # What a run that gives no classes can speak of; `known` and `plates` only where there are any.
 _OUTLINES = ("verdict", "inputs", "segmentation", "known", "plates", "provenance")
 
@@ -63,6 +65,7 @@ def sections_of(material: Material) -> tuple[tuple[str, str, Section], ...]:
     if not material.outlines_only:
         made = (
             curation.was_asked(material),
+            screen.was_judged(material),
             bool(material.class_maps),
             cell_labels.was_learned(material),
             bool(material.candidates),

@@ -101,14 +101,15 @@ def _shares(material: Material, sites: pl.DataFrame) -> pl.DataFrame | None:
 
 
 def _placed(table: pl.DataFrame) -> pl.DataFrame:
-    places = [_place(well) for well in table[WELL].to_list()]
+    places = [place_on_plate(well) for well in table[WELL].to_list()]
     return table.with_columns(
         pl.Series("row", [p[0] if p else None for p in places], dtype=pl.Int32),
         pl.Series("column", [p[1] if p else None for p in places], dtype=pl.Int32),
     ).filter(pl.col("row").is_not_null())
 
 
-def _place(well: str) -> tuple[int, int] | None:
+def place_on_plate(well: str) -> tuple[int, int] | None:
+    """Row and column of a well by its name, from 0; None where it is no name of a place."""
     match = re.fullmatch(r"([A-Z]{1,2})(\d{2})", normalise_well(well) or "")
     if match is None:
         return None

@@ -1,0 +1,88 @@
+"""The section on wells of a screen: what it says, and that other runs have none."""
+
+import re
+
+import pytest
+from tests.screens import Screen
+
+from cellwise.domain.steps import Job
+from cellwise.stages.assign.spec import Options as AssignOptions
+from cellwise.stages.assign.step import work as assign
+from cellwise.stages.evaluate.spec import Options as EvaluateOptions
+from cellwise.stages.evaluate.step import work as evaluate
+from cellwise.stages.profile.spec import Options as ProfileOptions
+from cellwise.stages.profile.step import work as profile
+from cellwise.stages.report.spec import Options
+from cellwise.stages.report.step import work as report
+
+
+def quiet(done, total, note):
+    return None
+
+
+def page_of(screen, *, profiles=True):
+    run = screen.run
+    (run.path / "models" / "net").mkdir(parents=True, exist_ok=True)
+    screen.embed("tiles")
+
+    def job(name, options):
+        return Job(run.path, run.path, name, options, "k", 0)
+
+    assign(job("assign", AssignOptions.of({"from": "tiles"}).model_dump(by_alias=True)), quiet)
+    profile(job("wells", ProfileOptions.of({"embeddings": "tiles"}).model_dump()), quiet)
+    named = {"treatments": "assign", "profiles": "wells" if profiles else "", "draws": 40}
+    evaluate(job("evaluate", EvaluateOptions.of(named).model_dump()), quiet)
+    report(job("report", Options().model_dump()), quiet)
+    return run.report.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    return page_of(Screen(tmp_path_factory.mktemp("page"), experiments=8, tests=3, told=True))
+
+
+def section(page):
+    return re.search(r'<section id="screen">(.*?)</section>', page, re.DOTALL)[1]
+
+
+def test_accuracy_stands_with_and_without_design_by_cell_type(page):
+    text = section(page)
+    for words in ("From the images alone", "Inside the plate", "Each treatment once", "HUVEC",
+                  "U2OS", "New experiments", "do not use it"):  # fmt: skip
+        assert words in text, words
+    assert "Known experiments" not in text
+
+
+def test_maps_are_coloured_twice_and_places_are_shown(page):
+    text = section(page)
+    assert "Coloured by experiment" in text
+    assert "Coloured by treatment" in text
+    assert text.count("<svg") >= 4
+    assert "Plate map: right answers by place" in text
+
+
+def test_hits_say_what_their_controls_allow(page):
+    text = section(page)
+    assert "smallest p that some treatment can have" in text
+    assert "no false discovery rate can be given" in text
+
+
+def test_a_layout_that_recurs_is_said_in_the_page(tmp_path):
+    screen = Screen(tmp_path, experiments=4, tests=1, size=12, signal=9.0, told=True)
+    one = {(row[1], row[2]): row[4] for row in screen.rows if row[0] == "U2OS-00"}
+    screen.rows = [
+        (*row[:4], one[row[1], row[2]], *row[5:]) if row[0] == "U2OS-02" else row
+        for row in screen.rows
+    ]
+    screen._write(told=True)
+    text = section(page_of(screen, profiles=False))
+    assert "hold the same treatments at the same places" in text
+    assert "U2OS-02/U2OS-02_1" in text
+    assert "Coloured by" not in text
+
+
+def test_names_are_escaped(tmp_path):
+    screen = Screen(tmp_path, experiments=4, tests=1, told=True)
+    screen.classes = tuple(name.replace("t00", "<b>t</b>") for name in screen.classes)
+    screen._write(told=True)
+    assert "<b>t</b>" not in page_of(screen)
