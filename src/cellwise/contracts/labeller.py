@@ -49,6 +49,8 @@ class Bags:
             of which it says nothing; None where there is no such step.
         given_without: The same by fold, made without the labels of the fold's fields, NaN in rows
             of its own cells; empty where that step made none.
+        labelled: `[site]`, whether the field has labels, for labellers that also label cells of
+            fields without: their row of `field_labels` says nothing. None where all have.
         verdict: `[cell, class]`, 1 where a person saw the class, 0 where a person refused it, NaN
             elsewhere; None where nobody looked.
         audited: `[cell]`, for how many cells of labelled fields a cell stands that was drawn at
@@ -71,6 +73,7 @@ class Bags:
     given: Floats | None = None
     given_without: Mapping[int, Floats] = field(default_factory=dict)
     verdict: Floats | None = None
+    labelled: Flags | None = None
     audited: Floats | None = None
 
     @property
@@ -104,6 +107,7 @@ class Bags:
             given=some(self.given),
             given_without={fold: some(given) for fold, given in self.given_without.items()},
             verdict=some(self.verdict),
+            labelled=None if self.labelled is None else self.labelled[kept],
             audited=some(self.audited),
         )
 

@@ -34,7 +34,7 @@ class Material:
         read: Positions in the pool to items, float32 `[n, ...]`: pixels in 0..1
             `[n, channel, y, x]`, or vectors `[n, feature]`. May be called in another process.
         without: Of a fold, labels like `targets` that its fields took no part in, NaN in its own
-            rows; empty where labels are the same whatever is left out.
+            rows and where none was made; empty where labels are the same whatever is left out.
         cut: Reads a piece of each item only; None where items are read whole.
     """
 
@@ -51,6 +51,10 @@ class Material:
         if fold is None or fold not in self.without:
             return self
         return replace(self, targets=self.without[fold], without={})
+
+    def labelled(self) -> npt.NDArray[np.bool_]:
+        """`[item]`: whether the item has a label; without a fold some may have none."""
+        return np.asarray(~np.isnan(self.targets).any(axis=1))
 
     def part(self, chosen: npt.NDArray[np.bool_]) -> "Material":
         """Only the chosen items."""

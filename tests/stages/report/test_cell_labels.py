@@ -79,3 +79,21 @@ def test_cells_labelled_one_by_one_are_counted_by_class_and_cycle(plate_run):
     assert 'Cells with a class</th><td class="number">20</td><td class="number">31</td>' in part
     assert 'Set apart</th><td class="number">70</td><td class="number">59</td>' in part
     assert "No cell was given outside" in part
+
+
+def test_rounds_on_unlabelled_fields_are_told_one_beside_the_other(plate_run):
+    record = json.loads(RunFolder(plate_run.run).record.read_text())
+    rounds = {
+        "round 1": {"fraction": 0.2, "given": 12.4, "of_class": {"inside": 8.4, "none of them": 4}},
+        "round 2": {"fraction": 0.5, "given": 30.0, "of_class": {"inside": 20, "none of them": 10}},
+    }
+    made = {"cells": 190, "fields": 9, "method": "progressive", "supported": 30}
+    counts = {**made, "unlabelled_cells": 100.0, "given_in_rounds": rounds}
+    steps = [{"kind": "label", "name": "more", "counts": counts}]
+    RunFolder(plate_run.run).record.write_text(json.dumps({**record, "steps": steps}))
+    page = plate_run.html()
+    part = page[page.index('id="cell_labels"') :]
+    part = " ".join(part[: part.index("</section>")].split())
+    assert "more, round 1, 20%" in part
+    assert 'inside</td><td class="number">8</td><td class="number">20</td>' in part
+    assert 'Set apart</th><td class="number">88</td><td class="number">70</td>' in part

@@ -121,8 +121,10 @@ def _check_named(step: "Step", read: Read, before: "list[Step]") -> Iterator[tup
         yield f"{option}: {name}", found.checked
 
 
-def references(kind: str) -> dict[str, str]:
-    """What steps of a kind name of earlier ones: option to the kind that must come before."""
+def references(kind: str) -> dict[str, tuple[str, ...]]:
+    """What steps of a kind name of earlier ones: option to the kinds of which one comes before."""
     return {
-        option: writers_of(read.noun.root)[0] for read in spec_of(kind).reads for option in read.by
+        option: tuple(writers_of(read.noun.root))
+        for read in spec_of(kind).reads
+        for option in read.by
     }

@@ -8,7 +8,7 @@ are evaluation, export and report.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -95,10 +95,11 @@ def needed_steps(row: str, recipe: Recipe) -> list[Step]:
 
 
 def built_on(step: Step) -> list[tuple[str, str]]:
-    """Kind and name of the earlier steps that a step names."""
+    """Kind and name of the earlier steps that a step names, in every kind that may be meant."""
     found = []
-    for option, kind in references(step.kind).items():
-        found += [(kind, name) for name in _names(step.options.get(option))]
+    for option, kinds in references(step.kind).items():
+        named = _names(step.options.get(option))
+        found += [(kind, name) for name in named for kind in kinds]
     return found
 
 
@@ -108,9 +109,9 @@ def renamed(steps: list[Step]) -> list[Step]:
     result = []
     for step in steps:
         options = dict(step.options)
-        for option, kind in references(step.kind).items():
+        for option, kinds in references(step.kind).items():
             if option in options:
-                options[option] = _translated(options[option], kind, names)
+                options[option] = _translated(options[option], kinds, names)
         name = f"{step.kind}-{_digest([step.kind, options, step.needs])}"
         names[step.kind, step.name] = name
         checked = step.spec.options.of(options)
@@ -124,12 +125,15 @@ def _names(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else [str(name) for name in value]
 
 
-def _translated(value: Any, kind: str, names: Mapping[tuple[str, str], str]) -> Any:
+def _translated(value: Any, kinds: Sequence[str], names: Mapping[tuple[str, str], str]) -> Any:
+    """The new names of the steps; of the kinds that write the like each is of one."""
     if not value:
         return value
-    if isinstance(value, str):
-        return names[kind, value]
-    return [names[kind, str(name)] for name in value]
+
+    def new(name: str) -> str:
+        return next(names[kind, name] for kind in kinds if (kind, name) in names)
+
+    return new(value) if isinstance(value, str) else [new(str(name)) for name in value]
 
 
 def _digest(content: Any) -> str:

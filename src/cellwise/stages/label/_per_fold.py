@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cellwise.contracts.labeller import INHERITED, Bags, CellLabels, Floats, Labeller
+from cellwise.contracts.labeller import INHERITED, Bags, CellLabels, Flags, Floats, Labeller
 from cellwise.errors import PreflightError
 
 
@@ -33,7 +33,8 @@ def labels_without_folds(
 
     Returns:
         The labels of all cells, and for each fold labels `[cell, class]` that its fields took no
-        part in, NaN in rows of its own cells.
+        part in, NaN in rows of its own cells, and of cells of unlabelled fields that were given
+        none. Such a cell weighs what it does in any fold that gave it one.
 
     Raises:
         PreflightError: The labeller can learn of no fold's others.
@@ -45,6 +46,7 @@ def labels_without_folds(
     facts: list[Mapping[str, Any]] = []
     refused: list[PreflightError] = []
     listed = False
+    unset = np.ones(len(bags.site), bool)
     for done, name in enumerate(names):
         kept = fold != name
         rows = kept[bags.site]
@@ -57,8 +59,13 @@ def labels_without_folds(
             # Of two folds one may be too little to learn from: its cells keep the field's labels.
             refused.append(error)
         else:
-            apart[name][rows] = found.label
-            reason[rows], weight[rows] = found.reason, found.weight
+            taught = _taught(bags, rows, found.weight)
+            apart[name][rows] = np.where(taught[:, None], found.label, np.nan)
+            # A cell of a field without labels is of no fold: what any fold gave it counts.
+            taught |= unset[rows]
+            reason[rows] = np.where(taught, np.array(found.reason, object), reason[rows])
+            weight[rows] = np.where(taught, found.weight, weight[rows])
+            unset[rows] = False
             facts.append(found.facts)
             listed = listed or found.candidates is not None
         report(done + 1, len(names))
@@ -67,10 +74,20 @@ def labels_without_folds(
     together = {"made_without_each_of": names, **joined(facts)}
     if refused:
         together["folds_that_inherit"] = len(refused)
-    label = np.nanmean(np.stack(list(apart.values())), axis=0)
+    every = np.stack(list(apart.values()))
+    known = np.isfinite(every).all(axis=2).any(axis=0)
+    label = np.zeros(every.shape[1:], np.float32)
+    label[known] = np.nanmean(every[:, known], axis=0)
     # People look at cells once: what they should look at follows from all labels.
     candidates = labeller(bags).candidates if listed else None
     return CellLabels(label, weight, tuple(reason.tolist()), together, candidates), apart
+
+
+def _taught(bags: Bags, rows: Flags, weight: Floats) -> Flags:
+    """`[row]`: whether the cell has a label: those of fields without labels may be given none."""
+    if bags.labelled is None:
+        return np.ones(int(rows.sum()), bool)
+    return np.asarray(bags.labelled[bags.site[rows]] | (weight > 0))
 
 
 def joined(facts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

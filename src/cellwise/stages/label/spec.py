@@ -6,6 +6,8 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from cellwise.domain.nouns import (
+    CELLS,
+    EMBEDDINGS,
     FIELD_LABELS,
     FOLDS,
     LABELLED_CELLS,
@@ -44,6 +46,9 @@ class Options(StepOptions):
     judged_weight: float = Field(default=0, ge=0)
     """Weight in training of a cell that a person judged; 0 for 1, or for more where the labeller
     says so."""
+    test_part: bool = False
+    """Whether `progressive` gives labels to cells of the test part too, whatever is known of them.
+    Figures of the test part are then of fields that were looked at, though not of their labels."""
     level: Literal["", "site", "sample", "well", "plate", "experiment"] = ""
     """Whose cells share out a label among them: those of a site where not said, or of a sample
     (where metadata name one, an antibody, a protein or a gene; else of a site), which `posterior`
@@ -58,6 +63,8 @@ class Options(StepOptions):
         needs = labellers.page(name).needs
         self._check_evidence(name, needs)
         self._check_vectors(name, needs)
+        if self.test_part and not self.takes_unlabelled:
+            raise BadOption(f"label: {name!r} labels no unlabelled fields; leave out 'test_part'.")
         if self.judged_weight and not self.annotations:
             raise BadOption("label: 'judged_weight' is of cells that 'annotations: <file>' names.")
         if "scores" in needs and not self.from_ and not ("rounds" in needs and self.embeddings):
@@ -80,6 +87,13 @@ class Options(StepOptions):
         """Whether cells of one sample share out a label without a word about the level."""
         labellers = Registry("labeller", _SHELVES["by"])
         return not self.level and "evidence" in labellers.page(split_spec(self.by)[0]).needs
+
+    @property
+    def takes_unlabelled(self) -> bool:
+        """Whether the labeller gives labels to cells of fields without a label."""
+        return (
+            "unlabelled" in Registry("labeller", _SHELVES["by"]).page(split_spec(self.by)[0]).needs
+        )
 
     def _check_vectors(self, name: str, needs: Sequence[str]) -> None:
         """Vectors, and what is said of cells before, of which one at most."""
@@ -132,12 +146,24 @@ SPEC = StepSpec(
         Read(LABELS, by=("labels",)),
         # Which sites are of one sample stands in metadata.
         Read(SITES, when="takes_samples"),
+        Read(SITES, when="takes_unlabelled"),
+        Read(CELLS, when="takes_unlabelled"),
+        Read(EMBEDDINGS, by=("embeddings",), many=True, when="takes_unlabelled"),
     ),
     writes=(LABELS,),
     draws=True,
     fits=True,
     ordered=True,
-    late=("level", "embeddings", "labels", "takes_samples", "annotations", "judged_weight"),
+    late=(
+        "level",
+        "embeddings",
+        "labels",
+        "takes_samples",
+        "takes_unlabelled",
+        "test_part",
+        "annotations",
+        "judged_weight",
+    ),
     shelves=_SHELVES,
     contents=(Content("truth", "folder", recorded=False), Content("annotations")),
 )

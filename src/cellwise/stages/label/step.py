@@ -5,7 +5,7 @@ vectors of an embed step, labels of an earlier one, or masks and a truth folder;
 `labels/<step>.parquet` over the positive classes, and `labels/<step>.candidates.parquet` where the
 labeller says what a person should look at. What people said of cells (`annotations`) stands in
 place of what a labeller says, and is kept in the run's `annotations/`. Cells of unlabelled and of
-test fields are not in it.
+test fields are not in it, unless the labeller is one for these.
 Labels that are learned from vectors are made once for each fold, without its fields: the model that
 leaves the fold out learns from these, and the fields' own figures are of fields that nothing was
 learned from.
@@ -35,6 +35,7 @@ from cellwise.stages.label._candidates import write_candidates
 from cellwise.stages.label._given import given_labels
 from cellwise.stages.label._per_fold import labels_without_folds
 from cellwise.stages.label._truth import true_labels
+from cellwise.stages.label._unlabelled import labelled_bags, with_unlabelled
 from cellwise.stages.label.spec import Options
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.joined import open_embeddings
@@ -61,13 +62,20 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     classes = every.positive
     tables = RunReader(run)
     folds = tables.folds().select("site_id", "fold")
-    sites = tables.labelled_sites().join(folds, on="site_id", how="left", maintain_order="left")
+    sites = tables.labelled_sites()
+    if options.takes_unlabelled:
+        sites = with_unlabelled(sites, tables.sites(), test_part=options.test_part)
+    sites = sites.join(folds, on="site_id", how="left", maintain_order="left")
     cells = read_table(run.cells, CELLS, columns=[*_KEY, "border", "flags"])
     cells = cells.join(sites.select("site_id"), on="site_id", how="semi").sort(_KEY)
-    report(0, 1, f"{len(cells)} cells of {len(sites)} labelled fields")
+    labelled = int((sites["labels"].list.len() > 0).sum())
+    report(0, 1, f"{len(cells)} cells of {labelled} labelled fields")
     bags = _bags(sites, cells, classes, _level(options))
+    if options.takes_unlabelled:
+        bags = replace(bags, labelled=labelled_bags(bags, sites, cells))
     if options.from_ is not None:
-        scores, model = _scores(run, options.from_, cells, classes)
+        free = sites.filter(pl.col("labels").list.len() == 0)["site_id"]
+        scores, model = _scores(run, options.from_, cells, classes, free)
         bags = replace(bags, scores=scores, model=model)
     if options.embeddings:
         alike = "vectors" not in labellers.page(split_spec(options.by)[0]).needs
@@ -97,7 +105,8 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     report(1, 1, "done")
     reasons, counts = np.unique(np.array(found.reason, dtype=object), return_counts=True)
     return {
-        "fields": len(sites),
+        "fields": labelled,
+        **({"unlabelled_fields": len(sites) - labelled} if options.takes_unlabelled else {}),
         "cells": len(cells),
         **{str(r): int(n) for r, n in zip(reasons, counts, strict=True)},
         **found.facts,
@@ -199,13 +208,19 @@ def _with_vectors(
 
 
 def _scores(
-    run: RunFolder, name: str, cells: pl.DataFrame, classes: tuple[str, ...]
+    run: RunFolder,
+    name: str,
+    cells: pl.DataFrame,
+    classes: tuple[str, ...],
+    unlabelled: pl.Series,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     """Logits `[cell, class]` in the order of `cells`, NaN without an out-of-fold one; the fold."""
     frame = RunReader(run).scores(name, classes).filter(pl.col("unit") == CELL)
     frame = frame.join(cells.select(_KEY), on=_KEY, how="semi")
-    clean = frame.filter("out_of_fold")
-    if len(frame) and not len(clean):
+    # What no fold holds is scored by all models.
+    free = pl.col("site_id").is_in(unlabelled.implode())
+    clean = frame.filter(pl.col("out_of_fold") | free)
+    if len(frame.filter(~free)) and not len(clean.filter(~free)):
         raise PreflightError(
             f"label: scores {name!r} of labelled fields were made by models that saw these fields. "
             "Train one model per fold (a 'split' step before 'train')."
@@ -222,7 +237,7 @@ def _scores(
     if len(place):
         rows = place["row"].to_numpy()
         result[rows] = place["score"].to_numpy().reshape(len(place), -1)
-        fold[rows] = place["fold"].to_numpy()
+        fold[rows] = place["fold"].fill_null(-1).to_numpy()
     return result, fold
 
 

@@ -27,9 +27,12 @@ def learn_model(job: Job, options: Any, *, found: Collection, fold: int | None) 
     """
     site = found.material.pool.site
     inside = np.ones(len(site), bool) if fold is None else found.fold[site] != fold
+    material = found.material.leaving_out(fold)
+    if options.unlabelled:
+        inside &= material.labelled()
     if not inside.any():
         raise PreflightError(f"train: without fold {fold} there is nothing to learn from.")
-    material = found.material.leaving_out(fold).part(inside)
+    material = material.part(inside)
     spec = _told(options.learner, found.blocks)
     learner = learners.build(spec)
     with threads_of(options.threads):

@@ -47,6 +47,7 @@ def collected(job: Job, options: Any) -> Collection:
         may_miss=bool(options.learner) or options.normalise == "filled",
         cache=options.cache,
         controls=options.controls != "left_out",
+        unlabelled=options.unlabelled,
     )
 
 
@@ -104,23 +105,22 @@ def train_model(
         inside &= (column_of(options, found) == part).fill_null(value=False).to_numpy()[site]
     validation = validation_of(job, options, found, fold)
     material = found.material.leaving_out(fold)
+    if options.unlabelled:
+        inside &= material.labelled()
     taught = inside & ~validation[site]
     if not taught.any():
         raise PreflightError(f"train: without fold {fold} there is nothing to learn from.")
-    sources = None
-    if options.sources:
-        sources = Sources.of(run, options.sources, found, taught, options.constants)
+    named = options.sources
+    sources = Sources.of(run, named, found, taught, options.constants) if named else None
     if sources is not None:
         material = sources.levelled(material)
     levels = SiteLevels.of(run, options.levels, found, taught) if options.levels else None
     if levels is not None:
         material = levels.levelled(material)
     learned = material.part(taught)
-    if options.repeat:
-        learned = repeated(
-            learned, found.classes.positive, options.repeat, above=options.repeat_above
-        )
     panel = Panel(tuple(found.channels), tuple(found.classes.positive), fold)
+    if options.repeat:
+        learned = repeated(learned, panel.classes, options.repeat, above=options.repeat_above)
     plan, method = make_plan(
         job, options, material=learned, panel=panel, fold=fold, sample=_SAMPLE,
         groups=groups_of(found),

@@ -196,6 +196,9 @@ def validation_sites(
         BadOption: Setting aside is wished, and the training part has only one group.
     """
     inside = np.ones(len(found.sites), bool) if fold is None else found.fold != fold
+    if len(found.free):
+        # Nothing is judged by labels that models gave.
+        inside &= ~found.free
     result = np.zeros(len(found.sites), bool)
     if share <= 0:
         return result

@@ -1,7 +1,7 @@
 """From tables to items: which crops or fields are learned from, with labels, folds and groups."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +21,12 @@ from cellwise.learning.material import Floats, Material, of_cells
 from cellwise.parts.resize import shrunk
 from cellwise.registry import did_you_mean
 from cellwise.stages.train._fields import FieldStore
+from cellwise.stages.train._sites import labelled_sites, with_unlabelled
 from cellwise.stages.train._vectors import collect_vectors
 from cellwise.store.run.crops import CropStore, read_channels
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.joined import open_embeddings
-from cellwise.store.run.reader import RunReader, labels_matrix
+from cellwise.store.run.reader import labels_matrix
 from cellwise.store.run.sites import read_sites
 from cellwise.store.run.tables import column_names, read_classes, read_table
 
@@ -73,6 +74,7 @@ class Collection:
         fold: Fold of each site, -1 for none.
         group: Group of each site.
         facts: One row per site: `site_id`, labels and metadata.
+        free: Whether the site has no label of its own; empty where all have.
     """
 
     classes: ClassList
@@ -86,6 +88,7 @@ class Collection:
     length: int = 0
     blocks: tuple[int, ...] = ()
     cut: int = 0
+    free: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
 
     @property
     def inputs(self) -> int:
@@ -108,8 +111,12 @@ def collect(
     may_miss: bool = False,
     cache: str = "",
     controls: bool = True,
+    unlabelled: bool = False,
 ) -> Collection:
     """Gather the labelled sites of a run and their items; without those of `controls` if so said.
+
+    With `unlabelled` also those sites without a label whose cells the labels name. Where these are
+    of no labelled site's group they have no fold and are left out of no model.
 
     Raises:
         BadOption: Labels of cells or embeddings are needed and none are named, or a channel is not
@@ -122,7 +129,7 @@ def collect(
     classes = ClassList(tuple(listed["names"]), listed["negative"])
     if not classes.positive:
         raise PreflightError("train: the labels name no class besides Negative: nothing to learn.")
-    sites = _labelled_sites(run)
+    sites = labelled_sites(run)
     if not controls:
         kinds = well_types(sites)
         sites = sites.filter(~kinds.is_in([POSITIVE, NEGATIVE]).fill_null(value=False))
@@ -130,6 +137,8 @@ def collect(
         raise PreflightError(
             "train: no field has a label and may teach. Give a labels file: --labels FILE."
         )
+    if unlabelled:
+        sites = with_unlabelled(run, sites, labels, needed=task.cell_labels == "needed")
     fields = labels_matrix(sites["labels"], classes.positive).astype(np.float32)
     ids = sites["site_id"].to_list()
     available: Sequence[Channel] = ()
@@ -151,17 +160,16 @@ def collect(
         taken = choice.of(available)
         crops = CropStore(run.crops, cells)
         small = task.size or 0
-        if small > crops.size:
-            raise BadOption(
-                f"train: the task wants crops of {small} pixels and they have {crops.size}. Give "
-                f"--set cells.size={small} or a smaller size of the task."
-            )
-        cut = crops.size if small and small < crops.size else 0
+        cut = _cut(small, crops.size)
         material = of_cells(
             cells, fields, lambda at: shrunk(np.ascontiguousarray(crops.read(at)[:, taken]), small)
         )
     side = material.read(np.zeros(1, np.int64)).shape[-1]
     vectors = task.items == "vectors"
+    # A field without a label shows what its cells were given, as far as anyone knows.
+    free = (sites["labels"].list.len() == 0).to_numpy()
+    alone = free[material.pool.site][:, None]
+    fields = np.where(alone, material.targets, material.fields) if unlabelled else material.fields
     return Collection(
         classes=classes,
         channels=tuple(available[position] for position in taken),
@@ -169,27 +177,27 @@ def collect(
         length=side if vectors else 0,
         blocks=blocks,
         cut=cut,
-        material=replace(material, pool=_groups(sites).part(material.pool.site)),
+        material=replace(material, pool=_groups(sites).part(material.pool.site), fields=fields),
         sites=tuple(ids),
         fold=sites["fold"].fill_null(-1).to_numpy().astype(np.int64),
         group=tuple(sites["group"].to_list()),
         facts=sites,
+        free=free,
     )
 
 
-def _labelled_sites(run: RunFolder) -> pl.DataFrame:
-    """The labelled sites that teach, with `fold` and `group`; of those with a fold, if any has."""
-    silent = RunReader(run).curation().filter(~pl.col("teaches"))
-    frame = RunReader(run).labelled_sites().join(silent, on="site_id", how="anti")
-    if not run.folds.is_file():
-        nothing = pl.lit(None, pl.Int32).alias("fold")
-        return frame.with_columns(nothing, pl.col("site_id").alias("group"))
-    folds = RunReader(run).folds()
-    if folds["fold"].null_count() < len(folds):
-        # A labelled field without a fold was found unusable when the folds were made.
-        folds = folds.filter(pl.col("fold").is_not_null())
-    joined = frame.join(folds, on="site_id", how="inner").sort("site_id")
-    return joined.with_columns(pl.coalesce("group", "site_id").alias("group"))
+def _cut(wanted: int, size: int) -> int:
+    """Side of crops on disk where they are made smaller; 0 where they are taken as they are.
+
+    Raises:
+        BadOption: They are smaller than the task wants.
+    """
+    if wanted > size:
+        raise BadOption(
+            f"train: the task wants crops of {wanted} pixels and they have {size}. Give "
+            f"--set cells.size={wanted} or a smaller size of the task."
+        )
+    return size if wanted and wanted < size else 0
 
 
 def _cells(

@@ -7,7 +7,9 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from cellwise.domain.nouns import (
+    CELLS,
     CURATION,
+    EMBEDDINGS,
     FIELD_LABELS,
     LABELLED_CELLS,
     LABELLED_EMBEDDINGS,
@@ -40,7 +42,7 @@ NORMALISATIONS = ("standard", "crop_mean", "filled", "self")
 # What the step `statistics` has measured of whole sites is taken away.
 LEVELS = ("image", "plate", "experiment", "controls")
 CONSTANTS = ("hpa_challenge", "hpa_public", "hpa_2018", "eight_bit")
-_OF_LEARNERS = ("task", "labels", "embeddings", "learner", "threads", "folds")
+_OF_LEARNERS = ("task", "labels", "embeddings", "learner", "threads", "folds", "unlabelled")
 
 
 class Options(StepOptions):
@@ -50,6 +52,9 @@ class Options(StepOptions):
     """What one training step does with a batch."""
     labels: str = ""
     """Name of the label step whose labels of cells are learned; fields bring their own."""
+    unlabelled: bool = False
+    """Whether cells of fields without a label that `labels` names teach too, as a label step by
+    `progressive` gives them. Other label steps give none."""
     net: Spec = "tiny"
     """The network."""
     loss: Spec = "bce"
@@ -268,6 +273,7 @@ class Options(StepOptions):
                 "classifier takes the head of a file: name it, net.pretrained=FILE",
             ),
             (self.balance in ("even", "none"), "class_weights is 'even' or 'none'"),
+            (not self.unlabelled or bool(self.labels), "unlabelled goes with 'labels: <step>'"),
             (self.keep in KEEPS, "keep is one of best_loss, best_ap, last"),
             (self.accumulate >= 1, "accumulate is at least 1"),
             (0 <= self.average < 1, "average lies in 0..1, 1 excluded"),
@@ -311,6 +317,9 @@ SPEC = StepSpec(
         Read(CURATION, optional=True, late=True),
         Read(LABELLED_SITES, when="looks_up_sites"),
         Read(STATISTICS, when="levels"),
+        Read(SITES, when="unlabelled"),
+        Read(CELLS, when="unlabelled"),
+        Read(EMBEDDINGS, by=("embeddings",), many=True, when="unlabelled"),
     ),
     late=(
         "embeddings",
@@ -331,6 +340,7 @@ SPEC = StepSpec(
         "repeat_above",
         "looks_up_sites",
         "levels",
+        "unlabelled",
     ),
     writes=(MODELS,),
     draws=True,

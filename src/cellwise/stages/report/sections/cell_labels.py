@@ -12,6 +12,7 @@ _WORDS = {
     "learned_competition": "nearness to the field's best cell, labels competing as far as it helps",
     "one_state": "one class per cell",
     "soft": "what models that had not seen the field said of the cell",
+    "progressive": "of unlabelled fields, the cells that show each class most",
     "threshold": "one class where its score passes a threshold",
     "mixture": "what fields without the class never look like",
     "hedge": "several methods as one",
@@ -42,20 +43,41 @@ def _steps(material: Material) -> list[dict[str, Any]]:
 
 def _cycles(steps: list[dict[str, Any]]) -> dict[str, Any]:
     """Cells of each class that steps labelled one by one, step beside step; empty without such."""
-    cycles = [(s["name"], s["counts"]) for s in steps if "labelled_of_class" in s["counts"]]
+    cycles = [cycle for step in steps for cycle in _cycles_of(step["name"], step["counts"])]
     if not cycles:
         return {}
-    classes = list(dict.fromkeys(name for _, one in cycles for name in one["labelled_of_class"]))
-    rows = [
-        (name, [one["labelled_of_class"].get(name, 0) for _, one in cycles]) for name in classes
-    ]
+    classes = list(dict.fromkeys(name for cycle in cycles for name in cycle["of_class"]))
+    rows = [(name, [cycle["of_class"].get(name, 0) for cycle in cycles]) for name in classes]
     return {
-        "names": [name for name, _ in cycles],
+        "names": [cycle["name"] for cycle in cycles],
         "classes": rows,
-        "labelled": [int(one["labelled"]) for _, one in cycles],
-        "unassigned": [int(one.get("unassigned", 0)) for _, one in cycles],
+        "labelled": [cycle["labelled"] for cycle in cycles],
+        "unassigned": [cycle["unassigned"] for cycle in cycles],
         "never": [name for name, cells in rows if not cells[-1]],
     }
+
+
+def _cycles_of(name: str, counts: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a step says of cycles: one of threshold labels, or the rounds on unlabelled fields."""
+    if "labelled_of_class" in counts:
+        return [
+            {
+                "name": name,
+                "of_class": counts["labelled_of_class"],
+                "labelled": int(counts["labelled"]),
+                "unassigned": int(counts.get("unassigned", 0)),
+            }
+        ]
+    # Made without each fold they are means over folds.
+    return [
+        {
+            "name": f"{name}, {number}, {one['fraction']:.0%}",
+            "of_class": {word: round(n) for word, n in one["of_class"].items()},
+            "labelled": round(one["given"]),
+            "unassigned": round(counts["unlabelled_cells"] - one["given"]),
+        }
+        for number, one in (counts.get("given_in_rounds") or {}).items()
+    ]
 
 
 def _step(name: str, counts: dict[str, Any]) -> dict[str, Any]:
