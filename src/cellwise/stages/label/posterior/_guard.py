@@ -9,6 +9,9 @@ It is a coarse instrument: the labels of fields say little of which cell shows w
 worlds for development it let one state per cell pass on five, where that was worth .10 or more, and
 held it back on the two where it did harm and on five where it was worth .04 or less. Of single
 classes it told nothing, so it decides about methods and not about classes.
+
+Where people judged enough cells of a random draw, these are asked in place of fields, each by
+students that met neither its group's labels nor its verdict.
 """
 
 from collections.abc import Sequence
@@ -39,8 +42,9 @@ def gains(
 ) -> list[float]:
     """Mean average precision of each method's students on fields left out, less inheriting's.
 
-    NaN where it cannot be told: no vectors, fewer than three groups, or no class with three fields
-    that have it and three that do not.
+    Of judged cells in place of fields where an audit is large enough. NaN where it cannot be told:
+    no vectors, fewer than three groups, or no class with three fields that have it and three that
+    do not.
 
     Args:
         bags: The cells.
@@ -71,8 +75,9 @@ def gains(
     if audit is not None and audit.enough:
         judged = audit.whole
         shows = audit.shows[judged] == 1
-        each = [_mean_precision(shows, found[judged, n]) for n in range(len(methods) + 1)]
-        return [one - each[0] for one in each[1:]]
+        each = [_of_cells(shows, found[judged, n]) for n in range(len(methods) + 1)]
+        if np.isfinite(each).all():
+            return [one - each[0] for one in each[1:]]
     _, place = np.unique(bags.site[rows], return_inverse=True)
     best = Fields(place.reshape(-1).astype(np.int64), given[np.unique(bags.site[rows])])
     score = [_score(best, found[:, number]) for number in range(len(methods) + 1)]
@@ -93,6 +98,15 @@ def _students(bags: Bags, inner: Numbers, outer: Numbers, labels: list[Floats64]
 def _score(fields: Fields, found: Floats) -> float:
     """Mean over classes of the average precision of fields by their best cell; NaN without any."""
     return _mean_precision(fields.given, fields.best(found.astype(np.float64)))
+
+
+def _of_cells(shows: Flags, found: Floats) -> float:
+    """How well judged cells are ranked: mean of each class by itself and of all classes at once.
+
+    A class has few judged cells that show it, so that the first alone depends much on the draw.
+    """
+    together = average_precision(shows.reshape(-1), found.reshape(-1).astype(np.float64))
+    return (_mean_precision(shows, found) + together) / 2
 
 
 def _mean_precision(shows: Flags, found: Floats64 | Floats) -> float:
