@@ -53,3 +53,12 @@ def test_equal_pixels_have_no_spread(level):
     np.testing.assert_allclose(found[:, 0], np.float32(level))
     np.testing.assert_array_equal(found[:, 1:4], [[0, 0, 3]] * 3)
     np.testing.assert_array_equal(found[:, 4:], np.full((3, len(SHARES)), np.float32(level)))
+
+
+def test_whole_numbers_add_up():
+    rng = np.random.default_rng(5)
+    at = rng.permutation(800)[:500].astype(np.int32)
+    whole = rng.integers(0, 65536, 800).astype(np.uint16)
+    found = average(whole, at, 200)
+    some = whole[at].astype(np.int64)
+    assert found.tolist() == [some.sum() / 500, some[:200].sum() / 200, some[200:].sum() / 300]

@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 from skimage.filters import threshold_otsu
 from skimage.measure import label, regionprops
 
-from cellwise.kernels.features.patches import count_bright, measure_patches, otsu_threshold
+from cellwise.kernels.features.patches import (
+    count_bright,
+    measure_patches,
+    otsu_threshold,
+    signal_of,
+)
 
 SIDE = 24
 
@@ -108,3 +113,19 @@ def test_bright_pixels_are_counted_by_where_they_lie(seed, threshold, nucleus):
     near = np.abs(away.ravel()[at]) <= 2
     wanted = (lit.sum(), lit[:first].sum(), (lit & near).sum())
     assert count_bright(bright, away, at, first, threshold) == wanted
+
+
+def test_a_sum_that_is_known_gives_the_same_patches():
+    rng = np.random.default_rng(3)
+    signal, bright = rng.random((2, 12, 12)).astype(np.float32)
+    mask = np.zeros((12, 12), bool)
+    mask[2:10, 2:10] = True
+    at = at_of(mask)
+    total = signal_of(signal, at)
+    assert total == pytest.approx(signal[mask].sum(), rel=1e-5)
+    np.testing.assert_array_equal(
+        measure_patches(bright, signal, signal, at, 0.7),
+        measure_patches(bright, signal, signal, at, 0.7, total),
+    )
+    half = measure_patches(bright, signal, signal, at, 0.7, total / 2)
+    assert half[2] == pytest.approx(2 * measure_patches(bright, signal, signal, at, 0.7)[2])

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,8 @@ from tests.parts.features.drawn_cells import CHANNELS, SIDE, draw
 
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import Masks
-from cellwise.parts.features.measure import measure_cells
+from cellwise.parts.features.granularity import _GROWN, _STEPS
+from cellwise.parts.features.measure import background, measure_cells
 from cellwise.parts.features.panel import panel_of
 
 PANEL = panel_of(CHANNELS)
@@ -194,3 +196,29 @@ def test_nuclei_alone_are_measured_with_three_pixels_around_them():
     # The outline of a cell does not matter as long as it keeps others away.
     bare = measured(field, Masks(masks.nuclei, masks.nuclei), panel)
     np.testing.assert_array_equal(bare[1][:13], found[1][:13])
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0, 400, 700]))
+def test_backgrounds_are_numpys_percentiles_to_the_last_bit(seed, free):
+    random = np.random.default_rng(seed)
+    pixels = random.normal(0.1, 0.03, (2, 30, 40)).astype(np.float32)
+    pixels[1] = np.round(pixels[1] * 255) / 255
+    cells = (np.arange(1200) >= free).astype(np.uint16).reshape(30, 40)
+    for plane, (level, noise) in zip(pixels, background(pixels, cells), strict=True):
+        some, wish = (plane[cells == 0], (20, 50)) if free >= 500 else (plane.ravel(), (1, 5))
+        low, high = np.percentile(some, wish)
+        assert (level, noise) == (float(low), float(high - low))
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(sorted(_GROWN)))
+def test_one_large_square_grows_as_far_as_small_ones_in_turn(seed, radius):
+    image = np.random.default_rng(seed).integers(0, 65536, (50, 50)).astype(np.uint16)
+    image[:10], image[-10:], image[:, :10], image[:, -10:] = 0, 0, 0, 0
+    slow = quick = image
+    for step in reversed(_STEPS[:radius]):
+        slow = cv2.dilate(slow, step)
+    for step in _GROWN[radius]:
+        quick = cv2.dilate(quick, step)
+    np.testing.assert_array_equal(quick, slow)

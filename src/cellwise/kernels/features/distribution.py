@@ -1,18 +1,15 @@
 """Moments and quantiles of chosen pixels in two parts and together, without sorting them all.
 
-Quantiles are exact order statistics: pixels are counted in bins, and only those in the bins that
-hold a wanted rank are sorted. Where a bin holds many, as of a dark cell with a few bright spots,
-they are dealt to bins of their own first. Both parts share one pass over the pixels.
+Quantiles are exact order statistics (`quantiles`). Both parts share one pass over the pixels.
 """
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
+from cellwise.kernels.features.quantiles import fill_quantiles
+
 MOMENTS = 4
-_BINS = 1024
-# More pixels of one bin are dealt to bins of their own.
-_MANY = 48
 
 
 def describe(
@@ -33,9 +30,7 @@ def describe(
         Float64 `[3, 4 + shares]` of all pixels, of the first part and of the rest; NaN for an empty
         part. Skewness is 0 and kurtosis 3 where all are equal.
     """
-    result = np.full((3, MOMENTS + len(shares)), np.nan)
-    _describe(values.ravel(), at, first, shares, result)
-    return result
+    return np.asarray(_describe(values.ravel(), at, first, shares))
 
 
 def average(
@@ -44,32 +39,50 @@ def average(
     first: int,
 ) -> npt.NDArray[np.float64]:
     """Means of all these pixels, of the first part and of the rest; NaN for an empty part."""
-    return np.asarray(_average(values.ravel(), at, first))
+    add = _add_numbers if values.dtype == np.uint16 else _add
+    return np.asarray(_means(*add(values.ravel(), at, first), first, len(at)))
 
 
 @numba.njit(cache=True, nogil=True)
-def _average(values, at, first):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _add(values, at, first):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     one = rest = 0.0
     for k in range(first):
-        one += values[at[k]]
+        one += values[np.uint32(at[k])]
     for k in range(first, len(at)):
-        rest += values[at[k]]
+        rest += values[np.uint32(at[k])]
+    return one, rest
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_numbers(values, at, first):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """The same of whole numbers, whose sums are exact in any order and so need not wait."""
+    one = rest = np.int64(0)
+    for k in range(first):
+        one += np.int64(values[np.uint32(at[k])])
+    for k in range(first, len(at)):
+        rest += np.int64(values[np.uint32(at[k])])
+    return float(one), float(rest)
+
+
+@numba.njit(cache=True, nogil=True)
+def _means(one, rest, first, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     result = np.full(3, np.nan)
-    result[0] = (one + rest) / len(at)
+    result[0] = (one + rest) / count
     if first > 0:
         result[1] = one / first
-    if len(at) > first:
-        result[2] = rest / (len(at) - first)
+    if count > first:
+        result[2] = rest / (count - first)
     return result
 
 
 @numba.njit(cache=True, nogil=True)
-def _describe(values, at, first, shares, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _describe(values, at, first, shares):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     count = len(at)
+    result = np.full((3, MOMENTS + len(shares)), np.nan)
     some = np.empty(count, np.float32)
     low = high = values[at[0]]
     for k in range(count):
-        value = values[at[k]]
+        value = values[np.uint32(at[k])]
         some[k] = value
         low, high = min(low, value), max(high, value)
     counts = np.array([count, first, count - first])
@@ -86,7 +99,8 @@ def _describe(values, at, first, shares, result):  # type: ignore[no-untyped-def
         if counts[part] > 0:
             _moments(means[part], sums[part] / counts[part], size, result[part])
     if len(shares) > 0:
-        _quantiles(some, counts, low, high, shares, result)
+        fill_quantiles(some, counts, low, high, shares, result[:, MOMENTS:])
+    return result
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
@@ -124,128 +138,3 @@ def _moments(mean, powers, size, result):  # type: ignore[no-untyped-def]  # noq
     result[1] = 0.0 if flat else spread
     result[2] = 0.0 if flat else powers[1] / spread**3
     result[3] = 3.0 if flat else powers[2] / powers[0] ** 2
-
-
-@numba.njit(cache=True, nogil=True)
-def _quantiles(some, counts, low, high, shares, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    if not high > low:
-        for part in range(3):
-            if counts[part] > 0:
-                result[part, MOMENTS:] = low
-        return
-    scale = np.float32(_BINS - 1) / (high - low)
-    bins = np.empty(len(some), np.uint16)
-    starts = np.zeros((3, _BINS + 1), np.int32)
-    for k in range(len(some)):
-        bins[k] = np.uint16(np.int32((some[k] - low) * scale))
-    for part in (1, 2):
-        begin = 0 if part == 1 else counts[1]
-        _count(bins[begin : begin + counts[part]], starts[part])
-    starts[0] = starts[1] + starts[2]
-    begins, ends = np.array([0, 0, counts[1]]), np.array([counts[0], counts[1], counts[0]])
-    for part in range(3):
-        if counts[part] > 0:
-            for k in range(_BINS):
-                starts[part, k + 1] += starts[part, k]
-            some_, bins_ = some[begins[part] : ends[part]], bins[begins[part] : ends[part]]
-            _of_shares(some_, bins_, starts[part], shares, result[part])
-
-
-@numba.njit(cache=True, nogil=True)
-def _count(bins, starts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Add how many lie in each bin to the place after it.
-
-    Neighbours often share a bin: one counter would wait for itself, four take turns.
-    """
-    two, three, four = np.zeros_like(starts), np.zeros_like(starts), np.zeros_like(starts)
-    whole = len(bins) // 4 * 4
-    for k in range(0, whole, 4):
-        starts[np.int64(bins[k]) + 1] += 1
-        two[np.int64(bins[k + 1]) + 1] += 1
-        three[np.int64(bins[k + 2]) + 1] += 1
-        four[np.int64(bins[k + 3]) + 1] += 1
-    for k in range(whole, len(bins)):
-        starts[np.int64(bins[k]) + 1] += 1
-    for k in range(len(starts)):
-        starts[k] += two[k] + three[k] + four[k]
-
-
-@numba.njit(cache=True, nogil=True)
-def _of_shares(some, bins, starts, shares, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """The quantiles, from how many pixels lie below each bin."""
-    count = len(some)
-    # Where the pixels of a wanted bin begin among those that are kept; others are -1.
-    wanted = np.full(_BINS, -1, np.int64)
-    listed = np.empty(2 * len(shares), np.int64)
-    many = 0
-    room = np.int64(0)
-    for share in shares:
-        lower = int(share * (count - 1))
-        for wish in (lower, min(lower + 1, count - 1)):
-            place = np.searchsorted(starts, wish, side="right") - 1
-            if wanted[place] < 0:
-                wanted[place] = room
-                room = room + starts[place + 1] - starts[place]
-                listed[many] = place
-                many += 1
-    held = np.empty(room, np.float32)
-    filled = wanted.copy()
-    for k in range(count):
-        own = bins[k]
-        if filled[own] >= 0:
-            held[filled[own]] = some[k]
-            filled[own] += 1
-    for place in listed[:many]:
-        _sort(held[wanted[place] : filled[place]])
-    for k in range(len(shares)):
-        rank = shares[k] * (count - 1)
-        between = rank - int(rank)
-        below = _of_rank(int(rank), starts, wanted, held)
-        above = _of_rank(min(int(rank) + 1, count - 1), starts, wanted, held)
-        result[MOMENTS + k] = below * (1 - between) + above * between
-
-
-@numba.njit(cache=True, nogil=True)
-def _of_rank(rank, starts, wanted, held):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    place = np.searchsorted(starts, rank, side="right") - 1
-    return np.float64(held[wanted[place] + rank - starts[place]])
-
-
-@numba.njit(cache=True, nogil=True)
-def _sort(held):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Sort in place."""
-    if len(held) <= _MANY:
-        _insert(held)
-        return
-    low, high = held.min(), held.max()
-    if not high > low:
-        return
-    scale = np.float32(255) / (high - low)
-    starts = np.zeros(257, np.int64)
-    for value in held:
-        starts[np.int64(np.uint8((value - low) * scale)) + 1] += 1
-    for k in range(256):
-        starts[k + 1] += starts[k]
-    free, dealt = starts.copy(), np.empty_like(held)
-    for value in held:
-        own = np.int64(np.uint8((value - low) * scale))
-        dealt[free[own]] = value
-        free[own] += 1
-    for k in range(256):
-        some = dealt[starts[k] : starts[k + 1]]
-        if len(some) <= _MANY:
-            _insert(some)
-        else:
-            some.sort()
-    held[:] = dealt
-
-
-@numba.njit(cache=True, nogil=True)
-def _insert(some):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Sort few in place."""
-    for k in range(1, len(some)):
-        value, free = some[k], k
-        while free > 0 and some[free - 1] > value:
-            some[free] = some[free - 1]
-            free -= 1
-        some[free] = value

@@ -14,6 +14,7 @@ def measure_patches(
     away: npt.NDArray[np.float32],
     at: npt.NDArray[np.int32],
     threshold: float,
+    total: float | None = None,
 ) -> npt.NDArray[np.float64]:
     """What the patches of `bright` above a threshold are like.
 
@@ -24,6 +25,7 @@ def measure_patches(
         at: Flat positions of the pixels that are looked at, at least one and none in the outermost
             rows and columns; patches end at others.
         threshold: Pixels above it are bright; they touch by edges and corners.
+        total: `signal_of` these pixels, where it is known.
 
     Returns:
         `(count, share of area, share of signal, mean area, largest area, share of the signal of all
@@ -31,11 +33,15 @@ def measure_patches(
         patches of at least 4 pixels, short over long axis of the largest)`. Without a patch, or
         without signal, distances and axes are NaN and all others 0.
     """
-    result = np.zeros(NUMBERS)
-    result[[7, 8, 10]] = np.nan
+    if total is None:
+        total = signal_of(signal, at)
     flat = (bright.ravel(), signal.ravel(), away.ravel())
-    _measure(*flat, at, bright.shape[1], np.float32(threshold), result)
-    return result
+    return np.asarray(_measure(*flat, at, bright.shape[1], np.float32(threshold), total))
+
+
+def signal_of(signal: npt.NDArray[np.float32], at: npt.NDArray[np.int32]) -> float:
+    """The sum of an image over flat positions, in their order."""
+    return float(_sum(signal.ravel(), at))
 
 
 def otsu_threshold(
@@ -114,20 +120,28 @@ def _otsu(values, at, top):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN
 
 
 @numba.njit(cache=True, nogil=True)
-def _measure(bright, signal, away, at, width, threshold, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _sum(signal, at):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    total = 0.0
+    for k in range(len(at)):
+        total += signal[np.uint32(at[k])]
+    return total
+
+
+@numba.njit(cache=True, nogil=True)
+def _measure(bright, signal, away, at, width, threshold, total):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    result = np.zeros(NUMBERS)
+    result[7] = result[8] = result[10] = np.nan
     found = np.empty(len(at), np.int32)
     waiting = np.zeros(len(bright), np.uint8)
     lit = 0
-    total = 0.0
     for k in range(len(at)):
-        here = at[k]
-        total += signal[here]
+        here = np.uint32(at[k])
         if bright[here] > threshold:
             found[lit] = here
             waiting[here] = 1
             lit += 1
     if lit == 0:
-        return
+        return result
     stack = np.empty(lit, np.int32)
     # Of each patch: area, signal, signal x distance, signal x squared distance.
     sums = np.zeros((lit, 4))
@@ -143,6 +157,7 @@ def _measure(bright, signal, away, at, width, threshold, result):  # type: ignor
             moments[:] = own
         count += 1
     _sum_up(sums[:count], total, len(at), moments, result)
+    return result
 
 
 @numba.njit(cache=True, nogil=True)

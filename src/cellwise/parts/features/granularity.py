@@ -18,6 +18,14 @@ _STEPS = [
     cv2.getStructuringElement(cv2.MORPH_RECT if k % 2 else cv2.MORPH_CROSS, (3, 3))
     for k in range(max(RADII))
 ]
+# The way back: all squares of a radius as one, which grows as far.
+_GROWN = {
+    radius: [
+        *_STEPS[:radius:2],
+        *([np.ones((2 * (radius // 2) + 1,) * 2, np.uint8)] if radius > 1 else []),
+    ]
+    for radius in RADII
+}
 
 
 def names(channel: str) -> list[str]:
@@ -38,7 +46,7 @@ def measure(view: View, signal: Signal) -> list[float]:
         if radius not in RADII:
             continue
         opened = shrunk
-        for step in reversed(_STEPS[:radius]):
+        for step in _GROWN[radius]:
             opened = cv2.dilate(opened, step)
         lost = average(last - opened, view.at, view.first)
         result += view.known(lost / whole).tolist()

@@ -52,9 +52,9 @@ def measure(view: View, signal: Signal) -> list[float]:
     result: list[float] = []
     for sigma in SIGMAS:
         found = signal.spread(sigma)[:, : 4 + len(SHARES)]
-        mean, spread, _, kurtosis = found[:, :4].T
-        numbers = np.column_stack([spread / (np.abs(mean) + 1e-3), found[:, 2:]])
-        numbers[:, 2] = np.minimum(kurtosis, _KURTOSIS)
+        numbers = found[:, 1:].copy()
+        numbers[:, 0] /= np.abs(found[:, 0]) + 1e-3
+        numbers[:, 2] = np.minimum(numbers[:, 2], _KURTOSIS)
         result += numbers.ravel().tolist()
     grain = np.abs(signal.relative - signal.at(SIGMAS[0]))
     return [*result, float(average(grain, view.at, view.first)[CELL])]

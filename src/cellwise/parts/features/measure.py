@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from cellwise.domain.records import Field, Masks
 from cellwise.kernels.boxes import Boxes, as_labels, find_boxes
+from cellwise.kernels.features.quantiles import ranked
 from cellwise.parts.features import (
     granularity,
     intensity,
@@ -107,6 +108,20 @@ def background(
     places = places[:: 1 + len(places) // _MOST_BACKGROUND]
     found = []
     for plane in pixels:
-        low, high = np.percentile(plane.ravel()[places], (20, 50) if enough else (1, 5))
+        low, high = _quantiles(plane, places, (0.2, 0.5) if enough else (0.01, 0.05))
         found.append((float(low), float(high - low)))
     return found
+
+
+def _quantiles(
+    plane: npt.NDArray[np.float32], at: npt.NDArray[np.int64], shares: tuple[float, ...]
+) -> Numbers:
+    """Quantiles of some pixels as numpy has them, in a tenth of the time."""
+    wish = np.array(shares) * (len(at) - 1)
+    below = np.floor(wish).astype(np.int64)
+    above = np.minimum(below + 1, len(at) - 1)
+    one, other = ranked(plane, at, np.concatenate([below, above])).reshape(2, -1)
+    share = wish - below
+    apart = other - one
+    near_one = share < 0.5
+    return np.asarray(np.where(near_one, one + apart * share, other - apart * (1 - share)))

@@ -45,9 +45,12 @@ def measure(view: View, signal: Signal) -> list[float]:
     count = np.array([len(view.at), view.first, len(view.at) - view.first])
     maps = [ridge_maps(signal.at(sigma), sigma) for sigma in SIGMAS]
     for three in maps:
-        found = [signal.describe(one, _SHARE)[:, [0, 4]] for one in three]
-        ridge, blob = (one[:, 0] * count + 0.1 for one in found[:2])
-        result += np.column_stack([*found, np.log(ridge / blob)]).ravel().tolist()
+        numbers = np.empty((len(OBJECTS), 7))
+        for place, one in enumerate(three):
+            numbers[:, 2 * place : 2 * place + 2] = signal.describe(one, _SHARE)[:, ::4]
+        ridge, blob = numbers[:, 0] * count + 0.1, numbers[:, 2] * count + 0.1
+        numbers[:, 6] = np.log(ridge / blob)
+        result += numbers.ravel().tolist()
     smooth = signal.at(SIGMAS[0])
     result += _coherence(view, smooth).tolist()
     ways = ridge_directions(smooth, maps[0][0], view.away, view.at, view.first)

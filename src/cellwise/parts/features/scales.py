@@ -45,5 +45,6 @@ def measure(signal: Signal) -> list[float]:
         energies.append(np.log(spread + _FAINT))
         # Of a band that is hardly there the skewness is that of rounding.
         skewness = found[:, 2] * spread / (spread + _FAINT)
-        result += np.column_stack([energies[-1], skewness, found[:, 4:]]).ravel().tolist()
+        found[:, 2], found[:, 3] = energies[-1], skewness
+        result += found[:, 2:].ravel().tolist()
     return [*result, *np.diff(energies, axis=0).ravel().tolist()]

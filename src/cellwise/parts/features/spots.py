@@ -9,8 +9,13 @@ pixels.
 
 import numpy as np
 
-from cellwise.kernels.features.patches import count_bright, measure_patches, otsu_threshold
-from cellwise.parts.features.view import CELL, OBJECTS, SHARES, Numbers, Plane, Signal, View
+from cellwise.kernels.features.patches import (
+    count_bright,
+    measure_patches,
+    otsu_threshold,
+    signal_of,
+)
+from cellwise.parts.features.view import CELL, OBJECTS, SHARES, Numbers, Places, Plane, Signal, View
 
 SCALES = ((0.8, 3.2), (1.6, 6.4), (3.2, 6.4))
 _WHAT = (
@@ -39,28 +44,33 @@ def names(channel: str) -> list[str]:
 def measure(view: View, signal: Signal) -> list[float]:
     """Numbers of one cell."""
     result: list[float] = []
+    places = [view.places(who) for who in range(len(OBJECTS))]
+    totals = [signal_of(signal.relative, at) for at in places]
     for fine, coarse in SCALES:
         spots = signal.at(fine) - signal.at(coarse)
         for who, found in enumerate(signal.describe(spots, _QUARTILES)[:, 4:]):
-            result += _spots(view, signal, spots, who, found)
-    return [*result, *_objects(view, signal)]
+            if view.there[who]:
+                result += _spots(view, signal, spots, places[who], totals[who], found.tolist())
+            else:
+                result += [np.nan] * (len(_WHAT) + 2)
+    return [*result, *_objects(view, signal, totals[CELL])]
 
 
-def _spots(view: View, signal: Signal, spots: Plane, who: int, found: Numbers) -> list[float]:
-    if not view.there[who]:
-        return [np.nan] * (len(_WHAT) + 2)
+def _spots(
+    view: View, signal: Signal, spots: Plane, at: Places, total: float, found: list[float]
+) -> list[float]:
     low, middle, high, peak = found
     deviation = (high - low) / 1.349 + 0.02
     threshold = max(middle + _ABOVE * deviation, _LEAST)
-    patches = measure_patches(spots, signal.relative, view.away, view.places(who), threshold)
-    return [*_scaled(view, patches), float(peak), float((peak - middle) / deviation)]
+    patches = measure_patches(spots, signal.relative, view.away, at, threshold, total)
+    return [*_scaled(view, patches), peak, (peak - middle) / deviation]
 
 
-def _objects(view: View, signal: Signal) -> list[float]:
+def _objects(view: View, signal: Signal, total: float) -> list[float]:
     smooth = signal.at(_SMOOTH)
     top = signal.spread(_SMOOTH)[CELL, 4 + SHARES.index(0.995)]
     threshold, contrast = otsu_threshold(smooth, view.at, top)
-    found = measure_patches(smooth, signal.relative, view.away, view.at, threshold)
+    found = measure_patches(smooth, signal.relative, view.away, view.at, threshold, total)
     count, inner, rim = count_bright(smooth, view.away, view.at, view.first, threshold)
     shares = [np.nan, np.nan]
     if view.has_nucleus and count:
@@ -72,4 +82,5 @@ def _scaled(view: View, found: Numbers) -> list[float]:
     found[_LOGARITHMS] = np.log1p(found[_LOGARITHMS])
     if not view.has_nucleus:
         found[7:9] = np.nan
-    return [float(v) for v in found]
+    made: list[float] = found.tolist()
+    return made
