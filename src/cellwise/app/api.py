@@ -66,7 +66,7 @@ class Run:
         """Write the run in another program's format.
 
         Args:
-            to: `cells-csv`, `anndata` or `hpa-csv`.
+            to: `cells-csv`, `anndata`, `hpa-csv`, or of wells `rxrx1-csv` or `profiles`.
             out: The file to write.
             features: With `cells-csv`, measured features as further columns; `anndata` always holds
                 them.
@@ -89,7 +89,8 @@ class Run:
         if features and to not in ("cells-csv", "anndata"):
             raise UsageError(f"--features goes with cells-csv and anndata, not with {to}.")
         writer = exporters.build({"name": to.replace("-", "_"), **wanted})
-        if not RunFolder(self.path).predictions.is_file():
+        of_wells = to in ("rxrx1-csv", "profiles")
+        if not of_wells and not RunFolder(self.path).predictions.is_file():
             raise PreflightError(
                 f"{self.path} holds no predictions: its recipe learns nothing, or it is unfinished."
             )

@@ -17,6 +17,7 @@ def check_path(
     recipe: str | None = None,
     full: bool = False,
     report: Report | None = None,
+    against: Path | None = None,
 ) -> dict[str, Any]:
     """Everything that `cellwise check` shows, as data; see `flow.check.check_folder`.
 
@@ -28,7 +29,9 @@ def check_path(
     if path.is_file():
         if labels is not None or settings or recipe or full:
             raise UsageError(f"{path} is a file: a submission is checked without any option.")
-        return check_submission(path)
+        return check_submission(path, against=against)
+    if against is not None:
+        raise UsageError(f"--against goes with a submission file, and {path} is none.")
     from cellwise.flow.check import check_folder
 
     return check_folder(

@@ -4,6 +4,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
+from cellwise.app.check_against import Wanted, faults_against, wanted_by
 from cellwise.errors import InputError
 from cellwise.kernels.run_texts import decode_texts
 from cellwise.store.worlds.class_lists import class_list
@@ -16,18 +19,25 @@ from cellwise.store.worlds.submissions import (
 )
 
 
-def check_submission(path: Path) -> dict[str, Any]:
+def check_submission(path: Path, *, against: Path | None = None) -> dict[str, Any]:
     """Everything that `cellwise check` shows of a submission file, as data.
+
+    Args:
+        path: The file.
+        against: What it has to answer, see `check_against.wanted_by`.
 
     Raises:
         FormatError: The file is empty, no CSV, or of neither challenge.
     """
-    facts = _rxrx1(path) if submission_kind(path) == "rxrx1" else _hpa(path)
+    kind = submission_kind(path)
+    wanted = None if against is None else wanted_by(against, kind)
+    facts = _rxrx1(path, wanted) if kind == "rxrx1" else _hpa(path, wanted)
+    facts["against"] = None if against is None else str(against)
     facts["exit_code"] = 4 if facts["problems"] else 0
     return facts
 
 
-def _hpa(path: Path) -> dict[str, Any]:
+def _hpa(path: Path, wanted: Wanted | None) -> dict[str, Any]:
     classes = class_list("hpa19")
     submission = read_hpa_submission(path, classes=len(classes))
     faults = list(submission.faults)
@@ -40,6 +50,10 @@ def _hpa(path: Path) -> dict[str, Any]:
         fault = _mask_fault(row)
         if fault is not None:
             faults.append(fault)
+    if wanted is not None:
+        lines = [(row.line, row.raw_id, None) for row in submission.rows]
+        schema = {"line": pl.Int64, "id": pl.String, "answer": pl.String}
+        faults += faults_against(pl.DataFrame(lines, schema=schema, orient="row"), wanted)
     return {
         "file": str(path),
         "kind": "hpa",
@@ -52,12 +66,16 @@ def _hpa(path: Path) -> dict[str, Any]:
     }
 
 
-def _rxrx1(path: Path) -> dict[str, Any]:
-    table, faults = read_rxrx1_submission(path)
+def _rxrx1(path: Path, wanted: Wanted | None) -> dict[str, Any]:
+    table, found = read_rxrx1_submission(path)
+    faults = list(found)
+    rows = table.height + len(faults)
+    if wanted is not None:
+        faults += faults_against(table.select("line", "id_code", "sirna"), wanted)
     return {
         "file": str(path),
         "kind": "rxrx1",
-        "rows": table.height + len(faults),
+        "rows": rows,
         "classes": dict(sorted(Counter(table["sirna"].to_list()).items())),
         "problems": [_problem(fault) for fault in faults],
     }

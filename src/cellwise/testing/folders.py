@@ -16,7 +16,7 @@ from cellwise.errors import PreflightError
 from cellwise.stages.read.listing import list_folder, read_headers
 from cellwise.store.run.folder import RunFolder
 from cellwise.testing._component import Component
-from cellwise.testing.runs import write_small_run
+from cellwise.testing.runs import write_small_run, write_small_wells
 
 
 def check_layout(build: Callable[..., Layout], folder: Path, **options: Any) -> None:
@@ -143,6 +143,7 @@ def check_exporter(build: Callable[..., Exporter], **options: Any) -> None:
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         run = write_small_run(home / "run")
+        write_small_wells(run)
         before = _contents(run.path)
         path = home / "out" / "export.file"
         path.parent.mkdir()

@@ -9,12 +9,13 @@ import polars as pl
 
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import ChannelFile, Masks, Site
-from cellwise.domain.tables import PREDICTIONS, SITES
+from cellwise.domain.tables import PREDICTIONS, PROFILES, SITES, TREATMENTS
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.masks import write_masks
 from cellwise.store.run.sites import sites_to_frame
 from cellwise.store.run.tables import write_table
 
+ANSWERS = ("answer", "answer_free", "answer_grouped", "answer_assigned")
 CLASSES = ("Golgi apparatus", "Cytosol", "Negative")
 
 
@@ -98,3 +99,19 @@ def _row(
         "Cells_NuclearRingRatio_gfp": None if number == 1 else 2.0,
         **{f"Prob_{c}": v for c, v in chances.items()},
     }
+
+
+def write_small_wells(run: RunFolder) -> None:
+    """Two wells with an answer and a profile: what exporters of wells need."""
+    wells = [(f"E1/E1_1/B0{k}", "E1/E1_1", "E1", f"B0{k}", "U2OS", "test", None) for k in (2, 3)]
+    names = ("well", "plate", "experiment", "position", "cell_type", "part", "class")
+    schema = dict.fromkeys(names, pl.String)
+    frame = pl.DataFrame(wells, schema=schema, orient="row").with_columns(
+        well_type=pl.lit("treatment"), n_sites=2, fold=None, out_of_fold=False, confidence=0.5,
+        group=None, support=None, pseudo_label=None, model=pl.lit("net/all"), n_vectors=2,
+        **{name: pl.Series(["7", "12"]) for name in ANSWERS},
+    )  # fmt: skip
+    write_table(run.treatments(), TREATMENTS, frame.drop("model", "n_vectors"))
+    vectors = pl.Series([[0.0, 1.0], [2.0, 3.0]], dtype=pl.Array(pl.Float32, 2))
+    rows = frame.with_columns(vector=vectors).select([*PROFILES.columns])
+    write_table(run.profiles("profile"), PROFILES, rows, classes=("first", "second"))

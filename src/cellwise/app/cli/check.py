@@ -40,6 +40,10 @@ def check(
     masks: Masks = None,
     layout: Layout = "",
     pattern: Pattern = "",
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", help="With a submission: list of ids, test folder, or run."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Run folder that the command at the end names.")
     ] = None,
@@ -60,6 +64,7 @@ def check(
             recipe=recipe or None,
             full=full,
             report=progress,
+            against=against,
         )
     is_folder = "kind" not in facts
     words = {

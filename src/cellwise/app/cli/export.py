@@ -15,7 +15,9 @@ def register(app: typer.Typer) -> None:
 
 def export(
     run: RunPath,
-    to: Annotated[str, typer.Option("--to", help="cells-csv, anndata or hpa-csv.")],
+    to: Annotated[
+        str, typer.Option("--to", help="cells-csv, anndata, hpa-csv, rxrx1-csv or profiles.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="The file to write.")],
     features: Annotated[
         bool, typer.Option("--features", help="Measured features as further columns.")

@@ -20,7 +20,7 @@ from cellwise.app.evaluate._fields import (
     true_parts,
 )
 from cellwise.app.evaluate._nuclei import with_nuclei
-from cellwise.app.evaluate._wells import said_of_wells
+from cellwise.app.evaluate._wells import answers_of_wells, said_of_wells
 from cellwise.domain.classes import ClassList
 from cellwise.domain.plain_words import counted
 from cellwise.domain.steps import Report
@@ -114,6 +114,9 @@ def field_overlaps(
     Raises:
         FormatError: A mask is torn, of another size, or missing where cells.csv lists cells.
     """
+    if not run.masks.is_dir():
+        # A run that looks at whole sites outlines nothing: its wells are judged.
+        return {}
     found = {}
     names = list(sites)
     for done, site in enumerate(names):
@@ -221,6 +224,10 @@ def _with_wells(
     if said is None:
         return found
     hits = well_results(wells, said, draws=draws, seed=seed)
+    for way, answers in answers_of_wells(run).items():
+        # With and without the design of the plates, whichever the run was told to give.
+        more = well_results(wells, answers, draws=draws, seed=seed).metrics
+        hits.metrics.update({f"{n}_{way}": m for n, m in more.items() if way != "answer"})
     return Results(
         found.metrics | hits.metrics, found.detail | hits.detail, found.warnings + hits.warnings
     )

@@ -7,7 +7,8 @@ import polars as pl
 from cellwise.app.evaluate import Evaluation
 from cellwise.app.evaluate._fields import gathered, nothing_in_common, split_fields
 from cellwise.domain.plain_words import counted
-from cellwise.domain.tables import PREDICTIONS
+from cellwise.domain.screens.wells import id_codes
+from cellwise.domain.tables import PREDICTIONS, TREATMENTS
 from cellwise.errors import PreflightError
 from cellwise.stages.evaluate.known.wells import known_wells, well_results
 from cellwise.store.run.folder import RunFolder
@@ -25,6 +26,9 @@ def said_of_wells(run: RunFolder, sites: pl.DataFrame | None) -> dict[str, str] 
     """
     if sites is None:
         return None
+    answers = answers_of_wells(run)
+    if answers:
+        return answers["answer"]
     for path in (run.predictions_well, run.predictions):
         if path.is_file():
             table = read_table(path, PREDICTIONS)
@@ -33,6 +37,26 @@ def said_of_wells(run: RunFolder, sites: pl.DataFrame | None) -> dict[str, str] 
             if path == run.predictions or (codes != "").any():
                 return _likeliest(table, codes)
     return None
+
+
+def answers_of_wells(run: RunFolder) -> dict[str, dict[str, str]]:
+    """Treatment per well (`id_code`) by each way of a run's step `assign`; empty where it has none.
+
+    Ways are `free`, `grouped` and `assigned`, and `answer` for that which the run was told to give.
+    """
+    if not run.treatments().is_file():
+        return {}
+    table = read_table(run.treatments(), TREATMENTS)
+    table = table.with_columns(id_codes(table)).filter(pl.col("id_code").is_not_null())
+    found = {}
+    for way, column in (
+        ("answer", "answer"),
+        *((way, f"answer_{way}") for way in ("free", "grouped", "assigned")),
+    ):
+        rows = table.select("id_code", column).drop_nulls()
+        if len(rows):
+            found[way] = {str(code): str(name) for code, name in rows.iter_rows()}
+    return found
 
 
 def _likeliest(table: pl.DataFrame, codes: pl.Series) -> dict[str, str] | None:

@@ -77,3 +77,17 @@ def _shared(name: str) -> pl.Expr:
 
 
 _T = pl.String
+
+
+def id_codes(table: pl.DataFrame) -> pl.Series:
+    """`{experiment}_{plate}_{well}` of rows of `wells_table`, as RxRx1 names its wells.
+
+    The reader names plates `{experiment}_{number}`, since a number alone says little. Null where
+    the experiment, plate or place is unknown.
+    """
+    own = pl.col(PLATE).str.split("/").list.last()
+    whole = pl.concat_str(EXPERIMENT, own, separator="_")
+    plate = pl.when(own.str.starts_with(pl.concat_str(EXPERIMENT, pl.lit("_")))).then(own)
+    return table.select(
+        pl.concat_str(plate.otherwise(whole), "position", separator="_").alias("id_code")
+    ).to_series()

@@ -59,7 +59,10 @@ def submission_screen(facts: Mapping[str, Any]) -> list[Line]:
     ]
     problems = facts["problems"]
     if not problems:
-        return [*lines, ("Problems", "none (every row read, every mask decoded)")]
+        checked = "every row read, every mask decoded"
+        if facts.get("against"):
+            checked += f", no row missing or too much beside {facts['against']}"
+        return [*lines, ("Problems", f"none ({checked})")]
     lines.append(("Problems", _codes(problems)))
     return lines + _some(
         [("", f"line {p['line']}: {p['id']}: {p['reason']}") for p in problems], "problems"

@@ -21,7 +21,7 @@ from cellwise.stages.report.drawing.svg import (
 from cellwise.stages.report.material import Material
 from cellwise.stages.report.sections.plates import place_on_plate
 
-_ROLES = {"out_of_batch": "New experiments", "in_batch": "Known experiments"}
+_ROLES = {"out_of_batch": "New", "in_batch": "Known"}
 _WAYS = ("free", "grouped", "assigned")
 _HITS, _PLATES, _BINS = 20, 24, 24
 

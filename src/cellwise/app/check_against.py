@@ -1,0 +1,98 @@
+"""A submission held against what it has to answer: a list of ids, a challenge folder, a run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from cellwise.domain.tables import TREATMENTS
+from cellwise.errors import PreflightError, UsageError
+from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.tables import read_table
+from cellwise.store.worlds.submissions import RowFault
+from cellwise.store.worlds.truth import read_text_table
+
+_COLUMN = {"hpa": "ID", "rxrx1": "id_code"}
+_FILES = {"hpa": ("sample_submission.csv",), "rxrx1": ("test.csv", "sample_submission.csv")}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a submission has to hold.
+
+    Args:
+        ids: Every id, in order.
+        answers: The answer that each must have, where these are known; empty otherwise.
+        classes: Classes that can be right; empty where nothing tells.
+    """
+
+    ids: tuple[str, ...]
+    answers: dict[str, str]
+    classes: frozenset[str] = frozenset()
+
+
+def wanted_by(against: Path, kind: str) -> Wanted:
+    """What a table, a challenge folder or a run asks for.
+
+    Args:
+        against: A table with the column `ID` or `id_code`; a folder with `test.csv` or
+            `sample_submission.csv`; or a run folder with treatments of wells.
+        kind: `hpa` or `rxrx1`.
+
+    Raises:
+        UsageError: It is none of these.
+        FormatError: A table is broken.
+    """
+    column = _COLUMN[kind]
+    if against.is_file():
+        return Wanted(tuple(read_text_table(against, (column,))[column].to_list()), {})
+    run = RunFolder(against)
+    if kind == "rxrx1" and run.treatments().is_file():
+        from cellwise.stages.export.rxrx1_csv import submitted
+
+        rows = submitted(read_table(run.treatments(), TREATMENTS))
+        return Wanted(tuple(rows["id_code"].to_list()), dict(rows.iter_rows()))
+    for name in _FILES[kind]:
+        if (against / name).is_file():
+            ids = read_text_table(against / name, (column,))[column].to_list()
+            return Wanted(tuple(ids), {}, _classes(against) if kind == "rxrx1" else frozenset())
+    if not against.exists():
+        raise PreflightError(f"There is no file or folder {against}.")
+    raise UsageError(
+        f"--against {against}: there is no {' or '.join(_FILES[kind])} in it"
+        f"{' and no treatments.parquet of a run' if kind == 'rxrx1' else ''}. Name a table with "
+        f"the column {column}."
+    )
+
+
+def faults_against(rows: pl.DataFrame, wanted: Wanted) -> list[RowFault]:
+    """What is missing, too much, or another answer.
+
+    Args:
+        rows: `line`, `id`, and `answer` (text, null where answers are not compared).
+        wanted: What has to be there.
+    """
+    given = {str(name): (int(line), answer) for line, name, answer in rows.iter_rows()}
+    asked = set(wanted.ids)
+    faults = [
+        RowFault(0, name, "missing_row", "the file has no row for it")
+        for name in wanted.ids
+        if name not in given
+    ]
+    for name, (line, answer) in given.items():
+        if name not in asked:
+            faults.append(RowFault(line, name, "unknown_row", "nobody asks for it"))
+        elif wanted.answers and answer != wanted.answers[name]:
+            what = f"{answer!r}, where the run answers {wanted.answers[name]!r}"
+            faults.append(RowFault(line, name, "other_answer", what))
+        elif wanted.classes and answer is not None and answer not in wanted.classes:
+            what = f"{answer!r} is no treatment of the training wells"
+            faults.append(RowFault(line, name, "unknown_class", what))
+    return faults
+
+
+def _classes(folder: Path) -> frozenset[str]:
+    """The treatments of the training wells, where the folder lists them."""
+    if not (folder / "train.csv").is_file():
+        return frozenset()
+    return frozenset(read_text_table(folder / "train.csv", ("sirna",))["sirna"].to_list())

@@ -1,0 +1,74 @@
+"""Profiles of wells as AnnData (`.h5ad`) that pycytominer and copairs read: `Metadata_*` in `obs`.
+
+Source: the profiles of Cell Painting as pycytominer keeps them (Serrano et al. 2025, Nature Methods
+22:677): one row per well, its place and treatment in columns that begin with `Metadata_`.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from cellwise.contracts.exporter import Exporter, RunTables
+from cellwise.domain.tables import PROFILES
+from cellwise.errors import PreflightError
+from cellwise.store.atomic import writing
+from cellwise.store.run.tables import read_classes, read_table
+
+if TYPE_CHECKING:
+    import anndata
+
+_NAMES = {
+    "well": "Id", "experiment": "Experiment", "plate": "Plate", "position": "Well",
+    "cell_type": "CellType",
+    "class": "Treatment", "well_type": "WellType", "part": "Part", "fold": "Fold",
+    "model": "Model", "n_sites": "Sites", "n_vectors": "Vectors",
+}  # fmt: skip
+
+
+def build(name: str = "") -> Exporter:
+    """Make the writer `(run, file)`.
+
+    `X` holds the vectors, `var_names` the names of their numbers, `Metadata_Id` the ids of wells;
+    `obs_names` are row numbers, since pycytominer reads no others.
+
+    Args:
+        name: The profile step; may be left out where the run has one.
+    """
+
+    def write(run: RunTables, path: Path) -> None:
+        files = sorted((run.path / "profiles").glob("*.parquet"))
+        chosen = [file for file in files if file.stem == name] if name else files
+        if len(chosen) != 1:
+            found = ", ".join(file.stem for file in files) or "none"
+            raise PreflightError(f"{run.path}: name one step 'profile' of this run ({found}).")
+        table = annotated_profiles(chosen[0])
+        with writing(path) as partial:
+            table.write_h5ad(partial)
+
+    return write
+
+
+def annotated_profiles(path: Path) -> "anndata.AnnData":
+    """The profiles of a file as the object that is written."""
+    import anndata
+    import pandas as pd
+
+    frame = read_table(path, PROFILES)
+    columns = {}
+    for column, word in _NAMES.items():
+        values = frame[column]
+        if values.dtype == pl.String:
+            columns[f"Metadata_{word}"] = pd.Categorical(values.to_list())
+        elif values.null_count():
+            columns[f"Metadata_{word}"] = pd.array(values.to_list(), dtype="Int32")
+        else:
+            columns[f"Metadata_{word}"] = values.to_numpy()
+    names = list(read_classes(path, PROFILES))
+    numbers = pd.Index([str(k) for k in range(len(frame))], dtype=object)
+    return anndata.AnnData(
+        X=np.asarray(frame["vector"].to_numpy(), np.float32),
+        obs=pd.DataFrame(columns, index=numbers),
+        var=pd.DataFrame(index=pd.Index(names, dtype=object)),
+    )
