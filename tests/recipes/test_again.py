@@ -3,12 +3,15 @@
 import json
 import shutil
 
+import polars as pl
 import pytest
 from tests.faults.fault_runs import left_on_disk
 from tests.plates import QUICK
 
 import cellwise
 from cellwise.app.clean import clean_run
+from cellwise.domain.tables import CURATION
+from cellwise.store.run.tables import write_table
 
 pytestmark = pytest.mark.long
 
@@ -40,6 +43,24 @@ def test_the_same_command_again_does_nothing(plate, copy):
     again(plate, copy)
     assert set(states(copy).values()) == {"reused"}
     assert (copy / "predictions.parquet").read_bytes() == before
+
+
+def test_what_came_after_a_run_was_made_redoes_nothing_and_verdicts_only_the_page(plate, copy):
+    sites = cellwise.open_run(copy).cells["site_id"].unique().to_list()
+    frame = pl.DataFrame(
+        {
+            "site_id": sites, "same_as": sites, "teaches": [False] * len(sites),
+            "reason": ["of another recipe"] * len(sites), "brightest": [1.0] * len(sites),
+            "flags": [["dim"]] * len(sites),
+        }
+    )  # fmt: skip
+    write_table(copy / "curation.parquet", CURATION, frame)
+    again(plate, copy)
+    assert set(states(copy).values()) == {"reused"}
+    (copy / "annotations").mkdir()
+    (copy / "annotations" / "draw.json").write_text('{"seed": 0, "cells": [], "drawn": []}')
+    again(plate, copy)
+    assert {name for name, state in states(copy).items() if state == "done"} == {"report-report"}
 
 
 def test_another_threshold_learns_nothing_anew(plate, copy):

@@ -36,6 +36,7 @@ def test_one_of_each_teaches_and_the_reason_names_the_other(world):
     assert rows["c"]["reason"] == "shows the same as a, under another label"
     assert [rows[name]["same_as"] for name in "abcde"] == ["a", "a", "a", None, "a"]
     assert (counts["same_images"], counts["duplicates_set_aside"]) == (4, 2)
+    assert counts["does_not_teach"][0] == "b: shows the same as a"
     assert {row["teaches"] for row in world.judged(duplicates=False)[1].values()} == {True}
 
 

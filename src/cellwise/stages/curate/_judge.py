@@ -25,6 +25,7 @@ _FULL = tuple(level / 65535 for level in (1023, 4095, 16383, 65535))
 _BY_TYPE = "counts 0..65535"
 # Where more of the negatives than this are dark, another light is meant than that of the limit.
 _MOST_DARK = 0.9
+_NAMED = 20
 _TIMES = f"Metadata_{TIME_SERIES}"
 
 
@@ -89,6 +90,8 @@ def judge(run: RunFolder, prints: pl.DataFrame, options: Options) -> Curation:
         **({"negatives_all_dark": int(dark.sum())} if too_many else {}),
         "dim": sum("dim" in one for one in flags),
         "out_of_focus": sum("out_of_focus" in one for one in flags),
+        # The first by name, with the reason; all stand in the table.
+        "does_not_teach": [f"{i}: {r}" for i, r in zip(ids, reasons, strict=True) if r][:_NAMED],
     }
     return Curation(table, counts)
 
