@@ -6,9 +6,10 @@ A world is made by `cellwise simulate WORLD --world hpa --severity hard --sites 
 outlines are the world's own, the learner is kernel ridge on measured features. Figures are of cells
 of new fields; `macro` is the mean average precision over classes. Two questions:
 
-* A rare class. A person knows `--known` of its cells in labelled fields. `cellwise audit --near`
-  lists up to 500 others with three known neighbours or more: how many of them show the class, how
-  many of all that do are listed, and the class's average precision when all listed are judged.
+* A rare class. A person knows `--known` of its cells in labelled fields, by chance. Then
+  `cellwise audit --near` lists up to 500 others with three known neighbours or more: how many of
+  them show the class, how many of all that do are listed, and the class's average precision when
+  all listed are judged.
 * Suspicious labels. Labels of cells (a cell and a class) are sorted by how far the model that has
   not seen the field is from what the cell inherits, and the first n are corrected; beside it n
   that are drawn by chance from inherited ones.
@@ -107,9 +108,8 @@ def rare(world: World, name: str, known: int, seed: int) -> dict[str, Any]:
     before = world.learn()
     cells, shown = world.cells()
     shows = shown["classes"].list.contains(name).fill_null(value=False).to_numpy()
-    has = cells.inherited[:, cells.classes.index(name)]
     random = np.random.default_rng(seed)
-    first = random.permutation(np.flatnonzero(shows & has))[:known]
+    first = random.permutation(np.flatnonzero(shows))[:known]
     told = [(*cells.rows.select(KEY).row(int(row)), name, True) for row in first]
     of_known = world.learn(told)
     shutil.rmtree(world.run / "annotations", ignore_errors=True)
@@ -181,11 +181,14 @@ def main() -> None:
     parser.add_argument("--known", type=int, default=8)
     parser.add_argument("--counts", type=int, nargs="*", default=[50, 200, 500])
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--home", type=Path, help="Where runs are kept; nowhere if not said.")
     asked = parser.parse_args()
     table = []
-    with tempfile.TemporaryDirectory() as home:
+    with tempfile.TemporaryDirectory() as passing:
+        home = asked.home or Path(passing)
+        home.mkdir(exist_ok=True)
         for seed, path in enumerate(asked.worlds):
-            world = World(path.resolve(), Path(home), asked.labeller)
+            world = World(path.resolve(), home, asked.labeller)
             rows = [
                 rare(world, asked.name, asked.known, seed),
                 *corrected(world, asked.counts, seed),
