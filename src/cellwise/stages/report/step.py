@@ -195,12 +195,12 @@ def _class_maps(run: RunFolder) -> dict[str, ClassMaps]:
 
 
 def _candidates(run: RunFolder) -> dict[str, pl.DataFrame]:
-    paths = {name: run.candidates(name) for name in _steps(run, "label")}
-    # What `cellwise audit --near` found.
-    paths |= {
+    # What `cellwise audit --near` found comes first: somebody asked for it.
+    paths = {
         path.name.partition(".")[0].replace("-", " "): path
         for path in sorted(run.annotations.glob("near-*.candidates.parquet"))
     }
+    paths |= {name: run.candidates(name) for name in _steps(run, "label")}
     return {name: read_table(path, CANDIDATES) for name, path in paths.items() if path.exists()}
 
 

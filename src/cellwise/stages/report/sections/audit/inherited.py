@@ -55,7 +55,8 @@ def _line(one: dict[str, Any]) -> dict[str, Any]:
 def _share(share: dict[str, Any] | None) -> dict[str, Any] | None:
     if share is None:
         return None
-    return {**share, "chart": _range(share)}
+    words = f"{100 * share['low']:.0f}–{100 * share['high']:.0f}"
+    return {**share, "words": words, "chart": _range(share)}
 
 
 def _range(share: dict[str, Any]) -> Markup:
