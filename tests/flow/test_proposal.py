@@ -65,3 +65,41 @@ def test_settings_of_networks_take_the_recipe_with_networks():
         assert propose(folder, {"read.label": "dose"}).recipe == measured
         # What no recipe knows is refused where the recipe is resolved.
         assert propose(folder, {"train.epoch": 3}).recipe == measured
+
+
+def screen(*, experiments=3, wells=40, labels=None, kinds=1):
+    """Labelled wells of several experiments in the layout of RxRx1, each with all treatments."""
+    sites = [
+        SimpleNamespace(
+            labels=(str(well % 20) if labels is None else labels(e),),
+            raw_id=f"{e}-{well}",
+            metadata={
+                "Experiment": f"E{e}",
+                "Plate": "1",
+                "Well": f"B{well}",
+                "CellType": f"T{e % kinds}",
+            },
+        )
+        for e in range(experiments)
+        for well in range(wells)
+    ]
+    base = reading([("A",)], layout="rxrx1")
+    return SimpleNamespace(**{**vars(base), "usable": sites})
+
+
+@pytest.mark.parametrize(
+    ("folder", "recipe"),
+    [
+        (screen(), "rxrx1-quick"),
+        (screen(experiments=6, kinds=2, wells=20), "rxrx1-quick"),
+        # Too few wells, too few experiments of one cell type, classes that are the experiments'.
+        (screen(wells=30), "one-class-features"),
+        (screen(experiments=2, wells=80), "one-class-features"),
+        (screen(experiments=4, kinds=2), "one-class-features"),
+        (screen(labels=lambda experiment: f"line {experiment}"), "one-class-features"),
+    ],
+)
+def test_a_screen_gets_its_recipe_where_a_network_can_learn_it(folder, recipe):
+    found = propose(folder)
+    assert found.recipe == recipe
+    assert found.recipe in recipe_names()

@@ -93,6 +93,7 @@ def _per_step(request: Request, reading: Any, look: Look) -> dict[str, float]:
         look.cells,
         folds[0] if folds else 1,
         {step.title: step.options for step in steps},
+        0.0 if segment is not None else look.decode,
     )
     roles = {channel.role for channel in look.shown.channels}
     for step in steps:

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -58,17 +59,22 @@ def look_at(
     Args:
         request: Gives the folder and the device.
         sites: All fields that will be worked on.
-        step: The one that makes masks; None where there is none.
+        step: The one that makes masks; None where there is none: fields are decoded then.
         report: Called before each field.
     """
     from cellwise.kernels.boxes import find_boxes
     from cellwise.stages.segment.step import open_segmenter
 
     look = Look()
+    order = [sites[place] for place in spread(len(sites), _MOST)]
     if step is None:
+        for site, whole, decode in islice(_decoded(order, request.folder), _FIELDS):
+            _add(look, decode=decode)
+            look.sites.append(site.id)
+            none = np.zeros(whole.pixels.shape[1:], np.uint16)
+            look.shown, look.masks = whole, Masks(none, none)
         return look
     opened = time.process_time()
-    order = [sites[place] for place in spread(len(sites), _MOST)]
     # Masks that were brought fit whole fields only.
     brought = any(c.what == "folder" and step.options.get(c.option) for c in step.spec.contents)
     made: dict[int, Any] = {}

@@ -144,3 +144,18 @@ def test_what_lies_on_all_fields_but_one_is_said():
     found = seen(rows)
     assert found.refusals == ()
     assert any(text.startswith("Too few fields without a (4)") for text in found.warnings)
+
+
+def test_experiments_are_counted_within_a_cell_type_where_they_are_dealt_out_so():
+    rows = [
+        (("a" if n % 2 else "b",), {"Experiment": f"{kind}-{k}", "CellType": kind})
+        for kind, count in (("RPE", 2), ("U2OS", 1))
+        for k in range(count)
+        for n in range(4)
+    ]
+    options = Options(folds=3, by="Metadata_Experiment", method="by_cell_type")
+    (refusal,) = foresight_of(options, folder(rows)).refusals
+    assert refusal.reason == (
+        "3 folds need at least 3 experiments of one cell type with labels, here are 2."
+    )
+    assert not foresight_of(options.model_copy(update={"folds": 2}), folder(rows)).refusals

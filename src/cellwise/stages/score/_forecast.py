@@ -11,7 +11,7 @@ from cellwise.contracts.scorer import SitePixels
 from cellwise.domain.steps import Job
 from cellwise.domain.trial import Trial
 from cellwise.parts.nets import nets, without_beginning
-from cellwise.parts.normalise import fit
+from cellwise.parts.normalise import MODES, fit
 from cellwise.parts.panel import steady
 from cellwise.parts.precision import resolve
 from cellwise.parts.predictor import LoadedModel
@@ -59,7 +59,8 @@ def forecast_scoring(job: Job, options: Options, trial: Trial) -> float:
     sample = pixels.field[None] if size else pixels.crops
     model = LoadedModel(
         net.eval().to(job.device),
-        fit(sample, learned["normalise"]),
+        # What statistics of plates take away costs nothing beside the network.
+        fit(sample, mode if (mode := learned["normalise"]) in MODES else MODES[0]),
         job.device,
         resolve(options.precision, job.device),
     )
@@ -69,7 +70,8 @@ def forecast_scoring(job: Job, options: Options, trial: Trial) -> float:
         scorer.score(model, pixels)
         took = (time.process_time() - begun) * share
     unlabelled = trial.sites - trial.labelled
-    return start + took * (trial.labelled + unlabelled * trial.folds)
+    models = len(learned.get("folds") or ()) or trial.folds
+    return start + trial.decode * trial.sites + took * (trial.labelled + unlabelled * models)
 
 
 def _whole_site(

@@ -1,5 +1,6 @@
 """What can be said of a split before any pixel is read: enough fields or not, what it mixes up."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy.typing as npt
 from cellwise.domain.foresight import ClassCount, FolderFacts, Foresight, Refusal
 from cellwise.domain.plain_words import counted
 from cellwise.domain.records import Site
-from cellwise.registry import did_you_mean
+from cellwise.registry import did_you_mean, split_spec
 from cellwise.stages.split._choice import choose_column, groups_per_class
 from cellwise.stages.split._groups import Values, connect, qualified
 from cellwise.stages.split.spec import ALONE, Options
@@ -52,12 +53,22 @@ def foresight_of(options: Options, folder: FolderFacts) -> Foresight:
     learned = [c for c in counts if c.enough and c.name != folder.classes.negative]
     folds = options.folds if options.is_balanced else 1
     count = len(np.unique(groups))
-    refusals = _refusals(counts, len(learned), count, folds, unit)
+    dealt, among = count, ""
+    if split_spec(options.method)[0] == "by_cell_type":
+        dealt, among = _most_of_a_kind(columns, groups), " of one cell type"
+    refusals = _refusals(counts, len(learned), dealt, folds, unit, among)
     if refusals:
         return Foresight(refusals, (), counts)
     mixed = confounded(columns, labels, folder.classes.names)
     made = folds if options.is_balanced else 0
     return Foresight((), (*_too_few(counts, unit), *mixed), counts, groups=count, folds=made)
+
+
+def _most_of_a_kind(columns: Mapping[str, Values], groups: npt.NDArray[np.int64]) -> int:
+    """How many groups the cell type with the most of them has."""
+    kinds = columns.get(f"{_PREFIX}CellType", [None] * len(groups))
+    pairs = {(kind or "", int(group)) for kind, group in zip(kinds, groups, strict=True)}
+    return max(Counter(kind for kind, _ in pairs).values(), default=0)
 
 
 def metadata_columns(sites: Sequence[Site]) -> dict[str, Values]:
@@ -120,7 +131,7 @@ def _columns(
 
 
 def _refusals(
-    counts: Sequence[ClassCount], learned: int, groups: int, folds: int, unit: str
+    counts: Sequence[ClassCount], learned: int, groups: int, folds: int, unit: str, among: str = ""
 ) -> tuple[Refusal, ...]:
     said = ", ".join(f"{c.name} {c.fields}" for c in counts[:_SHOWN])
     if len(counts) == 1 and not learned:
@@ -147,7 +158,8 @@ def _refusals(
     if groups < folds:
         return (
             Refusal(
-                f"{folds} folds need at least {folds} {unit}s with labels, here are {groups}.",
+                f"{folds} folds need at least {folds} {unit}s{among} with labels, here are "
+                f"{groups}.",
                 f"Take fewer folds, --set split.folds={groups}, or label more fields.",
                 "too_few_fields",
             ),

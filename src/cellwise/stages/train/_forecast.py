@@ -51,9 +51,11 @@ def forecast_training(job: Job, options: Options, trial: Trial) -> float:
     batches = len(task.sampler(pool, options.batch, When(job.seed, 0)))
     pace = _VECTORS if task.items == "vectors" else _pace(job, options, task, trial, pool)
     epoch = batches * pace + _PER_EPOCH
+    # Whole fields are decoded once for all epochs.
+    decoded = trial.decode * trial.labelled if task.unit == "site" else 0.0
     first = next((name for name in trial.named if name.split()[0] == "train"), "")
     libraries = _LIBRARIES if job.name == first.split()[-1] else 0.0
-    return libraries + models * (_START + options.epochs * epoch)
+    return libraries + decoded + models * (_START + options.epochs * epoch)
 
 
 def seconds_to_learn(learner: Any, cells: int, classes: int) -> float:

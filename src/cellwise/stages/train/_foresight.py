@@ -47,7 +47,7 @@ def _fields_on_disk(job: Job, options: Options, folder: FolderFacts) -> tuple[di
     """Bytes of whole fields that are kept, by what is shared, and of those freed with the step."""
     name, own = split_spec(options.task)
     needs = Registry("task", SHELVES["task"]).page(name).needs
-    if "fields" not in needs:
+    if not {"fields", "tiles"} & set(needs):
         return {}, 0
     side = int(own.get("size", _SIDES.get(name, 256)))
     labelled = sum(site.labels is not None for site in folder.sites)

@@ -1,0 +1,42 @@
+"""A folder laid out as RxRx1: the recipe that `check` proposes, and what it costs."""
+
+import numpy as np
+import pytest
+
+from cellwise.flow.check import check_folder
+from cellwise.store.worlds.rxrx1_folder import SitePlace, write_planes
+
+WELLS = 36
+
+
+@pytest.fixture(scope="module")
+def screen(tmp_path_factory):
+    """Three experiments of one plate each; tiny images, one for all wells of an experiment."""
+    folder, rows = tmp_path_factory.mktemp("screen"), []
+    for e in (1, 2, 3):
+        random = np.random.default_rng(e)
+        pixels = random.integers(0, 255, (6, 16, 16), dtype=np.uint8)
+        for well in range(WELLS):
+            place = SitePlace("train", f"RPE-0{e}", 1, f"{'BCD'[well // 12]}{well % 12 + 2:02d}", 1)
+            write_planes(folder, place, pixels)
+            rows.append(f"{place.id_code},{place.experiment},1,{place.well},{well % 9}")
+    (folder / "train.csv").write_text("\n".join(["id_code,experiment,plate,well,sirna", *rows]))
+    return folder
+
+
+def test_the_recipe_of_screens_is_proposed_with_what_it_costs(screen):
+    facts = check_folder(screen)
+    assert facts["layout"] == "rxrx1"
+    assert facts["recipe"] == "rxrx1-quick"
+    assert not facts["refused"]
+    assert facts["exit_code"] == 0
+    seconds = facts["cost"]["cpu_seconds_per_step"]
+    for step in ("statistics", "train all", "train tuned", "score tuned"):
+        assert seconds[step] > 0, step
+    # Decoded fields are kept: 108 of 6 channels and 256 x 256 bytes.
+    assert facts["cost"]["disk_bytes"] >= 108 * 6 * 256**2
+
+
+def test_more_folds_than_experiments_are_refused_before_any_work(screen):
+    facts = check_folder(screen, recipe="rxrx1-quick", settings={"split.folds": 4})
+    assert any("4 folds" in refusal["reason"] for refusal in facts["refused"])
