@@ -172,7 +172,8 @@ def _said(run: RunFolder, truth: Truth) -> tuple[Said | None, ClassList, list[st
     """What the run says of cells, over the classes of the truth, and what is missing."""
     if not run.predictions.is_file():
         classes = class_list_of(truth, _run_classes(run, truth))
-        return None, classes, ["The run has no predictions: only its masks are judged."]
+        judged = "its wells" if run.treatments().is_file() else "its masks"
+        return None, classes, [f"The run has no predictions of cells: only {judged} are judged."]
     table = read_table(run.predictions, PREDICTIONS).filter(pl.col("unit") == CELL)
     given = [n.removeprefix(_PREFIX) for n in table.columns if n.startswith(_PREFIX)]
     classes = class_list_of(truth, _run_classes(run, truth))

@@ -1,15 +1,20 @@
 """What a run says of a screen: its answers, its profiles, its hits, on wells that were left out."""
 
+from typing import Any
+
+import numpy as np
 import polars as pl
 
 from cellwise.domain.screens.wells import NEGATIVE, POSITIVE
 from cellwise.domain.tables import PROFILES, TREATMENTS
+from cellwise.measures.intervals import wilson_interval
 from cellwise.stages.evaluate.results import Results
 from cellwise.stages.evaluate.screens.answers import answer_results
 from cellwise.stages.evaluate.screens.hits import hits
 from cellwise.stages.evaluate.screens.replicas import replica_results
 from cellwise.stages.evaluate.screens.roles import IN_BATCH, LEARNED, OUT_OF_BATCH, roles
 from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.metrics import Metric
 from cellwise.store.run.models import CARD_FILE, read_card
 from cellwise.store.run.tables import read_table
 
@@ -23,7 +28,8 @@ def screen_results(
     if treatments:
         table = read_table(run.treatments(treatments), TREATMENTS)
         found.append(answer_results(table, judged=judged, draws=draws, seed=seed))
-        found.append(Results({}, {"assignment": _assignment(run, treatments)}))
+        told = read_json(run.assignment(treatments))
+        found.append(Results(_groups_found(table, told, judged), {"assignment": _kept(told)}))
     if profiles:
         found.append(_of_profiles(run, profiles, judged, draws, seed))
     return found
@@ -39,8 +45,27 @@ def _judged(run: RunFolder) -> set[str]:
     return found
 
 
-def _assignment(run: RunFolder, name: str) -> dict[str, object]:
-    content = read_json(run.assignment(name))
+def _groups_found(table: pl.DataFrame, told: dict[str, Any], judged: set[str]) -> dict[str, Metric]:
+    """The share of plates of new experiments whose group of treatments was rightly found."""
+    own = {name: number for number, names in enumerate(told["groups"]) for name in names}
+    known = table.filter(roles(table, judged=judged).fill_null("") == OUT_OF_BATCH)
+    known = known.with_columns(
+        true=pl.col("class").replace_strict(own, default=None, return_dtype=pl.Int32)
+    )
+    plates = known.group_by("plate").agg(
+        pl.col("true").drop_nulls().mode().sort().first(), pl.col("group").first()
+    )
+    plates = plates.filter(pl.col("true").is_not_null())
+    if not told["partition"] or plates.is_empty():
+        return {}
+    hits = int((plates["true"] == plates["group"]).fill_null(value=False).sum())
+    low, high = wilson_interval(np.array([float(hits)]), len(plates))
+    value = float(hits) / len(plates)
+    return {"out_of_batch_groups_found":
+            Metric(value, float(low[0]), float(high[0]), len(plates), "plate")}  # fmt: skip
+
+
+def _kept(content: dict[str, Any]) -> dict[str, Any]:
     kept = ("design", "partition", "once", "plates", "layouts")
     return {**{key: content[key] for key in kept}, "groups": len(content["groups"])}
 

@@ -91,3 +91,18 @@ def test_without_negative_controls_there_is_nothing_to_compare():
     assert found["treatments"] == []
     assert found["controls"] == 0
     assert not found["false_discovery_rate"]
+
+
+def test_vectors_of_two_networks_are_never_averaged():
+    """The same screen seen by a network whose numbers stand in another order on two plates."""
+    table = plates(7, plates=4, effect=1.0)
+    other = pl.col("plate").is_in(["P2", "P3"])
+    turned = table.with_columns(
+        model=pl.when(other).then(pl.lit("b")).otherwise(pl.lit("a")),
+        vector=pl.when(other).then(pl.col("vector").arr.reverse()).otherwise("vector"),
+    )
+    straight = table.with_columns(model=turned["model"])
+    assert hits(turned, seed=0)["treatments"] == [
+        {**one, "distance": pytest.approx(one["distance"])}
+        for one in hits(straight, seed=0)["treatments"]
+    ]

@@ -65,6 +65,10 @@ def test_the_design_is_told(judged):
     assert detail["assignment"]["design"] == "off"
     assert detail["assignment"]["groups"] == 4
     assert len(detail["assignment"]["plates"]) == 8 * 4
+    found = judged[1]["out_of_batch_groups_found"]
+    assert found["n"] == 8 * 4
+    assert found["low"] < found["value"] <= found["high"]
+    assert found["value"] > 0.8
 
 
 def test_replicates_are_found_beyond_chance(judged):

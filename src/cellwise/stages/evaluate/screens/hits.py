@@ -11,6 +11,7 @@ Source: permutation within strata, as Good 2005 (Permutation, Parametric and Boo
 distances to controls as of Cell Painting profiles; p with one added, Phipson and Smyth 2010.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from math import prod
@@ -46,12 +47,13 @@ def hits(profiles: pl.DataFrame, *, seed: int, draws: int = _DRAWS) -> dict[str,
     rows = profiles.filter(plain & pl.col("class").is_not_null() & pl.col(PLATE).is_in([*plates]))
     tested = []
     for number, ((name,), own) in enumerate(rows.group_by("class", maintain_order=True)):
-        pools, sizes = [], []
+        pools, sizes, networks = [], [], []
         for (plate,), here in own.sort(PLATE).group_by(PLATE, maintain_order=True):
             pools.append(np.concatenate([_vectors(here), plates[str(plate)]]))
             sizes.append(len(here))
+            networks.append(str(here["model"][0]))
         random = np.random.default_rng([seed, number])
-        tested.append((str(name), len(own), _test(pools, sizes, random, draws)))
+        tested.append((str(name), len(own), _test(pools, sizes, networks, random, draws)))
     tested.sort(key=lambda one: (one[2].p, -one[2].distance, one[0]))
     smallest = max((one.smallest_p for _, _, one in tested), default=1.0)
     enough = bool(tested) and smallest * len(tested) <= _LEVEL
@@ -81,16 +83,27 @@ def _vectors(rows: pl.DataFrame) -> Floats:
 
 
 def _test(
-    pools: list[Floats], sizes: list[int], random: np.random.Generator, draws: int
+    pools: list[Floats],
+    sizes: list[int],
+    networks: list[str],
+    random: np.random.Generator,
+    draws: int,
 ) -> _Tested:
     """Distance, p, and the smallest p; the treated wells stand first in each plate's pool."""
     ways = prod(_choices(len(pool), size) for pool, size in zip(pools, sizes, strict=True))
     single = all(size == 1 for size in sizes)
     ours = [_differ(pool, np.arange(size)) for pool, size in zip(pools, sizes, strict=True)]
-    actual = float(np.linalg.norm(np.mean(ours, axis=0)))
+    of_network = np.unique(networks, return_inverse=True)[1]
+
+    def length(way: Sequence[Floats]) -> float:
+        """Numbers of two networks mean different things: the root mean square of their lengths."""
+        each = [np.mean(np.asarray(way)[of_network == k], axis=0) for k in np.unique(of_network)]
+        return float(np.sqrt(np.mean([np.square(mean).sum() for mean in each])))
+
+    actual = length(ours)
     if ways <= draws and single:
         each = [[_differ(pool, np.array([k])) for k in range(len(pool))] for pool in pools]
-        lengths = np.array([np.linalg.norm(np.mean(way, axis=0)) for way in product(*each)])
+        lengths = np.array([length(way) for way in product(*each)])
         p = float((lengths >= actual * (1 - 1e-9)).mean())
         return _Tested(actual, p, 1 / ways, len(pools))
     above = 0
@@ -99,7 +112,7 @@ def _test(
             _differ(pool, random.permutation(len(pool))[:size])
             for pool, size in zip(pools, sizes, strict=True)
         ]
-        above += float(np.linalg.norm(np.mean(way, axis=0))) >= actual * (1 - 1e-9)
+        above += length(way) >= actual * (1 - 1e-9)
     p = (above + 1) / (draws + 1)
     return _Tested(actual, p, max(1 / ways, 1 / (draws + 1)), len(pools))
 

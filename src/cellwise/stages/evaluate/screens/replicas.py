@@ -45,7 +45,8 @@ def replica_results(profiles: pl.DataFrame, *, draws: int, seed: int) -> Results
     }  # fmt: skip
     if not len(kinds):
         return Results({}, {"profiles": detail}, (
-            "No treatment stands on two plates at two places: replicates cannot be compared.",
+            "No treatment stands on two plates at two places that one network left out: replicates "
+            "cannot be compared.",
         ))  # fmt: skip
     metrics = {
         "retrieval_map": _mean(mean, draws, seed),

@@ -40,6 +40,7 @@ def context(material: Material) -> dict[str, Any]:
         "accuracy": _accuracy(material),
         "roles": screen.get("roles") or {},
         "assignment": seen.get("assignment") or {},
+        "groups_found": material.metrics.get("out_of_batch_groups_found"),
         "layouts": ((seen.get("assignment") or {}).get("layouts") or {}).get("surest", [])[:6],
         "positions": _positions(screen.get("positions") or []),
         "plates": _plates(screen.get("plates") or []),
