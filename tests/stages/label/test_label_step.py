@@ -101,6 +101,11 @@ def test_soft_reads_out_of_fold_scores_by_cell_and_not_by_row(run):
     assert counts["unscored"] == 1
 
 
+def test_no_name_of_scores_is_none_however_it_is_said(run):
+    counts, _ = _work(run, from_="")
+    assert counts["inherited"] == 4
+
+
 def test_scores_of_a_model_that_saw_the_field_are_refused(run):
     _scores(run, [("p", 1, None, [0.0, 0.0]), ("n", 1, 1, [0.0, 0.0])])
     with pytest.raises(PreflightError, match="saw these fields"):

@@ -73,7 +73,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     bags = _bags(sites, cells, classes, _level(options))
     if options.takes_unlabelled:
         bags = replace(bags, labelled=labelled_bags(bags, sites, cells))
-    if options.from_ is not None:
+    if options.from_:
         free = sites.filter(pl.col("labels").list.len() == 0)["site_id"]
         scores, model = _scores(run, options.from_, cells, classes, free)
         bags = replace(bags, scores=scores, model=model)
