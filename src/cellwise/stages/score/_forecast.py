@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cellwise.contracts.scorer import SitePixels
+from cellwise.contracts.scorer import Scorer, SitePixels
 from cellwise.domain.steps import Job
 from cellwise.domain.trial import Trial
 from cellwise.parts.nets import nets, without_beginning
@@ -21,6 +21,8 @@ from cellwise.stages.score import scorers
 from cellwise.stages.score.spec import Options
 
 _CELLS = 128
+# Fields of more pixels a side are tried at this side, with so many cells; crops as of this side.
+_SIDE, _FEW, _CROP = 160, 4, 64
 # Torch and the models, in each worker; a process that works alone has them from training.
 _START = 2.0
 _NONE = torch.empty(0)
@@ -28,7 +30,7 @@ _NONE = torch.empty(0)
 
 def forecast_scoring(job: Job, options: Options, trial: Trial) -> float:
     """Seconds of one core; fields without label are asked of the models of all folds."""
-    scorer = scorers.build(options.by)
+    scorer, ratio = scorers.build(options.by), 1.0
     learned = trial.named.get(f"train {options.model}") or trial.named.get(options.model)
     start = _START * job.workers if job.workers > 1 else 0.0
     if learned is None or trial.classes is None:
@@ -49,7 +51,11 @@ def forecast_scoring(job: Job, options: Options, trial: Trial) -> float:
     if scorer.items == "tiles":
         pixels, share = _whole_site(trial, taken, learned["task"])
     else:
-        pixels, share = _shown(trial, taken, size)
+        if size is not None and size > _SIDE:
+            # A network's time follows the pixels: large fields are tried at a smaller size.
+            ratio = _SIDE / size
+            scorer = scorers.build(_at_side(options.by, ratio))
+        pixels, share = _shown(trial, taken, size and min(size, _SIDE), task.size or 0)
     if size is None and task.size and len(pixels.crops):
         pixels = replace(pixels, crops=resize(pixels.crops, task.size, task.size))
     if not len(pixels.numbers) and not pixels.tile:
@@ -65,13 +71,38 @@ def forecast_scoring(job: Job, options: Options, trial: Trial) -> float:
         resolve(options.precision, job.device),
     )
     with steady(options.threads):
-        scorer.score(model, pixels)
-        begun = time.process_time()
-        scorer.score(model, pixels)
-        took = (time.process_time() - begun) * share
+        if ratio < 1 and len(pixels.numbers) > _FEW:
+            took = _of_few(scorer, model, pixels, trial.cells) / ratio**2
+        else:
+            _seconds(scorer, model, pixels)
+            took = _seconds(scorer, model, pixels) * share / ratio**2
+    models = len(learned.get("folds") or range(trial.folds))
     unlabelled = trial.sites - trial.labelled
-    models = len(learned.get("folds") or ()) or trial.folds
-    return start + trial.decode * trial.sites + took * (trial.labelled + unlabelled * models)
+    # A labelled field is scored by the one model that has not seen it, if it is there.
+    asked = trial.labelled * min(models / trial.folds, 1.0) + unlabelled * models
+    return start + trial.decode * trial.sites + took * asked
+
+
+def _seconds(scorer: Scorer, model: LoadedModel, pixels: SitePixels) -> float:
+    begun = time.process_time()
+    scorer.score(model, pixels)
+    return time.process_time() - begun
+
+
+def _of_few(scorer: Scorer, model: LoadedModel, pixels: SitePixels, cells: float) -> float:
+    """Seconds for a field of so many cells, from one of its cells and from a few."""
+    one, few = (replace(pixels, numbers=pixels.numbers[:count]) for count in (1, _FEW))
+    _seconds(scorer, model, one)
+    first = _seconds(scorer, model, one)
+    each = max(_seconds(scorer, model, few) - first, 0.0) / (_FEW - 1)
+    return first + each * max(cells - 1, 0)
+
+
+def _at_side(by: Any, ratio: float) -> Any:
+    """A scorer with a canvas of its own, for smaller fields."""
+    if isinstance(by, dict) and by.get("canvas"):
+        return {**by, "canvas": max(round(by["canvas"] * ratio), 1)}
+    return by
 
 
 def _whole_site(
@@ -84,11 +115,13 @@ def _whole_site(
     return SitePixels(_NONE, whole[0], none, none, tile=learned.tile), 1.0
 
 
-def _shown(trial: Trial, taken: list[int], size: int | None) -> tuple[SitePixels, float]:
+def _shown(trial: Trial, taken: list[int], size: int | None, side: int) -> tuple[SitePixels, float]:
     """Some cells of a field as a model sees them, and what a field is of that."""
     if size is None:
         crops = trial.crops if trial.crops is not None else np.zeros((0, len(taken), 8, 8))
-        some = torch.from_numpy(np.asarray(crops[:_CELLS, taken], np.float32))
+        # Of large crops a few: together as many pixels.
+        most = max(_CELLS * _CROP**2 // max(side or crops.shape[-1], _CROP) ** 2, 2)
+        some = torch.from_numpy(np.asarray(crops[:most, taken], np.float32))
         numbers = torch.arange(1, len(some) + 1)
         return SitePixels(some, _NONE, _NONE, numbers), trial.cells / max(1, len(some))
     whole = resize(torch.from_numpy(trial.field.pixels[taken])[None], size, size)[0]

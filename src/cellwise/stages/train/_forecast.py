@@ -29,6 +29,8 @@ _LIBRARIES = 2.0
 _START = 0.5
 _PER_EPOCH = 0.01
 _SAMPLE = 64
+# Images of more pixels a side are tried at this side, and so many at once.
+_SIDES, _FEW = {"site": 160, "cell": 64}, 4
 # Vectors are learned in no time: a batch of them.
 _VECTORS = 0.002
 # A learner is tried on so many cells of so many numbers.
@@ -81,29 +83,57 @@ def _pool(task: Task, sites: int, cells: float) -> Pool:
 
 
 def _pace(job: Job, options: Options, task: Task, trial: Trial, pool: Pool) -> float:
-    """Seconds for one batch; those of a small training are small."""
-    items = _items(task, trial)
+    """Seconds for one batch; those of a small training are small.
+
+    Large images are tried at a smaller size, a few at a time: a network's time follows the pixels.
+    """
+    whole = _items(task, trial)
+    items, chosen = whole, options
+    side = _SIDES[task.unit]
+    if whole.shape[-1] > side:
+        items = shrunk(whole, side)
+        specs = [_at_side(spec, side / whole.shape[-1]) for spec in options.augment]
+        few = min(options.batch, _FEW)
+        chosen = options.model_copy(update={"augment": specs, "batch": few})
     taken = Choice(options.channels, tuple(options.without)).of(trial.channels)
     items = items[:, taken]
     assert trial.classes is not None
     classes = trial.classes.positive
-    count = min(len(pool), 4 * max(options.batch, len(items)))
+    count = min(len(pool), 4 * max(chosen.batch, len(items)))
     targets = np.eye(len(classes), dtype=np.float32)[np.arange(count) % len(classes)]
 
     def read(places: npt.NDArray[np.int64]) -> Floats:
         found: Floats = items[places % len(items)]
         return found
 
-    pool = pool.part(np.arange(count))
-    material = Material(pool, targets, np.ones(count, np.float32), targets, read)
+    some = pool.part(np.arange(count))
+    material = Material(some, targets, np.ones(count, np.float32), targets, read)
     panel = Panel(tuple(trial.channels[place] for place in taken), classes)
     plan, method = make_plan(
-        job, options, material=material, panel=panel, fold=None, sample=_SAMPLE,
+        job, chosen, material=material, panel=panel, fold=None, sample=_SAMPLE,
         groups=[0] * len(classes),
     )  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         net = nets.build(without_beginning(options.net))(len(taken), len(classes))
-    return seconds_per_batch(net, make_lesson(material, method, plan), plan)
+    seconds = seconds_per_batch(net, make_lesson(material, method, plan), plan)
+    if chosen is options:
+        return seconds
+    when = When(job.seed, 0)
+    pixels: float = (whole.shape[-1] / side) ** 2
+    share = _shown(task, pool, options.batch, when) / _shown(task, some, chosen.batch, when)
+    return seconds * pixels * share
+
+
+def _shown(task: Task, pool: Pool, batch: int, when: When) -> float:
+    """Items of a batch, the mean."""
+    return float(np.mean([positions.size for positions in task.sampler(pool, batch, when)]))
+
+
+def _at_side(spec: Any, ratio: float) -> Any:
+    """An augmentation that gives images of its own side, for smaller images."""
+    if isinstance(spec, dict) and spec.get("side"):
+        return {**spec, "side": max(round(spec["side"] * ratio), 1)}
+    return spec
 
 
 def _items(task: Task, trial: Trial) -> Floats:
