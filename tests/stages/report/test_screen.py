@@ -53,6 +53,22 @@ def test_accuracy_stands_with_and_without_design_by_cell_type(page):
     assert "<td>Known</td>" not in text
 
 
+def test_the_page_of_whole_sites_says_nothing_of_cells(page):
+    assert "A treatment for every well" in page
+    assert "No cell was found" not in page
+    assert "from the images alone; a guess would be right in" in page
+    assert re.findall(r'<section id="(\w+)">', page) == [
+        "verdict", "inputs", "screen", "classes", "splits", "provenance"
+    ]  # fmt: skip
+
+
+def test_where_nothing_was_left_out_the_page_says_so(tmp_path):
+    screen = Screen(tmp_path, experiments=4, tests=2)
+    screen.rows = [row for row in screen.rows if row[7]]
+    screen._write(told=False)
+    assert "nothing in this run can test them" in page_of(screen, profiles=False)
+
+
 def test_maps_are_coloured_twice_and_places_are_shown(page):
     text = section(page)
     assert "Coloured by experiment" in text

@@ -59,9 +59,14 @@ ONLY_WHERE_MADE = ("curation", "screen", "maps", "cell_labels", "candidates")
 # What a run that gives no classes can speak of; `known` and `plates` only where there are any.
 _OUTLINES = ("verdict", "inputs", "segmentation", "known", "plates", "provenance")
 
+# What a run that looks at whole sites can speak of.
+_OF_WELLS = ("verdict", "inputs", "screen", "classes", "splits", "provenance")
+
 
 def sections_of(material: Material) -> tuple[tuple[str, str, Section], ...]:
     """The sections of this run's page, in order."""
+    if material.of_wells:
+        return tuple(entry for entry in SECTIONS if entry[0] in _OF_WELLS)
     if not material.outlines_only:
         made = (
             curation.was_asked(material),

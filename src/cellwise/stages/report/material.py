@@ -179,6 +179,11 @@ class Material:
         learns = kinds & {"label", "train", "score", "decide"}
         return "segment" in kinds and not learns and self.predictions is None
 
+    @property
+    def of_wells(self) -> bool:
+        """Whether whole sites were judged for a treatment of each well, and no cells."""
+        return self.cells is None and bool(self.evaluation.get("screen"))
+
     def column(self, name: str) -> str:
         """The predictions' column of a class."""
         return PREFIX + name

@@ -55,9 +55,32 @@ def _by_reason(results: list[ClassResult]) -> list[tuple[list[str], str]]:
     return [(own, why) for why, own in names.items()]
 
 
+def _of_wells(material: Material) -> str:
+    """How many wells that nothing was learned from got the right treatment, by the images alone."""
+    facts = material.evaluation["screen"]
+    for role, words in (("out_of_batch", "new experiments"), ("in_batch", "known experiments")):
+        figure = material.metrics.get(f"{role}_accuracy_free")
+        if figure is not None and figure["value"] is not None:
+            chance = facts[role]["chance"]
+            between = ""
+            if figure["low"] is not None:
+                between = f" ({100 * figure['low']:.0f} % to {100 * figure['high']:.0f} %)"
+            return (
+                f"Of {counted(figure['n'], 'wells')} of {words}, which nothing was learned from, "
+                f"{100 * figure['value']:.0f} %{between} got the right treatment from the images "
+                f"alone; a guess would be right in {100 * chance:.1g} %."
+            )
+    return (
+        "Every well got a treatment, and nothing in this run can test them: no well with a known "
+        "treatment was left out of the training."
+    )
+
+
 def _opening(material: Material, results: list[ClassResult]) -> str:
     if material.sites is None:
         return "This run has read no images yet, so there is nothing to judge."
+    if material.of_wells:
+        return _of_wells(material)
     if material.n_cells == 0:
         return (
             f"No cell was found in {counted(material.n_sites, 'fields')}. Look at the outlines "
