@@ -65,8 +65,7 @@ def relative(pixels: Tensor, mode: str) -> Tensor:
     if pixels.ndim != 4:
         raise BadOption(f"Normalisation {mode!r} is of pixels; vectors take 'standard'.")
     if mode == SELF:
-        mean, deviation = _own(pixels)
-        return torch.where(deviation > _CONSTANT, (pixels - mean) / (deviation + _OWN_LEAST), 0.0)
+        return _by_itself(pixels)
     inside = (pixels != 0).any(1, keepdim=True)
     count = inside.sum((2, 3), keepdim=True).clamp_min(1)
     mean = pixels.sum((2, 3), keepdim=True) / count
@@ -95,10 +94,16 @@ def fit(pixels: Tensor, mode: str) -> Normalisation:
     return Normalisation(mode, tuple(values.mean(1).tolist()), tuple(deviation.tolist()))
 
 
-def _own(pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of each channel of each image."""
-    deviation, mean = torch.std_mean(pixels, dim=(2, 3), correction=0, keepdim=True)
-    return mean, deviation
+def _by_itself(pixels: Tensor) -> Tensor:
+    """Each channel of each image less its mean, over its deviation; 0 where it is constant.
+
+    In two passes, which on a processor are several times faster than `torch.std_mean`.
+    """
+    centred = pixels - pixels.mean(dim=(2, 3), keepdim=True)
+    flat = centred.flatten(2)
+    deviation = (torch.linalg.vector_norm(flat, dim=2) / flat.shape[2] ** 0.5)[..., None, None]
+    scale = torch.where(deviation > _CONSTANT, 1 / (deviation + _OWN_LEAST), 0.0)
+    return centred.mul_(scale)
 
 
 def check_mode(mode: str) -> None:

@@ -45,6 +45,19 @@ def test_each_is_decoded_once_and_is_as_fine_as_its_kind(tmp_path, sites, kind):
     assert sorted(calls) == ["a", "b"]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_piece_is_cut_from_the_field_as_it_is_kept(tmp_path, sites, kind):
+    truth = {s.id: np.random.default_rng(i).random((2, 4, 4), np.float32) for i, s in
+             enumerate(sites)}  # fmt: skip
+    store = kept(tmp_path, kind, lambda site: truth[site.id])
+    whole = store.read(sites)
+    corners = np.array([[1, 2], [2, 0]])
+    found = store.read_pieces(sites, corners, 2)
+    assert found.dtype == np.float32
+    for item, piece, (y, x) in zip(whole, found, corners.tolist(), strict=True):
+        np.testing.assert_array_equal(piece, item[:, y : y + 2, x : x + 2])
+
+
 def test_a_changed_file_is_decoded_anew_and_a_lost_one_is_named(tmp_path, sites):
     values = iter([np.zeros((1, 4, 4), np.float32), np.ones((1, 4, 4), np.float32)])
     store = kept(tmp_path, "uint8", lambda site: next(values))

@@ -14,6 +14,7 @@ from cellwise.store.run.models import (
     ModelCard,
     channel_positions,
     check_classes,
+    read_beside,
     read_card,
     read_model,
     verify_model,
@@ -138,3 +139,20 @@ def test_other_classes_are_refused_by_name_never_by_position(classes, words):
     with pytest.raises(PreflightError, match=words):
         check_classes(CARD, classes)
     check_classes(CARD, ("Golgi", "Nuclear"))
+
+
+def test_further_weights_come_back_by_name_and_are_checked(tmp_path):
+    folder = tmp_path / "fold1"
+    others = {"RPE": {"b": np.full(1, 2, np.float32)}, "A 1/2": {"b": np.full(1, 3, np.float32)}}
+    write_model(folder, WEIGHTS, CARD, others)
+    assert read_model(folder)[0] == CARD
+    for name, weights in others.items():
+        assert np.array_equal(read_beside(folder, name)["b"], weights["b"])
+    assert read_beside(folder, "HUVEC") is None
+    path = folder / "beside0.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(FormatError, match="beside0"):
+        read_beside(folder, "A 1/2")
+    path.unlink()
+    with pytest.raises(FormatError, match="missing or damaged"):
+        read_beside(folder, "A 1/2")
