@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from cellwise.contracts.labeller import Bags
 from cellwise.stages.label._per_fold import labels_without_folds
 from cellwise.stages.label.posterior import METHODS, build
+from cellwise.stages.label.posterior import _choice as choice
 from cellwise.stages.label.posterior._audited import ENOUGH, audit_of, fields_of
 from cellwise.stages.label.posterior._fields import Fields, Told
 from cellwise.stages.label.posterior._guard import gains
@@ -200,6 +201,16 @@ def test_the_guard_asks_judged_cells_of_groups_whose_verdicts_taught_nothing():
     found = [gains(b, rows, columns, [spy, *methods], state) for b in (some, turned)]
     np.testing.assert_array_equal(seen[0], seen[3])
     assert found[0][0] > found[1][0]
+
+
+def test_one_state_is_leant_on_by_judged_cells_only_where_it_lies_hardly_behind(monkeypatch):
+    bags, truth = _bags()
+    monkeypatch.setattr(choice, "gains", lambda *_, **__: [0.05, 0.05, 0.03])
+    counts = [
+        build(rounds=1, restarts=1)(b).facts["counts"]["one_state"]
+        for b in (bags, _judged(bags, truth, ENOUGH))
+    ]
+    assert counts == [6.0, 1.0]
 
 
 def test_twins_that_people_told_apart_are_none():

@@ -191,11 +191,29 @@ def test_the_hedge_is_a_mean_of_labels_of_one_spread(seed, one, other):
 
 
 def test_classes_of_few_fields_are_drawn_to_what_other_classes_keep():
-    fields = Fields(np.arange(24), np.stack([np.arange(24) < 20, np.arange(24) >= 23], 1))
+    fields = Fields(np.arange(24), np.stack([np.arange(24) < 20, np.arange(24) >= 20], 1))
     labels = np.where(fields.own, 0.4, 0.0)
     labels[23, 1] = 0.1
-    assert pooled(fields, labels)[23, 1] == pytest.approx(0.4)
+    assert pooled(fields, labels)[23, 1] == pytest.approx(0.1 * 3 / 9 + 0.4 * 6 / 9)
     np.testing.assert_allclose(pooled(fields, labels)[:, 0], labels[:, 0])
+
+
+@settings(max_examples=20)
+@given(SEEDS)
+def test_classes_of_fewer_than_four_fields_inherit(seed):
+    fields = _fields(seed, fields=9, cells=40)
+    labels = np.random.default_rng([seed, 2]).random((40, 4))
+    rare = fields.given.sum(0) < 4
+    found = pooled(fields, labels)
+    np.testing.assert_array_equal(
+        found[:, rare & fields.given.any(0)], fields.own[:, rare & fields.given.any(0)]
+    )
+    never = ~fields.given.any(0)
+    np.testing.assert_array_equal(found[:, never], labels[:, never])
+    assert (found[:, ~rare] != fields.own[:, ~rare]).any() or rare.all()
+
+
+def test_without_a_class_of_many_fields_all_inherit():
     alone = Fields(np.arange(2), np.eye(2, dtype=bool))
     np.testing.assert_allclose(pooled(alone, np.full((2, 2), 0.2, np.float64)), np.eye(2))
 
