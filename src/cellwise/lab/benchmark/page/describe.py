@@ -40,7 +40,8 @@ def _last(steps: list[Step], kind: str) -> Step | None:
             return by_name[key]
         if key not in seen:
             seen.add(key)
-            wanted += built_on(by_name[key])
+            # A name may be of any kind that gives what is read; one of them is there.
+            wanted += [found for found in built_on(by_name[key]) if found in by_name]
     return None
 
 
