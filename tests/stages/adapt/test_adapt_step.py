@@ -62,7 +62,7 @@ def write_run(folder, *, wells=3, controls=True):
     return run, sites
 
 
-def write_net(run, fold, net=NET):
+def write_net(run, fold, net=NET, part=""):
     torch.manual_seed(7)
     made = nets.build(net)(len(CHANNELS), len(CLASSES)).train()
     with torch.no_grad():
@@ -73,8 +73,9 @@ def write_net(run, fold, net=NET):
     card = ModelCard(
         CLASSES, None, CHANNELS, normal, net, "tile", "site", {"size": SIDE, "tile": TILE},
         "net", fold, 0, "",
+        part={"column": "Metadata_Experiment", "value": part} if part else {},
     )  # fmt: skip
-    write_model(run.model("net", fold), weights, card)
+    write_model(run.model("net", fold, part), weights, card)
 
 
 @pytest.fixture(scope="module")
@@ -224,3 +225,25 @@ def test_whole_sites_are_embedded_by_the_model_that_left_them_out(made):
     with torch.inference_mode():
         seen = model(tiles_of(pixels, TILE)[0], Asked.EMBEDDING).embedding.mean(0)
     np.testing.assert_allclose(kept.read(np.arange(1))[0], seen, atol=1e-4)
+
+
+def test_models_of_an_experiment_are_adapted_to_and_embed_its_own_sites_only(tmp_path):
+    from cellwise.stages.embed import step as embed
+    from cellwise.store.run.embeddings import Embeddings
+
+    run, sites = write_run(tmp_path)
+    for value in ("E0", "E1"):
+        write_net(run, None, part=value)
+    counts = adapted(run, tmp_path)
+    kept = Adapted(run.adapted("adapt"))
+    assert counts["models"] == 2
+    assert [[kept.read(group, f"all-{value}") is not None for value in ("E0", "E1")]
+            for group in ("E0", "E1")] == [[True, False], [False, True]]  # fmt: skip
+    options = {"name": "tiles", "model": "net", "adapted": "adapt", "threads": 1}
+    job = Job(run.path, tmp_path / "images", "seen", options, "key", 0)
+    records = embed.work(sites, job)
+    embed.finish(job, {r.site_id: Finished("key", r.counts) for r in records})
+    index = Embeddings(run.embeddings("seen")).index
+    assert [name.endswith(site[:2]) for site, name in index.select("site_id", "model").rows()] == [
+        True
+    ] * len(sites)

@@ -24,6 +24,8 @@ from cellwise.store.run.sites import read_sites
 if TYPE_CHECKING:
     from cellwise.parts.panel import Model, Panel
 
+# The fold of a site, and its value in the column by which there are models of their own.
+Kind = tuple[int | None, str | None]
 _SHOWN = 3
 
 
@@ -41,7 +43,8 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     options, run = Options.of(job.options), RunFolder(job.run)
     panel = load_panel(RunFolder(job.fitted or job.run), options.model, job.device)
     _check_models(panel, options)
-    groups, asked = _groups(RunReader(run), options, fitted=job.fitted is not None)
+    reader = RunReader(run)
+    groups, asked = _groups(reader, options, panel.column, fitted=job.fitted is not None)
     sites = {site.id: site for site in read_sites(run.sites)}
     load = site_loader(job, list(sites.values()), panel.card)
     found, looked = {}, 0
@@ -77,12 +80,14 @@ def _check_models(panel: "Panel", options: Options) -> None:
 
 
 def _groups(
-    reader: RunReader, options: Options, *, fitted: bool
-) -> tuple[dict[str, list[str]], dict[str, set[int | None]]]:
-    """Names of the sites of each group, in order, and the folds of all its sites."""
+    reader: RunReader, options: Options, column: str, *, fitted: bool
+) -> tuple[dict[str, list[str]], dict[str, set[Kind]]]:
+    """Names of the sites of each group, in order; fold and value in `column` of all its sites."""
     table = reader.sites().filter(pl.col("status") == "ok")
     frame = table.select("site_id").with_columns(
-        places(table)[options.by].alias("group"), kind=well_types(table)
+        places(table)[options.by].alias("group"),
+        kind=well_types(table),
+        value=table[column] if column in table.columns else pl.lit(None, pl.String),
     )
     frame = frame.filter(pl.col("group").is_not_null()).sort("site_id")
     if frame.is_empty():
@@ -91,9 +96,9 @@ def _groups(
             f"{options.by.capitalize()}), or leave the step out."
         )
     folds = dict(reader.folds().select("site_id", "fold").iter_rows()) if not fitted else {}
-    asked: dict[str, set[int | None]] = {}
-    for site, group in frame.select("site_id", "group").iter_rows():
-        asked.setdefault(group, set()).add(folds.get(site))
+    asked: dict[str, set[Kind]] = {}
+    for site, group, value in frame.select("site_id", "group", "value").iter_rows():
+        asked.setdefault(group, set()).add((folds.get(site), value))
     chosen = frame
     if options.on == "controls":
         chosen = frame.filter(pl.col("kind").is_in([POSITIVE, NEGATIVE]))
@@ -117,7 +122,12 @@ def _mixed(names: list[str], most: int) -> list[str]:
     return mixed[:most] if most else mixed
 
 
-def _asked(panel: "Panel", folds: set[int | None]) -> list["Model"]:
-    """The models that judge any site of these folds."""
-    chosen = [model for fold in folds for model in panel.choose(fold).models]
+def _asked(panel: "Panel", kinds: set[Kind]) -> list["Model"]:
+    """The models that judge any site of these folds and values."""
+    chosen = [
+        model
+        for fold, value in kinds
+        if not panel.lacks(fold)
+        for model in panel.choose(fold, value).models
+    ]
     return [model for model in panel.models if any(model is one for one in chosen)]

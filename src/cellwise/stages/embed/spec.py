@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import ConfigDict
 
-from cellwise.domain.nouns import CELLS, EMBEDDINGS, FILES, FOLD_OF_SITE, MODELS
+from cellwise.domain.nouns import ADAPTED, CELLS, EMBEDDINGS, FILES, FOLD_OF_SITE, MODELS
 from cellwise.domain.specs import Content, Read, Renamed, StepOptions, StepSpec
 from cellwise.registry import Registry
 
@@ -39,11 +39,12 @@ SPEC = StepSpec(
         Read(FILES, when="looks_at_sites"),
         Read(MODELS, by=("model",), optional=True),
         Read(FOLD_OF_SITE, optional=True, when="model"),
+        Read(ADAPTED, by=("adapted",), optional=True),
     ),
     writes=(EMBEDDINGS,),
     device=True,
     classes=False,
-    late=("relative", "only", "looks_at_sites"),
+    late=("relative", "only", "looks_at_sites", "adapted"),
     batch=64,
     shelves={"*": "cellwise.stages.embed"},
     contents=(Content("file", beside=(".csv", ".npy")),),

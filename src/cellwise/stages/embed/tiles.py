@@ -9,6 +9,7 @@ Source: features before the last layer, as the RxRx1 systems used them to compar
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from cellwise.contracts.embedder import Embed, Embedded, Embedder, Facts
@@ -16,6 +17,7 @@ from cellwise.domain.records import Site
 from cellwise.domain.steps import Job
 from cellwise.errors import BadOption
 from cellwise.parts.panel import load_panel, steady
+from cellwise.parts.sites.adapted_models import adapted_models
 from cellwise.parts.tile_embedding import embed_site
 from cellwise.parts.whole_sites import site_loader
 from cellwise.store.run.folder import RunFolder
@@ -24,11 +26,12 @@ from cellwise.store.run.reader import RunReader
 NEEDS = ("tiles",)
 
 
-def build(model: str = "", batch: int = 64, threads: int = 2) -> Embedder:
+def build(model: str = "", adapted: str = "", batch: int = 64, threads: int = 2) -> Embedder:
     """Make the embedder.
 
     Args:
         model: Name of the train step, of the task `tile`, whose networks look.
+        adapted: Name of the adapt step whose statistics they normalise by; empty for their own.
         batch: Tiles at a time; of no influence on the result beyond rounding.
         threads: Processor threads; part of the result, as sums in another order round differently.
             As of `train`, fewer on a busy machine.
@@ -37,12 +40,13 @@ def build(model: str = "", batch: int = 64, threads: int = 2) -> Embedder:
         raise BadOption("embed tiles: model names a train step.")
     if batch < 1 or threads < 1:
         raise BadOption("embed tiles: batch and threads are at least 1.")
-    return _Tiles(model, batch, threads)
+    return _Tiles(model, adapted, batch, threads)
 
 
 @dataclass(frozen=True, slots=True)
 class _Tiles:
     model: str
+    adapted: str
     batch: int
     threads: int
 
@@ -64,13 +68,19 @@ class _Tiles:
         if "tile" not in panel.card.crop:
             raise BadOption(f"embed tiles: model {self.model!r} learned no tiles (task tile).")
         load = site_loader(job, sites, panel.card)
+        adapted = adapted_models(run, self.adapted, sites)
+        column = panel.column.removeprefix("Metadata_")
+        values = {site.id: site.metadata.get(column) for site in sites}
         folds = {}
         if job.fitted is None:
             folds = dict(RunReader(run).folds().select("site_id", "fold").iter_rows())
 
         def embed(site_id: str) -> Embedded:
-            chosen = panel.choose(folds.get(site_id))
-            with steady(self.threads):
+            if panel.lacks(folds.get(site_id)):
+                # All its models have seen this site.
+                return Embedded(None, np.empty((0, 0), np.float32))
+            chosen = panel.choose(folds.get(site_id), values[site_id])
+            with steady(self.threads), adapted(site_id, panel):
                 vector = embed_site(chosen, load(site_id), batch=self.batch)
             return Embedded(None, vector, chosen.fold, chosen.name)
 

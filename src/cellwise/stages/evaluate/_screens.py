@@ -49,6 +49,7 @@ def _groups_found(table: pl.DataFrame, told: dict[str, Any], judged: set[str]) -
     """The share of plates of new experiments whose group of treatments was rightly found."""
     own = {name: number for number, names in enumerate(told["groups"]) for name in names}
     known = table.filter(roles(table, judged=judged).fill_null("") == OUT_OF_BATCH)
+    known = known.filter(pl.col("answer_free").is_not_null())
     known = known.with_columns(
         true=pl.col("class").replace_strict(own, default=None, return_dtype=pl.Int32)
     )

@@ -28,8 +28,8 @@ def score_whole_sites(
         FormatError: The adapted statistics are missing or torn.
     """
     from cellwise.parts.panel import steady
+    from cellwise.parts.sites.adapted_models import adapted_models
     from cellwise.parts.whole_sites import site_loader
-    from cellwise.stages.score._adapted import adapted_models
 
     options = Options.of(job.options)
     ids = [site.id for site in sites]

@@ -92,3 +92,19 @@ def test_plates_with_missing_wells_and_sites(tmp_path):
     assert sorted(map(len, content["groups"])) == [6] * 4
     assert set(table["n_sites"].unique()) == {1, 2}
     assert metrics["out_of_batch_accuracy_assigned"]["value"] > 0.5
+
+
+def test_wells_of_folds_without_a_model_are_not_counted_as_missed(tmp_path, monkeypatch):
+    """`folds: [0]` trains one model: wells of the other folds are learned from and not scored."""
+    screen = Screen(tmp_path, experiments=8, tests=2, signal=6.0)
+    screen._write(told=True)
+    rows = [(f"{n}_{p}_{w}_{s}", None if t else 0, logits)
+            for n, p, w, s, _, _, _, t, e, logits in screen.rows if t or e % 2 == 0]  # fmt: skip
+    write = screen.scores
+    monkeypatch.setattr(screen, "scores", lambda name, _: write(name, rows))
+    table, metrics, found = through(screen)
+    assert table["answer"].null_count() == 3 * 4 * 6
+    assert found["screen"]["roles"]["learned"] == 3 * 4 * 4
+    assert metrics["out_of_batch_accuracy_free"]["n"] == 5 * 4 * 4
+    assert metrics["out_of_batch_accuracy_free"]["value"] > 0.8
+    assert metrics["out_of_batch_groups_found"]["n"] == 5 * 4

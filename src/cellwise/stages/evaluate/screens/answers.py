@@ -35,6 +35,13 @@ def answer_results(
         seed: Of the draws.
     """
     table = treatments.with_columns(role=roles(treatments, judged=judged))
+    # Where models of some folds only were wanted, the others' wells were learned from.
+    seen = (pl.col("part") != "test").fill_null(value=True) & ~pl.col("out_of_fold")
+    table = table.with_columns(
+        role=pl.when(pl.col("role").is_in([OUT_OF_BATCH, IN_BATCH]) & seen)
+        .then(pl.lit(LEARNED))
+        .otherwise("role")
+    )
     known = table.filter(pl.col("role").is_in([OUT_OF_BATCH, IN_BATCH]))
     counts = {r: int((table["role"] == r).sum()) for r in (OUT_OF_BATCH, IN_BATCH, CHOSE, LEARNED)}
     found = Results({}, {"screen": {"roles": counts}})
