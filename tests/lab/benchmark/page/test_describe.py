@@ -5,7 +5,8 @@ from tests.lab.benchmark.tiny_world import write_rows
 
 from cellwise.flow.recipe.load import load_recipe
 from cellwise.flow.recipe.resolve import resolve
-from cellwise.lab.benchmark.page.describe import changes
+from cellwise.lab.benchmark.merge import needed_steps
+from cellwise.lab.benchmark.page.describe import _last, changes
 
 
 @pytest.fixture
@@ -37,3 +38,11 @@ def test_options_of_a_part_are_named(recipe):
 def test_a_relabel_names_its_labeller_and_its_trainings(recipe):
     found = changes(recipe("soft"), recipe("inherit"))
     assert found == ("label.by: inherit -> soft", "trainings: 1 -> 2")
+
+
+def test_a_kind_that_the_decision_does_not_rest_on_is_not_found(recipe):
+    """Scores may be of several kinds of steps, of which a recipe has one."""
+    own = needed_steps("row", recipe("soft"))
+    assert _last(own, "embed") is None
+    assert _last(own, "member") is None
+    assert _last(own, "train") is not None
