@@ -92,6 +92,21 @@ def test_one_state_is_leant_on_unless_groups_left_out_put_it_far_behind(monkeypa
         assert counts["inherit"] == counts["soft_ratio"] == 1.0
 
 
+def test_one_state_is_not_leant_on_in_classes_of_few_fields(monkeypatch):
+    bags, _ = _bags(fields=60)
+    rare = bags.field_labels.copy()
+    rare[np.flatnonzero(rare[:, 2])[9:], 2] = False
+    some = replace(bags, field_labels=rare)
+    found = {}
+    for more in (6.0, 1.0):
+        monkeypatch.setattr(choice, "gains", lambda *_, **__: [0.0, 0.0, 0.0])
+        monkeypatch.setattr(choice, "_LEANT_ON", more)
+        found[more] = build(rounds=2, restarts=1)(some).label
+    # It is drawn to what other classes keep, which one state changes a little.
+    np.testing.assert_allclose(found[6.0][:, 2], found[1.0][:, 2], atol=0.01)
+    assert np.abs(found[6.0] - found[1.0])[:, :2].max() > 0.05
+
+
 def test_labels_of_groups_left_out_enter_nothing(monkeypatch):
     """What is found of a part's cells is the same whatever its fields are called."""
     bags, _ = _bags()

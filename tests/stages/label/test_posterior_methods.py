@@ -188,6 +188,8 @@ def test_the_hedge_is_a_mean_of_labels_of_one_spread(seed, one, other):
         np.testing.assert_allclose(found[:, k], np.minimum(mixed * usual, 1), atol=1e-9)
     np.testing.assert_allclose(found[:, 2], a[:, 2])
     np.testing.assert_allclose(hedge([a, b], [1, 0]), a)
+    by_class = hedge([a, b], np.array([[1, one, 1], [0, other, 0]], float))
+    np.testing.assert_allclose(by_class, np.c_[a[:, 0], found[:, 1], a[:, 2]])
 
 
 def test_classes_of_few_fields_are_drawn_to_what_other_classes_keep():

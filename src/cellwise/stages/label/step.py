@@ -132,7 +132,7 @@ def key_parts(options: dict[str, Any], device: str) -> list[str]:
     if "evidence" not in needs:
         return []
     judged = ["verdicts in every round"] if options.get("annotations") else []
-    return ["without each fold, one state leant on, rare classes inherit", *judged]
+    return ["without each fold, one state leant on, rare classes less", *judged]
 
 
 def forecast(job: Job, trial: Trial) -> float:

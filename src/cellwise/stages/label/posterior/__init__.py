@@ -10,9 +10,9 @@ out-of-fold scores of a network. Methods:
 * `mixture`: what fields without the class never look like shows it;
 * `hedge`: inherited labels, soft ratio, full competition and one state as one. Those whose students
   rank groups that were left out worse than students of inherited labels do are not heard; where
-  none is heard, cells inherit. One state counts six times as much as each other, unless its
-  students lie 0.03 behind those of the best. Of scores no group can be left out: then it is
-  inherited labels and soft ratio.
+  none is heard, cells inherit. One state counts six times as much as each other in classes of ten
+  fields or more, unless its students lie 0.03 behind those of the best. Of scores no group can be
+  left out: then it is inherited labels and soft ratio.
 
 More than 200 classes, or more cells and classes than 6 GiB hold, inherit, and the record says so.
 
@@ -44,7 +44,7 @@ from cellwise.stages.label.posterior._choice import Choice, choose
 from cellwise.stages.label.posterior._evidence import starts, usable
 from cellwise.stages.label.posterior._fields import Fields, Floats64, Numbers
 from cellwise.stages.label.posterior._methods import ALONE
-from cellwise.stages.label.posterior._pooled import pooled
+from cellwise.stages.label.posterior._pooled import ENOUGH_FIELDS, pooled
 from cellwise.stages.label.posterior._twins import twins_of
 from cellwise.stages.label.posterior._unsure import unsure
 from cellwise.stages.label.posterior.hedge import hedge
@@ -181,12 +181,12 @@ def _found(bags: Bags, rows: Numbers, settings: _Settings) -> _Found:
     of_method = [
         np.mean([found[at] for found in every], axis=0) for at in range(len(choice.shares))
     ]
-    labels = fields.judged(pooled(fields, _mixed(of_method, choice)))
+    labels = fields.judged(pooled(fields, _mixed(of_method, choice, fields)))
     facts: dict[str, Any] = dict(choice.facts)
     if together := twins.names(bags.field_labels, bags.classes):
         facts["never_told_apart"] = together
     names = tuple(bags.classes[k] for k in twins.first) if bags.classes else ()
-    facts |= unsure(fields, labels, [_mixed(found, choice) for found in every], names)
+    facts |= unsure(fields, labels, [_mixed(found, choice, fields) for found in every], names)
     facts |= facts_of(audit_of(bags, rows, twins.first), fields.told, names)
     return _Found(twins.spread(labels), facts)
 
@@ -204,8 +204,13 @@ def _restarts(
     return [[method(fields, start) for method in choice.methods] for start in drawn]
 
 
-def _mixed(labels: list[Floats64], choice: Choice) -> Floats64:
-    return labels[0] if len(labels) == 1 else hedge(labels, choice.shares)
+def _mixed(labels: list[Floats64], choice: Choice, fields: Fields) -> Floats64:
+    """Methods as one; in classes of few fields none is leant on, for it has met few others."""
+    if len(labels) == 1:
+        return labels[0]
+    few = fields.given.sum(0) < ENOUGH_FIELDS
+    shares = np.array(choice.shares)[:, None]
+    return hedge(labels, np.where(few, np.minimum(shares, 1), shares))
 
 
 def _too_much(cells: int, classes: int) -> str:
