@@ -138,5 +138,5 @@ def test_channels_that_do_not_fit_are_refused(finished):
 
 def test_a_run_without_models_is_refused(plate, tmp_path):
     run = cellwise.run(plate / "images", out=tmp_path / "run", recipe="segment-only")
-    with pytest.raises(PreflightError, match="only segments"):
+    with pytest.raises(PreflightError, match="its recipe learns nothing"):
         fitted_request(run.path, plate / "images", tmp_path / "again")
