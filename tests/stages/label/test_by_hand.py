@@ -166,7 +166,11 @@ def test_doing_it_again_gives_the_same(run):
 def _drawn(run, cells, there):
     """A draw of some cells, numbered strata, and its sheet filled: each shows class a alone."""
     rows = pl.DataFrame(cells, ["site_id", "cell_id", "stratum"], orient="row")
-    rows = rows.with_columns(pl.lit(3.0).alias("x"), pl.lit(3.0).alias("y"))
+    # A point of each cell, for a number beside a point elsewhere is refused.
+    points = [np.argwhere(cell == BEFORE)[0].astype(float) for cell in rows["cell_id"].to_list()]
+    rows = rows.with_columns(
+        pl.Series("y", [y for y, _ in points]), pl.Series("x", [x for _, x in points])
+    )
     write_draw(run, rows.with_columns(pl.col("cell_id").cast(pl.Int32)), there, seed=0)
     sheet = run.annotations / "draw.csv"
     frame = pl.read_csv(sheet, schema_overrides={"classes": pl.String, "who": pl.String})
