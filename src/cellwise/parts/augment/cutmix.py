@@ -12,6 +12,9 @@ from cellwise.contracts.augmentation import Change, ForPanel, Panel
 from cellwise.errors import BadOption
 from cellwise.parts.augment._chance import check_chance
 
+# What an image becomes depends on the others of its batch.
+NEEDS = ("company",)
+
 
 def build(alpha: float = 1.0, chance: float = 1.0) -> ForPanel:
     """Make the augmentation.
