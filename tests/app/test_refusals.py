@@ -113,8 +113,8 @@ def test_a_channel_name_that_the_model_does_not_know_is_said(fitted):
 
 def test_exports_are_named_as_the_command_names_them(fitted, tmp_path):
     run = cellwise.open_run(fitted)
-    with pytest.raises(UsageError, match="No export is called 'rxrx1-csv'"):
-        run.export("rxrx1-csv", tmp_path / "x")
+    with pytest.raises(UsageError, match="No export is called 'rxrx1-tsv'"):
+        run.export("rxrx1-tsv", tmp_path / "x")
     with pytest.raises(UsageError, match="cells-csv"):
         run.export("cels-csv", tmp_path / "x")
     with pytest.raises(UsageError, match="is a folder"):

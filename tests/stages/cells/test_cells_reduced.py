@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cellwise.domain.crop_plan import CropPlan
@@ -36,6 +36,8 @@ def test_a_field_of_twice_the_side_is_cut_as_its_half(seed, dtype):
     assert set(np.unique(numbers)) <= set(np.unique(labels))
     assert own.window == 20.0
     assert moved.ids.tolist() == boxes.ids.tolist()
+    # What lies over a cell may leave a rim of it that no pixel of the half shows.
+    assume(set(boxes.ids.tolist()) <= set(np.unique(numbers).tolist()))
     for cell in range(len(boxes)):
         rows, columns = np.nonzero(numbers == moved.ids[cell])
         assert moved.y0[cell] <= rows.min()

@@ -19,6 +19,7 @@ from cellwise.parts.learners import learners
 from cellwise.parts.nets import nets, without_beginning
 from cellwise.parts.resize import resize, shrunk
 from cellwise.parts.tasks import tasks
+from cellwise.registry import split_spec
 from cellwise.stages.train._plan import make_plan
 from cellwise.stages.train._sources import Choice
 from cellwise.stages.train.spec import Options
@@ -31,6 +32,7 @@ _PER_EPOCH = 0.01
 _SAMPLE = 64
 # Images of more pixels a side are tried at this side, and so many at once.
 _SIDES, _FEW = {"site": 160, "cell": 64}, 4
+_LEAST_TILE = 16
 # Vectors are learned in no time: a batch of them.
 _VECTORS = 0.002
 # A learner is tried on so many cells of so many numbers.
@@ -89,12 +91,12 @@ def _pace(job: Job, options: Options, task: Task, trial: Trial, pool: Pool) -> f
     """
     whole = _items(task, trial)
     items, chosen = whole, options
-    side = _SIDES[task.unit]
+    side, smaller = _smaller(task, options.task)
     if whole.shape[-1] > side:
         items = shrunk(whole, side)
         specs = [_at_side(spec, side / whole.shape[-1]) for spec in options.augment]
         few = min(options.batch, _FEW)
-        chosen = options.model_copy(update={"augment": specs, "batch": few})
+        chosen = options.model_copy(update={"augment": specs, "batch": few, "task": smaller})
     taken = Choice(options.channels, tuple(options.without)).of(trial.channels)
     items = items[:, taken]
     assert trial.classes is not None
@@ -122,6 +124,17 @@ def _pace(job: Job, options: Options, task: Task, trial: Trial, pool: Pool) -> f
     pixels: float = (whole.shape[-1] / side) ** 2
     share = _shown(task, pool, options.batch, when) / _shown(task, some, chosen.batch, when)
     return seconds * pixels * share
+
+
+def _smaller(task: Task, spec: Any) -> tuple[int, Any]:
+    """The side that large images are tried at, and the task for them: as many tiles, smaller."""
+    side = _SIDES[task.unit]
+    if not task.tile or task.size is None:
+        return side, spec
+    in_a_row = task.size // task.tile
+    tile = max(side // in_a_row, _LEAST_TILE)
+    name, own = split_spec(spec)
+    return in_a_row * tile, {"name": name, **own, "size": in_a_row * tile, "tile": tile}
 
 
 def _shown(task: Task, pool: Pool, batch: int, when: When) -> float:

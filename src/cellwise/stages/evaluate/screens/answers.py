@@ -70,7 +70,7 @@ def _drawn(rows: pl.DataFrame) -> tuple[str, str]:
 
 def _of_role(rows: pl.DataFrame, role: str, draws: int, seed: int) -> dict[str, Metric]:
     wells = rows.select(
-        id_code="well", sirna="class", cell_type=pl.col("cell_type").fill_null(""),
+        id_code=pl.col("well"), sirna="class", cell_type=pl.col("cell_type").fill_null(""),
         group=pl.col(_drawn(rows)[0]).fill_null(""), part=pl.lit(""),
     )  # fmt: skip
     metrics = {}
