@@ -48,6 +48,8 @@ def test_accuracy_with_and_without_design_and_by_cell_type(judged):
     assert 0 < gain["low"] < gain["value"] < gain["high"]
     assert detail["screen"]["roles"]["out_of_batch"] == 8 * 4 * 4
     assert detail["screen"]["out_of_batch"]["drawn"] == "experiments"
+    # Four groups of four treatments; controls are no answers.
+    assert detail["screen"]["out_of_batch"]["chance"] == pytest.approx(1 / 16)
     assert not any("in_batch" in name for name in metrics)
 
 

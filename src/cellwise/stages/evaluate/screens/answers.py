@@ -49,7 +49,8 @@ def answer_results(
         return Results(
             {}, found.detail, ("No well of a known treatment was left out: nothing is tested.",)
         )
-    classes = treatments["class"].n_unique()
+    # Controls are no answers.
+    classes = table.filter(pl.col("role").is_not_null())["class"].n_unique()
     for role in (OUT_OF_BATCH, IN_BATCH):
         rows = known.filter(pl.col("role") == role)
         if len(rows):
