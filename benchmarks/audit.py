@@ -20,13 +20,13 @@ from sklearn.linear_model import LogisticRegression
 
 from cellwise.measures.audit import (
     Judged,
-    Share,
     false_share,
     missed_share,
     positives_bounds,
     weights,
 )
 from cellwise.measures.random_draw import drawn_by_strata, strata_of, worth
+from cellwise.measures.weighted import Share
 
 NAMES = ("frequent", "common", "uncommon", "rare")
 HAVE = (0.5, 0.3, 0.12, 0.05)

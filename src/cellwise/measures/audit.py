@@ -9,46 +9,24 @@ right on average however bad the model is, and the better the model the narrower
 
 Sources: prediction-powered inference, Angelopoulos et al. 2023 (Science 382:669), with the weight
 of the predictions fitted (arXiv 2311.01453), which is the difference estimator of survey statistics
-(Särndal et al. 1992); Jeffreys intervals (Brown, Cai and DasGupta 2001, Statistical Science 16:101)
-at the effective size, Korn and Graubard 1998 (Survey Methodology 24:193); 3/n where nothing was
-seen, Hanley and Lippman-Hand 1983 (JAMA 249:1743).
+(Särndal et al. 1992); intervals as in `measures.weighted`; 3/n where nothing was seen, Hanley and
+Lippman-Hand 1983 (JAMA 249:1743).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import beta, norm, t
 
-from cellwise.measures.bootstrap import Floats, Groups, numbered
+from cellwise.measures.bootstrap import Floats, Groups
+from cellwise.measures.weighted import TAIL, Share, effective, jeffreys, variance_of_sum
 
-LEVEL = 0.9
-_TAIL = 0.5 - LEVEL / 2
-# Of `_TAIL` on one side: 3.0 for 90 %.
-_NOTHING_SEEN = -np.log(_TAIL)
+# Of `TAIL` on one side: 3.0 for 90 %.
+_NOTHING_SEEN = -np.log(TAIL)
 # Fewer judged cells of either answer say too little of how far predictions are to be trusted.
 _ENOUGH = 5
 
 Flags = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A share in 0..1 with its 90 % interval.
-
-    Args:
-        value: The estimate; NaN where nothing was judged.
-        low: Lower end.
-        high: Upper end.
-        judged: Judged cells behind it.
-        seen: Those of them that are what is counted.
-    """
-
-    value: float
-    low: float
-    high: float
-    judged: int
-    seen: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +90,7 @@ def missed_share(cells: Judged) -> Share:
     spread = (1 - value) * n_out * outside.parts - value * n_in * inside.parts
     variance = _variance(spread / (there + missed), cells, np.isfinite(cells.shows))
     positives = cells.weight[(cells.shows == 1) & (cells.weight > 0)]
-    low, high = _jeffreys(value, variance, _effective(positives), judged)
+    low, high = jeffreys(value, variance, effective(positives), judged)
     return Share(value, low, high, judged, seen)
 
 
@@ -148,7 +126,7 @@ def _mean(cells: Judged, part: Flags, *, counted: int) -> _Mean:
     if not judged:
         return _Mean(Share(np.nan, 0.0, 1.0, 0, 0), np.nan, parts)
     weight = cells.weight[rows] / cells.weight[rows].sum()
-    size = _effective(cells.weight[rows])
+    size = effective(cells.weight[rows])
     if seen in (0, judged):
         reach = min(_NOTHING_SEEN / size, 1.0)
         share = Share(1.0, 1 - reach, 1.0, judged, seen) if seen else Share(0, 0, reach, judged, 0)
@@ -159,7 +137,7 @@ def _mean(cells: Judged, part: Flags, *, counted: int) -> _Mean:
     value = float(np.clip(trust * said[part].mean() + mended, 0, 1))
     parts[rows] = weight * (wrong - mended)
     variance = _variance(parts, cells, rows)
-    low, high = _jeffreys(value, variance, size, judged)
+    low, high = jeffreys(value, variance, size, judged)
     return _Mean(Share(value, low, high, judged, seen), value, parts)
 
 
@@ -173,37 +151,4 @@ def _trust(answer: Floats, said: Floats, weight: Floats) -> float:
 
 
 def _variance(parts: Floats, cells: Judged, rows: Flags) -> float:
-    """Of a sum of parts: as of groups that are alike, and at least as of single cells.
-
-    Few groups may seem more equal than they are, and single cells are what was drawn.
-    """
-    group = numbered(cells.group[rows])
-    sums = np.bincount(group, weights=parts[rows]).astype(np.float64)
-    return max(_of_sums(sums), _of_sums(parts[rows]))
-
-
-def _of_sums(sums: Floats) -> float:
-    count = len(sums)
-    return float(count / (count - 1) * ((sums - sums.mean()) ** 2).sum()) if count > 1 else 0.0
-
-
-def _effective(weight: Floats) -> float:
-    """How many cells of equal weight say as much (Kish 1965)."""
-    return float(weight.sum() ** 2 / (weight**2).sum()) if len(weight) else 0.0
-
-
-def _jeffreys(value: float, variance: float, size: float, judged: int) -> tuple[float, float]:
-    """Jeffreys' interval of as many cells as would have that variance.
-
-    An estimate at an end has no variance that can be believed: it counts as `size` cells.
-    """
-    n = size
-    if 0 < value < 1 and variance > 0:
-        tail = float(t.ppf(1 - _TAIL, max(judged - 1, 1)))
-        n = value * (1 - value) / variance * (float(norm.ppf(1 - _TAIL)) / tail) ** 2
-    n = max(n, 1e-9)
-    hits = n * value
-    low = float(beta.ppf(_TAIL, hits + 0.5, n - hits + 0.5)) if hits > 0 else 0.0
-    high = float(beta.ppf(1 - _TAIL, hits + 0.5, n - hits + 0.5)) if hits < n else 1.0
-    # With little behind it the interval may leave the estimate out.
-    return min(low, value), max(high, value)
+    return variance_of_sum(parts[rows], cells.group[rows])

@@ -1,7 +1,8 @@
 """The random draw of cells for an audit: what was drawn with which chances, and the sheet to fill.
 
 `annotations/draw.json` is written once and says what was drawn; `annotations/draw.csv` is the sheet
-that a person fills, in an order of chance, so that any first part of it is a draw as well.
+that a person fills, in an order of chance, so that any first part of it is a draw as well. Cells of
+fields that no model learned from have a draw of their own, `draw-new.json` and `draw-new.csv`.
 """
 
 import json
@@ -22,6 +23,8 @@ from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.masks import mask_key, mask_path
 
 _KEY = ("site_id", "cell_id", "mask_key", "stratum")
+# Draws of a run: from cells of labelled fields, and from those of fields no model learned from.
+LABELLED, NEW = "draw", "draw-new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,9 @@ class Draw:
     seed: int
 
 
-def write_draw(run: RunFolder, cells: pl.DataFrame, there: Sequence[int], seed: int) -> Draw:
+def write_draw(
+    run: RunFolder, cells: pl.DataFrame, there: Sequence[int], seed: int, *, name: str = LABELLED
+) -> Draw:
     """Write a draw and its sheet; every row gets the key of its field's masks.
 
     Args:
@@ -48,15 +53,16 @@ def write_draw(run: RunFolder, cells: pl.DataFrame, there: Sequence[int], seed: 
             in which they are to be looked at.
         there: `[stratum]`, cells that were drawn from.
         seed: What they were drawn by.
+        name: `LABELLED` or `NEW`.
 
     Raises:
         PreflightError: There is a draw already.
     """
-    record, sheet = run.annotations / "draw.json", run.annotations / "draw.csv"
+    record, sheet = run.annotations / f"{name}.json", run.annotations / f"{name}.csv"
     if record.exists() or sheet.exists():
         raise PreflightError(
-            f"{run.annotations} holds a draw already: judge its cells in draw.csv. To draw anew, "
-            "move draw.json and draw.csv away; verdicts stay, and count for cells drawn again."
+            f"{run.annotations} holds a draw already: judge its cells in {name}.csv. To draw anew, "
+            f"move {name}.json and {name}.csv away; verdicts stay, and count for cells drawn again."
         )
     # The record comes last: where it is, the sheet is.
     rows = write_sheet(run, sheet, cells, drawn=RANDOM)
@@ -65,13 +71,13 @@ def write_draw(run: RunFolder, cells: pl.DataFrame, there: Sequence[int], seed: 
     return Draw(rows.select(_KEY), np.array(there, np.int64), seed)
 
 
-def read_draw(run: RunFolder) -> Draw | None:
-    """The draw of a run; None where there is none.
+def read_draw(run: RunFolder, name: str = LABELLED) -> Draw | None:
+    """The draw of a run, `LABELLED` or `NEW`; None where there is none.
 
     Raises:
         FormatError: Its record is torn.
     """
-    return draw_beside(run.annotations / "draw.csv")
+    return _read(run.annotations / f"{name}.json")
 
 
 def draw_beside(table: Path) -> Draw | None:
@@ -80,7 +86,10 @@ def draw_beside(table: Path) -> Draw | None:
     Raises:
         FormatError: The record is torn.
     """
-    path = table.parent / "draw.json"
+    return _read(table.parent / f"{LABELLED}.json")
+
+
+def _read(path: Path) -> Draw | None:
     if not path.is_file():
         return None
     content: dict[str, Any] = read_json(path)

@@ -92,18 +92,32 @@ def draw_of(run: RunFolder, cells: Inherited) -> Draw | None:
 
 def shown(run: RunFolder, draw: Draw | None, cells: Inherited) -> npt.NDArray[np.float64]:
     """`[cell, class]`: what people saw in drawn cells, NaN without, unsure or contradicted."""
-    shows = np.full(cells.chance.shape, np.nan)
+    return shown_in(run, draw, cells.rows, cells.classes)
+
+
+def shown_in(
+    run: RunFolder, draw: Draw | None, rows: pl.DataFrame, classes: tuple[str, ...]
+) -> npt.NDArray[np.float64]:
+    """The same of any cells.
+
+    Args:
+        run: The run folder.
+        draw: The cells that were drawn at random; None for none.
+        rows: `site_id` and `cell_id` of the cells.
+        classes: The positive classes.
+    """
+    shows = np.full((len(rows), len(classes)), np.nan)
     if draw is None:
         return shows
     said = last_words(annotations(run)).filter(
-        (pl.col("drawn") == RANDOM) & pl.col("class").is_in(cells.classes)
+        (pl.col("drawn") == RANDOM) & pl.col("class").is_in(classes)
     )
     said = said.join(draw.drawn, on=[*_KEY, "mask_key"], how="semi")
     one = said.group_by(*_KEY, "class").agg(
         pl.col("verdict").n_unique().alias("voices"), pl.col("verdict").first()
     )
     one = one.filter((pl.col("voices") == 1) & pl.col("verdict").is_in([YES, NO]))
-    place = cells.rows.select(_KEY).with_row_index("row").join(one, on=_KEY, how="inner")
-    columns = [cells.classes.index(name) for name in place["class"]]
+    place = rows.select(_KEY).with_row_index("row").join(one, on=_KEY, how="inner")
+    columns = [classes.index(name) for name in place["class"]]
     shows[place["row"].to_numpy(), columns] = (place["verdict"] == YES).to_numpy()
     return shows

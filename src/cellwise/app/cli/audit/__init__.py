@@ -20,6 +20,10 @@ def audit(
     draw: Annotated[
         int, typer.Option("--draw", min=0, help="Draw so many cells at random for you to judge.")
     ] = 0,
+    new: Annotated[
+        bool,
+        typer.Option("--new", help="With --draw: from fields that no model learned from."),
+    ] = False,
     verdicts: Annotated[
         Path | None, typer.Option("--verdicts", help="Take the filled sheet into the run first.")
     ] = None,
@@ -36,13 +40,15 @@ def audit(
     as_json: AsJson = False,
 ) -> None:
     """How many inherited labels are false, and how many cells that show a class were missed."""
-    from cellwise.app.audit import audit_run, draw_cells
+    from cellwise.app.audit import audit_run, draw_cells, draw_new_cells
     from cellwise.errors import UsageError
 
     if draw and (verdicts or as_json or near):
         raise UsageError("--draw only draws; judge the cells before you ask for more.")
+    if new and not draw:
+        raise UsageError("--new says what is drawn from: give --draw 1000 too.")
     if draw:
-        sheet = draw_cells(run, draw, seed=seed)
+        sheet = (draw_new_cells if new else draw_cells)(run, draw, seed=seed)
         print(f"wrote {sheet}")
         print("Write what each cell shows into its column 'classes': a|b, the negative class for")
         print("none, ? where unsure. From the top: any first part of it is a random draw. Then:")

@@ -7,12 +7,23 @@ _LINES = 8
 
 def screen(found: dict[str, Any]) -> list[str]:
     """The lines of what `app.audit.audit_run` found."""
-    taken = found["taken"]
-    lines = [f"{found['cells']:,} cells of {found['fields']:,} labelled fields"]
-    if taken is not None:
-        lines.append(f"taken: {taken['verdicts']:,} verdicts")
-    if taken is not None and (gone := taken["cells_not_found"]):
+    return [*_taken(found["taken"]), *_inherited(found), *sets_lines(found["sets"])]
+
+
+def _taken(taken: dict[str, Any] | None) -> list[str]:
+    if taken is None:
+        return []
+    lines = [f"taken: {taken['verdicts']:,} verdicts"]
+    if gone := taken["cells_not_found"]:
         lines.append(f"  {len(gone)} cells are not there: {', '.join(gone[:_LINES])}")
+    return lines
+
+
+def _inherited(found: dict[str, Any]) -> list[str]:
+    """What is known of labels that cells inherit; nothing where no field has any."""
+    if "classes" not in found:
+        return []
+    lines = [f"{found['cells']:,} cells of {found['fields']:,} labelled fields"]
     lines.append(f"{found['judged']:,} of {found['drawn']:,} cells drawn at random were judged")
     nowhere = [one["class"] for one in found["classes"] if _nowhere(one)]
     for one in (one for one in found["classes"] if not _nowhere(one)):
@@ -41,15 +52,44 @@ def screen(found: dict[str, Any]) -> list[str]:
     return [*lines, *_to_look_at(found)]
 
 
+def sets_lines(sets: dict[str, Any]) -> list[str]:
+    """What is promised of the cells of new fields."""
+    new, promised = sets["new"], f"{100 * (1 - sets['error']):.0f} %"
+    if new is None:
+        return [
+            "",
+            "Prediction sets need cells of new fields: cellwise audit RUN --draw 1000 --new",
+        ]
+    lines = ["", f"{new['judged']:,} of {new['drawn']:,} cells drawn from new fields were judged"]
+    if not new["promise"]:
+        return [*lines, f"no promise of prediction sets: {new['why']}"]
+    lines.append(f"Prediction sets: {promised} of what cells of such fields show is in their sets")
+    lines.append(
+        f"  measured on other groups {_share(new['covered'], 'shown')}, as good as "
+        f"{new['effective']:.0f} cells; {new['size']:.1f} classes in a set"
+    )
+    for one in new["classes"]:
+        if one["may"] is None:
+            lines.append(f"  {one['class']}: no promise, {one['shown']} judged cells show it")
+            continue
+        sure = "" if one["surely"] is None else f", surely from {one['surely']:.3f}"
+        lines.append(
+            f"  {one['class']}: may show it from {one['may']:.3f}{sure}; "
+            f"{_share(one['covered'], 'shown')}"
+        )
+    lines.append("'surely': of such cells at most a tenth does not show it, 19 times of 20.")
+    return lines
+
+
 def _nowhere(one: dict[str, Any]) -> bool:
     """Whether there is nothing to say of a class."""
     return not one["inherited"] and not (one["missed"] and one["missed"]["seen"])
 
 
-def _share(share: dict[str, Any]) -> str:
+def _share(share: dict[str, Any], of: str = "judged") -> str:
     value = "unknown" if share["value"] is None else f"{share['value']:.3f}"
     ends = f"[{share['low']:.3f}, {share['high']:.3f}]"
-    return f"{value} {ends}  ({share['seen']} of {share['judged']} judged)"
+    return f"{value} {ends}  ({share['seen']} of {share['judged']} {of})"
 
 
 def _to_look_at(found: dict[str, Any]) -> list[str]:

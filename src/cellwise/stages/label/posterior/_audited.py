@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from cellwise.contracts.labeller import Bags, Flags, Floats
-from cellwise.measures.audit import Judged, Share, false_share, missed_share
+from cellwise.measures.audit import Judged, false_share, missed_share
+from cellwise.measures.weighted import Share
 from cellwise.stages.label.posterior._fields import (
     Fields,
     Floats64,

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cellwise.contracts.labeller import Flags, Floats
-from cellwise.measures.audit import Share
+from cellwise.measures.weighted import Share
 
 Floats64 = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]

@@ -1,0 +1,156 @@
+"""Prediction sets: only cells of fields that no model learned from, drawn at random, promise."""
+
+import csv
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from tests.app.audit.runs import EACH, FIELDS
+from typer.testing import CliRunner
+
+from cellwise.app.audit import audit_run, draw_cells, draw_new_cells
+from cellwise.app.cli import app
+from cellwise.domain.tables import PREDICTIONS
+from cellwise.errors import PreflightError, UsageError
+from cellwise.measures.prediction_sets import promise_of
+from cellwise.store.annotations.draws import NEW, read_draw
+from cellwise.store.annotations.new_cells import new_cells, new_draw
+from cellwise.store.run.tables import read_table, write_table
+
+CELLS = (len(FIELDS) + 1) * EACH
+
+
+def _decided(run, *, fitted=None):
+    """A decision beside the predictions; with `fitted`, a run that applies another's models."""
+    run.decision("decide").parent.mkdir(exist_ok=True)
+    names = {"classes": ["a", "b", "c", "none"], "negative": "none"}
+    run.decision("decide").write_text(json.dumps(names))
+    run.record.write_text(json.dumps({"inputs": {"fitted": fitted}, "recipe": {"steps": []}}))
+    frame = read_table(run.predictions, PREDICTIONS)
+    none = 1 - pl.max_horizontal("Prob_a", "Prob_b", "Prob_c")
+    write_table(run.predictions, PREDICTIONS, frame.with_columns(none.alias("Prob_none")))
+
+
+def _filled(run, truth, *, first=10**6, word=lambda word: word):
+    sheet = run.annotations / f"{NEW}.csv"
+    with sheet.open(encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle))
+    for row in rows[:first]:
+        row["classes"] = word(truth[row["site_id"], int(row["cell_id"])])
+    path = run.path / "filled.csv"
+    pl.DataFrame(rows).write_csv(path)
+    return path
+
+
+@pytest.fixture
+def applied(audited):
+    """A run that applies another's models: all its cells are new."""
+    _decided(audited[0], fitted="elsewhere")
+    return audited
+
+
+def test_only_fields_that_taught_no_model_are_drawn_from(audited):
+    run = audited[0]
+    _decided(run)
+    assert set(new_cells(run).rows["site_id"]) == {"u"}
+    draw_new_cells(run.path, 1000, seed=0)
+    assert len(read_draw(run, NEW).drawn) == EACH
+    assert read_draw(run) is None
+    draw_cells(run.path, 30, seed=0)
+    assert "u" not in set(read_draw(run).drawn["site_id"])
+
+
+def test_cells_at_the_border_or_out_of_focus_are_not_spoken_of(applied):
+    run = applied[0]
+    frame = read_table(run.predictions, PREDICTIONS)
+    edge = (pl.col("cell_id") == 1).alias("border")
+    soft = pl.when(pl.col("cell_id") == 2).then(["out_of_focus"]).otherwise([]).alias("flags")
+    write_table(run.predictions, PREDICTIONS, frame.with_columns(edge, soft))
+    cells = new_cells(run)
+    assert (len(cells.rows), cells.left_out) == (CELLS * 10 // EACH, CELLS * 2 // EACH)
+    assert set(cells.rows["cell_id"]) == set(range(3, EACH + 1))
+
+
+def test_a_judged_draw_promises_what_its_cells_hold_across_fields(applied):
+    run, truth, _, _ = applied
+    draw_new_cells(run.path, 1000, seed=0)
+    found = audit_run(run.path, verdicts=_filled(run, truth))
+    new = found["sets"]["new"]
+    assert (new["drawn"], new["judged"], new["groups"]) == (CELLS, CELLS, len(FIELDS) + 1)
+    by_name = {one["class"]: one for one in new["classes"]}
+    # Nobody saw c: nothing is promised of it.
+    assert by_name["c"]["may"] is None
+    assert 0 < by_name["a"]["may"] < 1
+    assert by_name["none"]["shown"] == sum(word == "none" for word in truth.values())
+    assert new["covered"]["low"] <= 0.9 <= new["covered"]["high"]
+    assert new["promise"] == ((new["covered"]["high"] - new["covered"]["low"]) / 2 <= 0.05)
+    promise = promise_of(new_draw(run))
+    assert promise is None or promise.may[0] == by_name["a"]["may"]
+
+
+def test_too_few_verdicts_and_none_promise_nothing_and_say_so(applied):
+    run, truth, _, _ = applied
+    draw_new_cells(run.path, 1000, seed=0)
+    assert "too few" in audit_run(run.path)["sets"]["new"]["why"]
+    found = audit_run(run.path, verdicts=_filled(run, truth, first=15))["sets"]["new"]
+    assert (found["promise"], found["judged"]) == (False, 15)
+    assert "too few cells were judged" in found["why"]
+    assert promise_of(new_draw(run)) is None
+    told = CliRunner().invoke(app, ["audit", str(run.path)])
+    assert "no promise of prediction sets: too few" in told.stdout
+
+
+def test_verdicts_on_cells_of_labelled_fields_promise_nothing(audited, tmp_path):
+    run, truth, _, _ = audited
+    _decided(run)
+    draw_cells(run.path, 10**6, seed=0)
+    with (run.annotations / "draw.csv").open(encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle))
+    filled = [{**row, "classes": truth[row["site_id"], int(row["cell_id"])]} for row in rows]
+    pl.DataFrame(filled).write_csv(tmp_path / "v.csv")
+    sets = audit_run(run.path, verdicts=tmp_path / "v.csv")["sets"]
+    assert sets["new"] is None
+    assert sets["folds"]["judged"] == len(FIELDS) * EACH
+    # And of labels of fields, under that name alone.
+    assert sets["fields"]["judged"] == len(FIELDS)
+    draw_new_cells(run.path, 1000, seed=0)
+    assert audit_run(run.path)["sets"]["new"]["judged"] == 0
+
+
+def test_wrong_scores_are_seen_by_the_audit_and_sets_grow(applied):
+    run, truth, _, _ = applied
+    draw_new_cells(run.path, 1000, seed=0)
+    good = audit_run(run.path, verdicts=_filled(run, truth))["sets"]["new"]
+    frame = read_table(run.predictions, PREDICTIONS)
+    random = np.random.default_rng(0)
+    noise = [pl.Series(f"Prob_{name}", random.random(len(frame))) for name in ("a", "b")]
+    write_table(run.predictions, PREDICTIONS, frame.with_columns(noise))
+    bad = audit_run(run.path)["sets"]["new"]
+    assert bad["size"] > good["size"] + 0.3
+    assert bad["covered"]["value"] == pytest.approx(0.9, abs=0.05)
+
+
+def test_what_cannot_be_audited_is_refused(audited):
+    run = audited[0]
+    with pytest.raises(PreflightError, match="no predictions"):
+        draw_new_cells(run.path, 10, seed=0)
+    _decided(run)
+    frame = read_table(run.predictions, PREDICTIONS).filter(pl.col("site_id") != "u")
+    write_table(run.predictions, PREDICTIONS, frame)
+    with pytest.raises(PreflightError, match="every field taught a model"):
+        draw_new_cells(run.path, 10, seed=0)
+    write_table(run.predictions, PREDICTIONS, frame.drop("Prob_c"))
+    with pytest.raises(PreflightError, match="probability of each class"):
+        draw_new_cells(run.path, 10, seed=0)
+
+
+def test_the_command_draws_from_new_fields(applied):
+    run = applied[0]
+    path = str(run.path)
+    assert isinstance(CliRunner().invoke(app, ["audit", path, "--new"]).exception, UsageError)
+    drawn = CliRunner().invoke(app, ["audit", path, "--draw", "200", "--new"])
+    assert drawn.exit_code == 0
+    assert f"{NEW}.csv" in drawn.stdout
+    again = CliRunner().invoke(app, ["audit", path, "--draw", "200", "--new"])
+    assert isinstance(again.exception, PreflightError)
