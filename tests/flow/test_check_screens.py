@@ -1,5 +1,7 @@
 """A folder laid out as RxRx1: the recipe that `check` proposes, and what it costs."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -40,3 +42,39 @@ def test_the_recipe_of_screens_is_proposed_with_what_it_costs(screen):
 def test_more_folds_than_experiments_are_refused_before_any_work(screen):
     facts = check_folder(screen, recipe="rxrx1-quick", settings={"split.folds": 4})
     assert any("4 folds" in refusal["reason"] for refusal in facts["refused"])
+
+
+def codes(facts):
+    return {refusal["code"] for refusal in facts["refused"]}
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"all.normalise": "controls"}, "no_controls"),
+        ({"adapt.on": "controls"}, "no_controls"),
+        ({"all.validate_on": ["RPE-7"]}, "validate_on"),
+    ],
+)
+def test_what_no_plate_has_is_said_before_any_work(screen, settings, code):
+    facts = check_folder(screen, recipe="rxrx1-quick", settings=settings)
+    assert codes(facts) == {code}
+    assert facts["exit_code"] == 4
+    cure = facts["refused"][0]["settings"][0]
+    assert f"--set {cure}" in facts["refused"][0]["remedy"]
+
+
+def test_one_plate_of_three_without_controls_is_named(screen, tmp_path):
+    shutil.copytree(screen, tmp_path / "world")
+    lines = (screen / "train.csv").read_text().splitlines()
+    held = [n for n, line in enumerate(lines) if line.startswith(("RPE-01_1_B02", "RPE-03_1_B02"))]
+    controls = ["id_code,experiment,plate,well,sirna,well_type"]
+    controls += [f"{lines[n]},negative_control" for n in held]
+    (tmp_path / "world" / "train_controls.csv").write_text("\n".join(controls))
+    kept = [line for n, line in enumerate(lines) if n not in held]
+    (tmp_path / "world" / "train.csv").write_text("\n".join(kept))
+    settings = {"adapt.by": "plate", "adapt.on": "controls"}
+    facts = check_folder(tmp_path / "world", recipe="rxrx1-quick", settings=settings)
+    assert codes(facts) == {"no_controls"}
+    assert "1 of 3 plates" in facts["refused"][0]["reason"]
+    assert "RPE-02_1" in facts["refused"][0]["reason"]

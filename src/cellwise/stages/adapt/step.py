@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from cellwise.domain.foresight import FolderFacts, Foresight
+from cellwise.domain.screens.needs import refused_without, refused_without_controls
 from cellwise.domain.screens.wells import NEGATIVE, POSITIVE, well_types
 from cellwise.domain.steps import Job, Report
 from cellwise.domain.units import places
@@ -58,6 +60,19 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     write_adapted(run.adapted(job.name), found, by=options.by)
     report(len(groups), len(groups), "done")
     return {f"{options.by}s": len(groups), "sites": looked, "models": len(panel.models)}
+
+
+def foresee(job: Job, folder: FolderFacts) -> Foresight:
+    """Refuse a folder that names no plates or experiments, or lacks controls that are asked for."""
+    options = Options.of(job.options)
+    said = refused_without(folder.sites, options.by, step=job.name, cure="or leave the step out.")
+    if not said and options.on == "controls":
+        setting = f"{job.name}.on=all"
+        said = refused_without_controls(
+            folder.sites, options.by, step=job.name, cure=f"give --set {setting}.",
+            settings=(setting,),
+        )  # fmt: skip
+    return Foresight(said)
 
 
 def model_name(model: "Model") -> str:

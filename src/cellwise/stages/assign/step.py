@@ -17,10 +17,12 @@ import polars as pl
 from scipy.special import softmax
 
 from cellwise.domain.classes import ClassList
+from cellwise.domain.foresight import FolderFacts, Foresight
 from cellwise.domain.screens.groups import class_numbers
+from cellwise.domain.screens.needs import refused_without
 from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import TREATMENTS
-from cellwise.domain.units import EXPERIMENT, PLATE
+from cellwise.domain.units import EXPERIMENT, PLATE, WELL
 from cellwise.errors import PreflightError
 from cellwise.stages.assign._known import Known, known_of, stored
 from cellwise.stages.assign._layouts import repeated
@@ -76,6 +78,13 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         "pseudo_labels": len(frame) - frame["pseudo_label"].null_count(),
         "layouts_repeated": content["layouts"]["pairs"],
     }
+
+
+def foresee(job: Job, folder: FolderFacts) -> Foresight:
+    """Refuse a folder that names no wells: there is nothing to decide."""
+    return Foresight(
+        refused_without(folder.sites, WELL, step=job.name, cure="or use a step 'decide'.")
+    )
 
 
 def _sites(run: RunFolder) -> pl.DataFrame:

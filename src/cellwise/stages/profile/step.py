@@ -12,7 +12,9 @@ import numpy.typing as npt
 import polars as pl
 from scipy.sparse import csr_matrix
 
+from cellwise.domain.foresight import FolderFacts, Foresight
 from cellwise.domain.plain_words import counted
+from cellwise.domain.screens.needs import refused_without, refused_without_controls
 from cellwise.domain.screens.wells import NEGATIVE, POSITIVE, wells_table
 from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import EMBEDDINGS, PROFILES
@@ -52,6 +54,18 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     write_table(run.profiles(job.name), PROFILES, frame.select([*PROFILES.columns]), classes=names)
     report(2, 2, "done")
     return {"wells": len(frame), "numbers": len(names), "models": frame["model"].n_unique()}
+
+
+def foresee(job: Job, folder: FolderFacts) -> Foresight:
+    """Refuse a folder that names no wells, or lacks controls that are asked for."""
+    options = Options.of(job.options)
+    said = refused_without(folder.sites, WELL, step=job.name, cure="or leave the step out.")
+    if not said and options.normalise not in ("none", "plate"):
+        setting = f"{job.name}.normalise=plate"
+        said = refused_without_controls(
+            folder.sites, PLATE, step=job.name, cure=f"give --set {setting}.", settings=(setting,)
+        )
+    return Foresight(said)
 
 
 def _means(

@@ -3,13 +3,19 @@
 import numpy as np
 
 from cellwise.domain.foresight import FolderFacts, Foresight, Refusal
+from cellwise.domain.plain_words import counted
+from cellwise.domain.screens.names import present
+from cellwise.domain.screens.needs import refused_without_controls, site_columns
+from cellwise.domain.screens.wells import NEGATIVE, POSITIVE
 from cellwise.domain.steps import Job
+from cellwise.domain.units import EXPERIMENT, PLATE
 from cellwise.registry import Registry, split_spec
 from cellwise.stages.train.spec import SHELVES, Options
 
 _SIDES = {"image": 256, "puzzle": 256}
 # Bytes of a number as it is kept: of the step alone, and of all steps.
 _HALF_PRECISION = 2
+_SHOWN = 6
 
 
 def training_foresight(job: Job, folder: FolderFacts) -> Foresight:
@@ -39,8 +45,54 @@ def training_foresight(job: Job, folder: FolderFacts) -> Foresight:
                 (f"{job.name}.validate=0",),
             )
         )
+    refusals += [*_of_controls(job, options, folder), *_of_judges(job, options, folder)]
     kept, passing = _fields_on_disk(job, options, folder)
     return Foresight(tuple(refusals), kept=kept, passing=passing)
+
+
+def _of_controls(job: Job, options: Options, folder: FolderFacts) -> list[Refusal]:
+    """Controls that are left out and all there is, or asked for and not on every plate."""
+    said = []
+    if options.controls == "left_out":
+        kinds = site_columns([s for s in folder.sites if s.labels is not None])["well_type"]
+        if kinds.is_in([POSITIVE, NEGATIVE]).fill_null(value=False).all():
+            setting = f"{job.name}.controls="
+            said.append(
+                Refusal(
+                    f"Step {job.name!r} leaves control wells out, and all "
+                    f"{counted(len(kinds), 'labelled fields')} lie in such wells.",
+                    f"Label treated wells too, or give --set {setting} to learn controls.",
+                    "only_controls",
+                    (setting,),
+                )
+            )
+    if options.normalise == "controls":
+        setting = f"{job.name}.normalise=plate"
+        said += refused_without_controls(
+            folder.sites, PLATE, step=job.name, cure=f"give --set {setting}.", settings=(setting,)
+        )
+    return said
+
+
+def _of_judges(job: Job, options: Options, folder: FolderFacts) -> list[Refusal]:
+    """Experiments that are to judge epochs, and none of which is there."""
+    if not isinstance(options.validate_on, list) or not options.validate_on:
+        return []
+    labelled = [site for site in folder.sites if site.labels is not None]
+    names = set(site_columns(labelled)[EXPERIMENT].drop_nulls())
+    if present(options.validate_on, names):
+        return []
+    there = ", ".join(sorted(names)[:_SHOWN]) + ", ..." * (len(names) > _SHOWN)
+    setting = f"{job.name}.validate_on"
+    return [
+        Refusal(
+            f"Step {job.name!r} judges its epochs on {', '.join(options.validate_on)}, and the "
+            f"labelled fields lie in {there or 'no experiment that is named'}.",
+            f"Name some of these: --set {setting}=[...], or give --set {setting}=[] to judge none.",
+            "validate_on",
+            (f"{setting}=[]",),
+        )
+    ]
 
 
 def _fields_on_disk(job: Job, options: Options, folder: FolderFacts) -> tuple[dict[str, int], int]:
