@@ -33,6 +33,9 @@ def test_a_graph_is_its_matrix(neighbours, seed):
     values = np.random.default_rng(seed).normal(size=(len(matrix), 3)).astype(np.float32)
     assert np.array_equal(graph.degrees, matrix.sum(1))
     assert np.allclose(graph.sums(values), matrix @ values, atol=1e-5)
+    means = matrix @ values / np.maximum(matrix.sum(1, keepdims=True), 1)
+    wanted = 0.7 * means - 0.2 * values + 1.3 * values[::-1]
+    assert np.allclose(graph.means(values, values[::-1], 0.7, -0.2, 1.3), wanted, atol=1e-5)
     chosen = values[:, 0] > 0
     part = graph.part(chosen)
     inner = matrix[np.ix_(chosen, chosen)]

@@ -43,6 +43,23 @@ class Graph:
         _sums(self.starts, self.ends, np.ascontiguousarray(values, np.float32), result)
         return result
 
+    def means(
+        self, values: Floats, before: Floats, share: float, own: float, former: float
+    ) -> Floats:
+        """`[node, function]`: `share` of the mean over neighbours + `own` values + `former` before.
+
+        Args:
+            values: `[node, function]`.
+            before: `[node, function]`, added `former` times.
+            share: Times the mean over the neighbours of a node, 0 where it has none.
+            own: Times the values of the node itself.
+            former: Times `before`.
+        """
+        result = np.empty(values.shape, np.float32)
+        factors = (np.float32(share), np.float32(own), np.float32(former))
+        _means(self.starts, self.ends, values, before, factors, result)
+        return result
+
     def components(self) -> Places:
         """`[node]`: a number for the nodes that can be reached from it; 0 is the largest part."""
         matrix = csr_array(
@@ -114,19 +131,41 @@ def _merge(
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _sums(starts: Places, ends: Ids, values: Floats, result: Floats) -> None:
-    width = values.shape[1]
     for node in range(len(starts) - 1):
-        own = result[node]
-        own[:] = 0
-        at, stop = starts[node], starts[node + 1]
-        # Four at a time: half of the time went into taking up and laying down the sum.
-        while at + 4 <= stop:
-            a, b, c, d = ends[at], ends[at + 1], ends[at + 2], ends[at + 3]
-            for number in range(width):
-                two = values[a, number] + values[b, number]
-                own[number] += two + (values[c, number] + values[d, number])
-            at += 4
-        for rest in range(at, stop):
-            other = values[ends[rest]]
-            for number in range(width):
-                own[number] += other[number]
+        result[node] = 0
+        _add_neighbours(starts[node], starts[node + 1], ends, values, result[node])
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _means(
+    starts: Places, ends: Ids, values: Floats, before: Floats,
+    factors: tuple[np.float32, np.float32, np.float32], result: Floats,
+) -> None:  # fmt: skip
+    share, own, former = factors
+    for node in range(len(starts) - 1):
+        total = result[node]
+        total[:] = 0
+        _add_neighbours(starts[node], starts[node + 1], ends, values, total)
+        part = share / np.float32(max(starts[node + 1] - starts[node], 1))
+        for number in range(values.shape[1]):
+            kept = own * values[node, number] + former * before[node, number]
+            total[number] = part * total[number] + kept
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _add_neighbours(at: int, stop: int, ends: Ids, values: Floats, total: Floats) -> None:
+    """Add the rows `ends[at:stop]` of `values` to `total`."""
+    width = values.shape[1]
+    # Eight at a time: half of the time goes into taking up and laying down the sum.
+    while at + 8 <= stop:
+        a, b, c, d = ends[at], ends[at + 1], ends[at + 2], ends[at + 3]
+        e, f, g, h = ends[at + 4], ends[at + 5], ends[at + 6], ends[at + 7]
+        for number in range(width):
+            four = (values[a, number] + values[b, number]) + (values[c, number] + values[d, number])
+            more = (values[e, number] + values[f, number]) + (values[g, number] + values[h, number])
+            total[number] += four + more
+        at += 8
+    for rest in range(at, stop):
+        other = values[ends[rest]]
+        for number in range(width):
+            total[number] += other[number]

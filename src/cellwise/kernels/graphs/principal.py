@@ -47,11 +47,14 @@ def principal(
     factor = (weights / spread[telling] if scale else weights).astype(np.float32)
     middle = mean.astype(np.float32)[telling]
     every = len(telling) == vectors.shape[1]
+    lacking = bool(np.isnan(vectors.sum(dtype=np.float64)))
 
     def ready(rows: npt.NDArray[np.int64] | slice) -> Floats:
         some = vectors[rows] if every else vectors[rows][:, telling]
-        some = (some - middle) * factor
-        some[np.isnan(some)] = 0
+        some = some - middle
+        some *= factor
+        if lacking:
+            some[np.isnan(some)] = 0
         return some
 
     if len(telling) <= numbers:
@@ -60,13 +63,18 @@ def principal(
     turn: Floats = random.normal(size=(len(telling), min(numbers + _MORE, len(telling)))).astype(
         np.float32
     )
+    all_seen = len(vectors) <= _SAMPLE
     chosen = np.sort(random.permutation(len(vectors))[:_SAMPLE])
-    sample = ready(chosen)
+    sample = ready(slice(None) if all_seen else chosen)
     for _ in range(_PASSES - 1):
         turn = np.linalg.qr(sample.T @ (sample @ turn))[0].astype(np.float32)
     seen = sample @ turn
     _, inner = np.linalg.eigh(seen.T.astype(np.float64) @ seen)
-    turn = turn @ inner[:, ::-1][:, :numbers].astype(np.float32)
+    inner = inner[:, ::-1][:, :numbers].astype(np.float32)
+    if all_seen:
+        points: Floats = seen @ inner
+        return points
+    turn = turn @ inner
     result = np.empty((len(vectors), numbers), np.float32)
     for rows in _blocks(len(vectors)):
         result[rows] = ready(rows) @ turn

@@ -87,9 +87,11 @@ def smoothest(
         if residual <= tolerance or width == nodes:
             break
         cut = float(np.clip(similar[-1], -0.9, 1 - 1e-6))
-        # A polynomial may not grow beyond what single precision tells apart.
-        growth = np.arccosh(1 + 2 * (1 - cut) / (1 + cut))
-        degree = int(np.clip(8 / max(growth, 1e-9), _DEGREE, _MOST_DEGREE))
+        # A polynomial may not grow beyond what single precision tells apart, nor need it go on
+        # where the functions are within the tolerance.
+        most = int(np.clip(8 / max(_growth(1, cut), 1e-9), _DEGREE, _MOST_DEGREE))
+        needed = np.log(4 * residual / tolerance) / max(_growth(float(found[-1]), cut), 1e-9)
+        degree = int(np.clip(np.ceil(needed), 2, most))
     values = np.clip(1 - similar[:taken], 0, 2)
     return Smoothest(values, block[:, :taken].copy(), residual, products)
 
@@ -102,20 +104,28 @@ def _before_gap(similar: Floats64, least: int, most: int) -> int:
     return least + int(np.argmax(gaps))
 
 
+def _growth(similarity: float, cut: float) -> float:
+    """The logarithm of how much each degree of the polynomial grows at a similarity above `cut`."""
+    return float(np.arccosh(max(1 + 2 * (similarity - cut) / (1 + cut), 1)))
+
+
 def _filtered(graph: Graph, roots: Floats, block: Floats, cut: float, degree: int) -> Floats:
     """The Chebyshev polynomial of `degree` that stays within 1 on similarities -1..`cut`."""
-    middle, half = np.float32((cut - 1) / 2), np.float32((cut + 1) / 2)
+    middle, half = (cut - 1) / 2, (cut + 1) / 2
     # Scaled so that the value at similarity 1 stays about 1.
     scale = half / (1 - middle)
     first = scale
-    before = block
-    now = (roots * graph.sums(roots * block) - middle * block) * np.float32(scale / half)
+    # Functions times the roots: their mean over neighbours needs no roots, so that a step is one
+    # pass over the graph.
+    before = roots * block
+    now = graph.means(before, before, scale / half, -middle * scale / half, 0)
     for _ in range(degree - 1):
         following = 1 / (2 / first - scale)
-        image = roots * graph.sums(roots * now) - middle * now
-        after = np.float32(2 * following / half) * image - np.float32(scale * following) * before
-        before, now, scale = now, after, following
-    return now
+        share = 2 * following / half
+        # What was two steps before is needed for the last time: the new one takes its place.
+        before, now = now, graph.means(now, before, share, -middle * share, -scale * following)
+        scale = following
+    return now / roots
 
 
 def _orthonormal(block: Floats) -> Floats:
