@@ -85,13 +85,14 @@ def test_the_fold_left_out_is_never_looked_at(run):
     assert all(np.array_equal(before[1][name], after[name]) for name in after)
 
 
-def test_the_seed_decides_the_weights(run):
+def test_the_seed_and_the_draw_decide_the_weights(run):
     found = []
-    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        work(make_job(run, name=name, seed=seed, epochs=1), silent)
+    for name, seed, number in (("a", 1, 0), ("b", 1, 0), ("c", 2, 0), ("d", 1, 1), ("e", 1, 2)):
+        work(make_job(run, name=name, seed=seed, draw=number, epochs=1), silent)
         found.append(read_model(run.model(name, 0))[1]["head.weight"])
     assert np.array_equal(found[0], found[1])
-    assert not np.array_equal(found[0], found[2])
+    others = found[1:]
+    assert len({values.tobytes() for values in others}) == len(others)
 
 
 def test_the_random_state_and_threads_of_the_caller_stay_as_they_were(run):

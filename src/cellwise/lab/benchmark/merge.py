@@ -16,8 +16,10 @@ from cellwise.errors import BadOption
 from cellwise.flow.recipe.references import references
 from cellwise.flow.recipe.resolve import Recipe, Step
 
-FRONT = ("read", "segment", "cells", "split")
-LEARNING = ("embed", "label", "train", "score", "decide")
+FRONT = ("read", "statistics", "segment", "cells", "split")
+LEARNING = ("embed", "label", "train", "adapt", "score", "decide", "assign")
+# What cells, and what wells, are decided by.
+_DECISIONS = ("decide", "assign")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,11 @@ class Strand:
     row: str
     decide: str
     steps: tuple[str, ...]
+
+    @property
+    def of_wells(self) -> bool:
+        """Whether it decides on wells, not on cells."""
+        return self.steps[-1].startswith("assign ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +88,13 @@ def needed_steps(row: str, recipe: Recipe) -> list[Step]:
     Raises:
         BadOption: The recipe decides nothing.
     """
-    decisions = recipe.of_kind("decide")
+    of_kinds = [recipe.of_kind(kind) for kind in _DECISIONS]
+    decisions = next((found for found in of_kinds if found), None)
     if not decisions:
-        raise BadOption(f"Row {row!r}: the recipe {recipe.name!r} has no decide step to compare.")
-    main = next((step for step in decisions if step.name == "decide"), decisions[0])
+        raise BadOption(
+            f"Row {row!r}: the recipe {recipe.name!r} has no decide or assign step to compare."
+        )
+    main = next((step for step in decisions if step.name == step.kind), decisions[0])
     wanted = {(main.kind, main.name)}
     chosen: list[Step] = []
     for step in reversed(recipe.steps):

@@ -5,24 +5,24 @@ world asks for those that each recipe finds. Each training takes one thread, so 
 by side on the cores.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cellwise.errors import UsageError
+from cellwise.errors import BadOption, UsageError
 from cellwise.flow.pipeline.checks import check_steps
 from cellwise.flow.pipeline.state import Request
 from cellwise.flow.recipe.load import RawRecipe, RawStep, load_recipe
 from cellwise.flow.recipe.resolve import Recipe, parse_setting, resolve
-from cellwise.lab.benchmark.merge import Merged, merge
+from cellwise.lab.benchmark.merge import Merged, Strand, merge
 from cellwise.lab.benchmark.rows import FOLDER, PER_SEED, Row, Table, World
 
 TRUTH = "$truth"
 _MASKS = f"{TRUTH}/masks"
 # Beside the images of a world that has no layout of its own for labels.
 _LABELS = "labels.csv"
-_THREADS = ("train", "score")
+_THREADS = ("train", "adapt", "score")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,11 @@ class Plan:
     recipes: Mapping[str, Mapping[str, Recipe]]
     merged: Mapping[str, list[Merged]]
 
+    @property
+    def of_wells(self) -> bool:
+        """Whether rows are judged on wells of screens, not on cells."""
+        return next(_strands(self.merged)).of_wells
+
     def draws(self, world: World) -> list[Draw]:
         """The worlds that are made of a setting."""
         count = self.seeds if world.per == PER_SEED else int(world.per)
@@ -133,7 +138,29 @@ def make_plan(table: Table, *, worlds: tuple[str, ...] = (), seeds: int = 0) -> 
     for parts in merged.values():
         for part in parts:
             check_steps(Request(Path(), Path(), part.recipe))
+    _check_kinds(table, merged)
     return Plan(table, chosen, seeds or table.seeds, recipes, merged)
+
+
+def _check_kinds(table: Table, merged: Mapping[str, list[Merged]]) -> None:
+    """Cells and wells are not compared, and nothing is known of cells of screens that are drawn."""
+    strands = list(_strands(merged))
+    other = next((s for s in strands if s.of_wells != strands[0].of_wells), None)
+    if other is not None:
+        raise BadOption(
+            f"Rows file {table.name}: rows {strands[0].row!r} and {other.row!r} decide on cells "
+            "and on wells (steps decide and assign). Write two rows files."
+        )
+    screens = [world.name for world in table.worlds if world.world == "rxrx1"]
+    if screens and not strands[0].of_wells:
+        raise BadOption(
+            f"Rows file {table.name}: world {screens[0]!r} is a screen, whose wells are judged. "
+            "Take recipes with a step assign."
+        )
+
+
+def _strands(merged: Mapping[str, list[Merged]]) -> Iterator[Strand]:
+    return (strand for parts in merged.values() for part in parts for strand in part.strands)
 
 
 def _recipe(table: Table, world: World, row: Row) -> Recipe:

@@ -1,6 +1,6 @@
 """The result of a benchmark: both tables, costs, what each row changes, and how it was made."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from cellwise.lab.benchmark.meter import Cost, read_costs
 from cellwise.lab.benchmark.page.describe import changes
 from cellwise.lab.benchmark.plan import Draw, Plan, Task
 from cellwise.lab.benchmark.rows import Row, World
+from cellwise.lab.benchmark.wells import WellLine, compare_wells
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +21,12 @@ class Result:
 
     Args:
         plan: Worlds, rows and seeds.
-        lines: Both tables, `new` first.
+        lines: Both tables of cells, `new` first; none where wells are judged.
         costs: By world and row: seconds of its learning steps (mean over runs, steps that rows
             share counted in each) and the largest memory; None where they are not known.
         changes: The rows of these worlds, each with what it changes against its A_0.
         made: Facts for the record, such as versions.
+        wells: The table of wells; none where cells are judged.
     """
 
     plan: Plan
@@ -32,6 +34,7 @@ class Result:
     costs: Mapping[tuple[str, str], Cost | None]
     changes: tuple[tuple[Row, tuple[str, ...]], ...]
     made: Mapping[str, Any] = field(default_factory=dict)
+    wells: tuple[WellLine, ...] = ()
 
     def table(self, name: str) -> list[Line]:
         """The lines of one table."""
@@ -41,22 +44,30 @@ class Result:
 def collect(plan: Plan, out: Path, made: Mapping[str, Any]) -> Result:
     """Read all finished runs and compare them."""
     tasks = plan.tasks()
+    wells = tuple(compare_wells(plan, out)) if plan.of_wells else ()
+    lines = () if plan.of_wells else tuple(_lines_of_cells(plan, tasks, out))
+    costs = {
+        (world.name, row.name): _cost(row.name, [t for t in tasks if t.draw.world == world], out)
+        for world in plan.worlds
+        for row in plan.table.rows_of(world)
+    }
+    return Result(plan, lines, costs, _changes(plan), made, wells)
+
+
+def _lines_of_cells(plan: Plan, tasks: Sequence[Task], out: Path) -> list[Line]:
+    """Both tables of cells."""
     seen: dict[str, list[tuple[World, list[Sighting]]]] = {name: [] for name in TABLES}
     for world in plan.worlds:
         found = _sightings(plan, world, [t for t in tasks if t.draw.world == world], out)
         for name in TABLES:
             if found[name]:
                 seen[name].append((world, found[name]))
-    lines = [line for name in TABLES for line in compare(plan.table, name, seen[name])]
-    costs = {
-        (world.name, row.name): _cost(row.name, [t for t in tasks if t.draw.world == world], out)
-        for world in plan.worlds
-        for row in plan.table.rows_of(world)
-    }
-    return Result(plan, tuple(lines), costs, _changes(plan), made)
+    return [line for name in TABLES for line in compare(plan.table, name, seen[name])]
 
 
-def _sightings(plan: Plan, world: World, tasks: list[Task], out: Path) -> dict[str, list[Sighting]]:
+def _sightings(
+    plan: Plan, world: World, tasks: Sequence[Task], out: Path
+) -> dict[str, list[Sighting]]:
     """By table, the drawn worlds with what every row and seed says of their cells."""
     found: dict[str, list[Sighting]] = {name: [] for name in TABLES}
     for draw in plan.draws(world):

@@ -27,7 +27,7 @@ GROUPS = ("own", "shared")
 OUTLINES = ("true", "found")
 PER_SEED = "seed"
 FOLDER = "folder"
-KINDS = ("hpa", "mitocheck", FOLDER)
+KINDS = ("hpa", "mitocheck", "rxrx1", FOLDER)
 # It names folders.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _OWN = Path(__file__).parent / "rows"
@@ -39,7 +39,7 @@ class World:
 
     Args:
         name: What the table calls it.
-        world: `hpa` or `mitocheck`, or `folder` for a world that is there already.
+        world: `hpa`, `mitocheck` or `rxrx1`, or `folder` for a world that is there already.
         make: Options of `cellwise simulate`; for `folder`, `{path: ...}`.
         per: `seed` draws a world for each seed; a number draws so many, and every seed learns in
             each of them.

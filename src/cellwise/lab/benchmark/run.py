@@ -11,6 +11,7 @@ from cellwise.flow.pipeline.events import Listener, Silent
 from cellwise.flow.pipeline.lock import locked
 from cellwise.lab.benchmark.crew import Setting, run_tasks
 from cellwise.lab.benchmark.folder import check_folder, setting_of, write_setting
+from cellwise.lab.benchmark.page import wells
 from cellwise.lab.benchmark.page.page import as_page
 from cellwise.lab.benchmark.page.write import as_csv, as_json, as_markdown
 from cellwise.lab.benchmark.plan import Plan, make_plan
@@ -70,6 +71,12 @@ def run_benchmark(request: BenchmarkRequest, listener: Listener | None = None) -
 
 
 def _write(result: Result, out: Path) -> None:
+    if result.plan.of_wells:
+        write_text(out / "ladder.csv", wells.as_csv(result))
+        write_text(out / "ladder.md", wells.as_markdown(result))
+        write_text(out / "ladder.json", wells.as_json(result))
+        write_text(out / "ladder.html", wells.as_page(result))
+        return
     write_text(out / "ladder.csv", as_csv(result))
     write_text(out / "ladder.md", as_markdown(result))
     write_text(out / "ladder.json", as_json(result))

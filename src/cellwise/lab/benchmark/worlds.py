@@ -51,11 +51,16 @@ def check_worlds(plan: Plan, out: Path) -> None:
         for draw in plan.draws(world)[:1]:
             if world.world != FOLDER:
                 _check_request(draw, out)
-            elif not (draw.folder(out) / "truth" / "masks").is_dir():
-                raise PreflightError(
-                    f"World {world.name!r}: {draw.folder(out)} holds no truth/masks. Name the "
-                    "folder of a world with truth."
-                )
+            else:
+                _check_folder(draw, out, needed="sites.csv" if plan.of_wells else "masks")
+
+
+def _check_folder(draw: Draw, out: Path, *, needed: str) -> None:
+    if not (draw.folder(out) / "truth" / needed).exists():
+        raise PreflightError(
+            f"World {draw.world.name!r}: {draw.folder(out)} holds no truth/{needed}. Name the "
+            "folder of a world with truth."
+        )
 
 
 def _check_request(draw: Draw, out: Path) -> None:

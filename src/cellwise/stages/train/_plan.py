@@ -99,12 +99,17 @@ def make_plan(
         device=job.device,
         loaders=job.loaders,
         devices=job.devices,
-        seed=derived_seed(job.seed, _ALL if fold is None else fold),
+        seed=_seed(job.seed, fold, options.draw),
         advice=(
             f"Lower the learning rate: --set train.learning_rate={options.learning_rate / 3:.2g}."
         ),
     )
     return plan, method
+
+
+def _seed(root: int, fold: int | None, draw: int) -> int:
+    """Of a training; draw 0 is what it was before there were others."""
+    return derived_seed(root, _ALL if fold is None else fold, *([draw] if draw else []))
 
 
 def first_set(constants: str | dict[str, str]) -> str:

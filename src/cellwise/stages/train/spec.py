@@ -160,6 +160,10 @@ class Options(StepOptions):
     """The folds, from 0, for which a model that leaves it out is trained; empty for all. A labelled
     field of another fold gets no score of this step, a new field the mean of these models."""
 
+    draw: int = 0
+    """Another number draws first weights, order and augmentations anew, all else as it is: members
+    of an ensemble that differ in chance alone. 0 for the seed of the run."""
+
     @model_validator(mode="after")
     def _check(self) -> "Options":
         for option, package in SHELVES.items():
@@ -293,6 +297,7 @@ class Options(StepOptions):
             (self.weight_decay >= 0, "weight_decay is not negative"),
             (self.clip >= 0, "clip is not negative"),
             (self.patience >= 0, "patience is not negative"),
+            (self.draw >= 0, "draw is not negative"),
             (0 <= self.validate_ < 1, "validate lies in 0..1, 1 excluded"),
             (
                 self.channels == "all" or isinstance(self.channels, list),
@@ -341,6 +346,7 @@ SPEC = StepSpec(
         "looks_up_sites",
         "levels",
         "unlabelled",
+        "draw",
     ),
     writes=(MODELS,),
     draws=True,

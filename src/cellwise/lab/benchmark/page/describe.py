@@ -10,14 +10,14 @@ from cellwise.flow.recipe.resolve import Recipe, Step
 from cellwise.lab.benchmark.merge import built_on, needed_steps
 
 # Names of other steps, of which the number of trainings tells, and a folder.
-_PASSED_OVER = ("labels", "start", "from", "model", "field", "truth")
+_PASSED_OVER = ("labels", "start", "from", "model", "adapted", "field", "truth")
 
 
 def changes(recipe: Recipe, floor: Recipe) -> tuple[str, ...]:
     """Sentences such as `train.loss: bce -> partial_label`; empty for the same learner."""
     own, other = needed_steps("", recipe), needed_steps("", floor)
     found = []
-    for kind in ("label", "train", "score", "decide"):
+    for kind in ("label", "train", "adapt", "score", "decide", "assign"):
         mine, theirs = _last(own, kind), _last(other, kind)
         if mine is not None and theirs is not None:
             found += [f"{kind}.{text}" for text in _differing(mine.options, theirs.options)]

@@ -1,11 +1,12 @@
 """The forest plot: paired differences with their intervals, world by world, around a line at 0."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from markupsafe import Markup
 
-from cellwise.lab.benchmark.compare import Line
 from cellwise.lab.benchmark.page.words import said
+from cellwise.lab.benchmark.statistics import Estimate
 from cellwise.stages.report.drawing.svg import (
     GREEN,
     GREY,
@@ -24,8 +25,37 @@ _WIDE, _STEP, _TOP, _FOOT = 860.0, 24.0, 8.0, 46.0
 _NOTE = 300.0
 
 
-def forest(lines: Sequence[Line]) -> Markup | None:
-    """The plot of all lines that are compared with something; None where there is none."""
+class Compared(Protocol):
+    """What the plot needs of a line of either table."""
+
+    @property
+    def world(self) -> str:
+        """Name."""
+
+    @property
+    def row(self) -> str:
+        """Name."""
+
+    @property
+    def base(self) -> str:
+        """The row it is compared with."""
+
+    @property
+    def difference(self) -> Estimate | None:
+        """Paired, to the base."""
+
+    @property
+    def sign(self) -> str:
+        """`better`, `worse` or `open`."""
+
+
+def forest(lines: Sequence[Compared], figure: str = "macro average precision") -> Markup | None:
+    """The plot of all lines that are compared with something; None where there is none.
+
+    Args:
+        lines: Of one table.
+        figure: What differs, for the axis.
+    """
     compared = [one for one in lines if one.difference is not None]
     if not compared:
         return None
@@ -33,7 +63,7 @@ def forest(lines: Sequence[Line]) -> Markup | None:
     left = min(250.0, 34 + 6.6 * max(len(one.row) for one in compared))
     high = _TOP + _STEP * (len(compared) + 1.3 * len(worlds)) + _FOOT
     x = Scale(*_bounds(compared), left, _WIDE - _NOTE)
-    marks = _axis(x, high)
+    marks = _axis(x, high, figure)
     y = _TOP
     for world in worlds:
         y += 1.3 * _STEP
@@ -44,7 +74,7 @@ def forest(lines: Sequence[Line]) -> Markup | None:
     return drawing(_WIDE, high, marks, says=f"Paired differences of {len(compared)} rows")
 
 
-def _mark(one: Line, x: Scale, y: float, left: float) -> list[Markup]:
+def _mark(one: Compared, x: Scale, y: float, left: float) -> list[Markup]:
     found = one.difference
     assert found is not None
     colour = COLOURS[one.sign]
@@ -57,7 +87,7 @@ def _mark(one: Line, x: Scale, y: float, left: float) -> list[Markup]:
     return marks
 
 
-def _axis(x: Scale, high: float) -> list[Markup]:
+def _axis(x: Scale, high: float, figure: str) -> list[Markup]:
     values = ticks(x.low, x.high, about=6)
     marks = []
     for value, words in zip(values, tick_words(values), strict=True):
@@ -65,12 +95,12 @@ def _axis(x: Scale, high: float) -> list[Markup]:
         marks.append(text(x(value), high - _FOOT + 22, words, anchor="middle", css="tick"))
     marks.append(line(x(0), _TOP + 6, x(0), high - _FOOT + 6, css="axis"))
     middle = (x.start + x.end) / 2
-    words = "difference in macro average precision, 95 % interval"
+    words = f"difference in {figure}, 95 % interval"
     marks.append(text(middle, high - 5, words, anchor="middle", css="title"))
     return marks
 
 
-def _bounds(lines: Sequence[Line]) -> tuple[float, float]:
+def _bounds(lines: Sequence[Compared]) -> tuple[float, float]:
     """From a little below the lowest to a little above the highest, 0 always inside."""
     ends = [0.0, -0.01, 0.01]
     for one in lines:

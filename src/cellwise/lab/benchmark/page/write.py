@@ -14,6 +14,7 @@ from cellwise.lab.benchmark.page import beside
 from cellwise.lab.benchmark.page.words import DASH, grid, number, p_said, said, three
 from cellwise.lab.benchmark.results import Result
 from cellwise.lab.benchmark.rows import Row, World
+from cellwise.lab.benchmark.wells import WellLine
 
 TITLES = {
     NEW: "New fields",
@@ -78,7 +79,7 @@ def _record(result: Result, line: Line, row: Row) -> dict[str, Any]:
     }
 
 
-def outcome(line: Line, row: Row) -> str:
+def outcome(line: Line | WellLine, row: Row) -> str:
     """What became of an effect that others have reported; empty where none is expected."""
     if not row.expect or line.difference is None:
         return ""
@@ -221,7 +222,11 @@ def _rows(result: Result, lines: Sequence[Line]) -> str:
 
 def closing_lines(result: Result) -> list[str]:
     """What the command prints: A_0, A_1 and the gap of each world, then every settled row."""
-    found = []
+    found = [
+        f"{line.world}: {line.row} {said(line.accuracy)}"
+        + (f", {line.sign} than {line.base}" if line.sign in ("better", "worse") else "")
+        for line in result.wells
+    ]
     for name in TABLES:
         lines = result.table(name)
         for end in ends(result, lines):
