@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ import numpy.typing as npt
 from cellwise.domain.channels import Channel
 from cellwise.domain.classes import ClassList
 from cellwise.domain.records import Field, Masks
+
+# Of one step, where a recipe has few.
+PATIENCE = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,8 @@ class Trial:
         folds: Models of one training, each without one fold; 1 where there is no split.
         named: Options of the steps of the recipe by kind and name, such as `train cell`.
         decode: Seconds to read a field; 0 where a step that finds cells has read them.
+        patience: Seconds after which a step tries out no more.
+        known: Seconds that were found before, by what was timed: the same is timed once.
     """
 
     field: Field
@@ -41,3 +47,5 @@ class Trial:
     folds: int
     named: Mapping[str, Mapping[str, Any]]
     decode: float = 0.0
+    patience: float = PATIENCE
+    known: dict[str, float] = dataclass_field(default_factory=dict)

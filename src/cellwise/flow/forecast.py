@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from cellwise.domain.nouns import CELLS, FOLDS, MASKS
-from cellwise.domain.trial import Trial
+from cellwise.domain.trial import PATIENCE, Trial
 from cellwise.flow.looks import Look
 from cellwise.flow.pipeline.site_step import at_once, batch_size
 from cellwise.flow.pipeline.state import Request
@@ -22,6 +22,8 @@ from cellwise.flow.recipe.resolve import Step
 
 _BYTES_PER_CELL = 600
 _HALF_PRECISION = 2
+# Of all steps that try something out; a recipe of 22 networks is told in seconds too.
+_PATIENCE = 12.0
 
 
 def forecast(request: Request, reading: Any, look: Look, kept: int = 0) -> dict[str, Any]:
@@ -82,6 +84,13 @@ def _per_step(request: Request, reading: Any, look: Look) -> dict[str, float]:
         together = segment is not None and follower_of(segment, steps) is cells
         seconds[(segment if together and segment else cells).title] += per_cell * look.cells * count
     folds = [int(s.options.get("folds") or 1) for s in steps if FOLDS in s.spec.writes]
+    roles = {channel.role for channel in look.shown.channels}
+    asked = [
+        (step, ask)
+        for step in steps
+        if (ask := getattr(step_module(step.kind), "forecast", None)) is not None
+        and set(step.needs) <= roles
+    ]
     trial = Trial(
         look.shown,
         look.masks,
@@ -94,13 +103,11 @@ def _per_step(request: Request, reading: Any, look: Look) -> dict[str, float]:
         folds[0] if folds else 1,
         {step.title: step.options for step in steps},
         0.0 if segment is not None else look.decode,
+        min(PATIENCE, _PATIENCE / max(len(asked), 1)),
     )
-    roles = {channel.role for channel in look.shown.channels}
-    for step in steps:
-        ask = getattr(step_module(step.kind), "forecast", None)
-        if ask is not None and set(step.needs) <= roles:
-            job = replace(request.job(step, ""), workers=_processes(step, request, count))
-            seconds[step.title] += ask(job, trial)
+    for step, ask in asked:
+        job = replace(request.job(step, ""), workers=_processes(step, request, count))
+        seconds[step.title] += ask(job, trial)
     return seconds
 
 

@@ -1,5 +1,7 @@
 """What large images cost is told from a few small ones, so that a look at a folder stays short."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from tests.stages.train.learn_world import CHANNELS, CLASSES
@@ -8,6 +10,7 @@ from cellwise.domain.classes import ClassList
 from cellwise.domain.records import Field, Masks
 from cellwise.domain.steps import Job
 from cellwise.domain.trial import Trial
+from cellwise.learning.pace import Pace
 from cellwise.stages.train import _forecast
 from cellwise.stages.train.spec import Options
 
@@ -28,15 +31,16 @@ def shown(monkeypatch, trial, tmp_path, **options):
     """The pixels of the batch that was tried, and the seconds of a batch if that one took one."""
     seen = []
 
-    def one_second(net, lesson, plan):
+    def one_second(net, lesson, plan, patience):
         from cellwise.learning.lesson import Turn
 
         seen.append(lesson.draw(Turn(0, 0, lesson.order(0)[0]))[0].shape)
-        return 1.0
+        return Pace(1.0, 0.0)
 
-    monkeypatch.setattr(_forecast, "seconds_per_batch", one_second)
+    monkeypatch.setattr(_forecast, "pace_of_batches", one_second)
     given = Options.of({"labels": "x", "epochs": 1, **options})
     job = Job(tmp_path, tmp_path, "net", {}, "k", 0)
+    trial.known.clear()
     total = _forecast.forecast_training(job, given, trial)
     return tuple(seen[0]), total
 
@@ -59,3 +63,34 @@ def test_a_network_of_one_fold_costs_one_training(monkeypatch, trial, tmp_path):
     _, both = shown(monkeypatch, trial, tmp_path, **whole)
     _, one = shown(monkeypatch, trial, tmp_path, folds=[1], **whole)
     assert one == pytest.approx(both / 2, rel=0.1)
+
+
+def test_trainings_that_differ_in_what_costs_nothing_are_timed_once(monkeypatch, trial, tmp_path):
+    tried = []
+
+    def counted(net, lesson, plan, patience):
+        tried.append(patience)
+        return Pace(1.0, 0.0)
+
+    monkeypatch.setattr(_forecast, "pace_of_batches", counted)
+    job = Job(tmp_path, tmp_path, "net", {}, "k", 0)
+
+    def seconds(**options):
+        return _forecast.forecast_training(job, Options.of({"labels": "x", **options}), trial)
+
+    one = seconds(epochs=1, folds=[0])
+    assert seconds(epochs=1, folds=[1], learning_rate=0.1, start="other") == one
+    assert seconds(epochs=3, folds=[1]) > 2 * one
+    assert len(tried) == 1
+    seconds(epochs=1, batch=16)
+    assert len(tried) == 2
+
+
+def test_of_many_networks_each_is_tried_shortly(monkeypatch, trial, tmp_path):
+    hasty = dataclasses.replace(trial, patience=0.1, known={})
+    many = {"task": {"name": "image", "size": 640}, "batch": 10}
+    tried, dear = shown(monkeypatch, trial, tmp_path, **many)
+    smaller, told = shown(monkeypatch, hasty, tmp_path, **many)
+    assert smaller[-1] < tried[-1]
+    # Seconds of a batch are taken to follow the pixels.
+    assert told == pytest.approx(dear * (tried[-1] / smaller[-1]) ** 2, rel=0.1)

@@ -1,6 +1,8 @@
 """How long scoring will take: the network of the recipe, untrained, scores one field."""
 
+import json
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +11,7 @@ import torch
 
 from cellwise.contracts.scorer import Scorer, SitePixels
 from cellwise.domain.steps import Job
-from cellwise.domain.trial import Trial
+from cellwise.domain.trial import PATIENCE, Trial
 from cellwise.parts.nets import nets, without_beginning
 from cellwise.parts.normalise import MODES, fit
 from cellwise.parts.panel import steady
@@ -23,6 +25,8 @@ from cellwise.stages.score.spec import Options
 _CELLS = 128
 # Fields of more pixels a side are tried at this side, with so many cells; crops as of this side.
 _SIDE, _FEW, _CROP = 160, 4, 64
+# At this side where a recipe has many networks.
+_SMALLER = 96
 # Torch and the models, in each worker; a process that works alone has them from training.
 _START = 2.0
 _NONE = torch.empty(0)
@@ -30,7 +34,7 @@ _NONE = torch.empty(0)
 
 def forecast_scoring(job: Job, options: Options, trial: Trial) -> float:
     """Seconds of one core; fields without label are asked of the models of all folds."""
-    scorer, ratio = scorers.build(options.by), 1.0
+    scorer = scorers.build(options.by)
     learned = trial.named.get(f"train {options.model}") or trial.named.get(options.model)
     start = _START * job.workers if job.workers > 1 else 0.0
     if learned is None or trial.classes is None:
@@ -38,6 +42,27 @@ def forecast_scoring(job: Job, options: Options, trial: Trial) -> float:
     if scorer.items == "vectors":
         # Vectors are judged in no time, beside what starts.
         return start
+    told = [_but_names(options.by), learned["net"], learned["task"], learned.get("channels")]
+    key = json.dumps(["field", options.precision, options.threads, told], default=str)
+    if key not in trial.known:
+        trial.known[key] = _of_field(job, options, trial, learned)
+    took = trial.known[key]
+    models = len(learned.get("folds") or range(trial.folds))
+    unlabelled = trial.sites - trial.labelled
+    # A labelled field is scored by the one model that has not seen it, if it is there.
+    asked = trial.labelled * min(models / trial.folds, 1.0) + unlabelled * models
+    return start + trial.decode * trial.sites + took * asked
+
+
+def _but_names(by: Any) -> Any:
+    """A scorer without what its time does not hang on."""
+    return {k: v for k, v in by.items() if k != "seed"} if isinstance(by, dict) else by
+
+
+def _of_field(job: Job, options: Options, trial: Trial, learned: Mapping[str, Any]) -> float:
+    """Seconds in which a model of this training scores a field; 0 where none has a cell."""
+    scorer, ratio = scorers.build(options.by), 1.0
+    assert trial.classes is not None
     without = learned.get("without") or []
     chosen = learned.get("channels", "all")
     words = [(channel.name, channel.role) for channel in trial.channels]
@@ -51,16 +76,20 @@ def forecast_scoring(job: Job, options: Options, trial: Trial) -> float:
     if scorer.items == "tiles":
         pixels, share = _whole_site(trial, taken, learned["task"])
     else:
-        if size is not None and size > _SIDE:
-            # A network's time follows the pixels: large fields are tried at a smaller size.
-            ratio = _SIDE / size
+        # A network's time follows the pixels: large fields and crops are tried at a smaller size.
+        most = _SIDE if trial.patience == PATIENCE else _SMALLER
+        if size is not None and size > most:
+            ratio = most / size
             scorer = scorers.build(_at_side(options.by, ratio))
-        pixels, share = _shown(trial, taken, size and min(size, _SIDE), task.size or 0)
-    if size is None and task.size and len(pixels.crops):
-        pixels = replace(pixels, crops=resize(pixels.crops, task.size, task.size))
+        pixels, share = _shown(trial, taken, size and min(size, most), task.size or 0)
+        side = task.size or pixels.crops.shape[-1]
+        if size is None and len(pixels.crops):
+            ratio = min(most / side, 1.0)
+            side = round(side * ratio)
+            pixels = replace(pixels, crops=resize(pixels.crops, side, side))
     if not len(pixels.numbers) and not pixels.tile:
         # The fields that were looked at show no cell: then scoring costs what starts.
-        return start
+        return 0.0
     net = nets.build(without_beginning(learned["net"]))(len(taken), len(trial.classes.positive))
     sample = pixels.field[None] if size else pixels.crops
     model = LoadedModel(
@@ -71,16 +100,19 @@ def forecast_scoring(job: Job, options: Options, trial: Trial) -> float:
         resolve(options.precision, job.device),
     )
     with steady(options.threads):
-        if ratio < 1 and len(pixels.numbers) > _FEW:
-            took = _of_few(scorer, model, pixels, trial.cells) / ratio**2
-        else:
-            _seconds(scorer, model, pixels)
-            took = _seconds(scorer, model, pixels) * share / ratio**2
-    models = len(learned.get("folds") or range(trial.folds))
-    unlabelled = trial.sites - trial.labelled
-    # A labelled field is scored by the one model that has not seen it, if it is there.
-    asked = trial.labelled * min(models / trial.folds, 1.0) + unlabelled * models
-    return start + trial.decode * trial.sites + took * asked
+        if size is not None and ratio < 1 and len(pixels.numbers) > _FEW:
+            return _of_few(scorer, model, pixels, trial) / ratio**2
+        return _timed(scorer, model, pixels, trial.patience) * share / ratio**2
+
+
+def _timed(scorer: Scorer, model: LoadedModel, pixels: SitePixels, patience: float) -> float:
+    """Seconds for these pixels; of crops that take long, from a few of them."""
+    one, count = replace(pixels, crops=pixels.crops[:1], numbers=pixels.numbers[:1]), 1
+    if len(pixels.crops) > 1 and _seconds(scorer, model, one) * len(pixels.crops) > patience:
+        pixels, count = one, len(pixels.crops)
+    elif len(pixels.crops) < 2:
+        _seconds(scorer, model, pixels)
+    return _seconds(scorer, model, pixels) * count
 
 
 def _seconds(scorer: Scorer, model: LoadedModel, pixels: SitePixels) -> float:
@@ -89,13 +121,15 @@ def _seconds(scorer: Scorer, model: LoadedModel, pixels: SitePixels) -> float:
     return time.process_time() - begun
 
 
-def _of_few(scorer: Scorer, model: LoadedModel, pixels: SitePixels, cells: float) -> float:
-    """Seconds for a field of so many cells, from one of its cells and from a few."""
-    one, few = (replace(pixels, numbers=pixels.numbers[:count]) for count in (1, _FEW))
-    _seconds(scorer, model, one)
+def _of_few(scorer: Scorer, model: LoadedModel, pixels: SitePixels, trial: Trial) -> float:
+    """Seconds for a field of the mean number of cells, from one of its cells and from a few."""
+    one = replace(pixels, numbers=pixels.numbers[:1])
+    # What is set up at the first call is paid once for all fields; it says whether to try much.
+    count = _FEW if _seconds(scorer, model, one) * _FEW < trial.patience else 2
     first = _seconds(scorer, model, one)
-    each = max(_seconds(scorer, model, few) - first, 0.0) / (_FEW - 1)
-    return first + each * max(cells - 1, 0)
+    few = replace(pixels, numbers=pixels.numbers[:count])
+    each = max(_seconds(scorer, model, few) - first, 0.0) / (count - 1)
+    return first + each * max(trial.cells - 1, 0)
 
 
 def _at_side(by: Any, ratio: float) -> Any:

@@ -1,5 +1,6 @@
 """How long a training will take: its batches are counted, a few are timed on cells tried out."""
 
+import json
 import time
 from typing import Any
 
@@ -11,10 +12,10 @@ from cellwise.contracts.augmentation import Panel
 from cellwise.contracts.batch import Pool, When
 from cellwise.contracts.task import Task
 from cellwise.domain.steps import Job
-from cellwise.domain.trial import Trial
+from cellwise.domain.trial import PATIENCE, Trial
 from cellwise.learning.labelled import make_lesson
 from cellwise.learning.material import Floats, Material
-from cellwise.learning.pace import seconds_per_batch
+from cellwise.learning.pace import pace_of_batches
 from cellwise.parts.learners import learners
 from cellwise.parts.nets import nets, without_beginning
 from cellwise.parts.resize import resize, shrunk
@@ -32,9 +33,16 @@ _PER_EPOCH = 0.01
 _SAMPLE = 64
 # Images of more pixels a side are tried at this side, and so many at once.
 _SIDES, _FEW = {"site": 160, "cell": 64}, 4
+# The same where a recipe has many networks.
+_HASTY = {"site": 96, "cell": 64}
 _LEAST_TILE = 16
 # Vectors are learned in no time: a batch of them.
 _VECTORS = 0.002
+# What a batch costs does not hang on these.
+_IRRELEVANT = {
+    "epochs", "folds", "labels", "learning_rate", "schedule", "start", "validate_", "keep",
+    "weight_decay", "not_finite", "repeat", "repeat_above", "cache",
+}  # fmt: skip
 # A learner is tried on so many cells of so many numbers.
 _TRIED, _NUMBERS = 500, 400
 
@@ -53,7 +61,7 @@ def forecast_training(job: Job, options: Options, trial: Trial) -> float:
         )
     pool = _pool(task, sites, trial.cells)
     batches = len(task.sampler(pool, options.batch, When(job.seed, 0)))
-    pace = _VECTORS if task.items == "vectors" else _pace(job, options, task, trial, pool)
+    pace = _VECTORS if task.items == "vectors" else _known_pace(job, options, task, trial, pool)
     epoch = batches * pace + _PER_EPOCH
     # Whole fields are decoded once for all epochs.
     decoded = trial.decode * trial.labelled if task.unit == "site" else 0.0
@@ -84,6 +92,15 @@ def _pool(task: Task, sites: int, cells: float) -> Pool:
     return Pool(site, dict.fromkeys(levels, site), dict.fromkeys((*levels, "cell_type"), one))
 
 
+def _known_pace(job: Job, options: Options, task: Task, trial: Trial, pool: Pool) -> float:
+    """Seconds for one batch, timed once for all trainings that differ in what is of no matter."""
+    told = options.model_dump(mode="json", exclude=_IRRELEVANT)
+    key = json.dumps(["batch", len(pool), told], sort_keys=True, default=str)
+    if key not in trial.known:
+        trial.known[key] = _pace(job, options, task, trial, pool)
+    return trial.known[key]
+
+
 def _pace(job: Job, options: Options, task: Task, trial: Trial, pool: Pool) -> float:
     """Seconds for one batch; those of a small training are small.
 
@@ -91,7 +108,7 @@ def _pace(job: Job, options: Options, task: Task, trial: Trial, pool: Pool) -> f
     """
     whole = _items(task, trial)
     items, chosen = whole, options
-    side, smaller = _smaller(task, options.task)
+    side, smaller = _smaller(task, options.task, patient=trial.patience == PATIENCE)
     if whole.shape[-1] > side:
         items = shrunk(whole, side)
         specs = [_at_side(spec, side / whole.shape[-1]) for spec in options.augment]
@@ -117,18 +134,18 @@ def _pace(job: Job, options: Options, task: Task, trial: Trial, pool: Pool) -> f
     )  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         net = nets.build(without_beginning(options.net))(len(taken), len(classes))
-    seconds = seconds_per_batch(net, make_lesson(material, method, plan), plan)
+    found = pace_of_batches(net, make_lesson(material, method, plan), plan, trial.patience)
     if chosen is options:
-        return seconds
+        return found.learn + found.move
     when = When(job.seed, 0)
     pixels: float = (whole.shape[-1] / side) ** 2
     share = _shown(task, pool, options.batch, when) / _shown(task, some, chosen.batch, when)
-    return seconds * pixels * share
+    return found.learn * pixels * share + found.move
 
 
-def _smaller(task: Task, spec: Any) -> tuple[int, Any]:
+def _smaller(task: Task, spec: Any, *, patient: bool) -> tuple[int, Any]:
     """The side that large images are tried at, and the task for them: as many tiles, smaller."""
-    side = _SIDES[task.unit]
+    side = _SIDES[task.unit] if patient else _HASTY[task.unit]
     if not task.tile or task.size is None:
         return side, spec
     in_a_row = task.size // task.tile
