@@ -22,7 +22,7 @@ class Pool:
             each. Items of one group lie in one unit of that level, are of one fold and have the
             same field labels; an item that lies in no such unit is grouped with its field.
         places: `[item]` per `well`, `plate`, `experiment` and `cell_type`, a number for the one
-            that each lies in, whatever its labels; -1 where unknown.
+            that each lies in, whatever its labels, and per `well_type`; -1 where unknown.
         names: What the numbers of `places` stand for, in order.
     """
 

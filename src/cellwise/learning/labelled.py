@@ -117,7 +117,11 @@ class _Labelled:
         tile, size = self.method.task.tile, self.method.task.size
         if not tile or size is None:
             return self.material.read(items)
-        corners = drawn_corners(items, self.seed, turn.epoch, size=size, tile=tile)
+        every = turn.positions.reshape(-1)
+        corners = drawn_corners(every, self.seed, turn.epoch, size=size, tile=tile)
+        if not self.whole:
+            # An item that comes twice has two draws, whoever has which share of the batch.
+            corners = self.ranks.own(corners.reshape(*turn.positions.shape, 2)).reshape(-1, 2)
         return self.material.read_tiles(items, corners, tile)
 
     def _augmented(self, pixels: Tensor, targets: Tensor, turn: Turn) -> tuple[Tensor, Tensor]:

@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
-from tests.stages.train.learn_world import make_job, make_run, silent
+from tests.stages.train.learn_world import make_job, make_run, silent, write_folds
 
 from cellwise.domain.steps import Finished
 from cellwise.domain.tables import SCORES, SITES, STATISTICS
 from cellwise.errors import BadOption, PreflightError
 from cellwise.parts.panel import load_panel
-from cellwise.parts.tasks import tasks
+from cellwise.parts.tasks import tasks, tile
 from cellwise.stages.score.step import finish as finish_score
 from cellwise.stages.score.step import work as score
 from cellwise.stages.statistics.step import finish as finish_statistics
@@ -216,3 +216,44 @@ def test_a_training_of_tiles_goes_on_where_it_was_stopped(run):
 def test_options_that_mean_nothing_are_refused(options, said):
     with pytest.raises(BadOption, match=said):
         tasks.build(Options.of({**QUICK, **options}).task)
+
+
+def test_two_sites_of_a_well_and_a_control_beside_them_are_learned_together(run, monkeypatch):
+    """What reaches the network, seen from a batch: tiles of one well, then one of its control."""
+    frame = read_table(run.sites, SITES)
+    number = pl.col("site_id").str.slice(1).cast(pl.Int32)
+    control = number % 6 >= 4
+    kind = pl.when(control).then(pl.lit("negative_control")).otherwise(pl.lit("treatment"))
+    frame = frame.with_columns(
+        kind.alias("Metadata_WellType"),
+        # Two sites in a well: 0 and 1, 2 and 3, and two controls.
+        (number % 6 // 2).cast(pl.String).alias("Metadata_Well"),
+        (number // 6).cast(pl.String).alias("Metadata_Plate"),
+        pl.lit("A").alias("Metadata_Experiment"),
+        pl.lit("A").alias("Metadata_CellType"),
+        labels=pl.when(control).then(["Negative"]).when(number % 6 < 2).then(["ring"])
+        .otherwise(["spot"]),
+    )  # fmt: skip
+    write_table(run.sites, SITES, frame)
+    write_folds(run, {f"s{k:02d}": k // 6 for k in range(SCREEN)})
+    seen = []
+    plain = tile.company_loss
+
+    def watched(logits, truth, loss, **options):
+        seen.append((truth.targets, options))
+        return plain(logits, truth, loss, **options)
+
+    monkeypatch.setattr(tile, "company_loss", watched)
+    task = {**TASK, "sites": 2, "control": 0.1}
+    work(job_of(run, task=task, folds=[0], epochs=1, batch=3, threads=1), silent)
+    for targets, options in seen:
+        assert options == {"sites": 2, "control": 0.1}
+        samples = targets.unflatten(0, (-1, 3))
+        assert (samples[:, 0] == samples[:, 1]).all()
+        assert (samples[:, 2, 0] == 1).all()
+        assert (samples[:, :2, 0] == 0).all()
+    # Two plates of two treated wells are learned from.
+    assert sum(len(targets) for targets, _ in seen) == 3 * 4
+    assert len(scored(run)) == 6
+    with pytest.raises(BadOption, match="controls are left out"):
+        Options.of({**QUICK, "task": task, "controls": "left_out"})

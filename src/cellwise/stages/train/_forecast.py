@@ -11,6 +11,7 @@ import torch
 from cellwise.contracts.augmentation import Panel
 from cellwise.contracts.batch import Pool, When
 from cellwise.contracts.task import Task
+from cellwise.domain.screens.wells import NEGATIVE
 from cellwise.domain.steps import Job
 from cellwise.domain.trial import PATIENCE, Trial
 from cellwise.learning.labelled import make_lesson
@@ -89,7 +90,10 @@ def _pool(task: Task, sites: int, cells: float) -> Pool:
     site = np.repeat(np.arange(sites), each)
     levels = ("well", "plate", "experiment")
     one = np.zeros(len(site), np.int64)
-    return Pool(site, dict.fromkeys(levels, site), dict.fromkeys((*levels, "cell_type"), one))
+    lie = dict.fromkeys((*levels, "cell_type"), one)
+    # As if one field were a control, for tasks that show one beside the others.
+    lie["well_type"] = np.where(np.arange(len(site)) == 0, 0, -1)
+    return Pool(site, dict.fromkeys(levels, site), lie, {"well_type": (NEGATIVE,)})
 
 
 def _known_pace(job: Job, options: Options, task: Task, trial: Trial, pool: Pool) -> float:

@@ -1,6 +1,20 @@
-"""Rules of options that say how epochs are judged, and by which weights are kept."""
+"""Rules of options that say what a sample is, how epochs are judged, and which weights are kept."""
 
 from typing import Any
+
+from cellwise.registry import split_spec
+
+
+def sample_rules(options: Any) -> list[tuple[bool, str]]:
+    """Whether each rule holds, and what it says."""
+    beside = split_spec(options.task)[1].get("control")
+    return [
+        (
+            options.controls != "left_out" or not beside,
+            "the task's control learns control wells beside treated ones, and controls are left "
+            "out",
+        ),
+    ]
 
 
 def judging_rules(options: Any) -> list[tuple[bool, str]]:

@@ -238,7 +238,8 @@ def _groups(sites: pl.DataFrame) -> Pool:
     """The sites in their wells, plates and experiments; see `Pool` for what keeps sites apart."""
     groups = {level: bag_numbers(sites, level) for level in ABOVE_SITES}
     lie, names = {}, {}
-    for level, values in places(sites).to_dict().items():
+    lies = {**places(sites).to_dict(), "well_type": well_types(sites)}
+    for level, values in lies.items():
         known = values.drop_nulls().unique().sort()
         names[level] = tuple(known.to_list())
         number = {name: place for place, name in enumerate(names[level])}

@@ -24,7 +24,7 @@ from cellwise.domain.precisions import check_precision
 from cellwise.domain.specs import Content, Read, Renamed, StepOptions, StepSpec
 from cellwise.errors import BadOption
 from cellwise.registry import Registry, split_spec
-from cellwise.stages.train._rules import judging_rules
+from cellwise.stages.train._rules import judging_rules, sample_rules
 
 Spec = str | dict[str, Any]
 
@@ -178,7 +178,7 @@ class Options(StepOptions):
         for name in self._sets:
             if name not in CONSTANTS:
                 raise BadOption(f"train: constants are {', '.join(CONSTANTS)}, not {name!r}.")
-        rules = (*self._rules(), *judging_rules(self))
+        rules = (*self._rules(), *judging_rules(self), *sample_rules(self))
         broken = [text for holds, text in rules if not holds]
         if broken:
             raise BadOption(f"train: {broken[0]}.")
