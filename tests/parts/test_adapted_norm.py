@@ -92,7 +92,7 @@ def test_the_network_is_left_as_it_was_even_where_looking_fails():
         np.testing.assert_array_equal(variance, before[name][1])
     torch.testing.assert_close(net(images), answer)
     assert not any(layer.training or layer.momentum != 0.1 for layer in layers_of(net).values())
-    assert not any(layer._forward_pre_hooks for layer in layers_of(net).values())
+    assert not any(layer._forward_hooks for layer in layers_of(net).values())
 
 
 def test_nothing_looked_at_changes_nothing():
@@ -106,3 +106,19 @@ def test_layers_without_statistics_are_no_business_of_it():
     assert not layers_of(
         nn.Sequential(nn.GroupNorm(1, 2), nn.BatchNorm2d(2, track_running_stats=False))
     )
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("sizes", [[10], [4, 6], [1, 7, 2], [3, 3, 4]])
+def test_groups_are_added_up_to_what_all_images_have(sizes):
+    """The first layer's input does not depend on statistics: those of all of it, by hand."""
+    net, images = make_net(), plate(5)
+
+    def look():
+        for some in torch.split(images, sizes):
+            yield net(some)
+
+    mean, variance = adapt(net, look)["1"]
+    seen = net[0](images).double().numpy()
+    np.testing.assert_allclose(mean, seen.mean(axis=(0, 2, 3)), rtol=1e-5)
+    np.testing.assert_allclose(variance, seen.var(axis=(0, 2, 3)), rtol=1e-5)

@@ -68,15 +68,15 @@ def adapt(net: nn.Module, look: Callable[[], Iterable[object]]) -> dict[str, tup
     layers = layers_of(net)
     sums = {name: _Sums(layer) for name, layer in layers.items()}
     before = {name: (layer.training, layer.momentum) for name, layer in layers.items()}
-    counted = {
-        name: None if layer.num_batches_tracked is None else layer.num_batches_tracked.clone()
+    kept = {
+        name: {key: value.clone() for key, value in layer.named_buffers(recurse=False)}
         for name, layer in layers.items()
     }
-    handles = [layer.register_forward_pre_hook(sums[name].add) for name, layer in layers.items()]
+    handles = [layer.register_forward_hook(sums[name].add) for name, layer in layers.items()]
     try:
         for layer in layers.values():
-            # By the group itself, without a step towards it.
-            layer.training, layer.momentum = True, 0.0
+            # By the group itself; what a layer then keeps are the statistics of that group.
+            layer.training, layer.momentum = True, 1.0
         for _ in look():
             pass
     finally:
@@ -84,33 +84,35 @@ def adapt(net: nn.Module, look: Callable[[], Iterable[object]]) -> dict[str, tup
             handle.remove()
         for name, layer in layers.items():
             layer.training, layer.momentum = before[name]
-            layer.num_batches_tracked = counted[name]
+            for key, value in kept[name].items():
+                setattr(layer, key, value)
     return {name: one.statistics() for name, one in sums.items()}
 
 
 class _Sums:
-    """Number, sum and sum of squares of each channel, in double precision."""
+    """Number, mean and sum of squares about it of each channel, in double precision."""
 
     def __init__(self, layer: _BatchNorm) -> None:
-        self.layer, self.count = layer, 0
-        # Taken about the mean of before: squares of large numbers would lose their digits.
-        self.middle = _double(layer.running_mean)
-        self.total = np.zeros(layer.num_features)
+        self.before = _kept(layer.running_mean), _kept(layer.running_var)
+        self.count = 0
+        self.mean = np.zeros(layer.num_features)
         self.squares = np.zeros(layer.num_features)
 
-    def add(self, _: nn.Module, given: tuple[Tensor, ...]) -> None:
-        values = given[0].detach().transpose(0, 1).flatten(1).to(torch.float64)
-        values = values - torch.from_numpy(self.middle).to(values.device)[:, None]
-        self.count += values.shape[1]
-        self.total += values.sum(1).cpu().numpy()
-        self.squares += values.square().sum(1).cpu().numpy()
+    def add(self, layer: nn.Module, given: tuple[Tensor, ...], _: object) -> None:
+        """Take in the group that has just gone through; the layer has its statistics already."""
+        assert isinstance(layer, _BatchNorm)
+        number = given[0].numel() // layer.num_features
+        mean, variance = _double(layer.running_mean), _double(layer.running_var)
+        apart, whole = mean - self.mean, self.count + number
+        # Two groups joined, Chan et al. 1983; the layer's variance is that of a sample.
+        self.squares += variance * (number - 1) + apart**2 * (self.count * number / whole)
+        self.mean += apart * (number / whole)
+        self.count = whole
 
     def statistics(self) -> tuple[Floats, Floats]:
         if not self.count:
-            return _kept(self.layer.running_mean), _kept(self.layer.running_var)
-        mean = self.total / self.count
-        variance = np.maximum(self.squares / self.count - mean**2, 0)
-        return (self.middle + mean).astype(np.float32), variance.astype(np.float32)
+            return self.before
+        return self.mean.astype(np.float32), (self.squares / self.count).astype(np.float32)
 
 
 def _double(values: Tensor | None) -> npt.NDArray[np.float64]:

@@ -12,6 +12,7 @@ from cellwise.stages.evaluate.spec import Options as EvaluateOptions
 from cellwise.stages.evaluate.step import work as evaluate
 from cellwise.stages.profile.spec import Options as ProfileOptions
 from cellwise.stages.profile.step import work as profile
+from cellwise.stages.report.sections import screen as screen_section
 from cellwise.stages.report.spec import Options
 from cellwise.stages.report.step import work as report
 
@@ -30,7 +31,11 @@ def page_of(screen, *, profiles=True):
 
     assign(job("assign", AssignOptions.of({"from": "tiles"}).model_dump(by_alias=True)), quiet)
     profile(job("wells", ProfileOptions.of({"embeddings": "tiles"}).model_dump()), quiet)
-    named = {"treatments": "assign", "profiles": "wells" if profiles else "", "draws": 40}
+    raw = ProfileOptions.of({"embeddings": "tiles", "normalise": "none"}).model_dump()
+    profile(job("as_seen", raw), quiet)
+    named = {"treatments": "assign", "draws": 40}
+    if profiles:
+        named |= {"profiles": "wells", "profiles_before": "as_seen"}
     evaluate(job("evaluate", EvaluateOptions.of(named).model_dump()), quiet)
     report(job("report", Options().model_dump()), quiet)
     return run.report.read_text(encoding="utf-8")
@@ -75,6 +80,41 @@ def test_maps_are_coloured_twice_and_places_are_shown(page):
     assert "Coloured by treatment" in text
     assert text.count("<svg") >= 4
     assert "Plate map: right answers by place" in text
+
+
+def test_batches_and_replicates_stand_before_and_after_the_batch_is_taken_out(page):
+    text = section(page)
+    assert text.count("Coloured by experiment, as the network sees them") == 1
+    assert text.count("Coloured by treatment, the batch taken out") == 1
+    assert text.count("the same before the batch was taken out") == 2
+    shares = re.findall(r">plate</td><td[^>]*>(\d+) %</td><td[^>]*>(\d+) %</td>", text)
+    assert len(shares) == 1
+    before, after = map(int, shares[0])
+    assert before > 5 > after == 0
+
+
+def test_treatments_far_from_the_middle_have_a_colour_and_no_point_lies_on_the_frame():
+    names = [f"t{k}" for k in range(30) for _ in range(2)]
+    x = [float(9 + k if k in (3, 7) else k % 3) for k in range(30) for _ in range(2)]
+    shown = {"x": x, "y": [0.0] * 60, "share": [0.9], "treatment": names,
+             "experiment": ["E1", "E2"] * 30, "well": names}  # fmt: skip
+    drawn = screen_section._maps(shown, "")
+    assert [one["by"] for one in drawn] == ["experiment", "treatment"]
+    assert {name for name, _ in drawn[1]["legend"][:2]} == {"t3", "t7"}
+    assert drawn[1]["legend"][-1][0].endswith("others")
+    low, high = screen_section._range(x)
+    assert low < min(x) < max(x) < high
+    # A single well of each: all of them count.
+    assert screen_section._farthest(["a", "b"], [5.0, 0.1], [0.0, 0.0])[0] in ("a", "b")
+
+
+def test_a_table_of_many_classes_is_folded_up(tmp_path):
+    few = page_of(Screen(tmp_path / "few", experiments=2, tests=1, size=2), profiles=False)
+    many = page_of(Screen(tmp_path / "many", experiments=2, tests=1, size=8), profiles=False)
+    assert "<summary>Labels given" not in few
+    assert "Labels given to fields (a field may have several)" in few
+    found = re.search(r"<summary>Labels given to fields: (\d+) classes", many)
+    assert found[1] == "34"
 
 
 def test_hits_say_what_their_controls_allow(page):

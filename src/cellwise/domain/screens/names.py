@@ -11,6 +11,12 @@ def unpadded(name: str) -> str:
     return _ZEROS.sub("", name.lower())
 
 
+def natural_order(name: str) -> list[tuple[int, int, str]]:
+    """A key to sort names by, numbers in them by value: `RPE-2` before `RPE-10`."""
+    parts = re.findall(r"\d+|\D+", name.lower())
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
+
+
 def present(wanted: Sequence[str], known: Collection[str]) -> list[str]:
     """Those of the known names that are wanted, sorted: as written, else with other zeros."""
     loose: dict[str, list[str]] = {}

@@ -13,25 +13,28 @@ from cellwise.stages.evaluate.screens.answers import answer_results
 from cellwise.stages.evaluate.screens.hits import hits
 from cellwise.stages.evaluate.screens.replicas import replica_results
 from cellwise.stages.evaluate.screens.roles import IN_BATCH, LEARNED, OUT_OF_BATCH, roles
+from cellwise.stages.evaluate.spec import Options
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.metrics import Metric
 from cellwise.store.run.models import CARD_FILE, read_card
 from cellwise.store.run.tables import read_table
 
+_BEFORE = ("retrieval_map", "replicate_correlation")
 
-def screen_results(
-    run: RunFolder, treatments: str, profiles: str, *, draws: int, seed: int
-) -> list[Results]:
+
+def screen_results(run: RunFolder, options: Options, *, seed: int) -> list[Results]:
     """Figures of the tables that are named; empty names for none."""
-    judged = _judged(run)
+    judged, draws = _judged(run), options.draws
     found = []
-    if treatments:
-        table = read_table(run.treatments(treatments), TREATMENTS)
+    if options.treatments:
+        table = read_table(run.treatments(options.treatments), TREATMENTS)
         found.append(answer_results(table, judged=judged, draws=draws, seed=seed))
-        told = read_json(run.assignment(treatments))
+        told = read_json(run.assignment(options.treatments))
         found.append(Results(_groups_found(table, told, judged), {"assignment": _kept(told)}))
-    if profiles:
-        found.append(_of_profiles(run, profiles, judged, draws, seed))
+    if options.profiles:
+        found.append(_of_profiles(run, options.profiles, judged, draws, seed))
+    if options.profiles_before:
+        found.append(_before(run, options.profiles_before, judged, draws, seed))
     return found
 
 
@@ -73,15 +76,9 @@ def _kept(content: dict[str, Any]) -> dict[str, Any]:
 
 def _of_profiles(run: RunFolder, name: str, judged: set[str], draws: int, seed: int) -> Results:
     """Replicates of wells left out, and hits among those of experiments that nobody learned."""
-    table = read_table(run.profiles(name), PROFILES)
-    names = table["model"].unique().to_list()
-    trained = [one for one in names if (run.path / "models" / one.split("/")[0]).is_dir() and one]
-    table = table.with_columns(role=roles(table, judged=judged))
-    # A network that was not trained here has learned from no well.
-    free = ~pl.col("model").is_in(trained)
+    table, free = _profiles(run, name, judged)
     control = pl.col("well_type").is_in([POSITIVE, NEGATIVE]).fill_null(value=False)
-    shown = pl.col("role").is_in([OUT_OF_BATCH, IN_BATCH]) | (free & (pl.col("role") == LEARNED))
-    chosen = table.filter(shown.fill_null(value=False))
+    chosen = _left_out(table, free)
     if chosen.is_empty():
         return Results({}, {}, (
             "No profile is of a well of a known treatment that its network left out.",
@@ -92,3 +89,29 @@ def _of_profiles(run: RunFolder, name: str, judged: set[str], draws: int, seed: 
     beside = table.filter(control & pl.col("plate").is_in(outside["plate"].unique().to_list()))
     found.detail["hits"] = hits(pl.concat([outside, beside]), seed=seed)
     return found
+
+
+def _before(run: RunFolder, name: str, judged: set[str], draws: int, seed: int) -> Results:
+    """What the same vectors say of batches and replicates before the batch was taken out."""
+    chosen = _left_out(*_profiles(run, name, judged))
+    if chosen.is_empty():
+        return Results()
+    found = replica_results(chosen, draws=draws, seed=seed)
+    shown = {key: found.detail["profiles"][key] for key in ("variance", "map")}
+    kept = {f"{key}_before": metric for key, metric in found.metrics.items() if key in _BEFORE}
+    return Results(kept, {"profiles_before": shown})
+
+
+def _profiles(run: RunFolder, name: str, judged: set[str]) -> tuple[pl.DataFrame, pl.Expr]:
+    """The table with roles, and which rows are of a network that was not trained here."""
+    table = read_table(run.profiles(name), PROFILES)
+    names = table["model"].unique().to_list()
+    trained = [one for one in names if (run.path / "models" / one.split("/")[0]).is_dir() and one]
+    # A network that was not trained here has learned from no well.
+    return table.with_columns(role=roles(table, judged=judged)), ~pl.col("model").is_in(trained)
+
+
+def _left_out(table: pl.DataFrame, free: pl.Expr) -> pl.DataFrame:
+    """Wells of known treatments that their network has not learned from."""
+    shown = pl.col("role").is_in([OUT_OF_BATCH, IN_BATCH]) | (free & (pl.col("role") == LEARNED))
+    return table.filter(shown.fill_null(value=False))

@@ -38,6 +38,10 @@ class Options(StepOptions):
     """Name of the profile step whose vectors of wells are judged; without `treatments` beside cells
     and fields."""
 
+    profiles_before: str = ""
+    """Name of a profile step of the same vectors with `normalise: none`: what they say of batches
+    and replicates before the batch was taken out stands beside `profiles`."""
+
     @property
     def judges_cells(self) -> bool:
         """Whether cells and fields are judged."""
@@ -50,6 +54,12 @@ class Options(StepOptions):
         if isinstance(draws, bool) or not isinstance(draws, int) or draws < 1:
             raise BadOption(f"evaluate: draws is a whole number of at least 1, not {draws!r}.")
         return values
+
+    @model_validator(mode="after")
+    def _check_profiles(self) -> "Options":
+        if self.profiles_before and not self.profiles:
+            raise BadOption("evaluate: profiles_before stands beside profiles; give both.")
+        return self
 
 
 SPEC = StepSpec(
@@ -66,8 +76,9 @@ SPEC = StepSpec(
         Read(DECISION, by=("negative_control",), optional=True, under="-"),
         Read(TREATMENTS, by=("treatments",)),
         Read(PROFILES, by=("profiles",)),
+        Read(PROFILES, by=("profiles_before",), under="profiles_before"),
     ),
-    late=("treatments", "profiles"),
+    late=("treatments", "profiles", "profiles_before"),
     writes=(METRICS, EVALUATION),
     draws=True,
 )

@@ -38,9 +38,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     options, run = Options.of(job.options), RunFolder(job.run)
     found = [] if options.treatments else _of_cells(run, options, job.seed, report)
     report(2, 3, "screen")
-    found += screen_results(
-        run, options.treatments, options.profiles, draws=options.draws, seed=job.seed
-    )
+    found += screen_results(run, options, seed=job.seed)
     metrics = {name: metric for part in found for name, metric in part.metrics.items()}
     detail: dict[str, Any] = {"pooling": options.pooling, "draws": options.draws}
     for part in found:
@@ -50,6 +48,12 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     write_metrics(run.metrics, metrics)
     report(3, 3, "done")
     return {"metrics": len(metrics), "warnings": len(detail["warnings"])}
+
+
+def key_parts(options: dict[str, Any], device: str) -> list[str]:
+    """What figures of profiles depend on beside the options."""
+    # Since ways that are alike whatever the profiles count for the smallest p.
+    return ["ways alike"] if options.get("profiles") else []
 
 
 def _of_cells(run: RunFolder, options: Options, seed: int, report: Report) -> list[Results]:

@@ -31,6 +31,9 @@ from cellwise.stages.report.sections import (
 )
 from cellwise.store.run.folder import run_title
 
+# Tables of more classes than this are folded up.
+_MANY = 24
+
 Section = Callable[[Material], dict[str, Any]]
 
 SECTIONS: tuple[tuple[str, str, Section], ...] = (
@@ -97,6 +100,7 @@ def render(material: Material, report: Callable[[int, int, str], None]) -> str:
     )
     environment.filters |= {"short": short, "percent": _percent, "count": _count, "time": _time}
     environment.filters["figure"] = _figure
+    environment.globals["many"] = _MANY
     filled = []
     sections = sections_of(material)
     for number, (name, title, section) in enumerate(sections):

@@ -1,13 +1,12 @@
 """Groups by their names, in natural order, for splitters that deal them out by name."""
 
-import re
 from collections.abc import Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from cellwise.contracts.splitter import SplitInput
-from cellwise.domain.screens.names import present
+from cellwise.domain.screens.names import natural_order, present
 from cellwise.errors import PreflightError
 
 _MOST = 6
@@ -30,7 +29,7 @@ def named_groups(given: SplitInput, splitter: str) -> dict[int, str]:
             f"split {splitter}: groups have no names. Name a column that every labelled field has: "
             "--set split.by=Metadata_Experiment."
         )
-    return dict(sorted(names.items(), key=lambda pair: (_natural(pair[1]), pair[1])))
+    return dict(sorted(names.items(), key=lambda pair: (natural_order(pair[1]), pair[1])))
 
 
 def chosen(wanted: Sequence[str], names: Collection[str], splitter: str) -> set[str]:
@@ -52,8 +51,3 @@ def chosen(wanted: Sequence[str], names: Collection[str], splitter: str) -> set[
 def folds_of(given: SplitInput, of_group: dict[int, int]) -> npt.NDArray[np.int64]:
     """Fold of each site by that of its group; -1 for groups that are in none."""
     return np.array([of_group.get(int(group), -1) for group in given.groups], np.int64)
-
-
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    parts = re.findall(r"\d+|\D+", name.lower())
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]

@@ -5,7 +5,9 @@ plate's negative controls; then the mean over plates, and its length. Under the 
 nothing was done, any well of the plate's treated and control wells might have been the treated one:
 wells are permuted within plates, all ways where they are few. With few controls and plates no
 p-value can be small, however far a treatment lies; the smallest that can be is said of each, and no
-false discovery rate is given where it could reject nothing.
+false discovery rate is given where it could reject nothing. Where every plate holds as many treated
+wells as controls, exchanging all of them turns the difference round and leaves its length, so that
+no way is the longest alone.
 
 Source: permutation within strata, as Good 2005 (Permutation, Parametric and Bootstrap Tests), for
 distances to controls as of Cell Painting profiles; p with one added, Phipson and Smyth 2010.
@@ -92,6 +94,7 @@ def _test(
     """Distance, p, and the smallest p; the treated wells stand first in each plate's pool."""
     ways = prod(_choices(len(pool), size) for pool, size in zip(pools, sizes, strict=True))
     single = all(size == 1 for size in sizes)
+    least = _alike(pools, sizes, networks) / ways
     ours = [_differ(pool, np.arange(size)) for pool, size in zip(pools, sizes, strict=True)]
     of_network = np.unique(networks, return_inverse=True)[1]
 
@@ -105,7 +108,7 @@ def _test(
         each = [[_differ(pool, np.array([k])) for k in range(len(pool))] for pool in pools]
         lengths = np.array([length(way) for way in product(*each)])
         p = float((lengths >= actual * (1 - 1e-9)).mean())
-        return _Tested(actual, p, 1 / ways, len(pools))
+        return _Tested(actual, p, least, len(pools))
     above = 0
     for _ in range(draws):
         way = [
@@ -114,7 +117,15 @@ def _test(
         ]
         above += length(way) >= actual * (1 - 1e-9)
     p = (above + 1) / (draws + 1)
-    return _Tested(actual, p, max(1 / ways, 1 / (draws + 1)), len(pools))
+    return _Tested(actual, p, max(least, 1 / (draws + 1)), len(pools))
+
+
+def _alike(pools: list[Floats], sizes: list[int], networks: list[str]) -> int:
+    """How many ways have the same length whatever the profiles: the other side of each network."""
+    halved: dict[str, bool] = {}
+    for pool, size, network in zip(pools, sizes, networks, strict=True):
+        halved[network] = halved.get(network, True) and len(pool) == 2 * size
+    return int(2 ** sum(halved.values()))
 
 
 def _choices(pool: int, size: int) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from cellwise.domain.plain_words import problems_said
+from cellwise.domain.screens.names import natural_order
 from cellwise.stages.report.material import PLATE, WELL, Material
 from cellwise.store.run.copies import copies_said
 
@@ -75,9 +76,8 @@ def _label_counts(sites: pl.DataFrame) -> list[dict[str, Any]]:
     words: Counter[str] = Counter()
     for labels in sites["labels"].drop_nulls().to_list():
         words.update(labels)
-    return [
-        {"name": name, "n": n} for name, n in sorted(words.items(), key=lambda i: (-i[1], i[0]))
-    ]
+    order = sorted(words.items(), key=lambda one: (-one[1], natural_order(one[0])))
+    return [{"name": name, "n": n} for name, n in order]
 
 
 def _flags(pixels: pl.DataFrame | None) -> list[dict[str, Any]]:

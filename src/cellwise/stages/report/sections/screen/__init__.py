@@ -35,6 +35,7 @@ def context(material: Material) -> dict[str, Any]:
     """Everything the template shows; parts that were not measured are empty."""
     seen = material.evaluation
     screen, profiles = seen.get("screen") or {}, seen.get("profiles") or {}
+    before = seen.get("profiles_before") or {}
     hits = seen.get("hits") or {}
     return {
         "accuracy": _accuracy(material),
@@ -47,10 +48,13 @@ def context(material: Material) -> dict[str, Any]:
         "more_plates": max(0, len(screen.get("plates") or []) - _PLATES),
         "profiles": profiles,
         "figures": {name: material.metrics[name] for name in (
-            "retrieval_map", "retrieval_map_by_chance", "replicate_correlation",
-            "replicating_share") if name in material.metrics},
-        "variance": sorted((profiles.get("variance") or {}).items(), key=lambda one: -one[1]),
-        "maps": _maps(profiles.get("map") or {}),
+            "retrieval_map", "retrieval_map_before", "retrieval_map_by_chance",
+            "replicate_correlation", "replicate_correlation_before", "replicating_share",
+        ) if name in material.metrics},
+        "before": bool(before),
+        "variance": _variance(before.get("variance") or {}, profiles.get("variance") or {}),
+        "maps": [*_maps(before.get("map") or {}, "before" if before else ""),
+                 *_maps(profiles.get("map") or {}, "after" if before else "")],
         "correlation": _correlation(profiles.get("correlation") or {}),
         "hits": (hits.get("treatments") or [])[:_HITS],
         "tested": hits,
@@ -96,31 +100,51 @@ def _plates(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (row["free"], str(row["plate"])))[:_PLATES]
 
 
-def _maps(shown: dict[str, Any]) -> list[dict[str, Any]]:
+def _variance(
+    before: dict[str, float], now: dict[str, float]
+) -> list[tuple[str, float | None, float | None]]:
+    """What wells share, its share of the variance before and now; the largest first."""
+    names = sorted({*before, *now}, key=lambda name: (-max(before.get(name, 0), now.get(name, 0)),
+                                                      name))  # fmt: skip
+    return [(name, before.get(name), now.get(name)) for name in names]
+
+
+def _maps(shown: dict[str, Any], when: str) -> list[dict[str, Any]]:
     """The same wells twice: coloured by experiment, and by treatment."""
     if not shown.get("x"):
         return []
-    return [
-        {"by": by, "chart": _cloud(shown, by), "legend": _legend(shown[by])}
-        for by in ("experiment", "treatment")
-    ]
+    found = []
+    for by in ("experiment", "treatment"):
+        names = list(map(str, shown[by]))
+        chosen = _most(names) if by == "experiment" else _farthest(names, shown["x"], shown["y"])
+        colours = dict(zip(chosen, GROUPS, strict=False))
+        found.append({"by": by, "when": when, "chart": _cloud(shown, by, colours),
+                      "legend": _legend(names, colours)})  # fmt: skip
+    return found
 
 
-def _most(names: Sequence[Any]) -> dict[Any, str]:
-    """The names that come most often, each with a colour of its own."""
-    found, count = np.unique([str(name) for name in names], return_counts=True)
-    order = found[np.argsort(-count, kind="stable")][: len(GROUPS) - 1]
-    return dict(zip(order.tolist(), GROUPS, strict=False))
+def _most(names: Sequence[str]) -> list[str]:
+    """The names that come most often, as many as there are colours of their own."""
+    found, count = np.unique(names, return_counts=True)
+    order: list[str] = found[np.argsort(-count, kind="stable")][: len(GROUPS) - 1].tolist()
+    return order
 
 
-def _legend(names: Sequence[Any]) -> list[tuple[str, str]]:
-    colours = _most(names)
-    rest = len(set(map(str, names))) - len(colours)
+def _farthest(names: Sequence[str], x: Sequence[float], y: Sequence[float]) -> list[str]:
+    """The treatments of several wells whose mean lies farthest from the middle of the map."""
+    found, number, count = np.unique(names, return_inverse=True, return_counts=True)
+    middle = [np.bincount(number, np.asarray(at) - np.mean(at)) / count for at in (x, y)]
+    distance = np.where(count > min(1, count.max() - 1), np.hypot(*middle), -1)
+    order: list[str] = found[np.argsort(-distance, kind="stable")][: len(GROUPS) - 1].tolist()
+    return order
+
+
+def _legend(names: Sequence[str], colours: dict[str, str]) -> list[tuple[str, str]]:
+    rest = len(set(names)) - len(colours)
     return [*colours.items(), *([(f"{rest} others", GREY)] if rest else [])]
 
 
-def _cloud(shown: dict[str, Any], by: str) -> Markup:
-    colours = _most(shown[by])
+def _cloud(shown: dict[str, Any], by: str, colours: dict[str, str]) -> Markup:
     x, y = shown["x"], shown["y"]
     titles = [f"component {k + 1} ({100 * share:.0f} % of the variance)"
               for k, share in enumerate([*shown["share"], 0.0][:2])]  # fmt: skip
@@ -129,15 +153,18 @@ def _cloud(shown: dict[str, Any], by: str) -> Markup:
     for k in order:
         name = str(shown[by][k])
         tip = f"{shown['well'][k]}: {name}"
+        size = 3.4 if by == "treatment" and name in colours else 2.6
         base.marks.append(
-            dot(base.x(x[k]), base.y(y[k]), 2.6, colour=colours.get(name, GREY), tip=tip)
+            dot(base.x(x[k]), base.y(y[k]), size, colour=colours.get(name, GREY), tip=tip)
         )
     return drawing(430, 360, base.marks, says=f"Wells by {by}, {len(x)} of them")
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
+    """With room at both ends, so that no point lies on the frame."""
     low, high = min(values), max(values)
-    return (low, high) if high > low else (low - 1, high + 1)
+    room = 0.05 * (high - low) or 1.0
+    return low - room, high + room
 
 
 def _correlation(found: dict[str, Any]) -> Markup | None:
