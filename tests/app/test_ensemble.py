@@ -134,3 +134,15 @@ def test_one_run_is_no_ensemble_and_an_ensemble_has_no_models(runs, tmp_path):
     ensemble_runs([runs / "one", runs / "two"], tmp_path / "out", workers=1)
     with pytest.raises(PreflightError, match="Of an ensemble apply each member"):
         fitted_request(tmp_path / "out", runs / "images", tmp_path / "new", workers=1)
+
+
+def test_labelled_fields_weigh_runs_and_ranks_need_no_scale(runs, tmp_path):
+    parts, out = [runs / "one", runs / "two"], tmp_path / "both"
+    ensemble_runs(parts, out, combine="ranks", weights="auto", workers=1)
+    decision = read_json(RunFolder(out).decision("decide"))
+    # The second says the opposite of the first, which has learned the labels.
+    assert decision["weights"][0] > decision["weights"][1]
+    assert len(decision["member_curves"]) == 2
+    one, both = said(runs / "one"), said(out)
+    assert np.isfinite(both["p"].to_numpy()).all()
+    assert np.corrcoef(one["p"], both["p"])[0, 1] > 0

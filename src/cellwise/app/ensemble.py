@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -20,7 +20,7 @@ def ensemble_runs(
     out: Path,
     *,
     combine: str = "probabilities",
-    weights: Sequence[float] = (),
+    weights: Sequence[float] | Literal["auto"] = (),
     settings: Sequence[str] = (),
     workers: int = 0,
     command: Sequence[str] = (),
@@ -33,8 +33,9 @@ def ensemble_runs(
     Args:
         runs: Two or more finished run folders.
         out: The run folder to make or to resume.
-        combine: `probabilities`, `logits` or `median`.
-        weights: One for each run; equal where empty.
+        combine: `probabilities`, `logits`, `ranks` or `median`.
+        weights: One for each run, or `auto` for those that labelled fields speak for; equal where
+            empty.
         settings: `step.option=value`, as of `cellwise run`.
         workers: Processes; 0 for one per core.
         command: The words that the user typed.
@@ -68,7 +69,10 @@ def ensemble_runs(
 
 
 def _recipe(
-    record: dict[str, Any], runs: Sequence[Path], combine: str, weights: Sequence[float]
+    record: dict[str, Any],
+    runs: Sequence[Path],
+    combine: str,
+    weights: Sequence[float] | Literal["auto"],
 ) -> dict[str, Any]:
     """The recipe of the ensemble, as a file holds it."""
     applied = (record.get("inputs") or {}).get("fitted")
@@ -89,7 +93,10 @@ def _recipe(
     ]
     decide: dict[str, Any] = {"from": names, "combine": combine}
     if weights:
-        decide["weights"] = [float(weight) for weight in weights]
+        auto = isinstance(weights, str)
+        decide["weights"] = weights if auto else [float(weight) for weight in weights]
+    if combine == "ranks":
+        decide["by"] = {"name": "temperature", "bias": True}
     return {
         "format": 1,
         "steps": [

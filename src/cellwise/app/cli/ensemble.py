@@ -21,10 +21,11 @@ def ensemble(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, two or more.")],
     out: Out,
     combine: Annotated[
-        str, typer.Option("--combine", help="Mean of probabilities or logits, or the median.")
+        str,
+        typer.Option("--combine", help="Mean of probabilities, logits or ranks, or the median."),
     ] = "probabilities",
     weights: Annotated[
-        str, typer.Option("--weights", help="A number for each run, such as 2,1,1.")
+        str, typer.Option("--weights", help="A number for each run, such as 2,1,1, or auto.")
     ] = "",
     settings: Settings = None,
     workers: Workers = 0,
@@ -35,14 +36,18 @@ def ensemble(
     from cellwise.errors import UsageError
 
     try:
-        numbers = [float(text) for text in weights.split(",")] if weights else []
+        numbers = (
+            [float(text) for text in weights.split(",")] if weights not in ("", "auto") else []
+        )
     except ValueError as error:
-        raise UsageError(f"--weights is numbers with commas between, not {weights!r}.") from error
+        raise UsageError(
+            f"--weights is numbers with commas between, or auto, not {weights!r}."
+        ) from error
     outcome = ensemble_runs(
         runs,
         out,
         combine=combine,
-        weights=numbers,
+        weights="auto" if weights == "auto" else numbers,
         settings=settings or (),
         workers=workers,
         command=command_words(),

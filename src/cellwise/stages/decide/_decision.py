@@ -9,6 +9,7 @@ import numpy.typing as npt
 from cellwise.contracts.curves import Curve, Logistic, curve_of_json, curve_to_json
 from cellwise.domain.classes import ClassList
 from cellwise.errors import FormatError
+from cellwise.stages.decide._combination import Combination, How
 
 FORMAT = 1
 ONE_MINUS_MAX, PRODUCT = "one_minus_max", "product"
@@ -40,6 +41,9 @@ class Decision:
         curve: In place of temperatures and biases, where the decider found one.
         combine: How several score sets were made one.
         weights: The weight of each; empty for equal ones.
+        member_curves: What the logits of each went through before that; empty for nothing.
+        per: The metadata column whose values have weights of their own; empty for none.
+        group_weights: Those weights, by value.
     """
 
     classes: tuple[str, ...]
@@ -59,8 +63,11 @@ class Decision:
     adjust: tuple[str, ...] = ()
     sets: dict[str, Any] | None = None
     curve: Curve | None = None
-    combine: str = "logits"
+    combine: How = "logits"
     weights: tuple[float, ...] = ()
+    member_curves: tuple[Curve, ...] = ()
+    per: str = ""
+    group_weights: tuple[tuple[str, tuple[float, ...]], ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.class_list.positive)
@@ -76,6 +83,11 @@ class Decision:
             PRODUCT,
         ):
             raise ValueError(f"Unknown {self.calibration!r} or {self.negative_rule!r}.")
+
+    @property
+    def combination(self) -> Combination:
+        """How its score sets become one."""
+        return Combination(self.combine, self.weights, self.member_curves, self.group_weights)
 
     @property
     def class_list(self) -> ClassList:
@@ -106,8 +118,13 @@ class Decision:
         """The content of the file."""
         content = {"format": FORMAT, **asdict(self)}
         content["curve"] = None if self.curve is None else curve_to_json(self.curve)
+        content["group_weights"] = {name: list(own) for name, own in self.group_weights}
+        content["member_curves"] = tuple(curve_to_json(curve) for curve in self.member_curves)
         # As decisions were written before there was such a thing.
-        plain = {"sets": None, "curve": None, "combine": "logits", "weights": ()}
+        plain: dict[str, Any] = {
+            "sets": None, "curve": None, "combine": "logits", "weights": (), "member_curves": (),
+            "per": "", "group_weights": {},
+        }  # fmt: skip
         return {k: v for k, v in content.items() if k not in plain or v != plain[k]}
 
     @classmethod
@@ -124,10 +141,14 @@ class Decision:
             fields: dict[str, Any] = {
                 name: tuple(value) if isinstance(value, list) else value
                 for name, value in content.items()
-                if name not in ("format", "curve")
+                if name not in ("format", "curve", "member_curves", "group_weights")
             }
             if content.get("curve") is not None:
                 fields["curve"] = curve_of_json(content["curve"])
+            members = content.get("member_curves") or ()
+            fields["member_curves"] = tuple(curve_of_json(each) for each in members)
+            weights = content.get("group_weights") or {}
+            fields["group_weights"] = tuple((name, tuple(own)) for name, own in weights.items())
             return cls(**fields)
         except (KeyError, TypeError, ValueError) as error:
             raise FormatError(f"The decision cannot be read: {error}") from error

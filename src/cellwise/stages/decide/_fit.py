@@ -1,6 +1,7 @@
 """What is fitted to the labels of fields or other bags, as a decision."""
 
 import json
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from cellwise.errors import BadOption
 from cellwise.registry import did_you_mean, split_spec
 from cellwise.stages.decide import deciders
 from cellwise.stages.decide._decision import ONE_MINUS_MAX, Decision
+from cellwise.stages.decide._joined import Joined
 from cellwise.stages.decide.spec import Options
 from cellwise.store.run.reader import labels_matrix
 
@@ -24,6 +26,7 @@ def fit_decision(
     cells: pl.DataFrame,
     logits: npt.NDArray[np.float32],
     clean: npt.NDArray[np.bool_],
+    joined: Joined,
 ) -> Decision:
     """The decision that labelled fields, or other bags, lead to.
 
@@ -34,9 +37,52 @@ def fit_decision(
         cells: One row per cell.
         logits: `[cell, positive class]`, adjusted.
         clean: `[cell]`, whether the cell is scored, and out of fold.
+        joined: How the score sets became one.
 
     Raises:
         BadOption: A threshold for a class that does not exist.
+    """
+    evidence, count = evidence_of(options, classes, sites, cells, logits, clean)
+    fitted = fitted_by(options.by, evidence)
+    said = fitted.calibration
+    if said == "none" and joined.calibrated:
+        said = "weak"
+    return Decision(
+        classes=classes.names,
+        negative=classes.negative,
+        temperatures=fitted.temperatures,
+        biases=fitted.biases,
+        thresholds=_thresholds(options.threshold, classes.names),
+        calibration=said,
+        pooling=fitted.pooling,
+        by=split_spec(options.by)[0],
+        scores=options.scores,
+        field=", ".join(options.fields),
+        adjust=tuple(json.dumps(spec, sort_keys=True) for spec in options.adjust),
+        n_fields=count,
+        n_cells=len(evidence.field),
+        positives=tuple(int(n) for n in evidence.labels.sum(axis=0)),
+        curve=fitted.curve,
+        negative_rule=options.negative or ONE_MINUS_MAX,
+        combine=joined.combination.how,
+        weights=joined.combination.weights,
+        member_curves=joined.combination.curves,
+        per=options.per,
+        group_weights=joined.combination.groups,
+    )
+
+
+def evidence_of(
+    options: Options,
+    classes: ClassList,
+    sites: pl.DataFrame,
+    cells: pl.DataFrame,
+    logits: npt.NDArray[np.floating[Any]],
+    clean: npt.NDArray[np.bool_],
+) -> tuple[Evidence, int]:
+    """Clean scores of cells of labelled bags; and how many labelled fields there are.
+
+    Args: as of `fit_decision`.
     """
     known = sites.filter((pl.col("labels").list.len() > 0) & pl.col("fold").is_not_null())
     held = cells.filter(pl.Series(clean)).select("site_id")
@@ -47,30 +93,16 @@ def fit_decision(
     _, firsts = np.unique(numbers, return_index=True)
     labels = labels_matrix(known["labels"][firsts.tolist()], classes.positive)
     used = (field >= 0) & clean
-    none = (0.0,) * len(classes.positive)
-    fitted = Fitted((1.0,) * len(none), none, "none", "noisy_or")
-    if len(known):
-        fitted = deciders.build(options.by)(Evidence(logits[used], field[used], labels))
-    return Decision(
-        classes=classes.names,
-        negative=classes.negative,
-        temperatures=fitted.temperatures,
-        biases=fitted.biases,
-        thresholds=_thresholds(options.threshold, classes.names),
-        calibration=fitted.calibration,
-        pooling=fitted.pooling,
-        by=split_spec(options.by)[0],
-        scores=options.scores,
-        field=", ".join(options.fields),
-        adjust=tuple(json.dumps(spec, sort_keys=True) for spec in options.adjust),
-        n_fields=len(known),
-        n_cells=int(used.sum()),
-        positives=tuple(int(n) for n in labels.sum(axis=0)),
-        curve=fitted.curve,
-        negative_rule=options.negative or ONE_MINUS_MAX,
-        combine=options.combine or "logits",
-        weights=tuple(options.weights),
-    )
+    return Evidence(logits[used].astype(np.float32), field[used], labels), len(known)
+
+
+def fitted_by(by: str | dict[str, Any], evidence: Evidence) -> Fitted:
+    """What a decider makes of scores; of none at all, nothing."""
+    if not len(evidence.labels):
+        count = evidence.logits.shape[1]
+        return Fitted((1.0,) * count, (0.0,) * count, "none", "noisy_or")
+    fitted: Fitted = deciders.build(by)(evidence)
+    return fitted
 
 
 def _thresholds(threshold: float | dict[str, float], names: tuple[str, ...]) -> tuple[float, ...]:

@@ -49,7 +49,8 @@ def adjusted_scores(
             label sets.
         sets: Which labels go together; priors that are not known yet are given back with them.
     """
-    members, unseen = _member_logits(scores, names, cells, classes)
+    members, clean = member_logits(scores, names, cells, classes)
+    unseen: Flags = np.asarray((clean | ~np.isfinite(members).all(axis=2)).all(axis=0))
     logits = combine(members)
     of_field = None
     if fields:
@@ -90,16 +91,15 @@ def _bags(
     return found["sample"].to_numpy().astype(np.int64), fold
 
 
-def _member_logits(
+def member_logits(
     scores: Scores, names: Sequence[str], cells: pl.DataFrame, classes: tuple[str, ...]
 ) -> tuple[Floats, Flags]:
-    """Logits `[member, cell, class]`, NaN where a set lacks the cell; which are out of fold.
+    """Logits `[member, cell, class]`, NaN where a set lacks the cell; `[member, cell]` out of fold.
 
-    A cell is out of fold when every set that has it scored it with the model that left its site's
-    fold out.
+    A cell is out of fold for a set that scored it with the model that left its site's fold out.
     """
     found = np.full((len(names), len(cells), len(classes)), np.nan)
-    unseen = np.ones(len(cells), dtype=bool)
+    unseen = np.zeros((len(names), len(cells)), dtype=bool)
     place = cells.select(_KEY).with_row_index("place")
     for member, name in enumerate(names):
         frame = scores(name).filter(pl.col("unit") == CELL)
@@ -107,7 +107,7 @@ def _member_logits(
         if len(known):
             rows = known["place"].to_numpy()
             found[member, rows] = known["score"].to_numpy().reshape(len(rows), -1)
-            unseen[rows] &= known["out_of_fold"].to_numpy()
+            unseen[member, rows] = known["out_of_fold"].to_numpy()
     return found, unseen
 
 

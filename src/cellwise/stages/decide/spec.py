@@ -1,5 +1,6 @@
 """What the step `decide` declares."""
 
+from math import isfinite
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -17,7 +18,12 @@ from cellwise.domain.specs import Read, StepOptions, StepSpec
 from cellwise.errors import BadOption
 from cellwise.registry import Registry, split_spec
 
-_SHELVES = {"by": "cellwise.stages.decide", "adjust": "cellwise.stages.decide.adjust"}
+_SHELVES = {
+    "by": "cellwise.stages.decide",
+    "calibrate": "cellwise.stages.decide",
+    "adjust": "cellwise.stages.decide.adjust",
+}
+AUTO, OTHERS = "auto", "others"
 
 
 class Options(StepOptions):
@@ -38,14 +44,24 @@ class Options(StepOptions):
     level: Literal["", "site", "well", "plate", "experiment"] = ""
     """What probabilities are fitted to: bags of the cells of a site where not said, or of a well, a
     plate, an experiment. Sites of one bag have the same labels and the same fold."""
-    combine: Literal["", "logits", "probabilities", "median"] = ""
+    combine: Literal["", "logits", "probabilities", "median", "ranks"] = ""
     """How several score steps become one: the mean of their logits, also where not said, or of
-    their probabilities, or the median of their logits."""
+    their probabilities, the median of their logits, or the mean of the ranks of their scores among
+    the cells of the run, class by class, as shares in 0..1."""
+    calibrate: str | dict[str, Any] = ""
+    """A decider that is fitted to each score step by itself, before they become one: networks
+    differ in the scale of their scores. Empty takes scores as they are."""
     negative: Literal["", "one_minus_max", "product"] = ""
     """The probability of the negative class: one minus the largest of the others, also where not
     said, or the product of one minus each of the others, as if they were independent."""
-    weights: list[float] = []
-    """The weight of each score step in that mean; equal where not said."""
+    weights: list[float] | dict[str, list[float]] | Literal["auto", "views"] = []
+    """The weight of each score step in that mean; equal where not said. `views` weighs each by how
+    many views it takes, `auto` by labelled fields that none of the models has learned from, so that
+    members that err in different ways count for more. With `per`, weights for each value of that
+    column, and for `others`."""
+    per: str = ""
+    """A metadata column such as `Metadata_CellLine` whose values have weights of their own: with
+    `weights: auto`, or named under `weights`."""
 
     @field_validator("threshold", mode="before")
     @classmethod
@@ -62,6 +78,9 @@ class Options(StepOptions):
         if not self.scores or not all(self.scores):
             raise BadOption(f"decide: from names score steps, not {self.from_!r}.")
         Registry("calibration", _SHELVES["by"]).check(self.by)
+        if self.calibrate:
+            Registry("calibration", _SHELVES["by"]).check(self.calibrate)
+        self._check_scales()
         adjusters = Registry("adjustment", _SHELVES["adjust"])
         for spec in self.adjust:
             adjusters.check(spec)
@@ -73,15 +92,42 @@ class Options(StepOptions):
             raise BadOption(f"decide: field names score steps, not {self.field!r}.")
         return self
 
+    def _check_scales(self) -> None:
+        if self.calibrate and self.combine == "ranks":
+            raise BadOption("decide: ranks are taken of scores as they are. Leave calibrate out.")
+        if self.calibrate and len(self.scores) > 1 and self.combine in ("", "logits"):
+            raise BadOption(
+                "decide: calibrate makes probabilities of each score step: say what is taken of "
+                "them, 'combine: probabilities' or 'combine: median'."
+            )
+        name, own = split_spec(self.by)
+        if self.combine == "ranks" and name == "temperature" and not own.get("bias"):
+            raise BadOption(
+                "decide: the mean of ranks is one half for the middle cell of every class, rare or "
+                "not, and a temperature keeps that. Take 'by: {name: temperature, bias: true}'."
+            )
+
     def _check_weights(self) -> None:
         given, members = self.weights, len(self.scores)
         if given and self.combine == "median":
             raise BadOption("decide: a median takes no weights. Leave them out.")
-        if given and (len(given) != members or min(given) < 0 or not any(given)):
+        if bool(self.per) != (isinstance(given, dict) or (given == AUTO and bool(self.per))):
             raise BadOption(
-                f"decide: weights are one number for each of {members} score steps in 'from', none "
-                f"below 0 and not all 0: {given}."
+                "decide: weights for each value of a column need its name under 'per', and 'per' "
+                "needs 'weights: auto' or weights by value."
             )
+        listed = given.values() if isinstance(given, dict) else [given] if given else []
+        for each in listed:
+            if isinstance(each, list) and (
+                len(each) != members
+                or min(each) < 0
+                or not any(each)
+                or not all(map(isfinite, each))
+            ):
+                raise BadOption(
+                    f"decide: weights are one number for each of {members} score steps in 'from', "
+                    f"none below 0 and not all 0: {each}."
+                )
 
     @property
     def scores(self) -> tuple[str, ...]:
@@ -109,6 +155,6 @@ SPEC = StepSpec(
     ),
     writes=(DECISION, PREDICTIONS),
     draws=True,
-    late=("level", "combine", "negative", "weights"),
+    late=("level", "combine", "negative", "weights", "calibrate", "per"),
     shelves=_SHELVES,
 )

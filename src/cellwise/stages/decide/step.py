@@ -22,9 +22,9 @@ from cellwise.domain.tables import CELLS, PREDICTIONS, WELL_PREDICTIONS, WELLS, 
 from cellwise.domain.units import WELL, group_numbers
 from cellwise.errors import BadOption, FormatError
 from cellwise.registry import split_spec
-from cellwise.stages.decide._combination import Combination
 from cellwise.stages.decide._decision import Decision
-from cellwise.stages.decide._fit import fit_decision
+from cellwise.stages.decide._fit import evidence_of, fit_decision, fitted_by
+from cellwise.stages.decide._joined import Given, Joined, fit_joined, groups_of
 from cellwise.stages.decide._predictions import MOST_COLUMNS, predictions_frame
 from cellwise.stages.decide._scores import Scores, adjusted_scores
 from cellwise.stages.decide.adjust import adjusters
@@ -83,22 +83,31 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     cells = read_table(run.cells, CELLS).sort(_KEY)
     report(0, 2, f"{len(cells)} cells")
     asked = _sets(options, sites, classes, fitted)
+    if fitted is None:
+        joined = _joined(job, options, cells, sites, classes)
+    else:
+        joined = Joined(fitted.combination)
+    groups = groups_of(sites, cells, options.per)
 
     def scored_by(adjust: Adjust) -> tuple[Floats32, npt.NDArray[np.bool_], LabelSets | None]:
         return adjusted_scores(
             lambda name: RunReader(run).scores(name, classes.positive), cells, classes.positive,
             names=options.scores, fields=options.fields, adjust=adjust, sites=sites, sets=asked,
-            combine=Combination(options.combine or "logits", tuple(options.weights)),
+            combine=joined.combination.of(_numbers(cells), groups),
         )  # fmt: skip
 
     logits, unseen, sets = scored_by(options.adjust)
     scored = np.isfinite(logits).all(axis=1)
     fields = _numbers(cells)
-    decision = fitted or fit_decision(options, classes, sites, cells, logits, scored & unseen)
+    decision = fitted or fit_decision(
+        options, classes, sites, cells, logits, scored & unseen, joined
+    )
     if fitted is None and sets is not None:
         clean = scored & unseen
         both = [
-            fit_decision(options, classes, sites, cells, each, clean).probabilities(each, fields)
+            fit_decision(options, classes, sites, cells, each, clean, joined).probabilities(
+                each, fields
+            )
             for each, _, _ in map(scored_by, (without(options.adjust), forced(options.adjust)))
         ]
         told = worth(sites, classes, cells["site_id"], clean, (both[0], both[1]), seed=job.seed)
@@ -164,7 +173,8 @@ def decide_cells(
         names=chosen.scores,
         fields=chosen.fields,
         adjust=tuple(chosen.adjust),
-        combine=Combination(chosen.combine or "logits", tuple(chosen.weights)),
+        # Groups are told by metadata, which a new field in memory has none of.
+        combine=decision.combination.of(_numbers(cells), [None] * len(cells)),
         sites=sites,
         sets=_sets(chosen, sites, decision.class_list, decision),
     )
@@ -177,6 +187,45 @@ def score_names(options: dict[str, Any]) -> tuple[str, ...]:
     """The score sets that a decide step reads, each once."""
     chosen = Options.of(options)
     return tuple(dict.fromkeys((*chosen.scores, *chosen.fields)))
+
+
+def _joined(
+    job: Job, options: Options, cells: pl.DataFrame, sites: pl.DataFrame, classes: ClassList
+) -> Joined:
+    """How the score steps become one, fitted to what each says by itself."""
+    run = RunFolder(job.run)
+    if options.per and options.per not in sites.columns:
+        there = [name for name in sites.columns if name.startswith("Metadata_")]
+        raise BadOption(
+            f"decide: per names a metadata column, and there is no {options.per!r}; "
+            f"there are: {', '.join(there) or 'none'}."
+        )
+    given = Given(
+        cells, sites, lambda name: RunReader(run).scores(name, classes.positive),
+        classes.positive, _views(run) if options.weights == "views" else {},
+    )  # fmt: skip
+    return fit_joined(
+        options,
+        given,
+        lambda values, clean: evidence_of(options, classes, sites, cells, values, clean)[0],
+        fitted_by,
+    )
+
+
+def _views(run: RunFolder) -> dict[str, int]:
+    """How many views each score step of the run takes, by its name.
+
+    What a score step takes is in the key of its scores, which this step reads.
+    """
+    from cellwise.parts.predictor import views_of
+
+    found = {}
+    for step in read_json(run.record)["recipe"]["steps"]:
+        if step["kind"] == "score":
+            _, own = split_spec(step["options"]["by"])
+            scales = len(own.get("scales") or [1])
+            found[step["name"]] = scales * len(views_of(own.get("views", "none"), 1))
+    return found
 
 
 def _classes(run: RunFolder) -> ClassList:
