@@ -20,6 +20,7 @@ from cellwise.stages.score import scorers
 from cellwise.stages.score._sites import score_site
 from cellwise.stages.score.spec import Options
 from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.scores import as_stored
 from cellwise.store.run.tables import empty_frame
 
 
@@ -65,7 +66,7 @@ class FieldScores:
         else:
             pixels = in_memory(self.panel.card, field, masks, numbers.to_numpy(), crops)
         with steady(self.threads):
-            return score_site(
+            rows = score_site(
                 field.site_id,
                 numbers,
                 fold=None,
@@ -74,6 +75,7 @@ class FieldScores:
                 pixels_for=pixels,
                 combine=self.combine,
             )
+        return as_stored(rows)
 
 
 def open_models(options: Options, home: RunFolder, device: str) -> FieldScores:

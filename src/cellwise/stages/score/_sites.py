@@ -11,7 +11,6 @@ from cellwise.errors import InputError
 from cellwise.stages.score._tables import folds_of, values_of
 from cellwise.stages.score.spec import Options
 from cellwise.store.run.folder import RunFolder
-from cellwise.store.run.scores import as_stored
 
 if TYPE_CHECKING:
     from cellwise.contracts.scorer import Scorer
@@ -70,7 +69,7 @@ def score_site(
     combine: str = "logits",
     value: str | None = None,
 ) -> pl.DataFrame:
-    """Rows of the score table for the cells `numbers` of one site; nothing is read or written.
+    """Rows of scores for the cells `numbers` of one site; nothing is read or written.
 
     `value` is the site's in the column by which models are made.
     """
@@ -82,7 +81,7 @@ def score_site(
     if scorer.gives == "site":
         numbers = pl.Series([None], dtype=pl.Int32)
     vector = pl.Array(pl.Float32, len(panel.card.classes))
-    frame = pl.DataFrame(
+    return pl.DataFrame(
         {
             "unit": [scorer.gives] * len(numbers),
             "site_id": [site_id] * len(numbers),
@@ -93,4 +92,3 @@ def score_site(
             "spread": pl.Series(scores.spread.numpy(), dtype=vector),
         }
     )
-    return as_stored(frame)

@@ -30,6 +30,7 @@ from cellwise.stages.score._tables import folds_of, places_of, vectors_of
 from cellwise.stages.score.spec import Options
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.models import CARD_FILE, check_classes, verify_model
+from cellwise.store.run.scores import as_stored
 from cellwise.store.run.shards import Shards
 from cellwise.store.run.tables import empty_frame, read_table, rows_of_sites
 
@@ -127,7 +128,8 @@ def _write(
     job: Job, sites: Sequence[Site], frames: Sequence[pl.DataFrame], opened: _Opened
 ) -> None:
     ids, classes = [site.id for site in sites], opened.panel.card.classes
-    _shards(job).write(job.key, ids, pl.concat(frames), classes=classes)
+    # Once for all sites: on a frame of a single row it takes longer than a small network.
+    _shards(job).write(job.key, ids, as_stored(pl.concat(frames)), classes=classes)
 
 
 def present(job: Job, finished: Mapping[str, Finished]) -> list[str]:
