@@ -176,3 +176,24 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch):
 def test_options_that_cannot_be_are_refused(bad):
     with pytest.raises(BadOption, match=bad["name"]):
         learners.build(bad)
+
+
+@settings(max_examples=5, deadline=None)
+@given(far=st.sampled_from([1e5, 1e8, 1e15]), numbers=st.integers(1, 10), cells=st.integers(1, 3))
+@pytest.mark.parametrize("name", ["kernel_ridge", "logistic"])
+def test_cells_whose_measurement_failed_hide_no_others(name, far, numbers, cells):
+    vectors, labels, groups = make_cells(160, numbers=10, seed=0)
+    failed = vectors.copy()
+    failed[:cells, :numbers] *= np.float32(far)
+    folds = folds_of(groups, 3)
+    said = build(name).out_of_fold(failed, folds, 0)(labels)
+    without = build(name).out_of_fold(vectors, folds, 0)(labels)
+    assert np.corrcoef(said[cells:].ravel(), without[cells:].ravel())[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("offset", [1e5, 1e6])
+def test_two_crowds_far_from_each_other_are_learned_from_without_a_crash(offset):
+    vectors, labels, groups = make_cells(160, numbers=10, seed=0)
+    vectors[:20] += np.float32(offset) * np.abs(vectors).max(0)
+    said = build("kernel_ridge").out_of_fold(vectors, folds_of(groups, 3), 0)(labels)
+    assert ((said >= 0) & (said <= 1)).all()

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from cellwise.kernels.far_values import without_far
+
 Floats = npt.NDArray[np.float32]
 Floats64 = npt.NDArray[np.float64]
 
@@ -18,6 +20,8 @@ _MORE = 10
 _PASSES = 2
 # Spread of a number, as a share of its size, that is mere rounding of single precision.
 _ROUNDING = 1e-5
+# Of a number whose far cells had no part in its spread: how many of these they may lie off.
+_FARTHEST = 10
 
 
 def principal(
@@ -26,7 +30,8 @@ def principal(
     """`[point, number]`: at most `numbers` principal components of the vectors.
 
     A number that is missing (NaN) stands for the mean of it; numbers that are the same in all
-    vectors tell nothing and are left out.
+    vectors tell nothing and are left out. What is thousands of times farther off than others counts
+    as ten deviations off.
 
     Args:
         vectors: `[point, number]`; each has a number that is not missing.
@@ -40,6 +45,7 @@ def principal(
         ValueError: All vectors are the same.
     """
     mean, spread = _moments(vectors)
+    far = without_far(vectors, np.arange(vectors.shape[1]), mean, spread)
     telling = np.flatnonzero(spread > _ROUNDING * np.maximum(np.abs(mean), 1e-30))
     if not len(telling):
         raise ValueError("All vectors are the same.")
@@ -48,10 +54,15 @@ def principal(
     middle = mean.astype(np.float32)[telling]
     every = len(telling) == vectors.shape[1]
     lacking = bool(np.isnan(vectors.sum(dtype=np.float64)))
+    limit = np.full(vectors.shape[1], np.inf, np.float32)
+    limit[far] = _FARTHEST * spread[far]
+    limit = limit[telling]
 
     def ready(rows: npt.NDArray[np.int64] | slice) -> Floats:
         some = vectors[rows] if every else vectors[rows][:, telling]
         some = some - middle
+        if len(far):
+            np.clip(some, -limit, limit, out=some)
         some *= factor
         if lacking:
             some[np.isnan(some)] = 0

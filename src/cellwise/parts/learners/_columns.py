@@ -1,12 +1,13 @@
 """Vectors made ready to learn from: numbers standardised, and cells that lack some of them.
 
 Numbers are standardised by mean and deviation of the training cells, less than a deviation of five
-either way; one that is the same in all of them is left out. A cell that lacks few numbers is given
-their means. One that lacks more, such as a cell without a nucleus in view, is judged by a model of
-its own that learns from the numbers that such cells have, of all cells.
+either way; one that is the same in all of them is left out. A cell thousands of times farther off
+than others, as where a measurement failed, has no part in mean and deviation. A cell that lacks few
+numbers is given their means. One that lacks more, such as a cell without a nucleus in view, is
+judged by a model of its own that learns from the numbers that such cells have, of all cells.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from cellwise.contracts.learner import Arrays, Floats
 from cellwise.errors import PreflightError
+from cellwise.kernels.far_values import chunks, without_far
 
 Flags = npt.NDArray[np.bool_]
 
@@ -28,8 +30,6 @@ _ENOUGH = 20
 # Spread of a number, as a share of its size, that is mere rounding of single precision.
 _ROUNDING = 1e-6
 _PARTS = ("columns", "mean", "scale", "weight")
-# Cells at a time, so that double precision never holds all of them.
-_CHUNK = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class View:
     def lacking(self, vectors: Floats) -> Flags:
         """Which cells lack more of the numbers than can be made up for."""
         few = _FEW * len(self.columns)
-        parts = [np.isnan(some[:, self.columns]).sum(1) > few for some in _chunks(vectors)]
+        parts = [np.isnan(some[:, self.columns]).sum(1) > few for some in chunks(vectors)]
         return np.concatenate(parts) if parts else np.zeros(0, bool)
 
 
@@ -166,15 +166,16 @@ def _view(vectors: Floats, columns: npt.NDArray[np.int64], blocks: Sequence[int]
     """Those of the columns that differ between the cells."""
     count = np.zeros(len(columns))
     total = np.zeros(len(columns))
-    for some in _chunks(vectors):
+    for some in chunks(vectors):
         chosen = some[:, columns].astype(np.float64)
         count += (~np.isnan(chosen)).sum(0)
         total += np.nansum(chosen, 0)
     mean = total / np.maximum(count, 1)
     squares = np.zeros(len(columns))
-    for some in _chunks(vectors):
+    for some in chunks(vectors):
         squares += np.nansum(np.square(some[:, columns] - mean), 0)
     scale = np.sqrt(squares / np.maximum(count, 1))
+    without_far(vectors, columns, mean, scale)
     kept = scale > _ROUNDING * np.abs(mean)
     return View(
         columns[kept],
@@ -192,8 +193,3 @@ def _block_weights(columns: npt.NDArray[np.int64], blocks: Sequence[int]) -> Flo
     count = np.bincount(of, minlength=len(blocks))
     found: Floats = np.sqrt(len(columns) / ((count > 0).sum() * count[of])).astype(np.float32)
     return found
-
-
-def _chunks(vectors: Floats) -> Iterator[Floats]:
-    for begin in range(0, len(vectors), _CHUNK):
-        yield vectors[begin : begin + _CHUNK]

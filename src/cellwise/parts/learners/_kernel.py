@@ -25,6 +25,8 @@ Places = npt.NDArray[np.int64]
 # Numbers of a kernel that are held at a time.
 _BLOCK = 1 << 24
 _PAIRS = 50_000
+# A squared distance below this share of others is the rounding of single precision.
+_ROUNDING = 1e-5
 # Directions of the landmarks' kernel below this share of its largest are mere rounding.
 _RANK = 1e-6
 
@@ -90,8 +92,9 @@ def rate_of(ready: Floats, gamma: float, random: np.random.Generator) -> float:
         for rows in blocks(len(first), ready.shape[1])
     ] or [np.zeros(0)])  # fmt: skip
     median = float(np.median(found)) if len(found) else 0.0
-    # Half of the cells alike: the mean is still a distance.
-    return gamma / (median or float(found.mean() if len(found) else 0) or 1.0)
+    mean = float(found.mean()) if len(found) else 0.0
+    # Half of the cells alike, up to rounding: the mean is still a distance.
+    return gamma / (median if median > _ROUNDING * mean else mean or 1.0)
 
 
 def _pairs(cells: int, random: np.random.Generator) -> tuple[Places, Places]:
