@@ -72,11 +72,7 @@ def world(seed: int, fields: int, judged: int) -> list[dict[str, Any]]:
                 inherited[:, k], chance[:, k], np.where(drawn, shown[:, k], np.nan), weight, group
             ),
             shown[:, k],
-            positives_bounds(
-                int(inherited[:, k].sum()),
-                int(has[:, k].sum()),
-                int((has[has[:, k]].sum(1) - 1).sum()),
-            ),
+            positives_bounds(np.bincount(site, minlength=fields)[has[:, k]], has[has[:, k]].sum(1)),
         )
         for k, name in enumerate(NAMES)
     ]

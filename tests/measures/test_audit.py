@@ -141,22 +141,30 @@ def test_cells_not_judged_count_as_not_drawn():
 
 
 @given(
-    st.lists(st.tuples(st.integers(1, 3), st.integers(3, 9)), min_size=1, max_size=6),
+    st.lists(st.tuples(st.integers(1, 5), st.integers(1, 9)), min_size=1, max_size=6),
     st.integers(0, 99),
 )
 def test_bounds_hold_wherever_their_assumptions_do(fields, seed):
-    """Fields of so many labels and cells; each label is shown, each cell shows one."""
+    """Each label is shown, and each cell shows one as far as can be.
+
+    Fields of more labels than cells contradict that: they have cells of several classes.
+    """
     random = np.random.default_rng(seed)
     false = 0
     for labels, cells in fields:
-        shown = random.permutation(
-            np.r_[np.arange(labels), random.integers(0, labels, cells - labels)]
-        )
-        false += int((shown != 0).sum())
-    total = sum(cells for _, cells in fields)
-    companions = sum(labels - 1 for labels, _ in fields)
-    least, most = positives_bounds(total, len(fields), companions)
+        every = np.r_[np.arange(labels), random.integers(0, labels, max(cells - labels, 0))]
+        shown = random.permutation(every)
+        by_cell = [shown[number::cells] for number in range(cells)]
+        false += sum(0 not in one for one in by_cell)
+    labels, cells = np.array(fields).T
+    least, most = positives_bounds(cells, labels)
     assert least <= false <= most
+
+
+def test_a_field_of_more_labels_than_cells_bounds_nothing_in_others():
+    # Two cells share four labels; of the other field's ten cells all may show its one label.
+    assert positives_bounds(np.array([2, 10]), np.array([4, 1])) == (0, 10)
+    assert positives_bounds(np.array([4, 10]), np.array([4, 1])) == (3, 12)
 
 
 def test_cells_of_groups_that_are_alike_say_less_than_as_many_of_their_own():

@@ -105,5 +105,6 @@ def _take(run: RunFolder, path: Path) -> dict[str, Any]:
     found = imported(run, path, brought)
     return {
         "verdicts": len(found.found),
+        "cells": found.found.select("site_id", "cell_id").n_unique(),
         "cells_not_found": [f"{site}/{cell}" for site, cell in found.lost],
     }

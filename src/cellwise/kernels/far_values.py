@@ -13,7 +13,7 @@ Places = npt.NDArray[np.int64]
 # it; it is left out where at most this share of the cells are, and hold nearly all squares.
 _FAR, _FEW, _NEARLY_ALL = 1e3, 0.1, 0.99
 # Cells that medians are taken of.
-_SAMPLE = 512
+_SAMPLE = 100
 # Cells at a time, so that double precision never holds all of them.
 _CHUNK = 16_384
 

@@ -94,19 +94,19 @@ def missed_share(cells: Judged) -> Share:
     return Share(value, low, high, judged, seen)
 
 
-def positives_bounds(inherited_cells: int, fields: int, companions: int) -> tuple[int, int]:
+def positives_bounds(cells: Groups, labels: Groups) -> tuple[int, int]:
     """How many inherited positives are false, at least and at most, from field labels alone.
 
     At most, where each label is shown by a cell of its field at least. At least, where also each
-    cell shows one class: every other label of a field then takes a cell.
+    cell shows one class: every other label of a field then takes a cell. A field of more labels
+    than cells contradicts the two together, so that nothing is known of it.
 
     Args:
-        inherited_cells: Cells of fields with the class.
-        fields: Such fields.
-        companions: Other labels of those fields, counted field by field.
+        cells: `[field]`, cells of each field with the class.
+        labels: `[field]`, labels that it has, this one among them.
     """
-    most = max(inherited_cells - fields, 0)
-    return min(companions, most), most
+    others = np.where(labels <= cells, labels - 1, 0)
+    return int(others.sum()), int(np.maximum(cells - 1, 0).sum())
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,9 +41,13 @@ def account(cells: Inherited, draw: Draw | None, shows: Floats) -> dict[str, Any
 
 def _of_class(cells: Inherited, column: int, draw: Draw | None, shows: Floats) -> dict[str, Any]:
     inherited = cells.inherited[:, column]
-    fields = cells.rows.filter(pl.Series(inherited)).unique("site_id")
-    companions = int((labels_matrix(fields["labels"], cells.classes).sum(axis=1) - 1).sum())
-    least, most = positives_bounds(int(inherited.sum()), len(fields), companions)
+    fields = (
+        cells.rows.filter(pl.Series(inherited))
+        .group_by("site_id")
+        .agg(pl.len().alias("cells"), pl.col("labels").first())
+    )
+    labels = labels_matrix(fields["labels"], cells.classes).sum(axis=1).astype(np.int64)
+    least, most = positives_bounds(fields["cells"].to_numpy().astype(np.int64), labels)
     facts: dict[str, Any] = {
         "class": cells.classes[column],
         "fields": len(fields),

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from cellwise.domain.plain_words import counted
+
 _LINES = 8
 
 
@@ -13,7 +15,8 @@ def screen(found: dict[str, Any]) -> list[str]:
 def _taken(taken: dict[str, Any] | None) -> list[str]:
     if taken is None:
         return []
-    lines = [f"taken: {taken['verdicts']:,} verdicts"]
+    words = [counted(taken["verdicts"], "verdicts"), counted(taken["cells"], "cells")]
+    lines = [f"taken: {' on '.join(words)}"]
     if gone := taken["cells_not_found"]:
         lines.append(f"  {len(gone)} cells are not there: {', '.join(gone[:_LINES])}")
     return lines
@@ -23,21 +26,27 @@ def _inherited(found: dict[str, Any]) -> list[str]:
     """What is known of labels that cells inherit; nothing where no field has any."""
     if "classes" not in found:
         return []
-    lines = [f"{found['cells']:,} cells of {found['fields']:,} labelled fields"]
-    lines.append(f"{found['judged']:,} of {found['drawn']:,} cells drawn at random were judged")
+    lines = [f"{counted(found['cells'], 'cells')} of {counted(found['fields'], 'labelled_fields')}"]
+    if found["drawn"]:
+        lines.append(f"{found['judged']:,} of {found['drawn']:,} cells drawn at random were judged")
     nowhere = [one["class"] for one in found["classes"] if _nowhere(one)]
     for one in (one for one in found["classes"] if not _nowhere(one)):
         lines.append("")
         lines.append(
-            f"{one['class']}: {one['inherited']:,} cells inherit it in {one['fields']:,} fields"
+            f"{one['class']}: {counted(one['inherited'], 'cells')} inherit it in "
+            f"{counted(one['fields'], 'fields')}"
         )
         lines.append(
             f"  false by field labels alone: at least {one['false_at_least']:,} (2), at most "
             f"{one['false_at_most']:,} (1)"
         )
         if one["false"] is not None:
-            lines.append(f"  of inherited, false   {_share(one['false'])}")
-            lines.append(f"  of shown, missed      {_share(one['missed'])}")
+            lines.append(
+                f"  of inherited, false   {_share(one['false'], _of(one['false'], 'false'))}"
+            )
+            lines.append(
+                f"  of shown, missed      {_share(one['missed'], _of(one['missed'], 'missed'))}"
+            )
     lines += [
         "",
         *([f"No field has, and no judged cell shows: {', '.join(nowhere)}", ""] if nowhere else []),
@@ -45,7 +54,9 @@ def _inherited(found: dict[str, Any]) -> list[str]:
         "(2) if each cell also shows one class only",
         "Of missed cells field labels say nothing.",
     ]
-    if any(one["false"] is None for one in found["classes"]):
+    if found["drawn"] and any(one["false"] is None for one in found["classes"]):
+        lines.append("Shares need more judged cells: go on from the top of annotations/draw.csv")
+    elif not found["drawn"]:
         lines.append("Shares need cells drawn at random and judged: cellwise audit RUN --draw 200")
     else:
         lines.append("Shares with 90 % intervals, if cells left out as unsure are like the others.")
@@ -65,8 +76,8 @@ def sets_lines(sets: dict[str, Any]) -> list[str]:
         return [*lines, f"no promise of prediction sets: {new['why']}"]
     lines.append(f"Prediction sets: {promised} of what cells of such fields show is in their sets")
     lines.append(
-        f"  measured on other groups {_share(new['covered'], 'shown')}, as good as "
-        f"{new['effective']:.0f} cells; {new['size']:.1f} classes in a set"
+        f"  measured on other groups {_share(new['covered'], _of_shown(new['covered']))}, "
+        f"as good as {new['effective']:.0f} cells; {new['size']:.1f} classes in a set"
     )
     for one in new["classes"]:
         if one["may"] is None:
@@ -75,7 +86,7 @@ def sets_lines(sets: dict[str, Any]) -> list[str]:
         sure = "" if one["surely"] is None else f", surely from {one['surely']:.3f}"
         lines.append(
             f"  {one['class']}: may show it from {one['may']:.3f}{sure}; "
-            f"{_share(one['covered'], 'shown')}"
+            f"{_share(one['covered'], _of_shown(one['covered']))}"
         )
     lines.append("'surely': of such cells at most a tenth does not show it, 19 times of 20.")
     return lines
@@ -86,10 +97,17 @@ def _nowhere(one: dict[str, Any]) -> bool:
     return not one["inherited"] and not (one["missed"] and one["missed"]["seen"])
 
 
-def _share(share: dict[str, Any], of: str = "judged") -> str:
+def _share(share: dict[str, Any], count: str) -> str:
     value = "unknown" if share["value"] is None else f"{share['value']:.3f}"
-    ends = f"[{share['low']:.3f}, {share['high']:.3f}]"
-    return f"{value} {ends}  ({share['seen']} of {share['judged']} {of})"
+    return f"{value} [{share['low']:.3f}, {share['high']:.3f}]  ({count})"
+
+
+def _of(share: dict[str, Any], what: str) -> str:
+    return f"{share['seen']} {what} among {share['judged']} judged"
+
+
+def _of_shown(share: dict[str, Any]) -> str:
+    return f"{share['seen']} of {share['judged']} shown"
 
 
 def _to_look_at(found: dict[str, Any]) -> list[str]:
@@ -97,7 +115,7 @@ def _to_look_at(found: dict[str, Any]) -> list[str]:
     for one in found["suspicious_fields"][:_LINES]:
         lines.append(
             f"  {one['site_id']}  {one['class']}  mean probability {one['mean_probability']:.2f} "
-            f"of {one['cells']} cells"
+            f"of {counted(one['cells'], 'cells')}"
         )
     lines += ["", "Cells that seem to show a class that their field lacks:"]
     for one in found["suspicious_cells"][:_LINES]:
