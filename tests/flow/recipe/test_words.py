@@ -98,3 +98,12 @@ def test_every_word_goes_both_ways(kind):
         assert one.new in (*new, *new.values())
         assert recorded(spec, new) == recorded(spec, old) == old
         assert one.option in {f.alias or n for n, f in spec.options.model_fields.items()}
+
+
+@pytest.mark.parametrize("kind", ["embed", "segment"])
+def test_a_step_that_is_one_part_says_where_options_of_the_part_stand(tmp_path, kind):
+    text = "format: 1\nsteps:\n  - read:\n  - segment:\n  - cells:\n  - embed:\n"
+    word = "by" if kind == "embed" else "name"
+    setting = {f"{kind}.{word}": {"name": "measured", "only": ["zones"]}}
+    with pytest.raises(BadOption, match=rf"\{{{word}: measured, only: \['zones'\]\}}"):
+        written(tmp_path, text, setting)

@@ -13,7 +13,7 @@ from cellwise.domain.tables import CANDIDATES, CELLS, EMBEDDINGS, FOLDS, LABELS,
 from cellwise.domain.units import SAMPLE, bag_numbers
 from cellwise.errors import BadOption, FormatError, PreflightError
 from cellwise.stages.label.spec import Options
-from cellwise.stages.label.step import key_parts, work
+from cellwise.stages.label.step import check, key_parts, work
 from cellwise.store.run.embeddings import index_path, seal, write_vectors
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.sites import sites_to_frame
@@ -304,3 +304,19 @@ def test_labels_learned_from_evidence_have_a_key_of_their_own_and_others_keep_th
     for by in ("inherit", "soft", {"name": "known"}, "graph"):
         assert key_parts({"by": by}, "cpu") == []
     assert key_parts({"by": {"name": "posterior", "rounds": 3}}, "cpu") != []
+
+
+@pytest.mark.parametrize(
+    "by",
+    [
+        {"name": "posterior", "method": "one_stat"},
+        {"name": "posterior", "restarts": 0},
+        {"name": "graph", "neighbours": 0},
+        {"name": "soft", "rounds": 0},
+        {"name": "progressive", "fraction": 2.0},
+    ],
+)
+def test_a_labeller_that_cannot_be_made_is_refused_before_any_work(tmp_path, by):
+    options = {"by": by}
+    with pytest.raises(BadOption, match=f"label {by['name']}"):
+        check(options, Job(tmp_path, tmp_path, "label", options, "", 0))

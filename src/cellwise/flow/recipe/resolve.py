@@ -20,7 +20,7 @@ from cellwise.flow.recipe.kinds import defaults as own_defaults
 from cellwise.flow.recipe.kinds import spec_of
 from cellwise.flow.recipe.load import RawRecipe, RawStep
 from cellwise.flow.recipe.references import check_references
-from cellwise.flow.recipe.words import notices, recorded
+from cellwise.flow.recipe.words import notices, part_name, recorded
 from cellwise.registry import Registry, check_options, did_you_mean, split_spec
 
 _NAME = re.compile(r"\w(?:[\w .+=-]*[\w])?")
@@ -210,18 +210,17 @@ def _complete(step: RawStep, origins: dict[str, str]) -> Step:
     defaults = own_defaults(spec)
     own = _own_names(spec)
     whole = spec.shelves.get(WHOLE)
-    rest = given
     if whole is not None:
         # The step is one part of its stage: `name` chooses it, the other options are its own.
         part_options = {k: v for k, v in given.items() if k not in own}
-        part = Registry(step.kind, whole).page(str(given.get("name") or defaults["name"]))
+        named = part_name(what, spec, given.get("name") or defaults["name"])
+        part = Registry(step.kind, whole).page(named)
         check_options(f"{what}, part {part.name!r}", part, part_options)
         defaults = {
             **{o.name: _literal(o.default) for o in part.options if not o.required},
             **defaults,
         }
-        rest = {k: v for k, v in given.items() if k in own}
-    _check_own(what, spec, rest)
+    _check_own(what, spec, {k: v for k, v in given.items() if whole is None or k in own})
     options = {k: v for k, v in {**defaults, **given}.items() if v or k not in spec.late}
     for shelf, package in spec.shelves.items():
         if shelf != WHOLE:

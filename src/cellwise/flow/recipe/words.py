@@ -45,3 +45,24 @@ def notices(spec: StepSpec, kind: str, options: Mapping[str, Any]) -> list[str]:
         for one in spec.renamed
         if one.option in options and (not one.old or options[one.option] == one.old)
     ]
+
+
+def part_name(what: str, spec: StepSpec, name: Any) -> str:
+    """The part that a step is.
+
+    Args:
+        what: The step, for messages.
+        spec: What the step declares.
+        name: What its option `name` holds.
+
+    Raises:
+        BadOption: It is written as a mapping, as parts that are one option of a step are.
+    """
+    if not isinstance(name, dict):
+        return str(name)
+    word = next(iter(spoken(spec, {"name": name})))
+    beside = ", ".join(f"{word if option == 'name' else option}: {v}" for option, v in name.items())
+    raise BadOption(
+        f"{what}: {word!r} is the name alone; options of the part are options of the step: "
+        f"{{{beside}}}, and each of them a --set of its own."
+    )

@@ -47,6 +47,15 @@ _KEY = ["site_id", "cell_id"]
 _FOLDS = 5
 
 
+def check(options: dict[str, Any], job: Job) -> None:
+    """Refuse what the labeller cannot be made with, before any work.
+
+    Raises:
+        BadOption: With the option and what it may be.
+    """
+    labellers.build(options["by"])
+
+
 def work(job: Job, report: Report) -> dict[str, Any]:
     """Write the labels; returns counts.
 
