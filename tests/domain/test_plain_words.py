@@ -26,6 +26,14 @@ def test_one_is_no_plural(number, words, said):
     assert counted(number, words) == said
 
 
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(0.1512, "context gain 0.151"), (-0.2, "context gain -0.2"), (2.0, "2 context gain")],
+)
+def test_a_number_that_is_no_count_keeps_its_digits(number, said):
+    assert counted(number, "context_gain") == said
+
+
 def test_problems_are_counted_in_words():
     codes = ["empty_file", "label_without_image", "empty_file", "of_another_package"]
     assert problems_said(codes) == [

@@ -87,11 +87,15 @@ def figure_said(name: str) -> str:
 def counted(number: float, words: str) -> str:
     """A count and what is counted, given in the plural: `1 site`, `2,000 sites`, `1 field used`.
 
+    A number that is no count stands behind its name: `context gain 0.15`.
+
     Args:
         number: The count.
         words: The name of the count; its first word in the plural stands for one thing alike.
     """
     plain = words.replace("_", " ")
+    if isinstance(number, float) and number % 1:
+        return f"{plain} {number:,.3g}"
     return f"{number:,.0f} {_one(plain) if number == 1 else plain}"
 
 

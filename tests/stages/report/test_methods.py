@@ -31,6 +31,26 @@ def test_what_learned_is_named(plate_run, trainings, there, absent):
     assert absent not in paragraph
 
 
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({"method": "hedge"}, "were made of those of their fields by 'hedge'."),
+        ({"method": "hedge", "by_hand": 40}, "by 'hedge'; 40 cells have what a person saw."),
+        ({"by_hand": 1}, "of their fields as they are; 1 cell has what a person saw."),
+        ({"by_hand": 0, "cells": 3}, ""),
+    ],
+)
+def test_how_single_cells_got_labels_is_named(plate_run, counts, said):
+    file = RunFolder(plate_run.run).record
+    record = json.loads(file.read_text())
+    record["steps"] = [{"kind": "label", "name": "shown", "counts": counts}]
+    file.write_text(json.dumps(record))
+    page = plate_run.html().replace("&#39;", "'")
+    paragraph = page[page.index("Images were analysed with") :].split("</")[0]
+    assert said in paragraph
+    assert ("Labels of single cells" in paragraph) == bool(said)
+
+
 def test_of_new_fields_the_run_whose_models_judged_them_is_named(plate_run):
     file = RunFolder(plate_run.run).record
     record = json.loads(file.read_text())

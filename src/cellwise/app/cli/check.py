@@ -56,7 +56,7 @@ def check(
 
     options = settings_of(masks=masks, layout=layout, pattern=pattern)
     options |= dict(parse_setting(text) for text in settings or ())
-    with Progress("check", unit="step") as progress:
+    with Progress("check", unit="") as progress:
         facts = check_path(
             folder,
             labels=labels,

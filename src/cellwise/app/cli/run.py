@@ -51,7 +51,7 @@ def run(
     from cellwise.flow.pipeline.run import run_pipeline
     from cellwise.flow.request import make_request
 
-    with Progress("look", unit="step") as progress:
+    with Progress("look", unit="") as progress:
         request = make_request(
             folder,
             out,
@@ -79,4 +79,5 @@ def run(
 
 def command_words() -> list[str]:
     """The command as the user typed it."""
-    return [Path(sys.argv[0]).name, *sys.argv[1:]]
+    name = Path(sys.argv[0]).name
+    return [*(["python", "-m", "cellwise"] if name == "__main__.py" else [name]), *sys.argv[1:]]

@@ -82,6 +82,8 @@ def _step(step: dict[str, Any]) -> dict[str, Any]:
 
 
 def _said(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return f"{name.replace('_', ' ')} ({'yes' if value else 'no'})"
     if isinstance(value, int | float):
         return counted(value, name)
     if isinstance(value, dict):
@@ -136,6 +138,7 @@ def methods(material: Material) -> str:
         words.append(_CALIBRATION[calibration(material)])
     elif material.has_labels and material.classes:
         n = sum(labels is not None for labels in material.sites["labels"])  # type: ignore[index]
+        words += _labelled(record)
         one, several = _learned(steps)
         words.append(
             f"{one} on the labels of {counted(n, 'fields')} and gave every cell a "
@@ -144,6 +147,25 @@ def methods(material: Material) -> str:
         )
         words.append(_CALIBRATION[calibration(material)])
     return " ".join(words)
+
+
+def _labelled(record: dict[str, Any]) -> list[str]:
+    """How single cells got labels before models learned, of labellers that do not just inherit."""
+    made: dict[str, None] = {}
+    judged = 0
+    for step in record.get("steps") or []:
+        counts = step.get("counts") or {}
+        if step.get("kind") != "label":
+            continue
+        if "method" in counts:
+            made[str(counts["method"])] = None
+        judged = max(judged, int(counts.get("by_hand", 0)))
+    by = f"by {', '.join(repr(name) for name in made)}" if made else "as they are"
+    hand = counted(judged, "cells")
+    hand = f"; {hand} {by_number(judged, 'has', 'have')} what a person saw" if judged else ""
+    if not made and not judged:
+        return []
+    return [f"Labels of single cells were made of those of their fields {by}{hand}."]
 
 
 def _learned(steps: list[dict[str, Any]]) -> tuple[str, str]:

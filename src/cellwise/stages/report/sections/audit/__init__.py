@@ -29,7 +29,9 @@ def context(material: Material) -> dict[str, Any]:
     if table is None or not table.height:
         return {"empty": "No labelled field has predicted cells, so its label cannot be checked."}
     given = table.filter(pl.col("given")).sort("share", "mean", "site_id", "class")
-    absent = table.filter(~pl.col("given") & (pl.col("share") >= _MANY))
+    # That cells show none of the classes is said by the labels that few of them support.
+    none = (material.reading.get("classes") or {}).get("negative") or ""
+    absent = table.filter(~pl.col("given") & (pl.col("share") >= _MANY) & (pl.col("class") != none))
     absent = absent.sort("share", "mean", "site_id", descending=[True, True, False])
     doubtful = given.filter(pl.col("share") < _FEW)
     weakest = given.unique("site_id", keep="first", maintain_order=True).head(_THUMBNAILS)
