@@ -34,6 +34,10 @@ _WORDS = {
 }
 
 
+# Such times sort as text; a day or a month that comes first does not.
+_TIME = r"^\d{4}-\d{2}-\d{2}($|[T ])"
+
+
 @dataclass(frozen=True, slots=True)
 class Brought:
     """A table of verdicts as it is in the file, words and numbers checked.
@@ -75,6 +79,7 @@ def read_verdicts(path: Path, classes: Sequence[str], negative: str | None) -> B
         return Brought(rows, 0, ours=True)
     table = _named(path, _text_table(path))
     when = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
+    _check_times(path, table)
     table = _numbers(path, table).with_columns(
         pl.col("drawn").fill_null(IMPORT),
         pl.col("who").fill_null(""),
@@ -136,14 +141,17 @@ def _numbers(path: Path, table: pl.DataFrame) -> pl.DataFrame:
     Raises:
         PreflightError: One that is none, or a row without a place.
     """
-    for name, kind in (("cell_id", pl.Int32), ("x", pl.Float32), ("y", pl.Float32)):
+    for name, kind, least in (("cell_id", pl.Int32, 1), ("x", pl.Float32, 0), ("y", pl.Float32, 0)):
         plain = pl.col(name).str.replace(r"\.0+$", "") if name == "cell_id" else pl.col(name)
         number = plain.cast(kind, strict=False)
-        wrong = table.filter(pl.col(name).is_not_null() & ~(number.is_not_null() & (number >= 0)))
+        known = number.is_not_null() & (number >= least)
+        wrong = table.filter(pl.col(name).is_not_null() & ~known)
         if len(wrong):
+            # A table that counts from 0 would give each verdict to the cell before.
+            counted = " Cells are counted from 1, as in the masks." if least else ""
             raise PreflightError(
                 f"{path}, line {wrong['line'][0]}: {name} is {wrong[name][0]!r}, no number of at "
-                "least 0."
+                f"least {least}.{counted}"
             )
         table = table.with_columns(number.alias(name))
     point = pl.col("x").is_finite() & pl.col("y").is_finite()
@@ -154,6 +162,16 @@ def _numbers(path: Path, table: pl.DataFrame) -> pl.DataFrame:
             f"{path}, line {lacking['line'][0]}: no field, or neither a cell nor a point in it."
         )
     return table
+
+
+def _check_times(path: Path, table: pl.DataFrame) -> None:
+    """Refuse times that do not sort as text, for of two verdicts the later one holds."""
+    wrong = table.filter(~pl.col("when").str.contains(_TIME))
+    if len(wrong):
+        raise PreflightError(
+            f"{path}, line {wrong['line'][0]}: the time is {wrong['when'][0]!r}. Write the year "
+            "first, as in 2026-02-03 or 2026-02-03T14:05, or leave the column out."
+        )
 
 
 def _judged(
@@ -187,7 +205,7 @@ def _said(
             raise PreflightError(f"{where}: {negative!r} stands alone, not with other classes.")
         shown = [one for one in names if one != negative]
         for one in shown:
-            _check_class(where, one, classes)
+            _check_class(where, one, classes, negative)
         return [(one, YES if one in shown else NO) for one in classes]
     if verdict is None:
         return []
@@ -196,15 +214,24 @@ def _said(
         raise PreflightError(
             f"{where}: the verdict is {verdict!r}; it is one of {', '.join(VERDICTS)}."
         )
-    if name is not None and name == negative and said == YES:
-        return [(one, NO) for one in classes]
-    _check_class(where, name, classes)
+    if name is not None and name == negative:
+        if said == YES:
+            return [(one, NO) for one in classes]
+        raise PreflightError(
+            f"{where}: {said!r} of {negative!r} says of no class that the cell shows it. Name the "
+            "classes."
+        )
+    _check_class(where, name, classes, negative)
     return [(str(name), said)]
 
 
-def _check_class(where: str, name: str | None, classes: Sequence[str]) -> None:
-    if name not in classes:
-        raise PreflightError(
-            f"{where}: there is no class {name!r}; there are {', '.join(classes)}."
-            f"{did_you_mean(name or '', list(classes))}"
-        )
+def _check_class(
+    where: str, name: str | None, classes: Sequence[str], negative: str | None = None
+) -> None:
+    if name in classes:
+        return
+    known = [*classes, *([negative] if negative else [])]
+    raise PreflightError(
+        f"{where}: there is no class {name!r}; there are {', '.join(known)}."
+        f"{did_you_mean(name or '', known)}"
+    )
