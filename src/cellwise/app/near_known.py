@@ -18,7 +18,7 @@ from cellwise.store.annotations.inherited import inherited_cells
 from cellwise.store.annotations.outlines import followed
 from cellwise.store.annotations.saves import annotations
 from cellwise.store.annotations.sheets import new_sheet, write_sheet
-from cellwise.store.annotations.words import YES
+from cellwise.store.annotations.words import NO, YES
 from cellwise.store.run.embeddings import embedding_names
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.joined import open_embeddings
@@ -60,8 +60,9 @@ def find_near(
     place = kept.places(rows)
     rows, place = rows.filter(pl.Series(place >= 0)), place[place >= 0]
     said = followed(annotations(run).filter(pl.col("class") == name), run.masks).found
-    seen = said.filter(pl.col("verdict") == YES)
-    known = _among(rows, seen)
+    # Who contradicts another person leaves it open what the cell shows.
+    refused = _among(rows, said.filter(pl.col("verdict") == NO))
+    known = _among(rows, said.filter(pl.col("verdict") == YES)) & ~refused
     if known.sum() < least:
         raise PreflightError(
             f"{run.path}: {int(known.sum())} cells are known to show {name!r}, and a candidate has "

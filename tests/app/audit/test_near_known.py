@@ -48,9 +48,9 @@ def _index(site, shard):
     return pl.DataFrame(rows, schema_overrides=kinds)
 
 
-def _judge(run, cells, verdict="yes", name="verdicts.csv"):
+def _judge(run, cells, verdict="yes", name="verdicts.csv", who="ann"):
     path = run.path / name
-    lines = [f"{site},{cell},b,{verdict},ann" for site, cell in cells]
+    lines = [f"{site},{cell},b,{verdict},{who}" for site, cell in cells]
     path.write_text("\n".join(["site_id,cell_id,class,verdict,who", *lines]), encoding="utf-8")
     assert CliRunner().invoke(app, ["audit", str(run.path), "--verdicts", str(path)]).exit_code == 0
 
@@ -65,6 +65,8 @@ def test_what_is_near_known_cells_is_listed_first_and_what_was_judged_is_not(min
     known, refused = showing[:10], showing[10]
     _judge(run, known)
     _judge(run, [refused], "no", "more.csv")
+    # People who contradict each other leave it open what a cell shows.
+    _judge(run, [refused], "yes", "others.csv", "bob")
     found = find_near(run.path, "b", 15)
     listed = _listed(found["sheet"])
     assert (found["known"], found["listed"], len(listed)) == (10, 15, 15)
