@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from cellwise.contracts.labeller import Bags
 from cellwise.stages.label._per_fold import labels_without_folds
+from cellwise.stages.label._twins import twins_of
 from cellwise.stages.label.posterior import METHODS, build
 from cellwise.stages.label.posterior import _choice as choice
 from cellwise.stages.label.posterior._audited import ENOUGH, audit_of, fields_of
 from cellwise.stages.label.posterior._fields import Fields, Told
 from cellwise.stages.label.posterior._guard import gains
 from cellwise.stages.label.posterior._methods import ALONE, HEDGED
-from cellwise.stages.label.posterior._twins import twins_of
 from cellwise.stages.label.posterior.one_state import OneState, one_state
 
 SEEDS = st.integers(0, 2**32 - 1)

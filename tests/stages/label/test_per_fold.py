@@ -73,6 +73,21 @@ def test_where_the_others_of_a_fold_are_too_few_they_inherit_and_it_is_told():
         _made(replace(bags, group=(bags.site < 4).astype(np.int64)), fold, method="soft_ratio")
 
 
+def test_only_classes_that_all_fields_give_together_are_said_never_told_apart():
+    """In three folds a and b stand together but for one field, which tells them apart."""
+    bags, _ = _bags(fields=12, each=3)
+    given = np.zeros_like(bags.field_labels)
+    given[::2, :2] = True
+    given[1::2, 2] = True
+    bags = replace(bags, field_labels=given, classes=tuple("abcdef"[: given.shape[1]]))
+    fold = np.arange(12) % 3
+    found, _ = _made(bags, fold, method="soft_ratio")
+    assert found.facts["never_told_apart"] == [["a", "b"]]
+    given[0, 1] = False
+    found, _ = _made(replace(bags, field_labels=given), fold, method="soft_ratio")
+    assert found.facts["never_told_apart"] == []
+
+
 def test_facts_of_folds_are_told_as_one():
     some = {
         "method": "hedge",

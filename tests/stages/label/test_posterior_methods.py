@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cellwise.stages.label._learned import deal
+from cellwise.stages.label._twins import twins_of
 from cellwise.stages.label.posterior._evidence import Start
 from cellwise.stages.label.posterior._fields import Fields, company
 from cellwise.stages.label.posterior._methods import ALONE, HEDGED, competing
 from cellwise.stages.label.posterior._pooled import pooled
-from cellwise.stages.label.posterior._twins import twins_of
 from cellwise.stages.label.posterior.hedge import hedge
 from cellwise.stages.label.posterior.mixture import shown_share
 from cellwise.stages.label.posterior.one_state import OneState, one_state

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from cellwise.contracts.labeller import INHERITED, Bags, CellLabels, Flags, Floats, Labeller
 from cellwise.errors import PreflightError
+from cellwise.stages.label._twins import twins_of
 
 
 def labels_without_folds(
@@ -72,6 +73,10 @@ def labels_without_folds(
     if not facts:
         raise refused[0]
     together = {"made_without_each_of": names, **joined(facts)}
+    if "never_told_apart" in together:
+        # Without one fold classes may look alike that all fields together tell apart.
+        twins = twins_of(bags.field_labels, bags.verdict)
+        together["never_told_apart"] = twins.names(bags.field_labels, bags.classes)
     if refused:
         together["folds_that_inherit"] = len(refused)
     every = np.stack(list(apart.values()))

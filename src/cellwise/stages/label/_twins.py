@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cellwise.contracts.labeller import Flags, Floats
-from cellwise.stages.label.posterior._fields import Floats64
+
+Floats64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,13 +39,13 @@ from cellwise.parts.learners import kernel_ridge
 from cellwise.registry import did_you_mean, split_spec
 from cellwise.stages.label._cells import weights
 from cellwise.stages.label._learned import PARTITIONS
+from cellwise.stages.label._twins import twins_of
 from cellwise.stages.label.posterior._audited import audit_of, facts_of, fields_of
 from cellwise.stages.label.posterior._choice import Choice, choose
 from cellwise.stages.label.posterior._evidence import starts, usable
 from cellwise.stages.label.posterior._fields import Fields, Floats64, Numbers
 from cellwise.stages.label.posterior._methods import ALONE
 from cellwise.stages.label.posterior._pooled import ENOUGH_FIELDS, pooled
-from cellwise.stages.label.posterior._twins import twins_of
 from cellwise.stages.label.posterior._unsure import unsure
 from cellwise.stages.label.posterior.hedge import hedge
 from cellwise.stages.label.posterior.one_state import OneState
