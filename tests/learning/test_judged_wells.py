@@ -28,7 +28,7 @@ CLASS = [0, 0, 2, 2, 1, 1]
 class UpperLeft:
     """Logits that are the upper left pixel of the first three channels."""
 
-    def __call__(self, items, asked=None, *, of=None):
+    def __call__(self, items, asked=None, *, of=None, covariates=None):
         return Output(items[:, :3, 0, 0].float())
 
     def together(self, rows, of):

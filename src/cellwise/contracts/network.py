@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from enum import Flag, auto
 
+import torch
 from torch import Tensor, nn
 
 from cellwise.errors import BadOption
@@ -63,13 +64,30 @@ def _there(part: Tensor | None, what: str) -> Tensor:
     return part
 
 
-# (number of channels, number of classes) -> module; its `forward(items, asked=Asked.LOGITS)` gives
-# an `Output` in two halves: `extract_features` from items to features, for pixels
-# [item, feature, y, x], and `answer(features, asked)` from features to the output. A module without
-# a map of places refuses `Asked.CLASS_MAP` with `BadOption`.
-MakeNet = Callable[[int, int], nn.Module]
+# (number of channels, number of classes, covariates=0) -> module; its
+# `forward(items, asked=Asked.LOGITS)` gives an `Output` in two halves: `extract_features` from
+# items to features, for pixels [item, feature, y, x], and `answer(features, asked)` from features
+# to the output. A module without a map of places refuses `Asked.CLASS_MAP` with `BadOption`. One
+# made for so many covariates, numbers that are known of an item beside its pixels, is given them as
+# a third argument of `forward`; only networks that tasks with covariates may name know of them.
+MakeNet = Callable[..., nn.Module]
 
 POOLS = ("avg", "max", "avg+max")
+
+
+def joined_features(features: Tensor, covariates: Tensor | None) -> Tensor:
+    """Features `[item, feature + covariate, y, x]`: each covariate is the same at every place.
+
+    What pools places by mean or maximum so sees the covariates beside the pooled features.
+
+    Args:
+        features: `[item, feature, y, x]`.
+        covariates: `[item, covariate]`; None for none.
+    """
+    if covariates is None:
+        return features
+    planes = covariates.to(features)[:, :, None, None].expand(-1, -1, *features.shape[2:])
+    return torch.cat([features, planes], dim=1)
 
 
 def pool_map(class_map: Tensor, how: str) -> Tensor:

@@ -26,6 +26,8 @@ class SitePixels:
         numbers: int64 `[cell]`, the cell numbers wanted, rising.
         vectors: `[cell, number]`, embeddings; empty for scorers of pixels.
         tile: Side in pixels of the tiles that the model learned; 0 where it learned none.
+        covariates: `[covariate]`, what the model is told of the site beside its pixels; empty for
+            models that are told nothing.
     """
 
     crops: Tensor
@@ -34,15 +36,24 @@ class SitePixels:
     numbers: Tensor
     vectors: Tensor = _NOTHING
     tile: int = 0
+    covariates: Tensor = _NOTHING
+
+    @property
+    def told(self) -> Tensor | None:
+        """The covariates, None where there are none."""
+        return self.covariates if len(self.covariates) else None
 
 
 class Predictor(Protocol):
     """A network that was loaded, with its normalisation."""
 
-    def __call__(self, pixels: Tensor, asked: Asked = Asked.LOGITS) -> Output:
+    def __call__(
+        self, pixels: Tensor, asked: Asked = Asked.LOGITS, covariates: Tensor | None = None
+    ) -> Output:
         """Answer for `[item, channel, y, x]` in 0..1, in ordinary memory, single precision.
 
-        Vectors `[item, number]` for networks of vectors.
+        Vectors `[item, number]` for networks of vectors. `covariates` are `[covariate]` of all
+        items or `[item, covariate]`, for networks that know of some.
         """
 
     def extract_features(self, pixels: Tensor) -> Tensor:

@@ -41,18 +41,28 @@ class Asking:
         self.net, self.ranks = net, ranks
 
     def __call__(
-        self, items: Tensor, asked: Asked | None = Asked.LOGITS, *, of: int | None = None
+        self,
+        items: Tensor,
+        asked: Asked | None = Asked.LOGITS,
+        *,
+        of: int | None = None,
+        covariates: Tensor | None = None,
     ) -> Output:
         """What the network says of all rows."""
         rows = len(items) if of is None else of
         if of is None and rows < self.ranks.size and not torch.is_grad_enabled():
             # Too few to share, and no gradient that would be counted more than once.
-            return Asking(self.net, Ranks())(items, asked)
+            return Asking(self.net, Ranks())(items, asked, covariates=covariates)
         own = self.ranks.own(items) if of is None else items
+        told: tuple[Tensor, ...] = () if covariates is None else (covariates,)
+        if of is None:
+            told = tuple(self.ranks.own(rows) for rows in told)
         if own.ndim == 4:
             # On processors convolutions are a fifth faster with channels innermost.
             own = own.contiguous(memory_format=torch.channels_last)
-        found: Output = Output(None, self.net(own)) if asked is None else self.net(own, asked)
+        found: Output = (
+            Output(None, self.net(own)) if asked is None else self.net(own, asked, *told)
+        )
         return found.each(lambda part: self.together(part.float(), rows))
 
     def together(self, rows: Tensor, of: int) -> Tensor:

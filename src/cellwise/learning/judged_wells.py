@@ -78,7 +78,11 @@ def site_logits(
         some = np.arange(start, min(start + step, len(material.pool)))
         tiles = tiles_of(torch.from_numpy(material.read(some)).to(device), tile)
         shown = method.normalisation(tiles.flatten(0, 1))
-        logits = ask(shown).logits
+        told = None
+        if material.covariates is not None:
+            rows = torch.from_numpy(material.covariates[some]).to(device)
+            told = rows.repeat_interleave(per_site, dim=0)
+        logits = ask(shown, covariates=told).logits
         found.append(logits.reshape(len(some), per_site, -1).mean(1).cpu().numpy())
     return np.concatenate(found)
 

@@ -72,18 +72,21 @@ class _Labelled:
         return self.method.task.sampler(self.material.pool, self.method.batch, when)
 
     def draw(self, turn: Turn) -> tuple[Tensor, ...]:
-        """Items, their targets and weights, and the labels of their fields."""
+        """Items, their targets and weights, the labels of their fields, and covariates if any."""
         positions = self._share(turn)
         items = positions.reshape(-1)
         pixels = torch.from_numpy(self._read(items, turn))
         targets, weights, fields = truth_arrays(self.material, positions)
         if not self.on_device:
             pixels, targets = self._augmented(pixels, targets, turn)
-        return pixels, targets, weights, fields
+        known = self.material.covariates
+        told = () if known is None else (torch.from_numpy(known[items]),)
+        return pixels, targets, weights, fields, *told
 
     def batch_loss(self, ask: Ask, drawn: tuple[Tensor, ...], turn: Turn, done: float) -> Tensor:
         """The loss of a drawn batch."""
-        pixels, targets, weights, fields = drawn
+        pixels, targets, weights, fields, *told = drawn
+        known = told[0] if told else None
         if self.on_device:
             pixels, targets = self._augmented(pixels, targets, turn)
         task, loss = self.method.task, self.method.loss
@@ -102,7 +105,9 @@ class _Labelled:
         try:
             if task.objective is not None:
                 return task.objective(forward, pixels, truth, loss, done)
-            return task.batch_loss(ask(standardise(pixels), of=count).logits, truth, loss)
+            return task.batch_loss(
+                ask(standardise(pixels), of=count, covariates=known).logits, truth, loss
+            )
         except ValueError as error:
             # Torch's words of a batch norm that is to find the spread of a single number.
             if "more than 1 value per channel" not in str(error):

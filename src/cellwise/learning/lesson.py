@@ -35,7 +35,12 @@ class Ask(Protocol):
     """
 
     def __call__(
-        self, items: Tensor, asked: Asked | None = ..., *, of: int | None = None
+        self,
+        items: Tensor,
+        asked: Asked | None = ...,
+        *,
+        of: int | None = None,
+        covariates: Tensor | None = None,
     ) -> Output:
         """The network's answer in single precision.
 
@@ -43,6 +48,7 @@ class Ask(Protocol):
             items: Where `of` is None all rows of the batch, else this device's share of them.
             asked: What is wanted; None of networks for pixels, which give one map and nothing else.
             of: How many items or bags the batch has on all devices together.
+            covariates: `[item, covariate]` of the same rows, for networks that know of some.
         """
 
     def together(self, rows: Tensor, of: int) -> Tensor:

@@ -36,6 +36,8 @@ class Material:
         without: Of a fold, labels like `targets` that its fields took no part in, NaN in its own
             rows and where none was made; empty where labels are the same whatever is left out.
         cut: Reads a piece of each item only; None where items are read whole.
+        covariates: `[item, covariate]`, numbers that the network is given beside the pixels; None
+            for none.
     """
 
     pool: Pool
@@ -45,6 +47,7 @@ class Material:
     read: Read
     without: Mapping[int, Floats] = field(default_factory=dict)
     cut: Cut | None = None
+    covariates: Floats | None = None
 
     def leaving_out(self, fold: int | None) -> "Material":
         """The items with the labels that a model without this fold may learn from."""
@@ -71,6 +74,7 @@ class Material:
             lambda positions: self.read(places[positions]),
             {fold: labels[places] for fold, labels in self.without.items()},
             None if cut is None else lambda at, corners, side: cut(places[at], corners, side),
+            None if self.covariates is None else self.covariates[places],
         )
 
     def read_tiles(

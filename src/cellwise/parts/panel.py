@@ -121,7 +121,8 @@ def load_panel(run: RunFolder, name: str, device: str, precision: str = "fp32") 
             fitted = learners.build(card.learner).restore(weights)
             models.append(Model(card, LearnedModel(fitted)))
             continue
-        net = nets.build(without_beginning(card.net))(card.inputs, len(card.classes))
+        told = {"covariates": len(card.covariate["values"])} if card.covariate else {}
+        net = nets.build(without_beginning(card.net))(card.inputs, len(card.classes), **told)
         net.load_state_dict({key: torch.from_numpy(value) for key, value in weights.items()})
         net = net.eval().to(device).to(memory_format=torch.channels_last)
         facts = card.normalisation
@@ -130,7 +131,7 @@ def load_panel(run: RunFolder, name: str, device: str, precision: str = "fp32") 
         models.append(Model(card, LoadedModel(net, normalisation, device, precision, unseen)))
     first = models[0].card
     for model in models[1:]:
-        same = ("classes", "channels", "unit", "crop", "learner")
+        same = ("classes", "channels", "unit", "crop", "learner", "covariate")
         odd = [word for word in same if getattr(model.card, word) != getattr(first, word)]
         if odd:
             raise PreflightError(f"The models of {name!r} differ in {odd[0]}: train them again.")

@@ -36,11 +36,16 @@ class LoadedModel:
     precision: str = "fp32"
     unseen: tuple[int, ...] = ()
 
-    def __call__(self, pixels: Tensor, asked: Asked = Asked.LOGITS) -> Output:
+    def __call__(
+        self, pixels: Tensor, asked: Asked = Asked.LOGITS, covariates: Tensor | None = None
+    ) -> Output:
         """Answer for `[item, channel, y, x]`; results lie in ordinary memory, single precision."""
         ready = self._ready(pixels)
+        told: tuple[Tensor, ...] = ()
+        if covariates is not None:
+            told = (covariates.to(self.device).expand(len(pixels), -1),)
         with calculating(self.precision, self.device):
-            found: Output = self.net(ready, asked)
+            found: Output = self.net(ready, asked, *told)
         found = found.each(lambda part: part.float().cpu())
         if self.unseen and Asked.LOGITS in asked:
             found.logits[:, list(self.unseen)] = NEVER
@@ -79,9 +84,11 @@ class LearnedModel:
 
     fitted: Fitted
 
-    def __call__(self, pixels: Tensor, asked: Asked = Asked.LOGITS) -> Output:
+    def __call__(
+        self, pixels: Tensor, asked: Asked = Asked.LOGITS, covariates: Tensor | None = None
+    ) -> Output:
         """Logits `[item, class]` of vectors `[item, number]`; nothing else can be asked."""
-        if asked != Asked.LOGITS:
+        if asked != Asked.LOGITS or covariates is not None:
             raise BadOption("A learner of vectors has no embedding and no class map.")
         found = torch.from_numpy(self.fitted.predict(pixels.numpy())).double()
         return Output(found.clamp(_LEAST, 1 - _LEAST).logit().float())

@@ -22,6 +22,9 @@ def embed_site(chosen: Chosen, shown: ForModel, *, batch: int) -> npt.NDArray[np
     for model in chosen.models:
         pixels = shown(model)
         cut = tiles_of(pixels.field[None], pixels.tile)[0]
-        some = [model.network(part, Asked.EMBEDDING).embedding for part in torch.split(cut, batch)]
+        parts = torch.split(cut, batch)
+        some = [
+            model.network(part, Asked.EMBEDDING, covariates=pixels.told).embedding for part in parts
+        ]
         seen.append(torch.cat(some).mean(0))
     return np.asarray(torch.stack(seen).mean(0)[None].numpy())

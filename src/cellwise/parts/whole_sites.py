@@ -17,6 +17,7 @@ from cellwise.parts.adapted_norm import Floats, adapt
 from cellwise.parts.panel import Model
 from cellwise.parts.resize import resize
 from cellwise.parts.site_pixels import ForModel
+from cellwise.parts.sites.covariates import covariates_of
 from cellwise.parts.sites.levels import group_statistics, levels_of
 from cellwise.parts.tiles import tile_counts, tiles_of
 from cellwise.store.images.fields import read_field
@@ -27,6 +28,7 @@ from cellwise.store.run.tables import read_table
 
 SiteLoader = Callable[[str], ForModel]
 
+_PREFIX = "Metadata_"
 _NONE = torch.empty(0)
 _NO_MASKS = torch.empty(0, dtype=torch.int64)
 
@@ -48,6 +50,10 @@ def site_loader(job: Job, among: Sequence[Site], card: ModelCard) -> SiteLoader:
     sites = {site.id: site for site in among}
     size, tile = int(card.crop["size"]), int(card.crop.get("tile", 0))
 
+    def told(site_id: str, card: ModelCard) -> str | None:
+        column = card.covariate.get("column", "")
+        return sites[site_id].metadata.get(column.removeprefix(_PREFIX))
+
     def load(site_id: str) -> ForModel:
         field = read_field(sites[site_id], job.images)
         whole = resize(torch.from_numpy(field.pixels)[None], size, size)[0].clamp(0, 1)
@@ -56,7 +62,15 @@ def site_loader(job: Job, among: Sequence[Site], card: ModelCard) -> SiteLoader:
             pixels = whole[model.channels_in(field.channels)]
             if means:
                 pixels = _levelled(pixels, means[site_id], model.card)
-            return SitePixels(_NONE, pixels, _NO_MASKS, _NO_MASKS, tile=tile)
+            known = covariates_of([told(site_id, model.card)], model.card.covariate)
+            return SitePixels(
+                _NONE,
+                pixels,
+                _NO_MASKS,
+                _NO_MASKS,
+                tile=tile,
+                covariates=torch.from_numpy(known[0]),
+            )
 
         return of
 
@@ -122,7 +136,7 @@ def adapt_to(
 
     def look() -> Iterator[object]:
         for k in range(batches):
-            cut = []
+            cut, known = [], []
             for site in sites[k * len(sites) // batches : (k + 1) * len(sites) // batches]:
                 try:
                     pixels = load(site.id)(model)
@@ -130,7 +144,9 @@ def adapt_to(
                     # Set aside where it is scored.
                     continue
                 cut.append(tiles_of(pixels.field[None], side)[0])
+                known.append(pixels.covariates.expand(len(cut[-1]), -1))
             if sum(map(len, cut)) > 1:
-                yield model.network(torch.cat(cut))
+                told = torch.cat(known) if model.card.covariate else None
+                yield model.network(torch.cat(cut), covariates=told)
 
     return adapt(model.network.net, look)

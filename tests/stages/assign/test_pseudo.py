@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cellwise.stages.assign._pseudo import agreed, share_of_round, surest
+from cellwise.stages.assign._pseudo import agreed, surest, teachers_left_out
 
 
 def test_of_wells_that_answer_alike_the_surest_keeps_it():
@@ -32,10 +32,11 @@ def test_no_more_than_the_share_and_none_surer_left_out(seed, share):
             assert confidence[left].max() <= confidence[here & taken].min()
 
 
-def test_rounds_take_more_and_more():
-    shares = [share_of_round(k, 4, first=0.4, last=1.0) for k in range(4)]
-    np.testing.assert_allclose(shares, [0.4, 0.6, 0.8, 1.0])
-    assert share_of_round(0, 1, first=0.4, last=0.9) == 0.9
+def test_who_taught_left_one_fold_out_or_none_that_can_be_named():
+    assert teachers_left_out([None, 2, 2]) == 2
+    assert teachers_left_out([0]) == 0
+    assert teachers_left_out([None, 0, 1]) is None
+    assert teachers_left_out([None]) is None
 
 
 def test_members_agree_only_where_all_answer_alike():

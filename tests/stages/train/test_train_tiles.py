@@ -6,13 +6,15 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 from tests.stages.train.learn_world import make_job, make_run, silent, write_folds
 
-from cellwise.domain.steps import Finished
+from cellwise.domain.steps import Finished, Job
 from cellwise.domain.tables import SCORES, SITES, STATISTICS
 from cellwise.errors import BadOption, PreflightError
 from cellwise.parts.panel import load_panel
 from cellwise.parts.tasks import tasks, tile
+from cellwise.stages.adapt.step import work as adapt
 from cellwise.stages.score.step import finish as finish_score
 from cellwise.stages.score.step import work as score
 from cellwise.stages.statistics.step import finish as finish_statistics
@@ -257,3 +259,38 @@ def test_two_sites_of_a_well_and_a_control_beside_them_are_learned_together(run,
     assert len(scored(run)) == 6
     with pytest.raises(BadOption, match="controls are left out"):
         Options.of({**QUICK, "task": task, "controls": "left_out"})
+
+
+def test_a_network_is_told_the_cell_type_of_a_site_wherever_it_looks(run):
+    """All fields are black: what is left out is answered by what the network is told of it."""
+    for path in (run.path.parent / "images").iterdir():
+        Image.fromarray(np.zeros((64, 64), np.uint8)).save(path)
+    kind = pl.col("Metadata_CellType")
+    frame = read_table(run.sites, SITES)
+    frame = frame.with_columns(labels=pl.when(kind == "RPE").then(["ring"]).otherwise(["spot"]))
+    write_table(run.sites, SITES, frame)
+    net = {"name": "tiny", "width": 8, "norm": "batch"}
+    options = {"epochs": 20, "learning_rate": 0.1, "validate_on": "next_fold", "net": net}
+    work(job_of(run, covariate="Metadata_CellType", folds=[0], **options), silent)
+    card = read_card(run.model("model", 0))
+    assert card.covariate == {"column": "Metadata_CellType", "values": ["HUVEC", "RPE"]}
+    images, options = run.path.parent / "images", {"model": "model", "threads": 1}
+    adapt(Job(run.path, images, "adapt", options, "k", 0), silent)
+    answers = {"RPE": "ring", "HUVEC": "spot"}
+    first = answered(scored(run), card)
+    kinds = dict(frame.select("site_id", "Metadata_CellType").rows())
+    assert first == {site: answers[kinds[site]] for site in first}
+    swapped = {"RPE": "HUVEC", "HUVEC": "RPE"}
+    write_table(run.sites, SITES, frame.with_columns(kind.replace_strict(swapped)))
+    again = answered(scored(run), card)
+    assert again == {site: answers[swapped[kinds[site]]] for site in first}
+    with pytest.raises(BadOption, match="no column 'Metadata_Celltype' to tell"):
+        work(job_of(run, covariate="Metadata_Celltype"), silent)
+    with pytest.raises(BadOption, match="of the task tile"):
+        Options.of({"covariate": "Metadata_CellType", "labels": "label"})
+
+
+def answered(rows, card):
+    """The largest logit of each site."""
+    best = rows["score"].to_numpy().argmax(axis=1)
+    return {site: card.classes[k] for site, k in zip(rows["site_id"], best, strict=True)}

@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from cellwise.contracts.network import Asked, MakeNet, Output
+from cellwise.contracts.network import Asked, MakeNet, Output, joined_features
 from cellwise.errors import BadOption
 from cellwise.parts.heads import heads
 from cellwise.parts.nets._hpa_2018 import trunk_of
@@ -61,13 +61,13 @@ def build(
     if sha256 and not isinstance(pretrained, str):
         raise BadOption("net backbone: sha256 goes with a file under `pretrained`.")
 
-    def make(channels: int, classes: int) -> nn.Module:
+    def make(channels: int, classes: int, covariates: int = 0) -> nn.Module:
         trunk = _trunk(model, channels, stride, pretrained=pretrained, sha256=sha256, stem=stem)
         if stem_pool:
             pool_after_stem(trunk)
         if mish:
             use_mish(trunk)
-        return _Backbone(trunk, make_head(trunk.num_features, classes), model)
+        return _Backbone(trunk, make_head(trunk.num_features + covariates, classes), model)
 
     return make
 
@@ -79,8 +79,10 @@ class _Backbone(nn.Module):
         self.head = head
         self.model = model
 
-    def forward(self, pixels: Tensor, asked: Asked = Asked.LOGITS) -> Output:
-        return self.answer(self.extract_features(pixels), asked)
+    def forward(
+        self, pixels: Tensor, asked: Asked = Asked.LOGITS, covariates: Tensor | None = None
+    ) -> Output:
+        return self.answer(joined_features(self.extract_features(pixels), covariates), asked)
 
     def answer(self, features: Tensor, asked: Asked = Asked.LOGITS) -> Output:
         """What the features say."""

@@ -10,7 +10,14 @@ system of Riedel (a 1 x 1 convolution, then pooling).
 
 from torch import Tensor, nn
 
-from cellwise.contracts.network import Asked, MakeNet, Output, answer_by_map, check_pool
+from cellwise.contracts.network import (
+    Asked,
+    MakeNet,
+    Output,
+    answer_by_map,
+    check_pool,
+    joined_features,
+)
 from cellwise.errors import BadOption
 
 _GROUPS = 4
@@ -31,15 +38,22 @@ def build(width: int = 24, pool: str = "avg", norm: str = "group") -> MakeNet:
     if width < _GROUPS or width % _GROUPS:
         raise BadOption(f"net tiny: width is a multiple of {_GROUPS}, not {width}.")
 
-    def make(channels: int, classes: int) -> nn.Module:
-        return _Tiny(channels, classes, width=width, pool=pool, norm=norm)
+    def make(channels: int, classes: int, covariates: int = 0) -> nn.Module:
+        return _Tiny(channels, classes, width=width, pool=pool, norm=norm, covariates=covariates)
 
     return make
 
 
 class _Tiny(nn.Module):
     def __init__(
-        self, channels: int, classes: int, *, width: int, pool: str, norm: str = "group"
+        self,
+        channels: int,
+        classes: int,
+        *,
+        width: int,
+        pool: str,
+        norm: str = "group",
+        covariates: int = 0,
     ) -> None:
         super().__init__()
         top = 8 * width // 3 // _GROUPS * _GROUPS
@@ -53,11 +67,13 @@ class _Tiny(nn.Module):
             ]
             before = after
         self.features = nn.Sequential(*layers)
-        self.head = nn.Conv2d(top, classes, 1)
+        self.head = nn.Conv2d(top + covariates, classes, 1)
         self.pool = pool
 
-    def forward(self, pixels: Tensor, asked: Asked = Asked.LOGITS) -> Output:
-        return self.answer(self.extract_features(pixels), asked)
+    def forward(
+        self, pixels: Tensor, asked: Asked = Asked.LOGITS, covariates: Tensor | None = None
+    ) -> Output:
+        return self.answer(joined_features(self.extract_features(pixels), covariates), asked)
 
     def extract_features(self, pixels: Tensor) -> Tensor:
         """Features `[item, feature, y, x]`."""

@@ -1,11 +1,14 @@
 """Progressive pseudo-labels: the surest answers of new wells, more of them round by round.
 
-A treatment is taken at most once on a plate: of several wells that answer alike the surest keeps
+Each round is a step of the recipe that takes a larger share, after a training from the last one. A
+treatment is taken at most once on a plate: of several wells that answer alike the surest keeps
 it, since a plate holds each treatment once.
 
 Source: the winner of the RxRx1 challenge (Sypetkowski 2019), who added ever more of the surest test
 wells to the training; consensus of models as the 2nd.
 """
+
+from collections.abc import Collection
 
 import numpy as np
 import numpy.typing as npt
@@ -39,8 +42,11 @@ def agreed(answers: Numbers) -> Numbers:
     return np.where((answers == answers[0]).all(axis=0), answers[0], -1)
 
 
-def share_of_round(number: int, rounds: int, *, first: float, last: float) -> float:
-    """The share of a round, from 0, growing evenly from `first` to `last`."""
-    if rounds < 2:
-        return last
-    return first + (last - first) * number / (rounds - 1)
+def teachers_left_out(folds: Collection[int | None]) -> int | None:
+    """The fold that all who answered new wells have left out; None for none, or several.
+
+    Args:
+        folds: That the models of all members left out, as their scores of labelled sites say.
+    """
+    known = {fold for fold in folds if fold is not None}
+    return known.pop() if len(known) == 1 else None

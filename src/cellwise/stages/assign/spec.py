@@ -37,10 +37,14 @@ class Options(StepOptions):
     """Rounds in which rows and columns of a plate's probabilities are brought to equal sums."""
     pseudo_labels: float = 0.0
     """Share of the wells of each new plate whose surest answers are noted as labels to learn from,
-    each treatment once on a plate."""
+    each treatment once on a plate. A step `train` learns from them: `pseudo_labels`."""
+    agreed: bool = False
+    """Whether pseudo-labels are only of wells that each member of `from` answers alike."""
 
     @model_validator(mode="after")
     def _check(self) -> "Options":
+        if self.agreed and len(self.scores) < 2:
+            raise BadOption("assign: agreed is of several members; name them under 'from'.")
         if not self.scores or not all(self.scores):
             raise BadOption(f"assign: from names score steps, not {self.from_!r}.")
         for cell_type, names in self.members.items():
@@ -73,5 +77,6 @@ SPEC = StepSpec(
         Read(FITTED_ASSIGNMENT, optional=True, under="fitted"),
         Read(SCORES, by=("from",), many=True),
     ),
+    late=("agreed",),
     writes=(TREATMENTS, ASSIGNMENT),
 )

@@ -27,7 +27,7 @@ from cellwise.errors import PreflightError
 from cellwise.stages.assign._known import Known, known_of, stored
 from cellwise.stages.assign._layouts import repeated
 from cellwise.stages.assign._plates import Answers, Logits, Numbers, Rules, decide_wells
-from cellwise.stages.assign._pseudo import surest
+from cellwise.stages.assign._pseudo import agreed, surest, teachers_left_out
 from cellwise.stages.assign._wells import Wells, combined_logits, find_wells, well_logits
 from cellwise.stages.assign.spec import Options
 from cellwise.store.atomic import write_text
@@ -57,7 +57,8 @@ def work(job: Job, report: Report) -> dict[str, Any]:
             "labels file (column Well), or use a step 'decide'."
         )
     report(0, 2, f"{len(wells.table)} wells")
-    logits, clean = _logits(RunReader(run), options, wells, classes)
+    members, clean, without = _members(RunReader(run), options, wells, classes)
+    logits = combined_logits(members, wells.table["cell_type"], options.members, options.combine)
     known = (
         stored(RunFolder(job.fitted).assignment(job.name))
         if job.fitted
@@ -65,7 +66,17 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     )
     decided, notes = _decide(options, wells, logits, classes, known)
     report(1, 2, "plates")
+    asked = _KINDS[options.design].removeprefix("answer_")
+    sure = np.asarray(getattr(decided, asked))
+    if options.agreed:
+        each = [_decide(options, wells, own, classes, known)[0] for own in members.values()]
+        alike = agreed(np.stack([getattr(one, asked) for one in each]))
+        sure = np.where(alike == sure, sure, -1)
     frame = _frame(options, wells, logits, clean, decided, classes)
+    frame = frame.with_columns(
+        pseudo_label=_pseudo_labels(options, wells, sure, decided.confidence, classes),
+        pseudo_fold=pl.lit(without, pl.Int32),
+    )
     write_table(run.treatments(job.name), TREATMENTS, frame)
     content = {"design": options.design, **known.to_json(), **notes}
     content["layouts"] = repeated(frame, known.wells, classes)
@@ -94,15 +105,18 @@ def _sites(run: RunFolder) -> pl.DataFrame:
     return frame.join(folds, on="site_id", how="left", maintain_order="left")
 
 
-def _logits(
+def _members(
     reader: RunReader, options: Options, wells: Wells, classes: tuple[str, ...]
-) -> tuple[Logits, Flags]:
+) -> tuple[dict[str, Logits], Flags, int | None]:
+    """Logits by member, which wells all have left out, and the fold all left out of new ones."""
     members, clean = {}, np.ones(len(wells.table), np.bool_)
+    folds: set[int | None] = set()
     for name in options.scores:
-        members[name], unseen = well_logits(reader.scores(name, classes), wells)
+        scores = reader.scores(name, classes)
+        members[name], unseen = well_logits(scores, wells)
         clean &= unseen
-    cell_types = wells.table["cell_type"]
-    return combined_logits(members, cell_types, options.members, options.combine), clean
+        folds |= set(scores["fold"].unique().to_list())
+    return members, clean, teachers_left_out(folds)
 
 
 def _decide(
@@ -176,12 +190,6 @@ def _frame(
         "answer_assigned": found.assigned,
     }  # fmt: skip
     answers = {k: pl.Series(k, names[v].tolist(), dtype=pl.String) for k, v in columns.items()}
-    new = wells.table["class"].is_null() | (wells.table["part"] == "test").fill_null(value=False)
-    chosen = columns[_KINDS[options.design]]
-    asked = np.where(new.to_numpy() & ~wells.controls, chosen, -1)
-    plate = np.unique(wells.table[PLATE].fill_null("").to_numpy(), return_inverse=True)[1]
-    taken = surest(asked, np.nan_to_num(found.confidence), plate.reshape(-1),
-                   share=options.pseudo_labels)  # fmt: skip
     order = np.argsort(-np.nan_to_num(logits, nan=-np.inf), axis=1, kind="stable")[:, :_TOP]
     top = [pl.Series("top_classes", names[order].tolist(), dtype=pl.List(pl.String))]
     return wells.table.with_columns(
@@ -192,5 +200,21 @@ def _frame(
         confidence=pl.Series(found.confidence, dtype=pl.Float32).fill_nan(None),
         group=pl.Series(found.group, dtype=pl.Int32).replace(-1, None),
         support=pl.Series(found.support, dtype=pl.Float32).fill_nan(None),
-        pseudo_label=pl.Series(names[np.where(taken, asked, -1)].tolist(), dtype=pl.String),
     )
+
+
+def _pseudo_labels(
+    options: Options,
+    wells: Wells,
+    answers: Numbers,
+    confidence: npt.NDArray[np.float64],
+    classes: tuple[str, ...],
+) -> pl.Series:
+    """`[well]`: the answer of new treated wells that are sure enough to be learned from."""
+    new = wells.table["class"].is_null() | (wells.table["part"] == "test").fill_null(value=False)
+    asked = np.where(new.to_numpy() & ~wells.controls, answers, -1)
+    plate = np.unique(wells.table[PLATE].fill_null("").to_numpy(), return_inverse=True)[1]
+    taken = surest(asked, np.nan_to_num(confidence), plate.reshape(-1),
+                   share=options.pseudo_labels)  # fmt: skip
+    names = np.array([*classes, None], dtype=object)
+    return pl.Series("pseudo_label", names[np.where(taken, asked, -1)].tolist(), dtype=pl.String)

@@ -35,7 +35,10 @@ def build(views: str = "none", batch: int = 64) -> Scorer:
         seen = []
         for view in chosen:
             turned = turn(cut, view)
-            some = [predictor(part).logits for part in torch.split(turned, batch)]
+            some = [
+                predictor(part, covariates=pixels.told).logits
+                for part in torch.split(turned, batch)
+            ]
             seen.append(torch.cat(some).mean(0))
         return torch.stack(seen)[:, None]
 

@@ -39,6 +39,7 @@ def make_card(
     sources: Sources | None = None,
     levels: SiteLevels | None = None,
     part: str = "",
+    covariate: dict[str, Any] | None = None,
 ) -> ModelCard:
     """What the model is for and how it came about; no clock time, so that equal runs are equal."""
     training = {
@@ -57,6 +58,9 @@ def make_card(
     unseen = never_seen(material, found.classes.positive) if options.controls == "left_out" else []
     if unseen:
         training["never_seen"] = unseen
+    if options.pseudo_labels:
+        places = np.unique(material.pool.site)
+        training["pseudo_labelled_sites"] = int(found.free[places].sum())
     return ModelCard(
         classes=found.classes.positive,
         negative=found.classes.negative,
@@ -79,6 +83,7 @@ def make_card(
         training=training,
         scales={} if found.length else learned_scales(RunFolder(job.run)),
         part={"column": options.per, "value": part} if part else {},
+        covariate=covariate or {},
     )
 
 

@@ -1,5 +1,6 @@
 """One model of a train step: what it learns from, its training, its bundle."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,11 @@ from cellwise.domain.steps import Job, Report
 from cellwise.errors import BadOption, PreflightError
 from cellwise.learning.fit import fit
 from cellwise.learning.labelled import make_lesson
+from cellwise.learning.material import Material
 from cellwise.learning.plan import Place
 from cellwise.learning.ranks import Ranks
 from cellwise.parts.nets import begin_classifier, nets
+from cellwise.parts.sites.covariates import covariates_of
 from cellwise.parts.tasks import tasks
 from cellwise.registry import did_you_mean
 from cellwise.stages.train._bundle import begin, make_card
@@ -28,6 +31,7 @@ from cellwise.stages.train._plan import (
     validation_sites,
 )
 from cellwise.stages.train._repeats import repeated
+from cellwise.stages.train._sites import check_teachers
 from cellwise.stages.train._sources import Choice, Collection, collect
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.models import write_model
@@ -48,6 +52,7 @@ def collected(job: Job, options: Any) -> Collection:
         cache=options.cache,
         controls=options.controls != "left_out",
         unlabelled=options.unlabelled,
+        pseudo_labels=options.pseudo_labels,
     )
 
 
@@ -60,24 +65,44 @@ def parts_of(options: Any, found: Collection, fold: int | None) -> list[str]:
     if not options.per:
         return [""]
     inside = pl.Series(np.ones(len(found.sites), bool) if fold is None else found.fold != fold)
-    known = column_of(options, found).filter(inside).drop_nulls()
+    known = column_of(options.per, found).filter(inside).drop_nulls()
     return sorted(value for value in known.unique().to_list() if value)
 
 
-def column_of(options: Any, found: Collection) -> pl.Series:
-    """The value of each site by which models are made.
+def column_of(name: str, found: Collection, what: str = "make models for") -> pl.Series:
+    """The value of each site in a column, by which models are made or which they are told.
 
     Raises:
         BadOption: There is no such column.
     """
-    if options.per not in found.facts.columns:
+    if name not in found.facts.columns:
         there = [name for name in found.facts.columns if name.startswith("Metadata_")]
         raise BadOption(
-            f"train: no column {options.per!r} to make models for."
-            f"{did_you_mean(options.per, there)} There is: {', '.join(there) or 'none'}."
+            f"train: no column {name!r} to {what}.{did_you_mean(name, there)} "
+            f"There is: {', '.join(there) or 'none'}."
         )
-    column: pl.Series = found.facts[options.per].cast(pl.String)
+    column: pl.Series = found.facts[name].cast(pl.String)
     return column
+
+
+def told(options: Any, found: Collection, material: Material) -> tuple[Material, dict[str, Any]]:
+    """The material with the covariates of its items, and what the model's card says of them.
+
+    The values are those of all sites that may be learned from, so that models of several folds and
+    parts are alike.
+
+    Raises:
+        BadOption: There is no such column, or it is empty.
+    """
+    if not options.covariate:
+        return material, {}
+    column = column_of(options.covariate, found, "tell a network")
+    values = sorted(value for value in column.unique().drop_nulls().to_list() if value)
+    if not values:
+        raise BadOption(f"train: the column {options.covariate!r} is empty: nothing to tell.")
+    covariate = {"column": options.covariate, "values": values}
+    rows = covariates_of(column.to_list(), covariate)
+    return replace(material, covariates=rows[material.pool.site]), covariate
 
 
 def train_beside(job: Job, options: Any, fold: int | None, part: str, report: Report) -> None:
@@ -102,7 +127,7 @@ def train_model(
     site = found.material.pool.site
     inside = np.ones(len(site), bool) if fold is None else found.fold[site] != fold
     if part:
-        inside &= (column_of(options, found) == part).fill_null(value=False).to_numpy()[site]
+        inside &= (column_of(options.per, found) == part).fill_null(value=False).to_numpy()[site]
     validation = validation_of(job, options, found, fold)
     material = found.material.leaving_out(fold)
     if options.unlabelled:
@@ -114,6 +139,7 @@ def train_model(
     sources = Sources.of(run, named, found, taught, options.constants) if named else None
     if sources is not None:
         material = sources.levelled(material)
+    material, covariate = told(options, found, material)
     levels = SiteLevels.of(run, options.levels, found, taught) if options.levels else None
     if levels is not None:
         material = levels.levelled(material)
@@ -127,7 +153,8 @@ def train_model(
     )  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
-        net = nets.build(options.net)(found.inputs, len(found.classes.positive))
+        known = {"covariates": len(covariate["values"])} if covariate else {}
+        net = nets.build(options.net)(found.inputs, len(found.classes.positive), **known)
         if options.classifier:
             begin_classifier(net, options.net, options.classifier, found.classes.positive)
     if options.start:
@@ -153,7 +180,7 @@ def train_model(
         return
     card = make_card(
         job, options, found=found, fold=fold, plan=plan, method=method, material=learned,
-        trained=trained, sources=sources, levels=levels, part=part,
+        trained=trained, sources=sources, levels=levels, part=part, covariate=covariate,
     )  # fmt: skip
     beside = {name: weights for name, (_, weights) in trained.best_of.items()}
     write_model(run.model(job.name, fold, part), trained.weights, card, beside)
@@ -161,7 +188,8 @@ def train_model(
 
 def groups_of(found: Collection) -> list[int]:
     """The group of treatments that each class belongs to; empty where plates carry no groups."""
-    groups = plate_groups(wells_table(found.facts))
+    # Groups are what people know of plates, not what models answer.
+    groups = plate_groups(wells_table(found.facts.filter(~pl.Series(found.free))))
     return class_numbers(groups, found.classes.positive) if groups.is_partition else []
 
 
@@ -172,7 +200,10 @@ def validation_of(
 
     Raises:
         BadOption: There are none of those that are wished.
+        PreflightError: Pseudo-labels come from models that have learned from the fold.
     """
+    if options.pseudo_labels:
+        check_teachers(found.facts, fold, options.pseudo_labels)
     if options.validate_on:
         return judging_sites(found, fold, options.validate_on)
     return validation_sites(found, fold, options.validate_, job.seed)

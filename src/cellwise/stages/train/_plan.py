@@ -175,6 +175,8 @@ def judging_sites(found: "Collection", fold: int | None, wanted: Any) -> npt.NDA
         BadOption: None of them is in the training part.
     """
     inside = np.ones(len(found.sites), bool) if fold is None else found.fold != fold
+    # Nothing is judged by labels that models gave.
+    inside &= ~found.free
     if wanted == "next_fold":
         known = [k for k in found.folds() if k is not None]
         if fold is None or len(known) < 3:
@@ -201,9 +203,7 @@ def validation_sites(
         BadOption: Setting aside is wished, and the training part has only one group.
     """
     inside = np.ones(len(found.sites), bool) if fold is None else found.fold != fold
-    if len(found.free):
-        # Nothing is judged by labels that models gave.
-        inside &= ~found.free
+    inside &= ~found.free
     result = np.zeros(len(found.sites), bool)
     if share <= 0:
         return result

@@ -14,6 +14,14 @@ def sample_rules(options: Any) -> list[tuple[bool, str]]:
             "the task's control learns control wells beside treated ones, and controls are left "
             "out",
         ),
+        (
+            not options.covariate or split_spec(options.task)[0] == "tile",
+            "covariate is of the task tile; other tasks tell their networks nothing",
+        ),
+        (
+            not options.pseudo_labels or split_spec(options.task)[0] in ("tile", "image", "puzzle"),
+            "pseudo_labels are of wells; take a task that learns whole sites, such as tile",
+        ),
     ]
 
 

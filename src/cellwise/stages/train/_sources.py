@@ -21,7 +21,7 @@ from cellwise.learning.material import Floats, Material, of_cells
 from cellwise.parts.resize import shrunk
 from cellwise.registry import did_you_mean
 from cellwise.stages.train._fields import FieldStore
-from cellwise.stages.train._sites import labelled_sites, with_unlabelled
+from cellwise.stages.train._sites import labelled_sites, with_pseudo_labels, with_unlabelled
 from cellwise.stages.train._vectors import collect_vectors
 from cellwise.store.run.crops import CropStore, read_channels
 from cellwise.store.run.folder import RunFolder, read_json
@@ -112,11 +112,13 @@ def collect(
     cache: str = "",
     controls: bool = True,
     unlabelled: bool = False,
+    pseudo_labels: str = "",
 ) -> Collection:
     """Gather the labelled sites of a run and their items; without those of `controls` if so said.
 
     With `unlabelled` also those sites without a label whose cells the labels name. Where these are
-    of no labelled site's group they have no fold and are left out of no model.
+    of no labelled site's group they have no fold and are left out of no model. With `pseudo_labels`
+    also the sites of new wells that this assign step gave labels.
 
     Raises:
         BadOption: Labels of cells or embeddings are needed and none are named, or a channel is not
@@ -139,6 +141,8 @@ def collect(
         )
     if unlabelled:
         sites = with_unlabelled(run, sites, labels, needed=task.cell_labels == "needed")
+    if pseudo_labels:
+        sites = with_pseudo_labels(run, sites, pseudo_labels)
     fields = labels_matrix(sites["labels"], classes.positive).astype(np.float32)
     ids = sites["site_id"].to_list()
     available: Sequence[Channel] = ()
@@ -168,6 +172,8 @@ def collect(
     vectors = task.items == "vectors"
     # A field without a label shows what its cells were given, as far as anyone knows.
     free = (sites["labels"].list.len() == 0).to_numpy()
+    if pseudo_labels:
+        free |= sites["free"].to_numpy()
     alone = free[material.pool.site][:, None]
     fields = np.where(alone, material.targets, material.fields) if unlabelled else material.fields
     return Collection(

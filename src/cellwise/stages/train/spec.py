@@ -11,6 +11,7 @@ from cellwise.domain.nouns import (
     CURATION,
     EMBEDDINGS,
     FIELD_LABELS,
+    IMAGES,
     LABELLED_CELLS,
     LABELLED_EMBEDDINGS,
     LABELLED_FOLDS,
@@ -19,6 +20,7 @@ from cellwise.domain.nouns import (
     MODELS,
     SITES,
     STATISTICS,
+    TREATMENTS,
 )
 from cellwise.domain.precisions import check_precision
 from cellwise.domain.specs import Content, Read, Renamed, StepOptions, StepSpec
@@ -55,6 +57,10 @@ class Options(StepOptions):
     unlabelled: bool = False
     """Whether cells of fields without a label that `labels` names teach too, as a label step by
     `progressive` gives them. Other label steps give none."""
+    pseudo_labels: str = ""
+    """Name of an assign step whose pseudo-labels of new wells teach too, as any label does. Of
+    tasks that learn whole sites. A model that leaves a fold out learns what models without it
+    answered, and nothing else."""
     net: Spec = "tiny"
     """The network."""
     loss: Spec = "bce"
@@ -135,6 +141,9 @@ class Options(StepOptions):
     """A metadata column such as `Metadata_CellType`: a model of its own for each value, from the
     fields that have it. With `start` it begins with the epoch that was best for that value, where
     that step kept it (`keep_parts`)."""
+    covariate: str = ""
+    """A metadata column such as `Metadata_CellType` that the network is told beside the pixels: its
+    values stand, one for each, beside the features that the head sees. Of the task `tile`."""
     validate_on: str | list[str] = []
     """Experiments, by name, whose wells judge each epoch, in place of a share; `next_fold` for
     those of the fold after the one left out. No figure is reported of them."""
@@ -217,7 +226,9 @@ class Options(StepOptions):
     @property
     def looks_up_sites(self) -> bool:
         """Whether it depends on what is known of sites beside their labels."""
-        named = (self.levels, self.controls == "left_out", self.per, self.validate_on)
+        left_out = self.controls == "left_out"
+        told = (self.per, self.covariate, self.validate_on, self.pseudo_labels)
+        named = (self.levels, left_out, *told)
         orders = {"alike", "balanced", "tile"}
         task, options = split_spec(self.task)
         return any(named) or bool(orders & {task, split_spec(options.get("order", "images"))[0]})
@@ -324,6 +335,9 @@ SPEC = StepSpec(
         Read(STATISTICS, when="levels"),
         Read(SITES, when="unlabelled"),
         Read(CELLS, when="unlabelled"),
+        Read(TREATMENTS, by=("pseudo_labels",)),
+        Read(IMAGES, when="pseudo_labels"),
+        Read(SITES, when="pseudo_labels"),
         Read(EMBEDDINGS, by=("embeddings",), many=True, when="unlabelled"),
     ),
     late=(
@@ -333,6 +347,8 @@ SPEC = StepSpec(
         "sources",
         "controls",
         "per",
+        "covariate",
+        "pseudo_labels",
         "validate_on",
         "judge_weights",
         "keep_parts",

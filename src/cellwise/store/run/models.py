@@ -55,6 +55,7 @@ class ModelCard:
             on cards of older runs.
         learner: The learner's part spec where no network was trained; the weights are its arrays.
         part: `column` and `value`, such as a cell type, where it is a model for those sites only.
+        covariate: `column` and `values`, where the network is told which of them a site has.
     """
 
     classes: tuple[str, ...]
@@ -73,6 +74,7 @@ class ModelCard:
     scales: dict[str, str] = field(default_factory=dict)
     learner: str | dict[str, Any] = ""
     part: dict[str, str] = field(default_factory=dict)
+    covariate: dict[str, Any] = field(default_factory=dict)
 
     @property
     def inputs(self) -> int:
@@ -104,7 +106,7 @@ def write_model(
     try:
         write_bytes(partial / WEIGHTS_FILE, content)
         text = {"format": FORMAT, "sha256": digest, **asdict(card)}
-        for name in ("learner", "part"):
+        for name in ("learner", "part", "covariate"):
             if not text[name]:
                 # Cards of networks say what they always said.
                 text.pop(name)
@@ -137,6 +139,7 @@ def read_card(folder: Path) -> ModelCard:
             scales=content.get("scales", {}),
             learner=content.get("learner", ""),
             part=content.get("part", {}),
+            covariate=content.get("covariate", {}),
         )
     except (KeyError, TypeError) as error:
         raise FormatError(f"{folder / CARD_FILE} lacks {error}; train the model again.") from error
