@@ -25,6 +25,21 @@ class ForGroups:
     bind: Callable[[Sequence[int]], Loss]
 
 
+@dataclass(frozen=True, slots=True)
+class ForTwoHeads:
+    """A loss of the logits that answer and one of the cosines of a second head.
+
+    Args:
+        first: Of the logits.
+        second: Of the cosines.
+        weights: What each counts.
+    """
+
+    first: Loss | ForGroups
+    second: Loss | ForGroups
+    weights: tuple[float, float]
+
+
 def bound_loss(loss: Loss | ForGroups, groups: Sequence[int]) -> Loss:
     """Any loss as one of logits and targets.
 

@@ -1,4 +1,4 @@
-"""What a network gives, each only when asked: logits, an embedding, a class map."""
+"""What a network gives, each only when asked: logits, an embedding, a class map, cosines."""
 
 from collections.abc import Callable
 from enum import Flag, auto
@@ -15,6 +15,7 @@ class Asked(Flag):
     LOGITS = auto()
     EMBEDDING = auto()
     CLASS_MAP = auto()
+    COSINES = auto()
 
 
 class Output:
@@ -25,17 +26,20 @@ class Output:
         class_map: `[item, class, y, x]`, coarser than the pixels; it says where in the image each
             class was seen.
         embedding: `[item, feature]`, what the logits are a simple function of.
+        cosines: `[item, class]`, scaled cosines of a second head that only a loss looks at.
     """
 
-    __slots__ = ("_class_map", "_embedding", "_logits")
+    __slots__ = ("_class_map", "_cosines", "_embedding", "_logits")
 
     def __init__(
         self,
         logits: Tensor | None = None,
         class_map: Tensor | None = None,
         embedding: Tensor | None = None,
+        cosines: Tensor | None = None,
     ) -> None:
         self._logits, self._class_map, self._embedding = logits, class_map, embedding
+        self._cosines = cosines
 
     @property
     def logits(self) -> Tensor:
@@ -52,9 +56,14 @@ class Output:
         """`[item, feature]`."""
         return _there(self._embedding, "embedding")
 
+    @property
+    def cosines(self) -> Tensor:
+        """`[item, class]`."""
+        return _there(self._cosines, "cosines")
+
     def each(self, change: Callable[[Tensor], Tensor]) -> "Output":
         """The same with every part that is there changed."""
-        parts = (self._logits, self._class_map, self._embedding)
+        parts = (self._logits, self._class_map, self._embedding, self._cosines)
         return Output(*(None if part is None else change(part) for part in parts))
 
 

@@ -105,9 +105,14 @@ class _Labelled:
         try:
             if task.objective is not None:
                 return task.objective(forward, pixels, truth, loss, done)
-            return task.batch_loss(
-                ask(standardise(pixels), of=count, covariates=known).logits, truth, loss
-            )
+            second = self.method.second
+            asked = Asked.LOGITS | Asked.COSINES if second else Asked.LOGITS
+            found = ask(standardise(pixels), asked, of=count, covariates=known)
+            total = task.batch_loss(found.logits, truth, loss)
+            if second is None:
+                return total
+            of_cosines, (own, share) = second
+            return own * total + share * task.batch_loss(found.cosines, truth, of_cosines)
         except ValueError as error:
             # Torch's words of a batch norm that is to find the spread of a single number.
             if "more than 1 value per channel" not in str(error):

@@ -103,6 +103,8 @@ class Method:
         normalisation: How the network wants its items.
         class_weights: `[2, class]`, the weights of absent and of present labels.
         batch: Items, bags or fields in one step.
+        second: The loss of the cosines of a second head, and what both losses weigh; None for
+            networks of one.
     """
 
     task: Task
@@ -111,6 +113,7 @@ class Method:
     normalisation: Normalisation
     class_weights: Floats
     batch: int
+    second: tuple[Loss, tuple[float, float]] | None = None
 
 
 def of_cells(cells: pl.DataFrame, fields: Floats, read: Read) -> Material:

@@ -294,3 +294,32 @@ def answered(rows, card):
     """The largest logit of each site."""
     best = rows["score"].to_numpy().argmax(axis=1)
     return {site: card.classes[k] for site, k in zip(rows["site_id"], best, strict=True)}
+
+
+def test_arcface_is_learned_in_each_of_three_ways(run):
+    """Softmax and then ArcFace; both of one head, 0.8 to 0.2; and each of its own head."""
+    arcface = {"name": "backbone", "model": "resnet10t", "head": {"name": "arcface", "size": 8}}
+    two = {**arcface, "head": {"name": "softmax_and_arcface", "size": 8}}
+    both = [{"name": "softmax", "none": False}, "arcface"]
+    # Nothing is learned, so that all see the same weights.
+    common = {"folds": [0], "epochs": 1, "net": arcface, "learning_rate": 1e-12}
+    work(job_of(run, name="plain", **common), silent)
+    work(job_of(run, name="then", start="plain", loss="arcface", **common), silent)
+    mixed = {"name": "weighted_sum", "of": both, "weights": [0.8, 0.2]}
+    work(job_of(run, name="mixed", loss=mixed, **common), silent)
+    apart = {"name": "two_heads", "of": both, "weights": [0.8, 0.2]}
+    work(job_of(run, name="apart", **{**common, "net": two}, loss=apart,
+                validate_on="next_fold"), silent)  # fmt: skip
+    losses_ = {
+        name: read_card(run.model(name, 0)).training["losses"][0]
+        for name in ("plain", "then", "mixed", "apart")
+    }
+    wanted = 0.8 * losses_["plain"] + 0.2 * losses_["then"]
+    assert losses_["mixed"] == pytest.approx(wanted, rel=1e-4)
+    # The margin makes the same answers dearer.
+    assert losses_["plain"] < losses_["then"]
+    assert len(scored(run, "apart")) == 6
+    weights = read_model(run.model("apart", 0))[1]
+    again = read_model(run.model("apart", 0))[0].training["validation"]
+    assert np.isfinite(again).all()
+    assert {"head.direction", "head.score.weight"} <= set(weights)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cellwise.contracts.loss import ForGroups, Loss, bound_loss
+from cellwise.contracts.loss import ForGroups, ForTwoHeads, Loss, bound_loss
 from cellwise.errors import BadOption
 from cellwise.parts.losses import losses
 
@@ -28,6 +28,8 @@ def build(of: Sequence[str | dict[str, Any]], weights: Sequence[float] = ()) -> 
         weights: One for each, 0 or more; 1 each where none are given.
     """
     parts = [losses.build(spec) for spec in of]
+    if any(isinstance(part, ForTwoHeads) for part in parts):
+        raise BadOption("loss weighted_sum: two_heads is a sum by itself and no part of one.")
     shares = list(weights) or [1.0] * len(parts)
     if not parts or len(shares) != len(parts) or min(shares) < 0:
         raise BadOption(

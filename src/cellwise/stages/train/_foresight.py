@@ -46,6 +46,7 @@ def training_foresight(job: Job, folder: FolderFacts) -> Foresight:
             )
         )
     refusals += [*_of_controls(job, options, folder), *_of_judges(job, options, folder)]
+    refusals += _of_covariate(job, options, folder)
     kept, passing = _fields_on_disk(job, options, folder)
     return Foresight(tuple(refusals), kept=kept, passing=passing)
 
@@ -71,7 +72,32 @@ def _of_controls(job: Job, options: Options, folder: FolderFacts) -> list[Refusa
         said += refused_without_controls(
             folder.sites, PLATE, step=job.name, cure=f"give --set {setting}.", settings=(setting,)
         )
+    if split_spec(options.task)[1].get("control"):
+        setting = f"{job.name}.task.control=0"
+        labelled = [site for site in folder.sites if site.labels is not None]
+        cure = f"give --set {setting}."
+        said += refused_without_controls(
+            labelled, EXPERIMENT, step=job.name, cure=cure, settings=(setting,)
+        )
     return said
+
+
+def _of_covariate(job: Job, options: Options, folder: FolderFacts) -> list[Refusal]:
+    """A column that networks are to be told of, and that no field has a value in."""
+    column = options.covariate.removeprefix("Metadata_")
+    if not column or any(site.metadata.get(column) for site in folder.sites):
+        return []
+    there = sorted({name for site in folder.sites for name in site.metadata})
+    setting = f"{job.name}.covariate="
+    return [
+        Refusal(
+            f"Step {job.name!r} tells its networks {options.covariate}, and no field has a value "
+            f"there (there is {', '.join(there) or 'no metadata'}).",
+            f"Give the column {column} in the labels file, or give --set {setting}.",
+            "no_covariate",
+            (setting,),
+        )
+    ]
 
 
 def _of_judges(job: Job, options: Options, folder: FolderFacts) -> list[Refusal]:

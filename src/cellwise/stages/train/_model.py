@@ -151,12 +151,7 @@ def train_model(
         job, options, material=learned, panel=panel, fold=fold, sample=_SAMPLE,
         groups=groups_of(found),
     )  # fmt: skip
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(plan.seed)
-        known = {"covariates": len(covariate["values"])} if covariate else {}
-        net = nets.build(options.net)(found.inputs, len(found.classes.positive), **known)
-        if options.classifier:
-            begin_classifier(net, options.net, options.classifier, found.classes.positive)
+    net = _fresh_net(options, found, plan.seed, covariate)
     if options.start:
         begin(net, run.model(options.start, fold), found=found, part=part)
     lesson = make_lesson(
@@ -184,6 +179,20 @@ def train_model(
     )  # fmt: skip
     beside = {name: weights for name, (_, weights) in trained.best_of.items()}
     write_model(run.model(job.name, fold, part), trained.weights, card, beside)
+
+
+def _fresh_net(
+    options: Any, found: Collection, seed: int, covariate: dict[str, Any]
+) -> torch.nn.Module:
+    """The network as it begins, where no earlier step is named."""
+    known = {"covariates": len(covariate["values"])} if covariate else {}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        make = nets.build(options.net)
+        net: torch.nn.Module = make(found.inputs, len(found.classes.positive), **known)
+        if options.classifier:
+            begin_classifier(net, options.net, options.classifier, found.classes.positive)
+    return net
 
 
 def groups_of(found: Collection) -> list[int]:

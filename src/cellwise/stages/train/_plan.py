@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cellwise.contracts.augmentation import Change, ForPanel, Panel, bound
-from cellwise.contracts.loss import Loss, bound_loss
+from cellwise.contracts.loss import ForTwoHeads, Loss, bound_loss
 from cellwise.contracts.task import Task
 from cellwise.domain.screens.names import present
 from cellwise.domain.steps import Job
@@ -70,13 +70,15 @@ def make_plan(
     else:
         sampled = _sample(material, places, task)
         normalisation = fit_normalisation(sampled, options.mode)
+    first, second = losses_of(options, material, groups)
     method = Method(
         task=task,
-        loss=loss_of(options, material, groups),
+        loss=first,
         augment=_changes(options.augment, panel, task),
         normalisation=normalisation,
         class_weights=class_weights_of(material, options.balance),
         batch=options.batch,
+        second=second,
     )
     plan = Plan(
         epochs=options.epochs,
@@ -125,17 +127,28 @@ def _sample(material: Material, places: npt.NDArray[np.int64], task: Task) -> to
     return torch.from_numpy(material.read_tiles(places, corners, task.tile))
 
 
-def loss_of(options: Any, material: Material, groups: Sequence[int]) -> Loss:
-    """The loss, over the classes that are learned where some are left out on purpose.
+def losses_of(
+    options: Any, material: Material, groups: Sequence[int]
+) -> tuple[Loss, tuple[Loss, tuple[float, float]] | None]:
+    """The loss of logits, and for networks of two heads that of cosines and what both weigh.
 
     Raises:
         BadOption: A loss inside groups of plates, where plates carry none.
     """
-    loss = bound_loss(losses.build(options.loss), groups)
-    seen = material.targets.any(axis=0)
-    if options.controls != "left_out" or seen.all():
+    made = losses.build(options.loss)
+    unseen = torch.from_numpy(~material.targets.any(axis=0))
+    if options.controls != "left_out":
+        unseen[:] = False
+    if not isinstance(made, ForTwoHeads):
+        return _over_seen(bound_loss(made, groups), unseen), None
+    both = [_over_seen(bound_loss(part, groups), unseen) for part in (made.first, made.second)]
+    return both[0], (both[1], made.weights)
+
+
+def _over_seen(loss: Loss, unseen: Tensor) -> Loss:
+    """The loss over the classes that are learned, where some are left out on purpose."""
+    if not unseen.any():
         return loss
-    unseen = torch.from_numpy(~seen)
 
     def over_seen(logits: Tensor, targets: Tensor) -> Tensor:
         return loss(logits.masked_fill(unseen.to(logits.device), NEVER), targets)

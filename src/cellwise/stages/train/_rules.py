@@ -19,10 +19,21 @@ def sample_rules(options: Any) -> list[tuple[bool, str]]:
             "covariate is of the task tile; other tasks tell their networks nothing",
         ),
         (
+            split_spec(options.loss)[0] != "two_heads" or _has_two_heads(options),
+            "the loss two_heads is of the task tile, image or cell and a network with the head "
+            "softmax_and_arcface",
+        ),
+        (
             not options.pseudo_labels or split_spec(options.task)[0] in ("tile", "image", "puzzle"),
             "pseudo_labels are of wells; take a task that learns whole sites, such as tile",
         ),
     ]
+
+
+def _has_two_heads(options: Any) -> bool:
+    head = split_spec(options.net)[1].get("head", "")
+    fits = split_spec(options.task)[0] in ("tile", "image", "cell")
+    return fits and bool(head) and split_spec(head)[0] == "softmax_and_arcface"
 
 
 def judging_rules(options: Any) -> list[tuple[bool, str]]:

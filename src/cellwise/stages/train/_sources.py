@@ -131,14 +131,7 @@ def collect(
     classes = ClassList(tuple(listed["names"]), listed["negative"])
     if not classes.positive:
         raise PreflightError("train: the labels name no class besides Negative: nothing to learn.")
-    sites = labelled_sites(run)
-    if not controls:
-        kinds = well_types(sites)
-        sites = sites.filter(~kinds.is_in([POSITIVE, NEGATIVE]).fill_null(value=False))
-    if sites.is_empty():
-        raise PreflightError(
-            "train: no field has a label and may teach. Give a labels file: --labels FILE."
-        )
+    sites = _labelled(run, controls=controls)
     if unlabelled:
         sites = with_unlabelled(run, sites, labels, needed=task.cell_labels == "needed")
     if pseudo_labels:
@@ -190,6 +183,23 @@ def collect(
         facts=sites,
         free=free,
     )
+
+
+def _labelled(run: RunFolder, *, controls: bool) -> pl.DataFrame:
+    """The labelled sites, without those of control wells if so said.
+
+    Raises:
+        PreflightError: There is none.
+    """
+    sites = labelled_sites(run)
+    if not controls:
+        kinds = well_types(sites)
+        sites = sites.filter(~kinds.is_in([POSITIVE, NEGATIVE]).fill_null(value=False))
+    if sites.is_empty():
+        raise PreflightError(
+            "train: no field has a label and may teach. Give a labels file: --labels FILE."
+        )
+    return sites
 
 
 def _cut(wanted: int, size: int) -> int:
