@@ -18,11 +18,13 @@ from cellwise.domain.tables import PIXELS, STATISTICS
 from cellwise.domain.trial import Trial
 from cellwise.errors import InputError
 from cellwise.parts.memory import keep_freed_memory
+from cellwise.stages.statistics._public import FILE as PUBLIC
+from cellwise.stages.statistics._public import check_public
 from cellwise.store.images.fields import read_field_with_flags
 from cellwise.store.images.pixel_facts import pixel_facts
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.shards import Shards
-from cellwise.store.run.tables import empty_frame
+from cellwise.store.run.tables import empty_frame, read_table
 
 _FLAGS = {"flags": pl.List(pl.String)}
 
@@ -87,7 +89,12 @@ def present(job: Job, finished: Mapping[str, Finished]) -> list[str]:
 
 
 def finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
-    """Merge the rows of all sites; returns counts."""
+    """Merge the rows of all sites and hold a public file against them; returns counts.
+
+    Raises:
+        FormatError: That file is no table of pixel statistics.
+        PreflightError: It contradicts the pixels.
+    """
     pixels, statistics = _shards(job)
     batches = {site: record.shard for site, record in finished.items()}
     flagged = sum(
@@ -95,6 +102,10 @@ def finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
         for rows in pixels.merge(batches, empty_frame(PIXELS))
     )
     rows = sum(frame.height for frame in statistics.merge(batches, empty_frame(STATISTICS)))
+    table = RunFolder(job.run).statistics
+    if table.is_file():
+        measured = read_table(table, STATISTICS, columns=["site_id", "channel", "mean"])
+        check_public(job.images / PUBLIC, measured)
     return {"sites": len(finished), "rows": rows, "sites_flagged": flagged}
 
 
