@@ -5,6 +5,7 @@ import hashlib
 from typing import Any
 
 import pytest
+import timm
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,8 +63,23 @@ def test_every_family_reads_four_channels_and_gives_a_map(family):
 
 SOURCES = [
     *(f"tf_efficientnet_b{size}" for size in range(8)),
-    *("resnet50d", "resnet101d", "resnet101", "densenet121", "densenet169", "dpn68b", "mixnet_m"),
-    *("rexnet_150", "resnest101e", "resnext101_32x8d", "vit_base_patch16_384", "inception_v3"),
+    *(
+        "resnet50d",
+        "resnet101d",
+        "resnet101",
+        "densenet121",
+        "densenet169",
+        "densenet161",
+        "dpn68b",
+    ),
+    *(
+        "mixnet_m",
+        "rexnet_150",
+        "resnest101e",
+        "resnext101_32x8d",
+        "vit_base_patch16_384",
+        "inception_v3",
+    ),
 ]
 
 
@@ -185,3 +201,29 @@ def test_six_channels_may_have_the_three_colours_twice_unscaled():
     kernels = torch.randn(5, 3, 3, 3)
     assert torch.equal(widened(kernels, 6, "copy_all"), torch.cat([kernels, kernels], dim=1))
     assert torch.allclose(widened(kernels, 6, "repeat") * 2, widened(kernels, 6, "copy_all"))
+
+
+@pytest.mark.parametrize("model", ["densenet161", "tf_efficientnet_b2"])
+def test_networks_of_screens_read_six_channels_with_published_weights_twice(model, monkeypatch):
+    """The hub is stood in for by a network of three colours with weights of chance."""
+    made = []
+
+    def hub(name, options):
+        trunk = timm.create_model(name, **options)
+        first = trunk.pretrained_cfg["first_conv"]
+        made.append((first, trunk.get_submodule(first).weight.detach().clone(), trunk.state_dict()))
+        return trunk
+
+    monkeypatch.setattr("cellwise.parts.nets.backbone.open_hub", hub)
+    net = build(6, 5, model=model, pretrained=True, stem="copy_all", mish="b2" in model)
+    (first, kernels, before) = made[0]
+    layer = net.trunk.get_submodule(first)
+    assert torch.equal(layer.weight, torch.cat([kernels, kernels], dim=1))
+    after = net.trunk.state_dict()
+    assert all(torch.equal(before[k], after[k]) for k in before if not k.startswith(first))
+    with torch.no_grad():
+        pixels = torch.rand(2, 6, 32, 32)
+        logits = net(pixels).logits
+        assert logits.shape == (2, 5)
+        # Both halves see the same kernels: they may change places.
+        torch.testing.assert_close(net(pixels.roll(3, 1)).logits, logits, rtol=1e-3, atol=1e-4)
