@@ -63,6 +63,8 @@ def forest(lines: Sequence[Compared], figure: str = "macro average precision") -
     left = min(250.0, 34 + 6.6 * max(len(one.row) for one in compared))
     high = _TOP + _STEP * (len(compared) + 1.3 * len(worlds)) + _FOOT
     x = Scale(*_bounds(compared), left, _WIDE - _NOTE)
+    # Beside the largest figures the longest name.
+    wide = _WIDE + max(0.0, 5.8 * (max(len(one.base) for one in compared) - 20))
     marks = _axis(x, high, figure)
     y = _TOP
     for world in worlds:
@@ -71,7 +73,7 @@ def forest(lines: Sequence[Compared], figure: str = "macro average precision") -
         for one in (one for one in compared if one.world == world):
             y += _STEP
             marks += _mark(one, x, y - 8, left)
-    return drawing(_WIDE, high, marks, says=f"Paired differences of {len(compared)} rows")
+    return drawing(wide, high, marks, says=f"Paired differences of {len(compared)} rows")
 
 
 def _mark(one: Compared, x: Scale, y: float, left: float) -> list[Markup]:
