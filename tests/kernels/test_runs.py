@@ -114,6 +114,27 @@ def test_a_large_field_as_the_coco_library_says():
     assert set(found) == set(np.unique(labels).tolist()) - {0}
 
 
+def test_ten_thousand_random_masks_as_the_coco_library_says():
+    """Shapes of all kinds: single pixels, stripes, noise, blocks, and numbers far apart."""
+    rng = np.random.default_rng(17)
+    seen = 0
+    while seen < 10_000:
+        height, width = rng.integers(1, 40, 2)
+        numbers = np.unique(rng.integers(1, rng.choice([60, 70_000, 2**32 - 1]), 60))
+        labels = np.zeros((height, width), np.uint32)
+        filled = rng.random((height, width)) < rng.random()
+        labels[filled] = rng.choice(numbers, int(filled.sum()))
+        if rng.random() < 0.5:
+            # Cells that hang together, cut by the edge.
+            labels = np.kron(labels, np.ones(rng.integers(1, 6, 2), np.uint32))
+        found = encode_masks(labels)
+        assert sorted(found) == sorted(set(labels.ravel().tolist()) - {0})
+        for number, text in found.items():
+            mask = np.asfortranarray((labels == number).astype(np.uint8))
+            assert unpack(text) == coco.encode(mask)["counts"]
+        seen += len(found)
+
+
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=40))
 def test_characters_and_counts_are_inverse(counts):

@@ -24,6 +24,8 @@ Counts = npt.NDArray[np.int64]
 _STRIP = 32
 # Seven groups of five bits hold any count of a frame below 2**31 pixels, with its sign.
 _MOST_GROUPS = 7
+# Numbers up to this are counted, larger ones sorted.
+_COUNTED, _DIGITS = 1_000_000, 65_535
 _LARGEST_TEXT = 1 << 26
 TEXT_REMEDY = "Write masks as base64 of zlib of COCO run lengths."
 FAULTS = {1: "a character outside '0'..'o'", 2: "a number that is cut off", 3: "a count < 0"}
@@ -62,10 +64,23 @@ def encode_labels(labels: npt.NDArray[Any]) -> LabelRuns:
     frame = as_labels(labels)
     height, width = frame.shape
     starts, lengths, numbers = _runs(frame)
-    ids, cell = np.unique(numbers, return_inverse=True)
+    ids, cell = _ranked(numbers)
     order = np.argsort(cell, kind="stable")
-    counts, offsets = _counts(starts[order], lengths[order], cell[order], len(ids), height * width)
+    counts, offsets = _counts(
+        starts[order], lengths[order], cell[order].astype(np.int64), len(ids), height * width
+    )
     return LabelRuns(ids.astype(np.int64), offsets, counts, (height, width))
+
+
+def _ranked(numbers: npt.NDArray[np.int64]) -> tuple[Counts, npt.NDArray[Any]]:
+    """The numbers that occur, in rising order, and the place of each among them."""
+    if not len(numbers) or numbers.max() > _COUNTED:
+        return np.unique(numbers, return_inverse=True)
+    ids = np.flatnonzero(np.bincount(numbers))
+    place = np.zeros(ids[-1] + 1, np.int64)
+    place[ids] = np.arange(len(ids))
+    # Of 16 bits a stable sort is one of digits, several times as fast.
+    return ids, place[numbers].astype(np.uint16 if len(ids) <= _DIGITS else np.int64)
 
 
 def encode_masks(labels: npt.NDArray[Any]) -> dict[int, str]:
