@@ -42,6 +42,8 @@ class Cells:
             one.
         fold: `[cell]`, the fold of the cell's field, -1 without one; None for none at all.
         sets: Which labels go together; None where no field is labelled, or no adjuster asks.
+        odd: `[cell]`, whether it has a quality flag other than that of the border; None if unknown.
+        classes: Names of the classes, in the order of the scores; empty where nobody knows them.
     """
 
     field: npt.NDArray[np.int64]
@@ -51,6 +53,8 @@ class Cells:
     bag: npt.NDArray[np.int64] | None = None
     fold: npt.NDArray[np.int64] | None = None
     sets: LabelSets | None = None
+    odd: npt.NDArray[np.bool_] | None = None
+    classes: tuple[str, ...] = ()
 
 
 # (logits [cell, positive class], the cells) -> logits of the same shape.

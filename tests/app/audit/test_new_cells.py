@@ -6,7 +6,7 @@ import json
 import numpy as np
 import polars as pl
 import pytest
-from tests.app.audit.runs import EACH, FIELDS
+from tests.app.audit.runs import EACH, FIELDS, make_run
 from typer.testing import CliRunner
 
 from cellwise.app.audit import audit_run, draw_cells, draw_new_cells
@@ -14,6 +14,8 @@ from cellwise.app.cli import app
 from cellwise.domain.tables import PREDICTIONS
 from cellwise.errors import PreflightError, UsageError
 from cellwise.measures.prediction_sets import promise_of
+from cellwise.stages.export import exporters
+from cellwise.stages.export.anndata import annotated
 from cellwise.store.annotations.draws import NEW, read_draw
 from cellwise.store.annotations.new_cells import new_cells, new_draw
 from cellwise.store.run.tables import read_table, write_table
@@ -84,9 +86,51 @@ def test_a_judged_draw_promises_what_its_cells_hold_across_fields(applied):
     assert 0 < by_name["a"]["may"] < 1
     assert by_name["none"]["shown"] == sum(word == "none" for word in truth.values())
     assert new["covered"]["low"] <= 0.9 <= new["covered"]["high"]
-    assert new["promise"] == ((new["covered"]["high"] - new["covered"]["low"]) / 2 <= 0.05)
-    promise = promise_of(new_draw(run))
-    assert promise is None or promise.may[0] == by_name["a"]["may"]
+    assert new["promise"], new["why"]
+    assert promise_of(new_draw(run)).may[0] == by_name["a"]["may"]
+
+
+def test_exports_hold_what_cells_may_show_and_nothing_for_those_at_a_border(applied, tmp_path):
+    run, truth, _, _ = applied
+    frame = read_table(run.predictions, PREDICTIONS)
+    edge = (pl.col("cell_id") == 1).alias("border")
+    write_table(run.predictions, PREDICTIONS, frame.with_columns(edge))
+    exporters.build("cells_csv")(run, tmp_path / "before.csv")
+    before = pl.read_csv(tmp_path / "before.csv")
+    assert "May_show" not in before.columns
+    assert before.filter(pl.col("Abstain") == "border")["cell_id"].unique().to_list() == [1]
+    draw_new_cells(run.path, 1000, seed=0)
+    sets = audit_run(run.path, verdicts=_filled(run, truth))["sets"]["new"]
+    exporters.build("cells_csv")(run, tmp_path / "after.csv")
+    rows = pl.read_csv(tmp_path / "after.csv").to_dicts()
+    may = {one["class"]: one["may"] for one in sets["classes"] if one["may"] is not None}
+    for row in rows:
+        wanted = [name for name, least in may.items() if row[f"Prob_{name}"] >= least]
+        assert (row["May_show"] or "") == ("" if row["Abstain"] else "|".join(wanted))
+    held = [
+        name in (row["May_show"] or "").split("|")
+        for row in rows
+        if not row["Abstain"]
+        for name in truth[row["site_id"], row["cell_id"]].split("|")
+    ]
+    assert np.mean(held) == pytest.approx(0.9, abs=0.03)
+    assert set(annotated(run).obs.columns) >= {"Abstain", "May_show", "Surely_shows"}
+
+
+def test_an_audit_holds_for_what_is_predicted_with_the_run(audited, tmp_path):
+    home, truth, _, _ = audited
+    _decided(home, fitted="elsewhere")
+    draw_new_cells(home.path, 1000, seed=0)
+    audit_run(home.path, verdicts=_filled(home, truth))
+    (tmp_path / "later").mkdir()
+    run = make_run(tmp_path / "later")[0]
+    _decided(run, fitted=str(home.path))
+    exporters.build("cells_csv")(run, tmp_path / "out.csv")
+    assert "May_show" in pl.read_csv(tmp_path / "out.csv").columns
+    # A run that decides otherwise by now gives nothing.
+    home.decision("decide").write_text(json.dumps({"classes": ["a", "none"], "negative": "none"}))
+    exporters.build("cells_csv")(run, tmp_path / "out.csv")
+    assert "May_show" not in pl.read_csv(tmp_path / "out.csv").columns
 
 
 def test_too_few_verdicts_and_none_promise_nothing_and_say_so(applied):

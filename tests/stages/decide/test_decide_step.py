@@ -413,3 +413,32 @@ def test_probabilities_are_fitted_to_bags_of_the_level_asked_for(maker, monkeypa
 def test_only_adjusted_decisions_are_keyed_by_what_a_sample_is():
     assert step.key_parts({"from": ["cell"], "adjust": []}, "cpu") == []
     assert step.key_parts({"from": ["cell"], "adjust": ["context"]}, "cpu") != []
+
+
+def test_scores_that_are_no_numbers_are_named_with_their_model(maker):
+    fields = _fields()
+    maker.write(fields)
+    fields[1].logits = [[float("nan")]]
+    maker.scores(fields, classes=("a", "neg"), negative="neg", name="main")
+    with pytest.raises(FormatError, match=r"1 of 4 .* class 'a' of s2/1, from the model 'm'"):
+        maker.decide()
+
+
+@pytest.mark.parametrize("by", ["temperature", "isotonic", "boosting", "in_field", "none"])
+def test_equal_scores_one_cell_and_a_class_without_fields_give_numbers(maker, by):
+    classes = ("a", "b", "neg")
+    alike = [
+        Field(f"s{i}", (("a",), ("neg",))[i % 2], [[0.7, 0.7]] * 3, fold=i % 2) for i in range(8)
+    ]
+    for fields in (alike, alike[:1], [Field("s", ("a",), [[0.7, 0.7]])]):
+        run = maker.write(fields, classes=classes)
+        maker.decide(by=by)
+        frame = read_table(run.predictions, PREDICTIONS)
+        chance = frame.select("Prob_a", "Prob_b", "Prob_neg").to_numpy()
+        assert np.isfinite(chance).all()
+        assert ((chance >= 0) & (chance <= 1)).all()
+        assert len(frame) == sum(len(field.logits) for field in fields)
+        # Equal scores of one class are one probability.
+        assert (chance == chance[0]).all()
+    content = json.loads(run.decision("decide").read_text())
+    assert content["positives"] == [1, 0]

@@ -33,7 +33,7 @@ def test_one_row_per_cell_with_lists_joined(run, tmp_path):
 def test_numbers_come_back_as_they_were(run, tmp_path):
     rows = exported(run, tmp_path / "out.csv")
     table = read_table(run.predictions, PREDICTIONS)
-    assert list(rows[0]) == table.columns
+    assert list(rows[0]) == [*table.columns, "Abstain"]
     for name in ("Prob_Cytosol", "x", "area"):
         back = pl.Series([float(r[name]) for r in rows]).cast(table.schema[name])
         assert back.to_list() == table[name].to_list()
@@ -50,7 +50,7 @@ def test_no_cells_give_the_header(run, tmp_path):
     table = read_table(run.predictions, PREDICTIONS)
     write_table(run.predictions, PREDICTIONS, table.clear())
     exporters.build("cells_csv")(run, tmp_path / "out.csv")
-    assert (tmp_path / "out.csv").read_text().strip().split(",") == table.columns
+    assert (tmp_path / "out.csv").read_text().strip().split(",") == [*table.columns, "Abstain"]
 
 
 def test_a_run_without_predictions_is_refused(tmp_path):
@@ -86,4 +86,4 @@ def test_no_cells_have_the_names_of_features_in_the_header(run, tmp_path):
     write_table(run.predictions, PREDICTIONS, table.clear())
     exporters.build({"name": "cells_csv", "features": True})(run, tmp_path / "out.csv")
     names = (tmp_path / "out.csv").read_text().strip().split(",")
-    assert names == [*table.columns, "Cells_A", "Cells_B"]
+    assert names == [*table.columns, "Abstain", "Cells_A", "Cells_B"]

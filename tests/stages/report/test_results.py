@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cellwise.stages.report._results import reliability_points
+from cellwise.stages.report._answers import reliability_points
 from cellwise.stages.report.material import Choices, Material, choose
 from cellwise.stages.report.sections.galleries import spread_over_sites
 from cellwise.stages.report.sections.provenance import _said

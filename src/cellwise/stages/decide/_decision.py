@@ -44,6 +44,8 @@ class Decision:
         member_curves: What the logits of each went through before that; empty for nothing.
         per: The metadata column whose values have weights of their own; empty for none.
         group_weights: Those weights, by value.
+        variability: By positive class how far cells of one field differ, 0..1, where an adjuster's
+            weight was found from it; None for a class that does not vary.
     """
 
     classes: tuple[str, ...]
@@ -68,6 +70,7 @@ class Decision:
     member_curves: tuple[Curve, ...] = ()
     per: str = ""
     group_weights: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    variability: dict[str, float | None] | None = None
 
     def __post_init__(self) -> None:
         count = len(self.class_list.positive)
@@ -123,7 +126,7 @@ class Decision:
         # As decisions were written before there was such a thing.
         plain: dict[str, Any] = {
             "sets": None, "curve": None, "combine": "logits", "weights": (), "member_curves": (),
-            "per": "", "group_weights": {},
+            "per": "", "group_weights": {}, "variability": None,
         }  # fmt: skip
         return {k: v for k, v in content.items() if k not in plain or v != plain[k]}
 

@@ -69,6 +69,8 @@ def adjusted_scores(
         bag,
         fold,
         sets,
+        _odd(cells)[scored],
+        classes,
     )
     values = logits[scored]
     for spec in adjust:
@@ -79,6 +81,14 @@ def adjusted_scores(
         values = adjusters.build(spec)(values, known)
     logits[scored] = values
     return logits.astype(np.float32), unseen, known.sets
+
+
+def _odd(cells: pl.DataFrame) -> Flags:
+    """Whether each cell has a quality flag other than that of the border."""
+    if "flags" not in cells.columns:
+        return np.zeros(len(cells), dtype=bool)
+    odd = pl.col("flags").list.eval(pl.element() != "border").list.any()
+    return cells.select(odd.fill_null(value=False)).to_series().to_numpy().astype(bool)
 
 
 def _bags(

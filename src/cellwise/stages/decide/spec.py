@@ -17,6 +17,7 @@ from cellwise.domain.nouns import (
 from cellwise.domain.specs import Read, StepOptions, StepSpec
 from cellwise.errors import BadOption
 from cellwise.registry import Registry, split_spec
+from cellwise.stages.decide._auto import asks_auto
 
 _SHELVES = {
     "by": "cellwise.stages.decide",
@@ -54,6 +55,9 @@ class Options(StepOptions):
     negative: Literal["", "one_minus_max", "product"] = ""
     """The probability of the negative class: one minus the largest of the others, also where not
     said, or the product of one minus each of the others, as if they were independent."""
+    halves: list[str] = []
+    """Two score steps that share no feature or view, by which an adjuster's weight `auto` finds how
+    far cells of one field differ; none where no adjuster asks."""
     weights: list[float] | dict[str, list[float]] | Literal["auto", "views"] = []
     """The weight of each score step in that mean; equal where not said. `views` weighs each by how
     many views it takes, `auto` by labelled fields that none of the models has learned from, so that
@@ -88,6 +92,7 @@ class Options(StepOptions):
             if "field" in adjusters.page(name).needs and not self.field:
                 raise BadOption(f"decide: {name!r} needs scores of fields, 'field: <score step>'.")
         self._check_weights()
+        self._check_halves()
         if not all(self.fields):
             raise BadOption(f"decide: field names score steps, not {self.field!r}.")
         return self
@@ -105,6 +110,15 @@ class Options(StepOptions):
             raise BadOption(
                 "decide: the mean of ranks is one half for the middle cell of every class, rare or "
                 "not, and a temperature keeps that. Take 'by: {name: temperature, bias: true}'."
+            )
+
+    def _check_halves(self) -> None:
+        if self.halves and (len(set(self.halves)) != 2 or len(self.halves) != 2):
+            raise BadOption(f"decide: halves names two score steps, not {self.halves}.")
+        if asks_auto(self.adjust) and not self.halves:
+            raise BadOption(
+                "decide: a weight 'auto' is found from two score steps that share no feature or "
+                "view; name them, 'halves: [<score step>, <score step>]', or give a number."
             )
 
     def _check_weights(self) -> None:
@@ -151,10 +165,10 @@ SPEC = StepSpec(
         Read(FOLDS, optional=True),
         Read(CELLS),
         Read(FITTED_DECISION, optional=True, under="fitted"),
-        Read(SCORES, by=("from", "field"), many=True),
+        Read(SCORES, by=("from", "field", "halves"), many=True),
     ),
     writes=(DECISION, PREDICTIONS),
     draws=True,
-    late=("level", "combine", "negative", "weights", "calibrate", "per"),
+    late=("level", "combine", "negative", "weights", "calibrate", "per", "halves"),
     shelves=_SHELVES,
 )

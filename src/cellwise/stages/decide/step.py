@@ -26,7 +26,9 @@ from cellwise.stages.decide._decision import Decision
 from cellwise.stages.decide._fit import evidence_of, fit_decision, fitted_by
 from cellwise.stages.decide._joined import Given, Joined, fit_joined, groups_of
 from cellwise.stages.decide._predictions import MOST_COLUMNS, predictions_frame
+from cellwise.stages.decide._score_rows import scores_of, views_of_steps
 from cellwise.stages.decide._scores import Scores, adjusted_scores
+from cellwise.stages.decide._weighed import as_fitted, weighed
 from cellwise.stages.decide.adjust import adjusters
 from cellwise.stages.decide.context.label_sets import label_sets, sets_of_json, sets_to_json
 from cellwise.stages.decide.context.worth import (
@@ -82,6 +84,11 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     sites = _sites(run)
     cells = read_table(run.cells, CELLS).sort(_KEY)
     report(0, 2, f"{len(cells)} cells")
+
+    def scores(name: str) -> pl.DataFrame:
+        return scores_of(run, name, classes.positive)
+
+    options, variability = weighed(options, fitted, scores, cells, classes.positive)
     asked = _sets(options, sites, classes, fitted)
     if fitted is None:
         joined = _joined(job, options, cells, sites, classes)
@@ -91,7 +98,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
 
     def scored_by(adjust: Adjust) -> tuple[Floats32, npt.NDArray[np.bool_], LabelSets | None]:
         return adjusted_scores(
-            lambda name: RunReader(run).scores(name, classes.positive), cells, classes.positive,
+            scores, cells, classes.positive,
             names=options.scores, fields=options.fields, adjust=adjust, sites=sites, sets=asked,
             combine=joined.combination.of(_numbers(cells), groups),
         )  # fmt: skip
@@ -99,8 +106,9 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     logits, unseen, sets = scored_by(options.adjust)
     scored = np.isfinite(logits).all(axis=1)
     fields = _numbers(cells)
-    decision = fitted or fit_decision(
-        options, classes, sites, cells, logits, scored & unseen, joined
+    decision = fitted or replace(
+        fit_decision(options, classes, sites, cells, logits, scored & unseen, joined),
+        variability=variability,
     )
     if fitted is None and sets is not None:
         clean = scored & unseen
@@ -155,7 +163,7 @@ def decide_cells(
         FormatError: The run has no such decision.
     """
     decision = _stored(home, name)
-    chosen = Options.of(options)
+    chosen = as_fitted(Options.of(options), decision)
     sites = (
         cells.select("site_id")
         .unique()
@@ -201,8 +209,8 @@ def _joined(
             f"there are: {', '.join(there) or 'none'}."
         )
     given = Given(
-        cells, sites, lambda name: RunReader(run).scores(name, classes.positive),
-        classes.positive, _views(run) if options.weights == "views" else {},
+        cells, sites, lambda name: scores_of(run, name, classes.positive),
+        classes.positive, views_of_steps(run) if options.weights == "views" else {},
     )  # fmt: skip
     return fit_joined(
         options,
@@ -210,22 +218,6 @@ def _joined(
         lambda values, clean: evidence_of(options, classes, sites, cells, values, clean)[0],
         fitted_by,
     )
-
-
-def _views(run: RunFolder) -> dict[str, int]:
-    """How many views each score step of the run takes, by its name.
-
-    What a score step takes is in the key of its scores, which this step reads.
-    """
-    from cellwise.parts.predictor import views_of
-
-    found = {}
-    for step in read_json(run.record)["recipe"]["steps"]:
-        if step["kind"] == "score":
-            _, own = split_spec(step["options"]["by"])
-            scales = len(own.get("scales") or [1])
-            found[step["name"]] = scales * len(views_of(own.get("views", "none"), 1))
-    return found
 
 
 def _classes(run: RunFolder) -> ClassList:

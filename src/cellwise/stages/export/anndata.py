@@ -17,6 +17,7 @@ from cellwise.domain.tables import PREDICTIONS
 from cellwise.errors import PreflightError
 from cellwise.stages.export._features import feature_columns, named_embeddings
 from cellwise.stages.export._predictions import PREFIX, class_names, prediction_columns
+from cellwise.stages.export._sets import set_columns
 from cellwise.store.atomic import writing
 from cellwise.store.run.embeddings import Embeddings, embedding_names
 from cellwise.store.run.folder import RunFolder
@@ -32,11 +33,12 @@ def build() -> Callable[[RunFolder, Path], None]:
     """Make the writer `(run, file)`.
 
     The file holds: `obs_names` `{site_id}_{cell_id}`; `obs` with `Metadata_*`, `region` (the label
-    image `<site_id>_cells`), `instance_id` (the value in it) and the predictions; `X` the plain
-    measurements, NaN where null; `obsm["probabilities"]` in the order of `uns["classes"]`;
-    `obsm["spatial"]` as x, y in pixels of the site; `obsm["weak_labels"]` as truth per class;
-    `obsm["X_<step>"]` the embeddings of each embed step, NaN for cells without. Where their numbers
-    have names they stand in `X` too, but for those that the plain measurements hold already.
+    image `<site_id>_cells`), `instance_id` (the value in it), the predictions, `Abstain` and, where
+    an audit promises something, `May_show` and `Surely_shows`; `X` the plain measurements, NaN
+    where null; `obsm["probabilities"]` in the order of `uns["classes"]`; `obsm["spatial"]` as x, y
+    in pixels of the site; `obsm["weak_labels"]` as truth per class; `obsm["X_<step>"]` the
+    embeddings of each embed step, NaN for cells without. Where their numbers have names they stand
+    in `X` too, but for those that the plain measurements hold already.
     """
 
     def write(run: RunFolder, path: Path) -> None:
@@ -56,7 +58,8 @@ def annotated(run: RunFolder) -> "anndata.AnnData":
     columns = prediction_columns(run)
     classes = read_classes(run.predictions, PREDICTIONS) or tuple(class_names(columns))
     frame = read_table(run.predictions, PREDICTIONS)
-    table = _to_anndata(frame, classes, _probabilities(run, frame, classes))
+    chances = _probabilities(run, frame, classes)
+    table = _to_anndata(frame.hstack(set_columns(run)(frame)), classes, chances)
     cells = frame.filter(pl.col("unit") == "cell")
     table = _with_features(table, run, cells)
     for name in embedding_names(run):

@@ -13,11 +13,15 @@ from cellwise.domain.classes import SEPARATOR
 from cellwise.errors import PreflightError
 from cellwise.stages.export._features import feature_columns, named_embeddings
 from cellwise.stages.export._predictions import batches, prediction_columns
+from cellwise.stages.export._sets import set_columns
 from cellwise.store.atomic import writing
 
 
 def build(features: bool = False) -> Exporter:  # noqa: FBT001, FBT002
     """Make the writer `(run, file)`; an empty field means unknown, an empty list of labels too.
+
+    Behind the predictions stands `Abstain`, and where an audit promises something `May_show` and
+    `Surely_shows`.
 
     Args:
         features: Also write the named numbers of each cell that embed steps measured; of a number
@@ -32,15 +36,17 @@ def build(features: bool = False) -> Exporter:  # noqa: FBT001, FBT002
                 f"{run.path} holds no measured features. Add a step to its recipe: "
                 "`embed: {by: measured}`."
             )
+        promised = set_columns(run)
         with writing(path) as partial, partial.open("wb") as handle:
             first = True
             for frame in batches(run.predictions):
                 measured = feature_columns(kept, frame, columns)
-                _flat(frame).hstack(measured).write_csv(handle, include_header=first)
+                whole = _flat(frame.hstack(promised(frame))).hstack(measured)
+                whole.write_csv(handle, include_header=first)
                 first = False
             if first:
                 none = pl.DataFrame(schema={"site_id": pl.String, "cell_id": pl.Int32})
-                header = [*columns, *feature_columns(kept, none, columns).columns]
+                header = [*columns, "Abstain", *feature_columns(kept, none, columns).columns]
                 pl.DataFrame(schema=dict.fromkeys(header, pl.String)).write_csv(handle)
 
     return write

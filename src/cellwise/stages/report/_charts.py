@@ -198,15 +198,22 @@ def curves(
     return drawing(wide, high, base.marks, says=f"{y_title} against {x_title}")
 
 
-def reliability(points: Sequence[tuple[float, float, int]], *, wide: float = 230) -> Markup:
-    """Stated probability against the share found true; dot area grows with the number of cells."""
-    base = frame(
-        wide, wide, (0, 1), (0, 1), x_title="stated probability", y_title="share in fields"
-    )
+def reliability(
+    points: Sequence[tuple[float, float, int]],
+    *,
+    before: Sequence[tuple[float, float, int]] = (),
+    y_title: str = "share in fields",
+    wide: float = 230,
+) -> Markup:
+    """Stated probability against the share found true; dot area grows with the number of cells.
+
+    A grey line without dots is what was stated `before`.
+    """
+    base = frame(wide, wide, (0, 1), (0, 1), x_title="stated probability", y_title=y_title)
     base.marks.append(line(base.x(0), base.y(0), base.x(1), base.y(1), css="diagonal"))
-    base.marks.append(
-        path([(base.x(a), base.y(b)) for a, b, _ in points], css="curve thin", colour=BLUE)
-    )
+    for part, colour in ((before, GREY), (points, BLUE)):
+        ends = [(base.x(a), base.y(b)) for a, b, _ in part]
+        base.marks.append(path(ends, css="curve thin", colour=colour))
     most = max((n for _, _, n in points), default=1)
     for stated, found, n in points:
         tip = f"stated {short(stated)}, found {short(found)}, n = {counted(n, 'cells')}"

@@ -29,6 +29,7 @@ from cellwise.stages.report.sections import (
     variability,
     verdict,
 )
+from cellwise.stages.report.sections.single_cells import patterns, reliability, sets
 from cellwise.store.run.folder import run_title
 
 # Tables of more classes than this are folded up.
@@ -46,11 +47,14 @@ SECTIONS: tuple[tuple[str, str, Section], ...] = (
     ("plates", "Plate maps", plates.context),
     ("doses", "Dose-response", doses.context),
     ("classes", "Results per class", classes.context),
+    ("reliability", "Do the probabilities mean what they say?", reliability.context),
     ("galleries", "Cells to look at", galleries.context),
     ("maps", "Where each class was seen", maps.context),
+    ("sets", "What single cells may show", sets.context),
     ("audit", "Labels to doubt", audit.context),
     ("cell_labels", "How cells were labelled", cell_labels.context),
     ("candidates", "Labels of cells to look at", candidates.context),
+    ("patterns", "How many cells show what", patterns.context),
     ("variability", "Variability between cells", variability.context),
     ("replicates", "Replicates and position on the plate", replicates.context),
     ("control", "Negative control", control.context),

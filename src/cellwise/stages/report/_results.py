@@ -7,18 +7,14 @@ field with the label is given a higher probability than a cell from a labelled f
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from cellwise.domain.classes import FEWEST_JUDGED
 from cellwise.domain.plain_words import counted
-from cellwise.measures.calibration import curve, sums_by_bin
 from cellwise.measures.separation import separation
 from cellwise.stages.report.material import Material
 
 FEWEST_CELLS = 50
-_BINS = 10
 # Share of the way from chance to perfect that the lower end of the interval must have gone.
 _TRUST = 0.3
 
@@ -121,12 +117,3 @@ def judge(known: dict[str, Any], chance: float, *, counts: tuple[int, int, int])
     if skill > 0:
         return "care", f"Better than guessing, but not surely by much: {words}"
     return "bad", f"Not shown to be better than guessing: {words}"
-
-
-def reliability_points(
-    score: npt.NDArray[Any], truth: npt.NDArray[np.bool_]
-) -> list[tuple[float, float, int]]:
-    """Ten bins of probability: mean stated, share found, number of cells; no empty bins."""
-    every = np.zeros(len(score), np.int64)
-    sums = sums_by_bin(truth[:, None], score[:, None], every, (1, _BINS))
-    return list(curve(*sums[:3]))

@@ -9,6 +9,7 @@ import polars as pl
 
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import Field, Masks
+from cellwise.stages.report._answers import Answers
 from cellwise.stages.report.shown import FieldImages
 from cellwise.store.run.class_maps import ClassMaps
 
@@ -89,6 +90,11 @@ class Material:
         class_maps: Where networks saw each class, by score step.
         candidates: Cells whose labels a person should look at, by label step.
         audit: What is known of inherited labels, see `measures.inherited`; empty without any.
+        sets: What is known of prediction sets, see `measures.prediction_sets`; empty without any.
+        sets_of: The run whose audit that is, where this run only applies its models.
+        answers: What is known of single cells that were judged.
+        variability: Shares of cells per unit and class, see `measures.variability_table`.
+        before: Of labelled and judged cells what score steps said of each positive class, 0..1.
         quarantine: Rows of `quarantine.csv`.
     """
 
@@ -116,6 +122,11 @@ class Material:
     class_maps: dict[str, ClassMaps] = field(default_factory=dict)
     candidates: dict[str, pl.DataFrame] = field(default_factory=dict)
     audit: dict[str, Any] = field(default_factory=dict)
+    sets: dict[str, Any] = field(default_factory=dict)
+    sets_of: str = ""
+    answers: tuple[Answers, ...] = ()
+    before: pl.DataFrame | None = None
+    variability: pl.DataFrame | None = None
     quarantine: tuple[dict[str, str], ...] = ()
 
     @property

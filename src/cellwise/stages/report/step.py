@@ -26,13 +26,12 @@ from cellwise.domain.tables import (
     TableKind,
 )
 from cellwise.domain.trial import Trial
-from cellwise.errors import FormatError, InputError, PreflightError
-from cellwise.measures.inherited import account
+from cellwise.errors import FormatError, InputError
+from cellwise.stages.report._judged import judged_parts
 from cellwise.stages.report._page import render
 from cellwise.stages.report.material import Choices, Material, choose
 from cellwise.stages.report.shown import FieldImages
 from cellwise.stages.report.spec import Options
-from cellwise.store.annotations.inherited import draw_of, inherited_cells, shown
 from cellwise.store.atomic import write_text
 from cellwise.store.images.fields import read_field
 from cellwise.store.run.class_maps import ClassMaps, read_class_maps
@@ -97,6 +96,7 @@ def gather(job: Job, choices: Choices) -> Material:
     )
     control = run.path / f"predictions_{choices.negative_control}.parquet"
     channels = sites[0].channels if sites else ()
+    decisions = {path.stem: _json(path) for path in sorted(run.path.glob("decisions/*.json"))}
     return Material(
         images=shown,
         choices=choices,
@@ -118,11 +118,11 @@ def gather(job: Job, choices: Choices) -> Material:
         metrics=_json(run.metrics).get("metrics") or {},
         known=known,
         notes=read_notes(run),
-        decisions={path.stem: _json(path) for path in sorted(run.path.glob("decisions/*.json"))},
+        decisions=decisions,
         class_maps=_class_maps(run),
         candidates=_candidates(run),
-        audit=_audit(run),
         quarantine=_quarantine(run.quarantine),
+        **judged_parts(run, decisions.get("decide") or {}, predictions),
     )
 
 
@@ -202,16 +202,6 @@ def _candidates(run: RunFolder) -> dict[str, pl.DataFrame]:
     }
     paths |= {name: run.candidates(name) for name in _steps(run, "label")}
     return {name: read_table(path, CANDIDATES) for name, path in paths.items() if path.exists()}
-
-
-def _audit(run: RunFolder) -> dict[str, Any]:
-    """What is known of inherited labels; empty where a run has no cells that inherit any."""
-    try:
-        cells = inherited_cells(run)
-        draw = draw_of(run, cells)
-    except (PreflightError, FormatError):
-        return {}
-    return account(cells, draw, shown(run, draw, cells))
 
 
 def _steps(run: RunFolder, kind: str) -> list[str]:

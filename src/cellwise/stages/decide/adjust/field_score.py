@@ -12,34 +12,40 @@ from scipy.special import expit
 
 from cellwise.contracts.adjuster import Adjuster, Cells, Floats
 from cellwise.errors import BadOption
+from cellwise.stages.decide._auto import AUTO
+from cellwise.stages.decide._blend import check_weight, class_weights
 from cellwise.stages.decide._logits import log_chance, logit, logit_of_log
 
 NEEDS = ("field",)
 _WAYS = ("product", "mean", "geometric")
 
 
-def build(how: str = "product", weight: float = 0.5) -> Adjuster:
+def build(how: str = "product", weight: float | str | dict[str, float] = 0.5) -> Adjuster:
     """Make the adjuster.
 
     Args:
         how: `product` of the probabilities, their weighted `mean`, or their weighted `geometric`
             mean, which ranks as the product does where the weight is one half.
-        weight: In 0..1, the share of the field in both means; the product has none.
+        weight: In 0..1, the share of the field in both means, one for all or by class (others 0);
+            `auto` finds one for each class from how far cells of a field differ in the run, for
+            which decide names two score steps as `halves`. The product has none.
     """
     if how not in _WAYS:
         raise BadOption(f"decide field_score: how is one of {_WAYS}, not {how!r}.")
-    if not 0 <= weight <= 1:
-        raise BadOption(f"decide field_score: weight lies in 0..1, not {weight}.")
+    check_weight(weight, "field_score: weight")
+    if how == "product" and (isinstance(weight, dict) or weight == AUTO):
+        raise BadOption("decide field_score: a product has no weight; say how: mean or geometric.")
 
     def field_score(logits: Floats, cells: Cells) -> Floats:
         if cells.field_logits is None:
             raise BadOption("decide field_score: name the score of fields, 'field: <score step>'.")
         of_field = cells.field_logits
+        own_weight = class_weights(weight, cells.classes, "field_score: weight")
         if how == "mean":
-            return logit((1 - weight) * expit(logits) + weight * expit(of_field))
+            return logit((1 - own_weight) * expit(logits) + own_weight * expit(of_field))
         own, whole = log_chance(logits), log_chance(of_field)
         if how == "product":
             return logit_of_log(own + whole)
-        return logit_of_log(np.asarray((1 - weight) * own + weight * whole))
+        return logit_of_log(np.asarray((1 - own_weight) * own + own_weight * whole))
 
     return field_score

@@ -10,18 +10,19 @@ import numpy as np
 from scipy.special import expit
 
 from cellwise.contracts.adjuster import Adjuster, Cells, Floats
-from cellwise.errors import BadOption
+from cellwise.stages.decide._blend import check_weight, class_weights
 from cellwise.stages.decide._logits import logit
 
 
-def build(share: float = 0.3) -> Adjuster:
+def build(share: float | str | dict[str, float] = 0.3) -> Adjuster:
     """Make the adjuster; the only cell of a field keeps its own score.
 
     Args:
-        share: In 0..1, the part of the other cells.
+        share: In 0..1, the part of the other cells, one for all or by class (others 0); `auto`
+            finds one for each class from how far cells of a field differ in the run, for which
+            decide names two score steps as `halves`.
     """
-    if not 0 <= share <= 1:
-        raise BadOption(f"decide neighbours: share lies in 0..1, not {share}.")
+    check_weight(share, "neighbours: share")
 
     def neighbours(logits: Floats, cells: Cells) -> Floats:
         chance = expit(logits)
@@ -30,7 +31,8 @@ def build(share: float = 0.3) -> Adjuster:
         np.add.at(total, cells.field, chance)
         others = count[cells.field] - 1
         mean = (total[cells.field] - chance) / np.maximum(others, 1)[:, None]
-        mixed = logit((1 - share) * chance + share * mean)
+        part = class_weights(share, cells.classes, "neighbours: share")
+        mixed = logit((1 - part) * chance + part * mean)
         return np.where((others > 0)[:, None], mixed, logits)
 
     return neighbours

@@ -1,10 +1,10 @@
-"""Results per class: average precision with its interval, reliability, and all other figures."""
+"""Results per class: average precision with its interval, and all other figures."""
 
 from typing import Any
 
 from cellwise.domain.plain_words import counted, figure_said
-from cellwise.stages.report._charts import Row, intervals, reliability
-from cellwise.stages.report._results import ClassResult, class_results, reliability_points
+from cellwise.stages.report._charts import Row, intervals
+from cellwise.stages.report._results import ClassResult, class_results
 from cellwise.stages.report.drawing.svg import BLUE, GREY, ORANGE, VERMILION, short
 from cellwise.stages.report.material import Material
 from cellwise.stages.report.sections.provenance import calibration
@@ -16,12 +16,11 @@ WORDS = {
     "bad": "do not use",
     "few": "too few examples",
 }
-_DIAGRAMS = 24
 _CONTROL = "negative control"
 
 
 def context(material: Material) -> dict[str, Any]:
-    """The table, the chart of intervals, reliability diagrams and the list of other figures."""
+    """The table, the chart of intervals and the list of other figures."""
     results = class_results(material)
     figures = _figures(material.metrics)
     if not results and not figures:
@@ -29,8 +28,6 @@ def context(material: Material) -> dict[str, Any]:
     return {
         "rows": [{"result": result, "words": WORDS[result.judgement]} for result in results],
         "chart": _chart(results),
-        "diagrams": _diagrams(material, results),
-        "hidden": max(0, len([r for r in results if r.fields]) - _DIAGRAMS),
         "without": [result.name for result in results if not result.fields],
         "figures": [row for row in figures if not row["name"].startswith(_CONTROL)],
         "control_figures": [row for row in figures if row["name"].startswith(_CONTROL)],
@@ -65,16 +62,6 @@ def _chart(results: list[ClassResult]) -> Any:
         if result.value is not None
     ]
     return intervals(rows, x_title="average precision over labelled fields") if rows else ""
-
-
-def _diagrams(material: Material, results: list[ClassResult]) -> list[dict[str, Any]]:
-    labelled = material.labelled
-    drawn = []
-    for result in [result for result in results if result.fields][:_DIAGRAMS]:
-        truth = labelled["field_labels"].list.contains(result.name).to_numpy().astype(bool)
-        points = reliability_points(labelled[material.column(result.name)].to_numpy(), truth)
-        drawn.append({"name": result.name, "chart": reliability(points), "n": len(truth)})
-    return drawn
 
 
 def _figures(metrics: dict[str, dict[str, Any]]) -> list[dict[str, str]]:
