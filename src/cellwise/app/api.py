@@ -66,7 +66,8 @@ class Run:
         """Write the run in another program's format.
 
         Args:
-            to: `cells-csv`, `anndata`, `hpa-csv`, or of wells `rxrx1-csv` or `profiles`.
+            to: `cells-csv`, `anndata`, `variability-csv`, `hpa-csv`, or of wells `rxrx1-csv` or
+                `profiles`.
             out: The file to write.
             features: With `cells-csv`, measured features as further columns; `anndata` always holds
                 them.

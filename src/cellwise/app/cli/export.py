@@ -16,7 +16,10 @@ def register(app: typer.Typer) -> None:
 def export(
     run: RunPath,
     to: Annotated[
-        str, typer.Option("--to", help="cells-csv, anndata, hpa-csv, rxrx1-csv or profiles.")
+        str,
+        typer.Option(
+            "--to", help="cells-csv, anndata, variability-csv, hpa-csv, rxrx1-csv or profiles."
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", help="The file to write.")],
     features: Annotated[
