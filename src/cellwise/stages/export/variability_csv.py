@@ -11,7 +11,7 @@ from cellwise.domain.classes import ClassList
 from cellwise.domain.tables import PREDICTIONS
 from cellwise.errors import PreflightError
 from cellwise.measures.variability_table import Told, variability_table
-from cellwise.stages.export._predictions import PREFIX, prediction_columns
+from cellwise.stages.export._predictions import PREFIX, class_names, prediction_columns
 from cellwise.store.annotations.new_cells import (
     blurred_sites,
     flag_columns,
@@ -31,10 +31,9 @@ def build() -> Exporter:
     def write(run: RunTables, path: Path) -> None:
         folder = RunFolder(run.path)
         there = prediction_columns(run)
-        decided = read_json(folder.decision("decide"))
-        classes = ClassList(tuple(decided["classes"]), decided["negative"])
+        classes = _classes(folder, class_names(there))
         columns = [PREFIX + name for name in classes.names]
-        if not set(columns) <= set(there):
+        if not columns:
             raise PreflightError(f"{run.path}: the predictions have no column per class.")
         names = [*_NAMED, *columns, *flag_columns(there)]
         names += [name for name in there if name.startswith("Metadata_")]
@@ -45,3 +44,10 @@ def build() -> Exporter:
             table.write_csv(partial, float_precision=4)
 
     return write
+
+
+def _classes(run: RunFolder, names: list[str]) -> ClassList:
+    """The classes with a probability; which is the negative one says the decision."""
+    decided = read_json(run.decision("decide")) if run.decision("decide").is_file() else {}
+    negative = decided.get("negative")
+    return ClassList(tuple(names), negative if negative in names else None)
