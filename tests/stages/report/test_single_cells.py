@@ -24,7 +24,8 @@ def decided(plate_run):
         "unit", "site_id", "cell_id", "fold", "Prob_inside"
     )
     # Twice as sure before they were calibrated.
-    logit = 2 * np.log(rows["Prob_inside"] / (1 - rows["Prob_inside"])).to_numpy()
+    stated = rows["Prob_inside"].to_numpy().astype(np.float64)
+    logit = 2 * np.log(stated / (1 - stated))
     vector = pl.Series(logit.astype(np.float32)[:, None], dtype=pl.Array(pl.Float32, 1))
     scores = rows.select("unit", "site_id", "cell_id", "fold").with_columns(
         pl.lit("m").alias("model"), vector.alias("score"), vector.alias("spread")
