@@ -24,8 +24,8 @@ from sklearn.metrics import average_precision_score
 
 import cellwise
 from cellwise.contracts.adjuster import Cells
-from cellwise.stages.decide._blend import variability_of, with_weights
 from cellwise.stages.decide.adjust import adjusters
+from cellwise.stages.decide.blend.weights import variability_of, with_weights
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.reader import RunReader
 

@@ -12,8 +12,8 @@ from tests.stages.decide.decide_world import Field, RunMaker
 from cellwise.contracts.adjuster import Cells
 from cellwise.domain.tables import PREDICTIONS
 from cellwise.errors import BadOption
-from cellwise.stages.decide._blend import RULES, variability_of, with_weights
 from cellwise.stages.decide.adjust import adjusters
+from cellwise.stages.decide.blend.weights import RULES, variability_of, with_weights
 from cellwise.stages.decide.spec import Options
 from cellwise.store.run.tables import read_table
 

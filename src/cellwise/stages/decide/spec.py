@@ -17,7 +17,7 @@ from cellwise.domain.nouns import (
 from cellwise.domain.specs import Read, StepOptions, StepSpec
 from cellwise.errors import BadOption
 from cellwise.registry import Registry, split_spec
-from cellwise.stages.decide._auto import asks_auto
+from cellwise.stages.decide.blend.asked import asks_auto
 
 _SHELVES = {
     "by": "cellwise.stages.decide",

@@ -28,8 +28,8 @@ from cellwise.stages.decide._joined import Given, Joined, fit_joined, groups_of
 from cellwise.stages.decide._predictions import MOST_COLUMNS, predictions_frame
 from cellwise.stages.decide._score_rows import scores_of, views_of_steps
 from cellwise.stages.decide._scores import Scores, adjusted_scores
-from cellwise.stages.decide._weighed import as_fitted, weighed
 from cellwise.stages.decide.adjust import adjusters
+from cellwise.stages.decide.blend.weighed import as_fitted, weighed
 from cellwise.stages.decide.context.label_sets import label_sets, sets_of_json, sets_to_json
 from cellwise.stages.decide.context.worth import (
     Adjust,

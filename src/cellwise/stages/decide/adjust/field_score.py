@@ -12,9 +12,9 @@ from scipy.special import expit
 
 from cellwise.contracts.adjuster import Adjuster, Cells, Floats
 from cellwise.errors import BadOption
-from cellwise.stages.decide._auto import AUTO
-from cellwise.stages.decide._blend import check_weight, class_weights
 from cellwise.stages.decide._logits import log_chance, logit, logit_of_log
+from cellwise.stages.decide.blend.asked import AUTO
+from cellwise.stages.decide.blend.weights import check_weight, class_weights
 
 NEEDS = ("field",)
 _WAYS = ("product", "mean", "geometric")

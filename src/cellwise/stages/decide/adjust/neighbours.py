@@ -10,8 +10,8 @@ import numpy as np
 from scipy.special import expit
 
 from cellwise.contracts.adjuster import Adjuster, Cells, Floats
-from cellwise.stages.decide._blend import check_weight, class_weights
 from cellwise.stages.decide._logits import logit
+from cellwise.stages.decide.blend.weights import check_weight, class_weights
 
 
 def build(share: float | str | dict[str, float] = 0.3) -> Adjuster:

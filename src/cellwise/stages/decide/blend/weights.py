@@ -25,7 +25,7 @@ import numpy.typing as npt
 from cellwise.contracts.adjuster import Floats
 from cellwise.errors import BadOption
 from cellwise.registry import did_you_mean, split_spec
-from cellwise.stages.decide._auto import AUTO, OPTION, Spec, is_auto
+from cellwise.stages.decide.blend.asked import AUTO, OPTION, Spec, is_auto
 
 _OWN = 0.25
 # Fields and cells that a covariance is taken from.

@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 
 from cellwise.domain.units import group_numbers
-from cellwise.stages.decide._auto import asks_auto
-from cellwise.stages.decide._blend import variability_of, with_weights
 from cellwise.stages.decide._decision import Decision
 from cellwise.stages.decide._scores import Scores, member_logits
+from cellwise.stages.decide.blend.asked import asks_auto
+from cellwise.stages.decide.blend.weights import variability_of, with_weights
 from cellwise.stages.decide.spec import Options
 
 

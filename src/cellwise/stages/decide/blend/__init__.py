@@ -1,0 +1,1 @@
+"""How much of a field's score is taken in for its cells."""
