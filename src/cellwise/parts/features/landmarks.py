@@ -47,7 +47,7 @@ def stain_names(channel: str, *, levels: bool = True) -> list[str]:
     ]
 
 
-def measure_stain(view: View, signal: Signal, *, levels: bool = True) -> list[float]:
+def measure_stain(signal: Signal, *, levels: bool = True) -> list[float]:
     """What is measured of a landmark itself; its level only where `levels` says so."""
     mean, spread = signal.describe(signal.relative, np.empty(0))[:, :2].T
     ratio = np.log((mean[NUCLEUS] + _FAINT) / (mean[CYTOPLASM] + _FAINT))

@@ -84,7 +84,7 @@ def measure_view(view: View, signals: list[Signal], panel: Panel) -> list[float]
     for place, other in panel.pairs:
         found += landmarks.measure(view, signals[place], signals[other])
     for place in panel.stains:
-        found += landmarks.measure_stain(view, signals[place], levels=panel.levels)
+        found += landmarks.measure_stain(signals[place], levels=panel.levels)
     return found
 
 
