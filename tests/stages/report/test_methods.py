@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from cellwise.stages.report.sections.provenance import _said
 from cellwise.store.run.folder import RunFolder
 
 RIDGE = {"learner": {"name": "kernel_ridge", "metric": True}, "embeddings": "measured"}
@@ -61,3 +62,10 @@ def test_of_new_fields_the_run_whose_models_judged_them_is_named(plate_run):
     assert "The models of the run 'first.run' gave every cell a probability" in paragraph
     assert "Probabilities were fitted" in paragraph
     assert "on the labels of" not in paragraph
+
+
+def test_lists_of_things_in_counts_are_counted_and_never_printed_raw():
+    graphs = [{"edges": 2699, "components": 1}, {"edges": 12, "components": 2}]
+    assert _said("graphs", graphs) == "2 graphs"
+    assert _said("heard", ["one_state", "inherit"]) == "heard (one state, inherit)"
+    assert _said("context_used", value=True) == "context used (yes)"

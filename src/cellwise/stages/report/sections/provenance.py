@@ -88,6 +88,9 @@ def _said(name: str, value: Any) -> str:
         return counted(value, name)
     if isinstance(value, dict):
         value = ", ".join(f"{word.replace('_', ' ')} {own}" for word, own in value.items())
+    elif isinstance(value, list | tuple) and any(isinstance(one, dict) for one in value):
+        # What each of several things is stands in run.json.
+        return counted(len(value), name)
     elif isinstance(value, list | tuple):
         value = ", ".join(str(word).replace("_", " ") for word in value)
     return f"{name.replace('_', ' ')} ({value})"
