@@ -7,6 +7,7 @@ from tests.stages.train.learn_world import make_job, make_run, silent
 
 from cellwise.domain.tables import FOLDS, SITES, TREATMENTS
 from cellwise.errors import BadOption, FormatError, PreflightError
+from cellwise.stages.evaluate._screens import _taught_by_answers
 from cellwise.stages.train._model import collected, groups_of, validation_of
 from cellwise.stages.train.spec import Options
 from cellwise.stages.train.step import work
@@ -152,3 +153,13 @@ def test_a_table_without_answers_or_of_an_older_program_is_refused(tmp_path):
         work(job_of(run), silent)
     with pytest.raises(BadOption, match="whole sites"):
         Options.of({"labels": "label", "pseudo_labels": "assign"})
+
+
+def test_an_evaluation_says_whose_networks_learned_from_answers(tmp_path):
+    run = make(tmp_path)
+    assert _taught_by_answers(run) == ()
+    work(job_of(run, name="plain", pseudo_labels="", epochs=1), silent)
+    assert _taught_by_answers(run) == ()
+    work(job_of(run, name="again", epochs=1), silent)
+    (said,) = _taught_by_answers(run)
+    assert "networks of again have" in said

@@ -30,7 +30,8 @@ def screen_results(run: RunFolder, options: Options, *, seed: int) -> list[Resul
         table = read_table(run.treatments(options.treatments), TREATMENTS)
         found.append(answer_results(table, judged=judged, draws=draws, seed=seed))
         told = read_json(run.assignment(options.treatments))
-        found.append(Results(_groups_found(table, told, judged), {"assignment": _kept(told)}))
+        groups = _groups_found(table, told, judged)
+        found.append(Results(groups, {"assignment": _kept(told)}, _taught_by_answers(run)))
     if options.profiles:
         found.append(_of_profiles(run, options.profiles, judged, draws, seed))
     if options.profiles_before:
@@ -46,6 +47,19 @@ def _judged(run: RunFolder) -> set[str]:
         if isinstance(named, list):
             found |= set(named)
     return found
+
+
+def _taught_by_answers(run: RunFolder) -> tuple[str, ...]:
+    """What is to be said where networks learned from answers for wells of new experiments."""
+    cards = [read_card(p.parent) for p in sorted((run.path / "models").glob(f"*/*/{CARD_FILE}"))]
+    taught = sorted({c.step for c in cards if c.training.get("pseudo_labelled_sites")})
+    if not taught:
+        return ()
+    return (
+        f"The networks of {', '.join(taught)} have learned from answers for wells of test "
+        "experiments (pseudo-labels): figures of these wells say how plates are answered whose "
+        "images were learned from, not how new ones would be.",
+    )
 
 
 def _groups_found(table: pl.DataFrame, told: dict[str, Any], judged: set[str]) -> dict[str, Metric]:
