@@ -15,6 +15,7 @@ from cellwise.stages.assign._plates import (
     groups_by_order,
     votes,
 )
+from cellwise.stages.assign._support import order_is_supported
 
 
 def decided(world, rules=Rules(), **given):  # noqa: B008 - frozen
@@ -137,3 +138,43 @@ def test_no_wells_no_answers():
     nothing = np.zeros(0, np.int64)
     found = decide_wells(world.logits[:0], nothing, nothing, world.group_of_class, Rules())
     assert len(found.free) == len(found.support) == 0
+
+
+def test_votes_dealt_out_by_chance_seldom_give_groups():
+    """Of 40 experiments whose answers say nothing of plates three in ten or so are taken for it."""
+    given = 0
+    for seed in range(40):
+        world = make_world(seed, experiments=1, signal=0.0, size=8)
+        found = decided(world)
+        given += (found.group >= 0).any()
+        none = found.group < 0
+        np.testing.assert_array_equal(found.grouped[none], found.free[none])
+        assert np.isnan(found.support[none]).all()
+    assert 0 < given <= 20
+
+
+@pytest.mark.parametrize("rule", ["order", "majority"])
+def test_a_plate_of_other_treatments_is_given_no_group(rule):
+    """Its wells look like treatments of all groups alike; the other three keep their own."""
+    right = 0
+    for seed in range(5):
+        world = make_world(seed, experiments=4, signal=5.0, size=24, shift=0.5)
+        random = np.random.default_rng(seed)
+        strange = world.plate % 4 == 0
+        logits = world.logits.copy()
+        logits[strange] = random.normal(size=logits[strange].shape)
+        found = decide_wells(
+            logits, world.plate, world.experiment, world.group_of_class, Rules(group=rule)
+        )
+        assert (found.group[strange] < 0).mean() > 0.7
+        np.testing.assert_array_equal(found.grouped[found.group < 0], found.free[found.group < 0])
+        kept = found.group[~strange] == world.group[world.plate[~strange]]
+        right += kept.mean()
+    assert right / 5 > 0.95
+
+
+def test_one_vote_on_each_plate_is_no_support():
+    """Any votes of which no two agree fit some order without a fault."""
+    count = np.eye(4, dtype=np.int64)
+    assert not order_is_supported(count)
+    assert order_is_supported(5 * count)

@@ -13,10 +13,14 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 from scipy.special import softmax
 
 from cellwise.kernels.assignment import balanced, best, greedy, optimal
+from cellwise.stages.assign._support import (
+    best_order,
+    of_no_group,
+    order_is_supported,
+)
 
 Floats = npt.NDArray[np.float64]
 Logits = npt.NDArray[np.float32]
@@ -53,7 +57,8 @@ class Answers:
             classes.
         confidence: Probability of the assigned answer among what its plate allows, after
             temperature and balancing; of the free one where none is assigned.
-        group: The group of the well's plate, -1 where it is of none.
+        group: The group of the well's plate, -1 where it is of none or votes do not tell; such a
+            plate is answered freely, and one-to-one among all treatments.
         support: Share of the plate's free answers that lie in that group; NaN without a group.
     """
 
@@ -86,21 +91,35 @@ def groups_by_majority(count: Numbers) -> Numbers:
 def groups_by_order(count: Numbers, experiment: Numbers) -> Numbers:
     """`[plate]`: within an experiment each group once, so that most of each group's votes fit.
 
-    Votes count as shares of what their group got in the experiment, so that a group that the
-    network prefers everywhere does not take a plate for it. An experiment of more plates than
-    groups, or of a single plate, is decided plate by plate; plates without votes get none.
+    An experiment of more plates than groups, or of a single plate, is decided plate by plate;
+    plates without votes get none.
     """
     found = groups_by_majority(count)
-    for number in np.unique(experiment):
-        plates = np.flatnonzero(experiment == number)
-        if not 1 < len(plates) <= count.shape[1]:
-            continue
-        here = count[plates].astype(np.float64)
-        share = here / np.maximum(here.sum(axis=0, keepdims=True), 1)
-        row, column = linear_sum_assignment(share, maximize=True)
-        voted = here.sum(axis=1) > 0
+    for plates in _orders(count, experiment):
+        row, column, _ = best_order(count[plates])
+        voted = count[plates].sum(axis=1) > 0
         found[plates[row]] = np.where(voted[row], column, -1)
     return found
+
+
+def supported_groups(
+    count: Numbers, experiment: Numbers, of_plate: Numbers, rules: Rules
+) -> Numbers:
+    """`[plate]`: the same groups, -1 where votes do not speak for them."""
+    found = of_plate.copy()
+    if (found < 0).all():
+        return found
+    for plates in _orders(count, experiment) if rules.group == "order" else ():
+        if not order_is_supported(count[plates]):
+            found[plates] = -1
+    found[of_no_group(count, found)] = -1
+    return found
+
+
+def _orders(count: Numbers, experiment: Numbers) -> list[Numbers]:
+    """The plates of each experiment that has several and no more than there are groups."""
+    plates = [np.flatnonzero(experiment == number) for number in np.unique(experiment)]
+    return [own for own in plates if 1 < len(own) <= count.shape[1]]
 
 
 def decide_wells(
@@ -126,6 +145,7 @@ def decide_wells(
     count = votes(free, plate, group_of_class)
     by_order = rules.group == "order"
     of_plate = groups_by_order(count, experiment) if by_order else groups_by_majority(count)
+    of_plate = supported_groups(count, experiment, of_plate, rules)
     grouped, assigned = free.copy(), np.full(len(logits), -1, np.int64)
     confidence = np.zeros(len(logits))
     order = np.argsort(plate, kind="stable")

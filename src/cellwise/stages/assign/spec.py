@@ -26,7 +26,8 @@ class Options(StepOptions):
     and stand side by side; this says which of them is the `answer`."""
     group: Literal["order", "majority"] = "order"
     """How the group of a plate is found: the best order of groups within its experiment, or most
-    votes on the plate by itself."""
+    votes on the plate by itself. A plate whose votes do not tell has none, and is answered
+    freely."""
     one_to_one: Literal["optimal", "greedy"] = "optimal"
     """The choice with the largest sum, or from the surest pair down."""
     sum_of: Literal["logits", "probabilities"] = "logits"
@@ -68,7 +69,7 @@ class Options(StepOptions):
 
 
 SPEC = StepSpec(
-    version=1,
+    version=2,
     grain="table",
     options=Options,
     reads=(
