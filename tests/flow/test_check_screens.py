@@ -78,3 +78,15 @@ def test_one_plate_of_three_without_controls_is_named(screen, tmp_path):
     assert codes(facts) == {"no_controls"}
     assert "1 of 3 plates" in facts["refused"][0]["reason"]
     assert "RPE-02_1" in facts["refused"][0]["reason"]
+
+
+def test_controls_only_are_refused_where_controls_are_left_out(screen, tmp_path):
+    shutil.copytree(screen, tmp_path / "world")
+    header, *rows = (tmp_path / "world" / "train.csv").read_text().splitlines()
+    (tmp_path / "world" / "train.csv").unlink()
+    controls = [f"{header},well_type", *(f"{row},positive_control" for row in rows)]
+    (tmp_path / "world" / "train_controls.csv").write_text("\n".join(controls))
+    settings = {"all.controls": "left_out", "tuned.controls": "left_out"}
+    facts = check_folder(tmp_path / "world", recipe="rxrx1-quick", settings=settings)
+    assert codes(facts) == {"only_controls"}
+    assert "108 labelled fields" in facts["refused"][0]["reason"]

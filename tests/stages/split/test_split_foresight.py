@@ -159,3 +159,36 @@ def test_experiments_are_counted_within_a_cell_type_where_they_are_dealt_out_so(
         "3 folds need at least 3 experiments of one cell type with labels, here are 2."
     )
     assert not foresight_of(options.model_copy(update={"folds": 2}), folder(rows)).refusals
+
+
+def plated(rows):
+    """Fields of these `(label, plate, well)`."""
+    return [((label,), {"Plate": plate, "Well": well}) for label, plate, well in rows]
+
+
+LAYOUT = [(label, plate, well) for plate in ("P1", "P2", "P3")
+          for label, well in (("a", "B02"), ("a", "B03"), ("b", "C02"), ("b", "C03"))]  # fmt: skip
+
+
+def tied(rows):
+    return [text for text in seen(plated(rows)).warnings if "place on the plate" in text]
+
+
+def test_classes_with_places_of_their_own_on_all_plates_are_told():
+    (text,) = tied(LAYOUT)
+    assert "a in B02, B03; b in C02, C03" in text
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        # One place of another class on another plate tells them apart.
+        [*LAYOUT[:-1], ("a", "P3", "C03")],
+        # A layout that never comes back.
+        [(label, f"P{n}", f"B{n:02d}") for n, label in enumerate("aabb", 2)],
+        # A single plate.
+        LAYOUT[:4],
+    ],
+)
+def test_shared_places_and_layouts_that_do_not_recur_are_not(rows):
+    assert tied(rows) == []

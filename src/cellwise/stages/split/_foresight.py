@@ -116,7 +116,39 @@ def confounded(
             f"one {word} each that holds no other class ({shown}). A model may learn the {word} in "
             f"place of the class, and no figure here shows how it does on another {word}."
         )
-    return sentences
+    return [*sentences, *_tied_to_places(columns, labels, classes)]
+
+
+def _tied_to_places(
+    columns: Mapping[str, Values], labels: npt.NDArray[np.bool_], classes: Sequence[str]
+) -> list[str]:
+    """A sentence where plates repeat a layout in which no two classes ever share a place."""
+    wells, plates = columns.get(f"{_PREFIX}Well"), columns.get(f"{_PREFIX}Plate")
+    if wells is None or plates is None:
+        return []
+    held: dict[str, set[str]] = {}
+    on: dict[str, set[str]] = {}
+    for well, plate, row in zip(wells, plates, labels, strict=True):
+        if well is None or plate is None:
+            continue
+        on.setdefault(well, set()).add(plate)
+        for c in np.flatnonzero(row):
+            held.setdefault(classes[c], set()).add(well)
+    owners = Counter(well for places in held.values() for well in places)
+    # A place that was used once says nothing of another plate.
+    again = [name for name, places in held.items() if any(len(on[well]) > 1 for well in places)]
+    if len(again) < NEEDED or max(owners.values(), default=0) > 1:
+        return []
+    some = [f"{name} in {_first(sorted(held[name]), _SHOWN // 2)}" for name in again]
+    return [
+        "Class and place on the plate cannot be told apart: no place holds two classes, and "
+        f"places recur with their class on other plates ({_first(some, _SHOWN, '; ')}). A figure "
+        "of a plate of the same layout may come from the place (its edge, its row) instead."
+    ]
+
+
+def _first(names: Sequence[str], most: int, between: str = ", ") -> str:
+    return between.join(names[:most]) + (f"{between}..." if len(names) > most else "")
 
 
 def _columns(
