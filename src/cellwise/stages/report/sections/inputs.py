@@ -41,7 +41,8 @@ def problems(reading: dict[str, Any]) -> list[dict[str, str]]:
     """What was noticed while reading but set nothing aside, each as `where`, `what`, `remedy`."""
     found = []
     for entry in reading.get("problems") or []:
-        if isinstance(entry, dict) and entry.get("quarantined"):
+        # Called otherwise by runs made before problems said whether they set something aside.
+        if isinstance(entry, dict) and (entry.get("set_aside") or entry.get("quarantined")):
             continue
         if isinstance(entry, dict):
             where = str(entry.get("path") or entry.get("site_id") or entry.get("where") or "")
