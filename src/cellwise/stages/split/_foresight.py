@@ -132,7 +132,7 @@ def _tied_to_places(
         if well is None or plate is None:
             continue
         on.setdefault(well, set()).add(plate)
-        for c in np.flatnonzero(row):
+        for c in np.flatnonzero(row).tolist():
             held.setdefault(classes[c], set()).add(well)
     owners = Counter(well for places in held.values() for well in places)
     # A place that was used once says nothing of another plate.
