@@ -187,7 +187,9 @@ def _discs() -> Field:
 class _Shows:
     """Stands for a loaded network: a class is as likely as its channel is bright."""
 
-    def __call__(self, pixels: Tensor, asked: Asked = Asked.LOGITS) -> Output:
+    def __call__(
+        self, pixels: Tensor, asked: Asked = Asked.LOGITS, covariates: Tensor | None = None
+    ) -> Output:
         mean = pixels.mean((2, 3)) if pixels.ndim == 4 else pixels
         return Output(
             mean if Asked.LOGITS in asked else None,
