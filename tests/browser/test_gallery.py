@@ -137,8 +137,8 @@ def colours(page, channels):
     """Sums of red, green and blue of the first tile, once it shows these channels."""
     tile = page.locator(".tile .image").first
     playwright.expect(tile).to_have_attribute("src", re.compile(rf"channels={channels}$"))
-    page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(400)
+    # On a busy machine the new picture may come late: until it is decoded the old one is shown.
+    tile.evaluate("image => image.decode()")
     return page.evaluate(SUMS, ".tile .image")
 
 
