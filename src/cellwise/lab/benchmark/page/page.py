@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-
 from cellwise.lab.benchmark.cells import TABLES
 from cellwise.lab.benchmark.compare import Line
 from cellwise.lab.benchmark.page import beside
 from cellwise.lab.benchmark.page.forest import forest
+from cellwise.lab.benchmark.page.frame import frame
 from cellwise.lab.benchmark.page.images import Examples, examples
 from cellwise.lab.benchmark.page.words import p_said, said
 from cellwise.lab.benchmark.page.write import LEADS, TITLES, ends, outcome, outlines_said
@@ -21,21 +20,9 @@ _OUTCOMES = {"reproduced": "good", "contradicted": "bad", "open": "care"}
 
 def as_page(result: Result, out: Path) -> str:
     """The whole page as HTML."""
-    environment = Environment(
-        loader=ChoiceLoader(
-            [
-                PackageLoader("cellwise.lab.benchmark.page", "template"),
-                PackageLoader("cellwise.stages.report", "template"),
-            ]
-        ),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     plan = result.plan
     tables = [_table(result, name) for name in TABLES if result.table(name)]
-    return environment.get_template("ladder.html").render(
+    return frame("ladder.html").render(
         name=plan.table.name,
         seeds=plan.seeds,
         worlds=plan.worlds,

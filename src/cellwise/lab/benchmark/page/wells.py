@@ -5,10 +5,9 @@ import io
 import json
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-
 from cellwise.domain.plain_words import counted
 from cellwise.lab.benchmark.page.forest import forest
+from cellwise.lab.benchmark.page.frame import frame
 from cellwise.lab.benchmark.page.words import DASH, grid, number, p_said, said, three
 from cellwise.lab.benchmark.page.write import outcome
 from cellwise.lab.benchmark.results import Result
@@ -108,19 +107,7 @@ def as_markdown(result: Result) -> str:
 
 def as_page(result: Result) -> str:
     """The whole page as HTML."""
-    environment = Environment(
-        loader=ChoiceLoader(
-            [
-                PackageLoader("cellwise.lab.benchmark.page", "template"),
-                PackageLoader("cellwise.stages.report", "template"),
-            ]
-        ),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("wells.html").render(
+    return frame("wells.html").render(
         name=result.plan.table.name,
         lead=LEAD,
         sizes=_sizes(result),
