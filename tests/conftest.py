@@ -16,9 +16,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A machine that does other work too must not fail a test: examples are bounded, not timed.
-settings.register_profile("cellwise", deadline=None, max_examples=40)
-settings.load_profile("cellwise")
+# A machine that does other work too must not fail a test: examples are bounded, not timed. They are
+# the same on every run, so that a change is judged by what it changed; HYPOTHESIS_PROFILE=search
+# draws new ones.
+settings.register_profile("cellwise", deadline=None, max_examples=40, derandomize=True)
+settings.register_profile("search", deadline=None, max_examples=40)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "cellwise"))
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
