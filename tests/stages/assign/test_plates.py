@@ -178,3 +178,14 @@ def test_one_vote_on_each_plate_is_no_support():
     count = np.eye(4, dtype=np.int64)
     assert not order_is_supported(count)
     assert order_is_supported(5 * count)
+
+
+def test_a_screen_of_which_it_is_known_keeps_its_groups_whatever_the_votes():
+    """As many votes as by chance: each plate has the group of the best order all the same."""
+    for seed in range(5):
+        world = make_world(seed, experiments=2, signal=0.0, size=8)
+        found = decided(world, Rules(always_grouped=True))
+        count = votes(found.free, world.plate, world.group_of_class)
+        order = groups_by_order(count, world.experiment)
+        np.testing.assert_array_equal(found.group, order[world.plate])
+        assert (world.group_of_class[found.grouped] == found.group).all()

@@ -37,6 +37,7 @@ class Rules:
         sum_of: What the choice makes large: `logits`, or `probabilities` after the temperature.
         temperature: Logits are divided by it before they become probabilities; above 0.
         balance: Rounds of balancing rows and columns; 0 for none.
+        always_grouped: Whether plates whose votes do not tell keep the group that fits best.
     """
 
     group: Literal["order", "majority"] = "order"
@@ -44,6 +45,7 @@ class Rules:
     sum_of: Literal["logits", "probabilities"] = "logits"
     temperature: float = 1.0
     balance: int = 0
+    always_grouped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,8 @@ def decide_wells(
     count = votes(free, plate, group_of_class)
     by_order = rules.group == "order"
     of_plate = groups_by_order(count, experiment) if by_order else groups_by_majority(count)
-    of_plate = supported_groups(count, experiment, of_plate, rules)
+    if not rules.always_grouped:
+        of_plate = supported_groups(count, experiment, of_plate, rules)
     grouped, assigned = free.copy(), np.full(len(logits), -1, np.int64)
     confidence = np.zeros(len(logits))
     order = np.argsort(plate, kind="stable")

@@ -41,6 +41,9 @@ class Options(StepOptions):
     each treatment once on a plate. A step `train` learns from them: `pseudo_labels`."""
     agreed: bool = False
     """Whether pseudo-labels are only of wells that each member of `from` answers alike."""
+    always_grouped: bool = False
+    """Whether plates keep the group that fits best where their votes do not tell, too: for screens
+    of which it is known that every plate is of a known group."""
 
     @model_validator(mode="after")
     def _check(self) -> "Options":
@@ -78,6 +81,6 @@ SPEC = StepSpec(
         Read(FITTED_ASSIGNMENT, optional=True, under="fitted"),
         Read(SCORES, by=("from",), many=True),
     ),
-    late=("agreed",),
+    late=("agreed", "always_grouped"),
     writes=(TREATMENTS, ASSIGNMENT),
 )

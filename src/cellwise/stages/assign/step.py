@@ -128,8 +128,9 @@ def _decide(
     found = Answers(none, none.copy(), none.copy(), np.full(count, np.nan), none.copy(),
                     np.full(count, np.nan))  # fmt: skip
     rules = Rules(
-        options.group, options.one_to_one, options.sum_of, options.temperature, options.balance
-    )
+        options.group, options.one_to_one, options.sum_of, options.temperature, options.balance,
+        options.always_grouped,
+    )  # fmt: skip
     scored = np.isfinite(logits).all(axis=1)
     controls = wells.controls
     # Controls and wells without a plate are answered freely: their place says nothing.
