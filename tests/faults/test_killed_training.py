@@ -68,6 +68,7 @@ def test_a_death_anywhere_changes_no_prediction(
 
 
 @pytest.mark.long
+@pytest.mark.slow
 def test_deaths_again_and_again_change_no_prediction(
     death, home, options, undisturbed, counted, tmp_path
 ):

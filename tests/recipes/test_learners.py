@@ -230,7 +230,13 @@ def test_the_mixed_recipe_of_the_how_to_runs_as_it_stands_there(world):
     assert "Where each class was seen" in run.report.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", [*LEARNERS, *(f"{name}-small" for name in LEARNERS)])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(pytest.param(name, marks=pytest.mark.slow) for name in LEARNERS),
+        *(f"{name}-small" for name in LEARNERS),
+    ],
+)
 def test_every_part_of_a_learner_is_built_and_gives_a_gradient(name):
     recipe = resolve(load_recipe(name))
     for step in recipe.of_kind("score"):

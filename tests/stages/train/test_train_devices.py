@@ -51,6 +51,7 @@ def test_loaders_change_no_bit_of_the_weights(run, task):
 
 
 @pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS, ids=str)
 def test_two_processes_learn_what_one_does(run, task):
     """Twenty steps of SGD in single precision, without a norm over the batch."""

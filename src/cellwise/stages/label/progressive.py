@@ -48,6 +48,8 @@ NEEDS = ("scores", "rounds", "start", "unlabelled")
 
 # So that a tenth of ten cells is one, however the product rounds.
 _ROUNDING = 1e-9
+# Each learns anew; a number beyond is a slip of the key.
+_MOST_ROUNDS = 100
 
 
 def build(
@@ -63,7 +65,8 @@ def build(
     Args:
         fraction: In 0..1, above 0; share of the cells of a class that get it in the first round.
         growth: At least 0; how much larger the share is in each further round, up to 1.
-        rounds: Of learning and labelling where labels are learned from vectors; of scores one.
+        rounds: Of learning and labelling where labels are learned from vectors, 1..100; of scores
+            one.
         weight: In training, of a cell that was given a class, above 0.
         border: Weight of cells at the edge, as in `inherit`.
         tiny: Weight of tiny cells, as in `inherit`.
@@ -73,9 +76,10 @@ def build(
             f"label progressive: fraction lies in 0..1 and above 0, not {fraction}, and growth is "
             f"not negative, as {growth} is."
         )
-    if rounds < 1 or weight <= 0 or min(border, tiny) < 0:
+    if not 1 <= rounds <= _MOST_ROUNDS or weight <= 0 or min(border, tiny) < 0:
         raise BadOption(
-            "label progressive: rounds is at least 1, weight above 0, border and tiny not negative."
+            f"label progressive: rounds lies in 1..{_MOST_ROUNDS}, weight above 0, border and tiny "
+            "not negative."
         )
     shares = tuple(min(1.0, fraction + growth * number) for number in range(rounds))
 
