@@ -58,3 +58,33 @@ def test_points_of_a_graph_keep_their_distances_beside_a_far_cell(numbers):
     known = np.linalg.norm(without[:, None] - without[None], axis=2)
     # Eight numbers keep all of it; of three directions one goes to the far cell.
     assert np.corrcoef(apart.ravel(), known.ravel())[0, 1] > (0.99 if numbers == 8 else 0.5)
+
+
+@given(
+    seed=st.integers(0, 99),
+    far=st.sampled_from([100.0, 300.0, 900.0, 1e6]),
+    failed=st.integers(1, 4),
+    share=st.sampled_from([0.4, 1.0]),
+)
+def test_cells_that_failed_as_a_whole_have_no_part_in_any_number(seed, far, failed, share):
+    random = np.random.default_rng(seed)
+    vectors = random.normal(size=(120, 20)).astype(np.float32)
+    vectors[random.random(vectors.shape) < 0.1] = np.nan
+    wrong = vectors.copy()
+    wrong[:failed, : round(20 * share)] += np.float32(far)
+    mean, scale = moments(wrong)
+    assert len(without_far(wrong, np.arange(20), mean, scale)) == 20
+    expected = moments(vectors[failed:])
+    np.testing.assert_allclose(mean, expected[0], atol=1e-6)
+    np.testing.assert_allclose(scale, expected[1], rtol=1e-6)
+
+
+def test_a_crowd_of_cells_that_lie_elsewhere_stays_and_few_numbers_do_not_tell():
+    vectors = np.random.default_rng(1).normal(size=(200, 20)).astype(np.float32)
+    vectors[:30] += 100
+    for columns in (np.arange(20), np.arange(8)):
+        mean, scale = moments(vectors[:, columns])
+        assert not len(without_far(vectors, columns, mean, scale))
+    vectors[1:30] -= 100
+    mean, scale = moments(vectors[:, :8])
+    assert not len(without_far(vectors, np.arange(8), mean, scale))

@@ -1,5 +1,6 @@
 """Mining a rare class: the cells that look most like those that people know to show it."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def find_near(
         UsageError: No such class or embed step.
     """
     run = RunFolder(path)
-    _check_class(run, name)
+    part = _plain(name, _classes(run, name))
     rows = inherited_cells(run).rows.select(*_KEY, "x", "y", f"Prob_{name}")
     kept = open_embeddings(run, _step(run, embeddings))
     place = kept.places(rows)
@@ -73,8 +74,8 @@ def find_near(
     order = np.lexsort((away[open_], -near[open_]))
     chosen = np.flatnonzero(open_)[order][:count]
     found = rows[chosen].with_columns(pl.Series("known_near", near[chosen], dtype=pl.Int32))
-    _write(run, name, found)
-    sheet = new_sheet(run, f"near-{_plain(name)}")
+    _write(run, name, part, found)
+    sheet = new_sheet(run, f"near-{part}")
     write_sheet(run, sheet, found, drawn=f"near known {name}")
     return {
         "known": int(known.sum()),
@@ -109,7 +110,7 @@ def _among(rows: pl.DataFrame, others: pl.DataFrame) -> npt.NDArray[np.bool_]:
     return found["there"].fill_null(value=False).to_numpy()
 
 
-def _write(run: RunFolder, name: str, found: pl.DataFrame) -> None:
+def _write(run: RunFolder, name: str, part: str, found: pl.DataFrame) -> None:
     frame = found.select(
         pl.lit(name).alias("class"),
         pl.lit("near_known").alias("kind"),
@@ -119,10 +120,15 @@ def _write(run: RunFolder, name: str, found: pl.DataFrame) -> None:
         (pl.col("known_near") / NEIGHBOURS).clip(0, 1).cast(pl.Float32).alias("after"),
         "known_near",
     )
-    write_table(run.annotations / f"near-{_plain(name)}.candidates.parquet", CANDIDATES, frame)
+    write_table(run.annotations / f"near-{part}.candidates.parquet", CANDIDATES, frame)
 
 
-def _check_class(run: RunFolder, name: str) -> None:
+def _classes(run: RunFolder, name: str) -> tuple[str, ...]:
+    """The positive classes.
+
+    Raises:
+        UsageError: The name is none of them.
+    """
     listed = read_json(run.reading)["classes"]
     classes = ClassList(tuple(listed["names"]), listed["negative"]).positive
     if name not in classes:
@@ -130,6 +136,7 @@ def _check_class(run: RunFolder, name: str) -> None:
             f"There is no class {name!r} to find.{did_you_mean(name, list(classes))} There is: "
             f"{', '.join(classes)}."
         )
+    return classes
 
 
 def _step(run: RunFolder, named: str) -> str:
@@ -149,6 +156,15 @@ def _step(run: RunFolder, named: str) -> str:
     return named or steps[0]
 
 
-def _plain(name: str) -> str:
-    """The name of a class as a part of a file's name."""
+def _plain(name: str, classes: tuple[str, ...]) -> str:
+    """The name of a class as a part of a file's name; of two that differ only in signs, not one."""
+    alike = [other for other in classes if _letters(other) == _letters(name)]
+    if len(alike) < 2 and _letters(name):
+        return _letters(name)
+    # A digest: names may differ in capitals, which some disks do not tell apart.
+    mark = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{_letters(name)}-{mark}".strip("-")
+
+
+def _letters(name: str) -> str:
     return "".join(c if c.isalnum() else "-" for c in name).strip("-").lower()

@@ -128,3 +128,12 @@ def _one(plain: str) -> str:
             words[place] = word[:-1]
             break
     return " ".join(words)
+
+
+# What an estimate of false labels says that lies beyond a bound which follows from field labels.
+BEYOND_BOUNDS = {
+    "above": "above the bound (1): by chance, or some field has no cell that shows its label",
+    "surely above": "all of the interval above the bound (1): fields have no cell that shows it",
+    "below": "below the bound (2): by chance, or cells show several classes",
+    "surely below": "all of the interval below the bound (2): cells show several classes",
+}

@@ -56,6 +56,7 @@ def _of_class(cells: Inherited, column: int, draw: Draw | None, shows: Floats) -
         "false_at_most": most,
         "false": None,
         "missed": None,
+        "beyond": None,
     }
     weight = None if draw is None else _weights(cells, draw, shows[:, column])
     if weight is not None:
@@ -63,7 +64,26 @@ def _of_class(cells: Inherited, column: int, draw: Draw | None, shows: Floats) -
         judged = Judged(inherited, cells.chance[:, column], shows[:, column], weight, group)
         facts["false"] = _plain(asdict(false_share(judged)))
         facts["missed"] = _plain(asdict(missed_share(judged)))
+        facts["beyond"] = _beyond(facts)
     return facts
+
+
+def _beyond(facts: dict[str, Any]) -> str | None:
+    """Which bound from field labels the share of false ones contradicts, see `BEYOND_BOUNDS`.
+
+    Of nothing judged, and of nothing inherited, none is.
+    """
+    share, cells = facts["false"], facts["inherited"]
+    if not share["judged"] or not cells:
+        return None
+    low, high = facts["false_at_least"] / cells, facts["false_at_most"] / cells
+    for word, beyond, surely in (
+        ("above", share["value"] > high, share["low"] > high),
+        ("below", share["value"] < low, share["high"] < low),
+    ):
+        if beyond or surely:
+            return f"surely {word}" if surely else word
+    return None
 
 
 def _weights(cells: Inherited, draw: Draw, shows: Floats) -> Floats | None:

@@ -5,14 +5,18 @@ import json
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.app.audit.runs import EACH, FIELDS, mask
 from typer.testing import CliRunner
 
 from cellwise.app.audit import audit_run, draw_cells
 from cellwise.app.cli import app
+from cellwise.domain.plain_words import BEYOND_BOUNDS
 from cellwise.domain.records import Masks
 from cellwise.domain.tables import PREDICTIONS
 from cellwise.errors import PreflightError
+from cellwise.measures.inherited import _beyond
 from cellwise.store.annotations.draws import read_draw
 from cellwise.store.run.masks import write_masks
 from cellwise.store.run.tables import empty_frame, write_table
@@ -79,6 +83,35 @@ def test_a_draw_gives_intervals_around_what_is_true_and_so_does_its_first_part(r
         assert share["low"] < false < share["high"]
         width.append(share["high"] - share["low"])
     assert width[1] < width[0]
+
+
+@given(
+    cells=st.integers(1, 60),
+    bounds=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    share=st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)),
+)
+def test_an_estimate_beyond_what_field_labels_allow_is_said(cells, bounds, share):
+    least, most = sorted(round(end * cells) for end in bounds)
+    low, value, high = sorted(share)
+    said = {"value": value, "low": low, "high": high, "judged": 3}
+    facts = {
+        "inherited": cells, "false_at_least": least, "false_at_most": most, "false": said,
+    }  # fmt: skip
+    word = _beyond(facts)
+    assert (word is None) == (least / cells <= value <= most / cells)
+    assert (word == "surely above") == (low > most / cells)
+    assert (word == "surely below") == (high < least / cells)
+    assert word is None or word in BEYOND_BOUNDS
+    assert _beyond({**facts, "false": {**said, "judged": 0, "value": None}}) is None
+
+
+def test_a_class_that_no_cell_of_its_fields_shows_is_told_on_the_screen(run, tmp_path):
+    folder, _, _, _ = run
+    draw_cells(folder.path, 200, seed=1)
+    none = dict.fromkeys(((s, n) for s in FIELDS for n in range(1, EACH + 1)), "none")
+    sheet = _fill(folder, none, tmp_path / "v.csv")
+    shown = CliRunner().invoke(app, ["audit", str(folder.path), "--verdicts", str(sheet)])
+    assert "false: all of the interval above the bound (1): fields have no cell" in shown.stdout
 
 
 def test_cells_that_were_picked_count_for_nothing(run, tmp_path):

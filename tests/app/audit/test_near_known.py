@@ -11,7 +11,7 @@ from tests.app.audit.runs import EACH, FIELDS, mask
 from typer.testing import CliRunner
 
 from cellwise.app.cli import app
-from cellwise.app.near_known import find_near
+from cellwise.app.near_known import _plain, find_near
 from cellwise.domain.records import Masks
 from cellwise.domain.tables import CANDIDATES, EMBEDDINGS
 from cellwise.errors import PreflightError, UsageError
@@ -100,6 +100,14 @@ def test_verdicts_follow_their_outlines_where_a_field_was_segmented_anew(mined):
     assert {(site, cell + 1) for cell in own} & set(_listed(after["sheet"])) == set()
     gone = sum(cell == EACH for cell in own)
     assert (before["known"], after["known"]) == (8, 8 - gone)
+
+
+def test_classes_that_differ_in_signs_or_capitals_have_files_of_their_own():
+    classes = ("ER+", "ER-", "er", "Golgi", "Mitotic spindle", "+", "?!")
+    parts = [_plain(name, classes) for name in classes]
+    assert len({part.lower() for part in parts}) == len(classes)
+    assert parts[3:5] == ["golgi", "mitotic-spindle"]
+    assert all(part.replace("-", "").isalnum() for part in parts)
 
 
 def test_the_command_says_what_it_found_and_how_to_go_on(mined):

@@ -97,3 +97,20 @@ def test_rounds_on_unlabelled_fields_are_told_one_beside_the_other(plate_run):
     assert "more, round 1, 20%" in part
     assert 'inside</td><td class="number">8</td><td class="number">20</td>' in part
     assert 'Set apart</th><td class="number">88</td><td class="number">70</td>' in part
+
+
+def test_what_people_said_is_told_and_what_of_it_was_not_taken(plate_run):
+    said = {
+        "by_hand": 60, "contradicted": 2, "unsure": 18, "cells_not_found": 6,
+        "cells_not_found_named": [f"a/{n}" for n in range(6)], "verdicts_drawn_at_random": 60,
+        "audit": {"cells": 44, "supposed_because": "44 cells were judged, 50 are asked"},
+    }  # fmt: skip
+    part = _page(plate_run, **said)
+    assert "60 of them keep what people saw in them." in part
+    assert "tells nothing of other cells: 44 cells were judged, 50 are asked." in part
+    assert "2 verdicts in which people contradict each other; 18 verdicts by people" in part
+    assert "6 cells that are not there today: a/0, a/1, a/2, a/3, a/4 ..." in part
+    plain = {"method": None, "heard": None, "shown": {}, "swaps": [], "never_told_apart": []}
+    part = _page(plate_run, **said, **plain, gain_of_groups_left_out={})
+    assert "1,140 cells of 150 labelled fields were taken to show what their field" in part
+    assert "60 of them keep" in part

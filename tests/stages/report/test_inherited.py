@@ -36,6 +36,9 @@ def test_shares_of_judged_cells_have_intervals_and_their_number(plate_run):
     assert "were judged. Estimates with 90 % intervals" in part
     assert "Missed, of those that show it" in part
     assert "aria-label" in part
+    # The class of this plate that no judged cell shows.
+    assert "Estimates beyond them:" in part
+    assert "or some field has no cell that shows its label: Negative</li>" in part
 
 
 def test_cells_that_seem_to_show_what_their_field_lacks_are_shown(plate_run):

@@ -1,8 +1,12 @@
 """Tables of verdicts: both forms are understood, and what cannot be is named with its line."""
 
 import os
+import tempfile
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cellwise.errors import PreflightError
 from cellwise.store.annotations.tables import read_verdicts
@@ -90,8 +94,34 @@ def test_what_cannot_be_understood_is_refused_with_its_place(tmp_path, text, wor
         _read(tmp_path, text)
 
 
-def test_other_encodings_and_no_file_are_refused(tmp_path):
+ROWS = "site_id{0}x{0}y{0}classes\nÄ 01{0}1{1}5{0}20{0}Golgi\nÄ 02{0}3{0}4{1}25{0}Negative\n"
+
+
+@given(
+    mark=st.sampled_from(";\t,"),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"]),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    said=st.booleans(),
+    equals=st.booleans(),
+)
+def test_what_spreadsheets_of_any_country_write_is_read_alike(mark, encoding, end, said, equals):
+    text = ROWS.format(mark, "." if mark == "," else ",")
+    text = text.replace("Ä 01", '="Ä 01"') if equals else text
+    text = f"sep={mark}\n{text}" if said else text
+    with tempfile.TemporaryDirectory() as folder:
+        found = _read(Path(folder), text.replace("\n", end), encoding)
+        assert found.rows["site_id", "x", "y", "class", "verdict"].rows() == [
+            ("Ä 01", 1.5, 20, "Golgi", "yes"), ("Ä 01", 1.5, 20, "Cytosol", "no"),
+            ("Ä 02", 3, 4.25, "Golgi", "no"), ("Ä 02", 3, 4.25, "Cytosol", "no"),
+        ]  # fmt: skip
+        wrong = text.replace("Negative", "Golgy").replace("\n", end)
+        with pytest.raises(PreflightError, match=f"line {4 if said else 3}.*mean 'Golgi'"):
+            _read(Path(folder), wrong, encoding)
+
+
+def test_no_text_and_no_file_are_refused(tmp_path):
+    (tmp_path / "verdicts.csv").write_bytes(b"PK\x03\x04\x81\x00\xff")
     with pytest.raises(PreflightError, match="CSV in UTF-8"):
-        _read(tmp_path, "site_id,cell_id,classes\né,1,Golgi\n", encoding="latin-1")
+        read_verdicts(tmp_path / "verdicts.csv", CLASSES, None)
     with pytest.raises(PreflightError, match="there is no file"):
         read_verdicts(tmp_path / "none.csv", CLASSES, None)

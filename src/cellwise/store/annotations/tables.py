@@ -1,6 +1,7 @@
 """Tables of verdicts that a user brings: CSV files, and tables of annotations of any run."""
 
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -77,7 +78,7 @@ def read_verdicts(path: Path, classes: Sequence[str], negative: str | None) -> B
         for name in rows["class"].unique(maintain_order=True):
             _check_class(f"{path}", name, classes)
         return Brought(rows, 0, ours=True)
-    table = _named(path, _text_table(path))
+    table = _named(path, *_text_table(path))
     when = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
     _check_times(path, table)
     table = _numbers(path, table).with_columns(
@@ -94,25 +95,45 @@ def read_verdicts(path: Path, classes: Sequence[str], negative: str | None) -> B
     return Brought(shown, len(rows) - len(once), ours=False)
 
 
-def _text_table(path: Path) -> pl.DataFrame:
+def _text_table(path: Path) -> tuple[pl.DataFrame, int]:
+    """The table as text, and the line of its first row: as spreadsheets of any country write it."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        head = text.partition("\n")[0]
-        mark = max(",;\t", key=head.count)
-        table = pl.read_csv(io.StringIO(text), separator=mark, infer_schema=False)
+        text = _decoded(path.read_bytes()).replace("\r\n", "\n").replace("\r", "\n")
+        said, _, rest = text.partition("\n")
+        # Excel's own first line says what stands between columns.
+        told = re.fullmatch(r'"?sep=([,;\t])"?', said.strip(" "))
+        head = rest.partition("\n")[0] if told else said
+        mark = told[1] if told else max(",;\t", key=head.count)
+        body = rest if told else text
+        table = pl.read_csv(io.StringIO(body), separator=mark, infer_schema=False)
     except (UnicodeDecodeError, pl.exceptions.PolarsError) as error:
         reason = str(error).partition("\n")[0]
         raise PreflightError(
             f"{path} cannot be read as a table: {reason}. Save it as CSV in UTF-8."
         ) from error
+    # Excel writes ="01" where a text looks like a number.
+    table = table.with_columns(pl.all().str.replace(r'^="(.*)"$', "$1"))
     names = [name.strip().strip('"').lower() for name in head.split(mark)]
     twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
         raise PreflightError(f"{path} has two columns {twice[0]!r}: keep the one that is meant.")
-    return table
+    if mark != ",":
+        point = [name for name in table.columns if name.strip().lower() in ("x", "y")]
+        table = table.with_columns(pl.col(point).str.replace(",", ".", literal=True))
+    return table, 3 if told else 2
 
 
-def _named(path: Path, table: pl.DataFrame) -> pl.DataFrame:
+def _decoded(content: bytes) -> str:
+    """Text in UTF-8 or UTF-16 with their marks, UTF-8 without, else Windows-1252."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252")
+
+
+def _named(path: Path, table: pl.DataFrame, first: int) -> pl.DataFrame:
     """The columns by our names, cells of the table without blanks around, empty ones null."""
     there = {name.strip().lower(): name for name in table.columns}
     found: list[pl.Expr] = []
@@ -130,8 +151,7 @@ def _named(path: Path, table: pl.DataFrame) -> pl.DataFrame:
             f"{path} has the columns {', '.join(table.columns)}. Verdicts need 'site_id'; "
             "'cell_id', or 'x' and 'y' in pixels; and 'class' with 'verdict', or 'classes'."
         )
-    # The first row of cells is the second line of the file.
-    named = table.select(found).with_row_index("line", offset=2)
+    named = table.select(found).with_row_index("line", offset=first)
     return named.filter(~pl.all_horizontal(pl.exclude("line").is_null()))
 
 

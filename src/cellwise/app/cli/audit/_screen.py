@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cellwise.domain.plain_words import counted
+from cellwise.domain.plain_words import BEYOND_BOUNDS, counted
 
 _LINES = 8
 
@@ -47,6 +47,8 @@ def _inherited(found: dict[str, Any]) -> list[str]:
             lines.append(
                 f"  of shown, missed      {_share(one['missed'], _of(one['missed'], 'missed'))}"
             )
+        if one["beyond"]:
+            lines.append(f"  false: {BEYOND_BOUNDS[one['beyond']]}")
     lines += [
         "",
         *([f"No field has, and no judged cell shows: {', '.join(nowhere)}", ""] if nowhere else []),

@@ -4,6 +4,15 @@ from typing import Any
 
 from cellwise.stages.report.material import Material
 
+# Cells that are named, at most.
+_NAMED = 5
+_UNHEARD = {
+    "contradicted": "verdicts in which people contradict each other",
+    "unsure": "verdicts by people who were not sure",
+    "verdicts_of_cells_without_field_label": "verdicts on cells of fields without a label",
+    "cells_not_found": "cells that are not there today",
+}
+
 _WORDS = {
     "inherit": "the field's labels as they are",
     "soft_ratio": "nearness to the field's best cell",
@@ -23,7 +32,7 @@ _WORDS = {
 
 
 def was_learned(material: Material) -> bool:
-    """Whether a step labelled cells by what other cells show."""
+    """Whether a step labelled cells by what other cells show, or by what people saw."""
     return bool(_steps(material))
 
 
@@ -38,7 +47,11 @@ def context(material: Material) -> dict[str, Any]:
 
 def _steps(material: Material) -> list[dict[str, Any]]:
     steps = material.record.get("steps") or []
-    return [s for s in steps if s.get("kind") == "label" and "method" in (s.get("counts") or {})]
+    return [s for s in steps if s.get("kind") == "label" and _told(s.get("counts") or {})]
+
+
+def _told(counts: dict[str, Any]) -> bool:
+    return bool(counts.get("method")) or any(counts.get(kind) for kind in ("by_hand", *_UNHEARD))
 
 
 def _cycles(steps: list[dict[str, Any]]) -> dict[str, Any]:
@@ -82,13 +95,15 @@ def _cycles_of(name: str, counts: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _step(name: str, counts: dict[str, Any]) -> dict[str, Any]:
     gains = counts.get("gain_of_groups_left_out") or {}
-    heard = counts.get("heard") or [counts["method"]]
+    method = counts.get("method") or "inherit"
+    heard = counts.get("heard") or [method]
     shown, spread = counts.get("shown") or {}, counts.get("spread") or {}
     return {
         "name": name,
         "fields": int(counts.get("fields", 0)),
         "cells": int(counts.get("cells", 0)),
-        "method": _word(counts["method"]),
+        "method": _word(method),
+        "plain": not counts.get("method"),
         "heard": [_word(one) for one in heard],
         "inherits": list(heard) == ["inherit"],
         "untested": bool(gains) and all(gain is None for gain in gains.values()),
@@ -97,8 +112,33 @@ def _step(name: str, counts: dict[str, Any]) -> dict[str, Any]:
         "folds": len(counts.get("made_without_each_of") or []),
         "classes": [(one, share, spread.get(one)) for one, share in shown.items()],
         "swaps": [(a, b) for a, b, _ in counts.get("swaps") or []],
+        "by_hand": int(counts.get("by_hand") or 0),
+        "unheard": _unheard(counts),
+        "draw": _draw(counts),
         "together": [" and ".join(names) for names in counts.get("never_told_apart") or []],
     }
+
+
+def _unheard(counts: dict[str, Any]) -> list[str]:
+    """What people said that changes no label, and why."""
+    lost = int(counts.get("cells_not_found") or 0)
+    named = counts.get("cells_not_found_named") or []
+    told = ", ".join(named[:_NAMED]) + (" ..." if lost > _NAMED else "")
+    found = [f"{counts[kind]:,} {words}" for kind, words in _UNHEARD.items() if counts.get(kind)]
+    return [f"{words}: {told}" if words.endswith("today") else words for words in found]
+
+
+def _draw(counts: dict[str, Any]) -> str:
+    """What the random draw among the judged cells tells of others; empty without one."""
+    if not counts.get("verdicts_drawn_at_random"):
+        return ""
+    audit = counts.get("audit") or {}
+    why = counts.get("random_draw_tells_nothing_because") or audit.get("supposed_because")
+    if why:
+        return f"The random draw among them tells nothing of other cells: {why}."
+    if not audit:
+        return ""
+    return "The random draw among them also tells how many others show what."
 
 
 def _word(method: str) -> str:

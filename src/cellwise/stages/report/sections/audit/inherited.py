@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 from markupsafe import Markup
 
+from cellwise.domain.plain_words import BEYOND_BOUNDS
 from cellwise.stages.report.drawing.svg import BLUE, SKY, box, dot, drawing
 from cellwise.stages.report.material import Material
 from cellwise.stages.report.shown import CellImages, crop_plan, pixel_sizes, switches
@@ -25,6 +26,7 @@ def context(material: Material) -> dict[str, Any]:
     return {
         "inherited": [_line(one) for one in there],
         "estimated": bool(estimated),
+        "beyond": _beyond(there),
         "without": [one["class"] for one in found.get("classes", []) if not _something(one)],
         "n_drawn": found.get("drawn", 0),
         "n_judged": found.get("judged", 0),
@@ -33,6 +35,16 @@ def context(material: Material) -> dict[str, Any]:
         "channels": switches(images.channels) if images and images.bounds is not None else [],
         "switched": material.choices.cell_switches,
     }
+
+
+def _beyond(classes: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
+    """What estimates say against bounds from field labels, and of which classes."""
+    # A run that was audited by an earlier version does not say.
+    found = [
+        (word, [one["class"] for one in classes if one.get("beyond") == word])
+        for word in BEYOND_BOUNDS
+    ]
+    return [(BEYOND_BOUNDS[word], names) for word, names in found if names]
 
 
 def _something(one: dict[str, Any]) -> bool:
