@@ -62,7 +62,7 @@ class Run:
 
         return annotated(RunFolder(self.path))
 
-    def export(self, to: str, out: Path | str, *, features: bool = False) -> None:
+    def export(self, to: str, out: Path | str, *, features: bool = False, step: str = "") -> None:
         """Write the run in another program's format.
 
         Args:
@@ -71,6 +71,7 @@ class Run:
             out: The file to write.
             features: With `cells-csv`, measured features as further columns; `anndata` always holds
                 them.
+            step: With `profiles`, the profile step; empty for the only one, or `profile`.
 
         Raises:
             UnknownName: No such format.
@@ -86,7 +87,10 @@ class Run:
             )
         if Path(out).is_dir():
             raise UsageError(f"--out {out} is a folder; name the file to write.")
-        wanted = {"features": True} if features and to == "cells-csv" else {}
+        wanted: dict[str, Any] = {"features": True} if features and to == "cells-csv" else {}
+        if step and to != "profiles":
+            raise UsageError(f"--step goes with profiles, not with {to}.")
+        wanted |= {"step": step} if step else {}
         if features and to not in ("cells-csv", "anndata"):
             raise UsageError(f"--features goes with cells-csv and anndata, not with {to}.")
         writer = exporters.build({"name": to.replace("-", "_"), **wanted})

@@ -9,12 +9,16 @@ import torch
 from tests.stages.train.learn_world import CHANNELS, make_job, make_run, silent
 
 from cellwise.contracts.network import Asked
+from cellwise.domain.nouns import EMBEDDINGS as VECTORS
+from cellwise.domain.nouns import SITES, STATISTICS
 from cellwise.domain.steps import Finished, Job
 from cellwise.domain.tables import CELLS, EMBEDDINGS, FOLDS
 from cellwise.errors import BadOption, PreflightError
 from cellwise.parts.nets import nets
 from cellwise.parts.panel import load_panel
+from cellwise.stages.embed import spec as embed_spec
 from cellwise.stages.embed import step
+from cellwise.stages.score import spec as score_spec
 from cellwise.stages.train.step import work as train
 from cellwise.store.run.crops import CropStore
 from cellwise.store.run.embeddings import Embeddings, index_path, read_embeddings
@@ -318,3 +322,21 @@ def test_new_images_take_the_mean_of_a_finished_run(trained, tmp_path):
     step.finish(job, {r.site_id: Finished("k", r.counts) for r in records})
     index = read_table(index_path(RunFolder(fresh.path).embeddings("embed")), EMBEDDINGS)
     assert index["model"].unique().to_list() == ["model/mean"]
+
+
+def test_who_looks_at_whole_sites_is_keyed_by_all_that_scoring_them_is():
+    """A changed cell type or plate of a site must redo both: it chooses networks and brightness."""
+
+    def read(spec, options):
+        own = spec.options.of(options)
+        return {
+            one.noun
+            for one in spec.reads
+            if not one.when or getattr(own, one.when, None) or options.get(one.when)
+        }
+
+    seen = read(embed_spec.SPEC, {"name": "tiles", "model": "net", "adapted": "own"})
+    scored = read(score_spec.SPEC, {"by": "tiles", "model": "net", "adapted": "own"})
+    assert {SITES, STATISTICS} <= scored
+    assert scored - seen <= {VECTORS}
+    assert SITES not in read(embed_spec.SPEC, {"name": "net", "model": "net"})

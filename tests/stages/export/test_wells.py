@@ -120,7 +120,7 @@ def test_profiles_are_read_back_with_their_metadata(screen, tmp_path):
     assert all(name.startswith("Metadata_") for name in found.obs.columns)
     assert found.obs["Metadata_Plate"].astype(str).to_list() == table["plate"].to_list()
     assert found.obs["Metadata_WellType"].value_counts()["negative_control"] == 16
-    with pytest.raises(PreflightError, match="name one step"):
+    with pytest.raises(PreflightError, match="holds no profiles"):
         exporters.build("profiles")(Screen(tmp_path / "n").run, tmp_path / "y.h5ad")
 
 

@@ -25,9 +25,12 @@ def export(
     features: Annotated[
         bool, typer.Option("--features", help="Measured features as further columns.")
     ] = False,
+    step: Annotated[
+        str, typer.Option("--step", help="With profiles: which step, where a run has several.")
+    ] = "",
 ) -> None:
     """A run as files that other programs read."""
     from cellwise.app.api import open_run
 
-    open_run(run).export(to, out, features=features)
+    open_run(run).export(to, out, features=features, step=step)
     print(f"wrote {out}")

@@ -4,7 +4,16 @@ from typing import Literal
 
 from pydantic import ConfigDict
 
-from cellwise.domain.nouns import ADAPTED, CELLS, EMBEDDINGS, FILES, FOLD_OF_SITE, MODELS
+from cellwise.domain.nouns import (
+    ADAPTED,
+    CELLS,
+    EMBEDDINGS,
+    FILES,
+    FOLD_OF_SITE,
+    MODELS,
+    SITES,
+    STATISTICS,
+)
 from cellwise.domain.specs import Content, Read, Renamed, StepOptions, StepSpec
 from cellwise.registry import Registry
 
@@ -40,6 +49,9 @@ SPEC = StepSpec(
         Read(MODELS, by=("model",), optional=True),
         Read(FOLD_OF_SITE, optional=True, when="model"),
         Read(ADAPTED, by=("adapted",), optional=True),
+        # Cell types that choose or are told to a network, and whose brightness is taken away.
+        Read(SITES, when="looks_at_sites"),
+        Read(STATISTICS, when="looks_at_sites", optional=True),
     ),
     writes=(EMBEDDINGS,),
     device=True,

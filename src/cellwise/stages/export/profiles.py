@@ -27,23 +27,32 @@ _NAMES = {
 }  # fmt: skip
 
 
-def build(name: str = "") -> Exporter:
+_MAIN = "profile"
+
+
+def build(step: str = "") -> Exporter:
     """Make the writer `(run, file)`.
 
     `X` holds the vectors, `var_names` the names of their numbers, `Metadata_Id` the ids of wells;
     `obs_names` are row numbers, since pycytominer reads no others.
 
     Args:
-        name: The profile step; may be left out where the run has one.
+        step: The profile step; may be left out where the run has one, or one called `profile`.
     """
 
     def write(run: RunTables, path: Path) -> None:
-        files = sorted((run.path / "profiles").glob("*.parquet"))
-        chosen = [file for file in files if file.stem == name] if name else files
-        if len(chosen) != 1:
-            found = ", ".join(file.stem for file in files) or "none"
-            raise PreflightError(f"{run.path}: name one step 'profile' of this run ({found}).")
-        table = annotated_profiles(chosen[0])
+        files = {file.stem: file for file in (run.path / "profiles").glob("*.parquet")}
+        chosen = step or (next(iter(files)) if len(files) == 1 else _MAIN)
+        if not files:
+            raise PreflightError(
+                f"{run.path} holds no profiles: its recipe has no step 'profile', or it is "
+                "unfinished."
+            )
+        if chosen not in files:
+            raise PreflightError(
+                f"{run.path}: which profiles? Name the step: --step {' or '.join(sorted(files))}."
+            )
+        table = annotated_profiles(files[chosen])
         with writing(path) as partial:
             table.write_h5ad(partial)
 
