@@ -20,6 +20,7 @@ UNKNOWN = "unknown"
 APART = "apart"
 UNASSIGNED = "unassigned"
 BY_HAND = "by_hand"
+NOT_TEACHING = "of_fields_that_do_not_teach"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class Bags:
             elsewhere; None where nobody looked.
         audited: `[cell]`, for how many cells of labelled fields a cell stands that was drawn at
             random and judged, 0 for all others; None where nothing was drawn.
+        silent: `[cell]`, whether nothing is learned from the cell, for its field is a copy of
+            another one or was set aside otherwise; None where all teach.
     """
 
     site: npt.NDArray[np.int64]
@@ -75,6 +78,7 @@ class Bags:
     verdict: Floats | None = None
     labelled: Flags | None = None
     audited: Floats | None = None
+    silent: Flags | None = None
 
     @property
     def inherited(self) -> Floats:
@@ -87,15 +91,22 @@ class Bags:
         Args:
             kept: `[site]`, which fields.
         """
-        rows = kept[self.site]
+        return replace(
+            self.of_cells(kept[self.site]),
+            site=(np.cumsum(kept) - 1)[self.site[kept[self.site]]],
+            field_labels=self.field_labels[kept],
+            labelled=None if self.labelled is None else self.labelled[kept],
+        )
+
+    def of_cells(self, rows: Flags) -> "Bags":
+        """These cells alone, `[cell]`; fields stay, whether or not cells of theirs do."""
 
         def some(values: npt.NDArray[Any] | None) -> Any:
             return None if values is None else values[rows]
 
         return replace(
             self,
-            site=(np.cumsum(kept) - 1)[self.site[rows]],
-            field_labels=self.field_labels[kept],
+            site=self.site[rows],
             scores=some(self.scores),
             border=self.border[rows],
             tiny=self.tiny[rows],
@@ -107,8 +118,8 @@ class Bags:
             given=some(self.given),
             given_without={fold: some(given) for fold, given in self.given_without.items()},
             verdict=some(self.verdict),
-            labelled=None if self.labelled is None else self.labelled[kept],
             audited=some(self.audited),
+            silent=some(self.silent),
         )
 
 

@@ -9,7 +9,9 @@ RECIPE = Noun("recipe", counts="recipe")
 SET_ASIDE = Noun("set aside", counts="set_aside")
 # What people said of cells, as `cellwise audit` and imports keep it.
 ANNOTATIONS = Noun("annotations", "annotations/*")
-PROVIDED = (IMAGES, RECIPE, SET_ASIDE, ANNOTATIONS)
+# Labelled fields that a step `curate` of the recipe keeps from teaching; nothing where all teach.
+NOT_TEACHING = Noun("fields that do not teach", counts="not_teaching")
+PROVIDED = (IMAGES, RECIPE, SET_ASIDE, ANNOTATIONS, NOT_TEACHING)
 
 SITES = Noun("sites", "sites.parquet", counts="site_facts")
 FIELD_LABELS = Noun("field labels", counts="field_labels", of="sites")

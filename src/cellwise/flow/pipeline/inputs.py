@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import takewhile
 from typing import Any
 
-from cellwise.domain.nouns import PROVIDED
+from cellwise.domain import tables
+from cellwise.domain.nouns import CURATION, PROVIDED
 from cellwise.domain.specs import Read
 from cellwise.errors import BadOption
 from cellwise.flow.pipeline.contents import content_digest, content_path
@@ -17,6 +18,7 @@ from cellwise.flow.pipeline.state import State, log_name
 from cellwise.flow.recipe.kinds import step_module
 from cellwise.flow.recipe.references import named_place, named_steps, uses, writer
 from cellwise.flow.recipe.resolve import Step
+from cellwise.store.run.tables import read_table
 
 # Named in the key of no step: the read is checked, and its content counts through another one.
 UNNAMED = "-"
@@ -258,6 +260,17 @@ def _labelled_folds(step: Step, read: Read, state: State) -> str:
     return state.labelled_folds_digest()
 
 
+def _not_teaching(step: Step, read: Read, state: State) -> str:
+    """The labelled fields that the recipe's step `curate` sets aside; empty for none."""
+    writes = writer(CURATION, state.request.recipe.steps, "")
+    path = state.run.path / CURATION.place
+    if writes is None or not path.is_file():
+        return ""
+    table = read_table(path, tables.CURATION, columns=["site_id", "teaches"])
+    fields = table.filter(~table["teaches"])["site_id"].sort().to_list()
+    return combine(fields) if fields else ""
+
+
 _COUNTS: dict[str, Callable[[Step, Read, State], Any]] = {
     "files": _files,
     "listing": lambda step, read, state: state.listing,
@@ -270,5 +283,6 @@ _COUNTS: dict[str, Callable[[Step, Read, State], Any]] = {
     "models": _models,
     "fitted": _fitted,
     "recipe": lambda step, read, state: state.request.recipe.digest,
+    "not_teaching": _not_teaching,
     "set_aside": lambda step, read, state: state.errors(),
 }

@@ -14,6 +14,7 @@ from cellwise.domain.nouns import (
     LABELLED_EMBEDDINGS,
     LABELLED_FOLDS,
     LABELS,
+    NOT_TEACHING,
     SCORES,
     SITES,
 )
@@ -83,6 +84,12 @@ class Options(StepOptions):
         return self
 
     @property
+    def learns(self) -> bool:
+        """Whether what other cells show enters the labels of a cell."""
+        needs = Registry("labeller", _SHELVES["by"]).page(split_spec(self.by)[0]).needs
+        return bool({"evidence", "vectors", "unlabelled"} & set(needs) or self.embeddings)
+
+    @property
     def takes_samples(self) -> bool:
         """Whether cells of one sample share out a label without a word about the level."""
         labellers = Registry("labeller", _SHELVES["by"])
@@ -148,6 +155,7 @@ SPEC = StepSpec(
         Read(SITES, when="takes_samples"),
         Read(SITES, when="takes_unlabelled"),
         Read(CELLS, when="takes_unlabelled"),
+        Read(NOT_TEACHING, late=True, when="learns"),
         Read(EMBEDDINGS, by=("embeddings",), many=True, when="takes_unlabelled"),
     ),
     writes=(LABELS,),

@@ -6,6 +6,7 @@ vectors of an embed step, labels of an earlier one, or masks and a truth folder;
 labeller says what a person should look at. What people said of cells (`annotations`) stands in
 place of what a labeller says, and is kept in the run's `annotations/`. Cells of unlabelled and of
 test fields are not in it, unless the labeller is one for these.
+Fields that a step `curate` keeps from teaching teach no labeller that learns from other cells.
 Labels that are learned from vectors are made once for each fold, without its fields: the model that
 leaves the fold out learns from these, and the fields' own figures are of fields that nothing was
 learned from.
@@ -32,10 +33,15 @@ from cellwise.registry import split_spec
 from cellwise.stages.label import labellers
 from cellwise.stages.label._by_hand import judged, with_verdicts
 from cellwise.stages.label._candidates import write_candidates
+from cellwise.stages.label._fields import (
+    labelled_bags,
+    of_teaching_fields,
+    silent_cells,
+    with_unlabelled,
+)
 from cellwise.stages.label._given import given_labels
 from cellwise.stages.label._per_fold import labels_without_folds
 from cellwise.stages.label._truth import true_labels
-from cellwise.stages.label._unlabelled import labelled_bags, with_unlabelled
 from cellwise.stages.label.spec import Options
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.joined import open_embeddings
@@ -100,6 +106,9 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         verdict, audited, told = judged(run, Path(options.annotations), cells, every)
         bags = replace(bags, verdict=verdict, audited=audited)
     labeller = labellers.build(options.by)
+    if options.learns:
+        bags = replace(bags, silent=silent_cells(run, cells))
+        labeller = of_teaching_fields(labeller)
     fold = _folds_of_bags(bags, cells, sites) if _apart(options, bags) else None
     if fold is None:
         found, apart = labeller(bags), dict[int, Floats]()
