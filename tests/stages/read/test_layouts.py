@@ -285,6 +285,10 @@ def test_rxrx1_with_one_sirna_names_the_columns_that_tell_fields_apart(tmp_path)
     assert not any("siRNA" in note for note in told.notes)
     told = by_id(told)
     assert told["RPE-1_1_B02_1"].labels == ("RPE",)
+    # The table is read twice, as the folder's own and as labels: each column stands once.
+    assert told["RPE-1_1_B02_1"].metadata["WellType"] == "control"
+    plain = [name.lower().replace("_", "") for name in told["RPE-1_1_B02_1"].metadata]
+    assert len(plain) == len(set(plain))
     rows[0] = (*rows[0][:-1], "s1")
     put_table(tmp_path / "metadata.csv", header, *rows)
     assert not any("siRNA" in note for note in read(tmp_path).notes)

@@ -1,9 +1,13 @@
 """The methods paragraph names what learned: a network, or a learner of vectors."""
 
 import json
+from types import SimpleNamespace
+from typing import Any
 
+import polars as pl
 import pytest
 
+from cellwise.stages.report.sections._methods_of_wells import of_wells
 from cellwise.stages.report.sections.provenance import _said
 from cellwise.store.run.folder import RunFolder
 
@@ -69,3 +73,24 @@ def test_lists_of_things_in_counts_are_counted_and_never_printed_raw():
     assert _said("graphs", graphs) == "2 graphs"
     assert _said("heard", ["one_state", "inherit"]) == "heard (one state, inherit)"
     assert _said("context_used", value=True) == "context used (yes)"
+
+
+@pytest.mark.parametrize(
+    ("steps", "fitted", "said", "absent"),
+    [
+        ([("train", {"per": "Metadata_CellType"}), ("adapt", {"by": "plate"}), ("assign", {})], "",
+         ["one for each value of CellType", "of each plate", "largest mean logit over its fields."],
+         "group"),
+        ([("train", {}), ("assign", {"design": "one_to_one", "combine": "rank_mean"})], "",
+         ["1 field with a label; wells", "one to one", "combined by 'rank_mean')."], "normalised"),
+        ([("adapt", {"by": "experiment"}), ("assign", {"design": "groups"})], "runs/a.run",
+         ["The networks of the run 'a.run' normalised", "plate's group."], "trained"),
+    ],
+)  # fmt: skip
+def test_of_a_screen_it_says_who_judged_wells_and_how(steps, fitted, said, absent):
+    material: Any = SimpleNamespace(has_labels=True, sites=pl.DataFrame({"labels": [["a"], None]}))
+    named = [{"kind": kind, "options": options} for kind, options in steps]
+    words = " ".join(of_wells(material, named, fitted))
+    for text in said:
+        assert text in words
+    assert absent not in words

@@ -13,6 +13,7 @@ from cellwise.stages.evaluate.step import work as evaluate
 from cellwise.stages.profile.spec import Options as ProfileOptions
 from cellwise.stages.profile.step import work as profile
 from cellwise.stages.report.sections import screen as screen_section
+from cellwise.stages.report.sections.verdict import _chance
 from cellwise.stages.report.spec import Options
 from cellwise.stages.report.step import work as report
 
@@ -65,6 +66,13 @@ def test_the_page_of_whole_sites_says_nothing_of_cells(page):
     assert re.findall(r'<section id="(\w+)">', page) == [
         "verdict", "inputs", "screen", "classes", "splits", "provenance"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [(0.125, "12"), (1, "100"), (1 / 64, "2"), (1 / 1108, "0.09")]
+)
+def test_chance_is_written_as_a_person_would(share, said):
+    assert _chance(share) == said
 
 
 def test_where_nothing_was_left_out_the_page_says_so(tmp_path):

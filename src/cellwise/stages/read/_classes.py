@@ -104,12 +104,21 @@ def label_sites(
             part = "train"
         elif part == "train" and not labels:
             part = "unlabelled"
-        extra = dict(arrangement.metadata.get(wish, {}))
-        extra |= joined.metadata.get(site.id, {}) if joined else {}
+        said = joined.metadata.get(site.id, {}) if joined else {}
+        extra = _one_of_each(arrangement.metadata.get(wish, {}), said)
         # What the file names say of plate, well and site wins over the table.
         metadata = {**extra, **site.metadata}
         result.append(dataclasses.replace(site, labels=labels, part=part, metadata=metadata))
     return tuple(result), problems
+
+
+def _one_of_each(found: Mapping[str, str], said: Mapping[str, str]) -> dict[str, str]:
+    """Columns of the layout's own tables and of the labels file, which has the last word.
+
+    `WellType` and `well_type` are one, under the name that the layout gives it.
+    """
+    names = {plain_name(name): name for name in found}
+    return {**found, **{names.get(plain_name(name), name): value for name, value in said.items()}}
 
 
 def _contradiction(site: Site, error: ValueError) -> Problem:

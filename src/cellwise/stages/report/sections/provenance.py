@@ -7,6 +7,7 @@ from typing import Any
 
 from cellwise.domain.plain_words import by_number, counted
 from cellwise.stages.report.material import Material
+from cellwise.stages.report.sections._methods_of_wells import of_wells
 
 _CALIBRATION = {
     "audited": "Probabilities were calibrated against cells judged by a person.",
@@ -133,7 +134,9 @@ def methods(material: Material) -> str:
             found = f"{cells} taken from masks that were given."
         words.append(found)
     fitted = (record.get("inputs") or {}).get("fitted")
-    if fitted and material.classes:
+    if material.of_wells:
+        words += of_wells(material, steps, str(fitted or ""))
+    elif fitted and material.classes:
         words.append(
             f"The models of the run '{PurePath(fitted).name}' gave every cell a probability for "
             f"{each_class(material.classes)}."

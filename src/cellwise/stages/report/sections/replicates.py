@@ -25,12 +25,15 @@ def context(material: Material) -> dict[str, Any]:
     charts = _pairs(material)
     if not (agreement or quality or positions or charts):
         return {"empty": "No wells of this run were treated alike or marked as controls."}
+    told = [_position(row) for row in positions if _is_told(row)]
     return {
         "agreement": [{**row, "name": row["class"]} for row in agreement],
         "charts": charts,
         "quality": [{**row, "name": row["class"], "words": _quality(row)} for row in quality],
-        "positions": [_position(row) for row in positions[:_POSITIONS]],
-        "hidden": max(0, len(positions) - _POSITIONS),
+        "positions": told[:_POSITIONS],
+        "hidden": max(0, len(told) - _POSITIONS),
+        "asked": len(positions),
+        "untold": len(positions) - len(told),
         "notable": _NOTABLE,
     }
 
@@ -44,18 +47,21 @@ def _quality(row: dict[str, Any]) -> tuple[str, str]:
     return ("care", "apart, but close") if value > 0 else ("bad", "not apart")
 
 
+def _is_told(row: dict[str, Any]) -> bool:
+    return row.get("eta2") is not None and row.get("expected") is not None
+
+
 def _position(row: dict[str, Any]) -> dict[str, Any]:
-    share, expected = row.get("eta2"), row.get("expected")
-    if share is None or expected is None:
-        return {**row, "name": row["class"], "notable": False, "known": False}
-    notable = share - expected > _NOTABLE
-    return {**row, "name": row["class"], "notable": notable, "known": True}
+    return {**row, "name": row["class"], "notable": row["eta2"] - row["expected"] > _NOTABLE}
 
 
 def _pairs(material: Material) -> list[dict[str, Any]]:
     """Per class: each well against the mean of the other wells of its condition."""
     wells = material.wells
     if wells is None or "Condition" not in wells.columns:
+        return []
+    if wells["Condition"].drop_nulls().n_unique() < 2:
+        # Wells that were all treated alike have nothing that they should differ from.
         return []
     charts: list[dict[str, Any]] = []
     for name in material.classes:

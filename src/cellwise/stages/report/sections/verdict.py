@@ -68,12 +68,17 @@ def _of_wells(material: Material) -> str:
             return (
                 f"Of {counted(figure['n'], 'wells')} of {words}, which nothing was learned from, "
                 f"{100 * figure['value']:.0f} %{between} got the right treatment from the images "
-                f"alone; a guess would be right in {100 * chance:.1g} %."
+                f"alone; a guess would be right in {_chance(chance)} %."
             )
     return (
         "Every well got a treatment, and nothing in this run can test them: no well with a known "
         "treatment was left out of the training."
     )
+
+
+def _chance(share: float) -> str:
+    """In percent; of thousands of treatments not 0."""
+    return f"{100 * share:.0f}" if share >= 0.01 else f"{100 * share:.1g}"
 
 
 def _opening(material: Material, results: list[ClassResult]) -> str:
