@@ -63,8 +63,14 @@ def test_features_lie_on_disk_by_name_as_they_are_measured(run):
 def test_other_numbers_than_a_finished_run_learned_from_are_refused(run, tmp_path):
     embed(run)
     other = make_run(tmp_path, sites=2, channels=CHANNELS[:1])
-    with pytest.raises(PreflightError, match="learned from other numbers"):
-        step.work(read_sites(other.sites), job_of(other, fitted=run.path))
+    lacks = CHANNELS[1].role or CHANNELS[1].name
+    # Before a field is segmented, and wherever it is asked again.
+    for ask in (step.check_sites, lambda job: step.work(read_sites(other.sites), job)):
+        with pytest.raises(PreflightError, match=f"these images lack {lacks}"):
+            ask(job_of(other, fitted=run.path))
+    embed(other)
+    with pytest.raises(PreflightError, match=f"these images have beside them {lacks}"):
+        step.check_sites(job_of(make_run(tmp_path / "two", sites=2), fitted=other.path))
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def check_same(job: Job, names: Sequence[str]) -> None:
     """Refuse other numbers than those that a finished run learned from.
 
     Raises:
-        PreflightError: Names one of them.
+        PreflightError: Names the channels that one of both lacks, else one of the numbers.
     """
     if job.fitted is None:
         return
@@ -64,9 +64,16 @@ def check_same(job: Job, names: Sequence[str]) -> None:
     learned = Embeddings(folder).columns
     other = sorted(set(learned) ^ set(names))
     if learned and other:
+        theirs, ours = (
+            {channel.role or channel.name for channel in run_channels(RunFolder(path))}
+            for path in (job.fitted, job.run)
+        )
+        sides = ((sorted(theirs - ours), "lack"), (sorted(ours - theirs), "have beside them"))
+        words = [f"these images {verb} {', '.join(names)}" for names, verb in sides if names]
+        told = f", and {' and '.join(words)}" if words else f": {other[0]} is one of them"
         raise PreflightError(
-            f"embed: {job.fitted.name} learned from other numbers than these channels give, such "
-            f"as {other[0]}. Give images with the channels that it learned from."
+            f"embed: {job.fitted.name} learned from other numbers than these images give{told}. "
+            "Give images with the channels that it learned from."
         )
 
 

@@ -73,7 +73,7 @@ class _Peer:
             )
 
     def check_sites(self, job: Job) -> None:
-        self._channels(job)
+        check_same(job, _columns(self.groups, _words(self._channels(job))))
 
     def check_cells(self, job: Job, cells: pl.DataFrame) -> None:
         """Whatever the cells are, they are measured."""

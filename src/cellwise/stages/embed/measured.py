@@ -79,7 +79,7 @@ class _Measured:
         """Nothing outside the run is needed."""
 
     def check_sites(self, job: Job) -> None:
-        self._panel(job)
+        check_same(job, self._panel(job)[1].names)
 
     def check_cells(self, job: Job, cells: pl.DataFrame) -> None:
         """Whatever the cells are, they are measured."""
