@@ -16,8 +16,9 @@ from cellwise.errors import BadOption, PreflightError
 from cellwise.flow.recipe.references import uses
 from cellwise.stages.label.posterior import METHODS, build
 from cellwise.stages.label.posterior import _choice as choice
+from cellwise.stages.label.posterior._fields import Fields
 from cellwise.stages.label.posterior._guard import gains
-from cellwise.stages.label.posterior._methods import ALONE
+from cellwise.stages.label.posterior._methods import ALONE, HEDGED
 from cellwise.stages.label.posterior.one_state import OneState
 from cellwise.stages.label.spec import SPEC, Options
 
@@ -105,6 +106,44 @@ def test_one_state_is_not_leant_on_in_classes_of_few_fields(monkeypatch):
     # It is drawn to what other classes keep, which one state changes a little.
     np.testing.assert_allclose(found[6.0][:, 2], found[1.0][:, 2], atol=0.01)
     assert np.abs(found[6.0] - found[1.0])[:, :2].max() > 0.05
+
+
+def test_one_state_is_not_leant_on_where_it_ranks_cells_the_other_way_round(monkeypatch):
+    bags, _ = _bags()
+
+    def turned(fields, start):
+        labels = ALONE["one_state"](fields, start)
+        labels[:, 0] = 1 - ALONE["soft_ratio"](fields, start)[:, 0]
+        return labels
+
+    found = {}
+    monkeypatch.setattr(choice, "gains", lambda *_, **__: [0.0, 0.0, 0.0])
+    monkeypatch.setitem(HEDGED, "one_state", (turned, 1.0))
+    for more in (6.0, 1.0):
+        monkeypatch.setattr(choice, "_LEANT_ON", more)
+        found[more] = build(rounds=2, restarts=1)(bags)
+    np.testing.assert_array_equal(found[6.0].label[:, 0], found[1.0].label[:, 0])
+    assert np.abs(found[6.0].label - found[1.0].label)[:, 1:].max() > 0.05
+    assert found[6.0].facts["one_state_contradicted_in"] == ["a"]
+
+
+@given(st.integers(0, 10**6))
+def test_rankings_are_compared_within_the_fields_of_a_class(seed):
+    random = np.random.default_rng(seed)
+    field = np.sort(random.integers(0, 6, 30))
+    fields = Fields(field, random.random((6, 3)) < 0.5)
+    one, other = random.integers(0, 3, (2, 30, 3)) / 2
+    for k, said in enumerate(fields.alike(one, other)):
+        a, b = [], []
+        for f in np.unique(field):
+            if fields.given[f, k]:
+                a += list(one[field == f, k] - one[field == f, k].mean())
+                b += list(other[field == f, k] - other[field == f, k].mean())
+        if np.ptp(a or [0]) < 1e-9 or np.ptp(b or [0]) < 1e-9:
+            assert np.isnan(said)
+        else:
+            # Each field's mean is taken away, so that the mean of all is 0.
+            assert said == pytest.approx(np.corrcoef(a, b)[0, 1], abs=1e-9)
 
 
 def test_labels_of_groups_left_out_enter_nothing(monkeypatch):

@@ -11,8 +11,9 @@ out-of-fold scores of a network. Methods:
 * `hedge`: inherited labels, soft ratio, full competition and one state as one. Those whose students
   rank groups that were left out worse than students of inherited labels do are not heard; where
   none is heard, cells inherit. One state counts six times as much as each other in classes of ten
-  fields or more, unless its students lie 0.03 behind those of the best. Of scores no group can be
-  left out: then it is inherited labels and soft ratio.
+  fields or more, unless its students lie 0.03 behind those of the best, or it ranks a class's cells
+  the other way round than soft ratio. Of scores no group can be left out: then it is inherited
+  labels and soft ratio.
 
 More than 200 classes, or more cells and classes than 6 GiB hold, inherit, and the record says so.
 
@@ -31,6 +32,7 @@ from cellwise.contracts.labeller import (
     UNSCORED,
     Bags,
     CellLabels,
+    Flags,
     Floats,
     Labeller,
 )
@@ -186,6 +188,9 @@ def _found(bags: Bags, rows: Numbers, settings: _Settings) -> _Found:
     if together := twins.names(bags.field_labels, bags.classes):
         facts["never_told_apart"] = together
     names = tuple(bags.classes[k] for k in twins.first) if bags.classes else ()
+    contradicted = np.flatnonzero(_contradicted(of_method, choice, fields))
+    if names and len(contradicted):
+        facts["one_state_contradicted_in"] = [names[k] for k in contradicted]
     facts |= unsure(fields, labels, [_mixed(found, choice, fields) for found in every], names)
     facts |= facts_of(audit_of(bags, rows, twins.first), fields.told, names)
     return _Found(twins.spread(labels), facts)
@@ -205,12 +210,24 @@ def _restarts(
 
 
 def _mixed(labels: list[Floats64], choice: Choice, fields: Fields) -> Floats64:
-    """Methods as one; in classes of few fields none is leant on, for it has met few others."""
+    """Methods as one; in classes of few fields none is leant on, for it has met few others.
+
+    Nor in a class whose cells it ranks the other way round than the method it is held against: of
+    classes that look alike it may have exchanged the labels.
+    """
     if len(labels) == 1:
         return labels[0]
-    few = fields.given.sum(0) < ENOUGH_FIELDS
+    alone = fields.given.sum(0) < ENOUGH_FIELDS
+    alone |= _contradicted(labels, choice, fields)
     shares = np.array(choice.shares)[:, None]
-    return hedge(labels, np.where(few, np.minimum(shares, 1), shares))
+    return hedge(labels, np.where(alone, np.minimum(shares, 1), shares))
+
+
+def _contradicted(labels: list[Floats64], choice: Choice, fields: Fields) -> Flags:
+    """`[class]`: whether the method that is leant on ranks its cells the other way round."""
+    if choice.leant_on is None or choice.held_against is None:
+        return np.zeros(fields.given.shape[1], bool)
+    return fields.alike(labels[choice.leant_on], labels[choice.held_against]) < 0
 
 
 def _too_much(cells: int, classes: int) -> str:

@@ -39,13 +39,17 @@ _CLEAR = 0.02
 class Choice:
     """Methods, how much each counts, and what the record tells of them.
 
-    `inherits` says that cells keep the labels of their fields.
+    `inherits` says that cells keep the labels of their fields. `leant_on` is the place of the
+    method that counts more, and `held_against` of the one that it may not contradict; None where
+    there is no such method.
     """
 
     methods: Sequence[Method]
     shares: Sequence[float]
     facts: dict[str, Any]
     inherits: bool = False
+    leant_on: int | None = None
+    held_against: int | None = None
 
 
 def choose(method: str, bags: Bags, rows: Numbers, columns: Numbers, state: OneState) -> Choice:
@@ -86,7 +90,14 @@ def _heard(
     shares = {name: HEDGED[name][1] for name in (INHERIT, *methods_heard)} | dict(more or {})
     methods = [HEDGED[name][0] for name in shares]
     told = {"heard": list(shares), "counts": shares}
-    return Choice(methods, list(shares.values()), {**facts, **told})
+    place = {name: at for at, name in enumerate(shares)}
+    return Choice(
+        methods,
+        list(shares.values()),
+        {**facts, **told},
+        leant_on=next((place[name] for name in more or ()), None),
+        held_against=place.get(UNTRIED),
+    )
 
 
 def _exponent(found: Sequence[float], facts: dict[str, Any]) -> Choice:

@@ -17,6 +17,8 @@ Smooth = Callable[[Floats], Floats]
 
 # How much more alike sets of labels count: e ** 6 where all other labels are equal.
 _SHARPNESS = 6.0
+# What is left of equal labels less their mean.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,21 @@ class Fields:
         if len(self.field):
             total[self.field[self.starts]] = np.add.reduceat(values, self.starts, axis=0)
         return total
+
+    def alike(self, one: Floats64, other: Floats64) -> Floats64:
+        """`[class]` in -1..1: how alike both rank cells within the fields that have the class.
+
+        Pearson's correlation of the two, each less its mean over the field's cells. NaN where one
+        of them tells no cell of a field from another, or no field has the class.
+        """
+        own = self.own
+        cells = np.maximum(self.sums(np.ones((len(self.field), 1))), 1)
+        first, second = (
+            np.where(own, each - (self.sums(each) / cells)[self.field], 0) for each in (one, other)
+        )
+        size = np.sqrt((first**2).sum(0) * (second**2).sum(0))
+        told = size > _ROUNDING
+        return np.where(told, (first * second).sum(0) / np.where(told, size, 1), np.nan)
 
     def best(self, values: Floats64) -> Floats64:
         """`[field, ...]`: the largest value among the cells of each field, 0 without cells."""
