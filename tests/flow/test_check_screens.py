@@ -33,7 +33,8 @@ def test_the_recipe_of_screens_is_proposed_with_what_it_costs(screen):
     assert not facts["refused"]
     assert facts["exit_code"] == 0
     seconds = facts["cost"]["cpu_seconds_per_step"]
-    for step in ("statistics", "train all", "train tuned", "score tuned"):
+    looking = ("adapt", "adapt adapt_all", "embed seen", "score tuned")
+    for step in ("statistics", "train all", "train tuned", *looking):
         assert seconds[step] > 0, step
     # Decoded fields are kept: 108 of 6 channels and 256 x 256 bytes.
     assert facts["cost"]["disk_bytes"] >= 108 * 6 * 256**2

@@ -1,6 +1,7 @@
 """Who may see a run, and what they get."""
 
 import io
+import json
 
 import numpy as np
 import polars as pl
@@ -242,3 +243,17 @@ def test_a_run_without_classes_can_be_looked_at(plain_client):
     assert answer["total"] == 108
     assert answer["cells"][0]["probability"] is None
     assert plain_client.get("/api/run").json()["calibration"] is None
+
+
+def test_a_run_of_whole_fields_shows_its_report_and_no_cells(tmp_path):
+    run = RunFolder(tmp_path)
+    run.report.write_text("<!DOCTYPE html><p>wells")
+    kinds = [{"kind": "read"}, {"kind": "train"}, {"kind": "assign"}, {"kind": "report"}]
+    run.record.write_text(json.dumps({"recipe": {"steps": kinds}}))
+    with TestClient(make_app(tmp_path, TOKEN), base_url="http://127.0.0.1") as visitor:
+        assert "wells" in visitor.get("/", params={"token": TOKEN}).text
+        assert visitor.get("/cells").status_code == 404
+    # A run that is to find cells is not finished yet.
+    run.record.write_text(json.dumps({"recipe": {"steps": [{"kind": "cells"}, *kinds]}}))
+    with pytest.raises(PreflightError, match="Finish the run first"):
+        make_app(tmp_path, TOKEN)

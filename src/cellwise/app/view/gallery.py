@@ -19,7 +19,7 @@ from cellwise.stages.report.material import Choices, Material
 from cellwise.stages.report.sections.provenance import calibration
 from cellwise.stages.report.shown import CellImages, crop_plan, pixel_sizes, switches
 from cellwise.stages.report.step import gather
-from cellwise.store.run.folder import RunFolder, run_title
+from cellwise.store.run.folder import RunFolder, read_json, run_title
 from cellwise.store.run.sites import find_images
 
 # Side of a cell's outline in pixels: finer than its crop, so that lines stay thin.
@@ -115,6 +115,15 @@ class Gallery:
         if column not in self.table.columns:
             return []
         return sorted(str(value) for value in self.table[column].drop_nulls().unique())
+
+
+def has_no_cells(run: Path) -> bool:
+    """Whether the run judges whole fields: its recipe has no step that finds cells."""
+    folder = RunFolder(run)
+    if folder.cells.is_file() or not folder.report.is_file():
+        return False
+    steps = (read_json(folder.record).get("recipe") or {}).get("steps") or []
+    return bool(steps) and not any(step.get("kind") == "cells" for step in steps)
 
 
 def open_gallery(run: Path) -> Gallery:

@@ -81,12 +81,16 @@ def make_app(run: Path, token: str) -> "FastAPI":
     """The application for one run; `token` is what every request must show."""
     from fastapi import FastAPI
 
-    from cellwise.app.view.gallery import open_gallery
+    from cellwise.app.view.gallery import has_no_cells, open_gallery
 
     app = FastAPI(title="cellwise", docs_url=None, redoc_url=None, openapi_url=None)
     _guard(app, token)
     _pages(app, run)
+    if has_no_cells(run):
+        # Of whole fields the report is all there is to show.
+        return app
     gallery = open_gallery(run)
+    _gallery_page(app)
     _api(app, gallery)
     _images(app, gallery)
     return app
@@ -130,7 +134,6 @@ def _guard(app: "FastAPI", token: str) -> None:
 
 
 def _pages(app: "FastAPI", run: Path) -> None:
-    from fastapi import HTTPException
     from fastapi.responses import FileResponse, HTMLResponse
 
     @app.get("/", response_class=HTMLResponse)
@@ -142,6 +145,11 @@ def _pages(app: "FastAPI", run: Path) -> None:
                 "<code>cellwise report RUN</code> makes it. <a href='/cells'>The cells</a>"
             )
         return FileResponse(path, media_type="text/html")
+
+
+def _gallery_page(app: "FastAPI") -> None:
+    from fastapi import HTTPException
+    from fastapi.responses import FileResponse, HTMLResponse
 
     @app.get("/cells", response_class=HTMLResponse)
     def cells() -> Any:

@@ -24,6 +24,7 @@ from cellwise.store.run.reader import RunReader
 from cellwise.store.run.sites import read_sites
 
 if TYPE_CHECKING:
+    from cellwise.domain.trial import Trial
     from cellwise.parts.panel import Model, Panel
 
 # The fold of a site, and its value in the column by which there are models of their own.
@@ -73,6 +74,15 @@ def foresee(job: Job, folder: FolderFacts) -> Foresight:
             settings=(setting,),
         )  # fmt: skip
     return Foresight(said)
+
+
+def forecast(job: Job, trial: "Trial") -> float:
+    """Seconds of one core: each field is looked at once; fewer are where `sites` bounds them."""
+    from cellwise.parts.sites.tile_cost import seconds_per_site
+
+    options = Options.of(job.options)
+    took = seconds_per_site(trial, options.model, device=job.device, threads=options.threads)
+    return trial.sites * (trial.decode + took) if took else 0.0
 
 
 def model_name(model: "Model") -> str:

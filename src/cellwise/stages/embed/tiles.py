@@ -15,9 +15,11 @@ import polars as pl
 from cellwise.contracts.embedder import Embed, Embedded, Embedder, Facts
 from cellwise.domain.records import Site
 from cellwise.domain.steps import Job
+from cellwise.domain.trial import Trial
 from cellwise.errors import BadOption
 from cellwise.parts.panel import load_panel, steady
 from cellwise.parts.sites.adapted_models import adapted_models
+from cellwise.parts.sites.tile_cost import seconds_per_site
 from cellwise.parts.tile_embedding import embed_site
 from cellwise.parts.whole_sites import site_loader
 from cellwise.store.run.folder import RunFolder
@@ -61,6 +63,11 @@ class _Tiles:
 
     def facts(self, job: Job) -> Facts:
         return Facts({"model": self.model})
+
+    def seconds(self, job: Job, trial: Trial) -> float:
+        """Of one core, for one field."""
+        took = seconds_per_site(trial, self.model, device=job.device, threads=self.threads)
+        return trial.decode + took
 
     def open(self, job: Job, sites: Sequence[Site], cells: pl.DataFrame) -> Embed:
         run = RunFolder(job.run)

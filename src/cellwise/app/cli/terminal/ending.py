@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 _HEADLINES = (
     ("well_macro_ap", "macro AP on held-out wells"),
     ("site_macro_ap", "macro AP on held-out fields"),
+    ("out_of_batch_accuracy_free", "right treatments in new experiments"),
+    ("in_batch_accuracy_free", "right treatments in known experiments"),
 )
 
 
@@ -20,9 +22,11 @@ def print_ending(outcome: "Outcome") -> None:
     """Print the closing lines of a run."""
     run = RunFolder(outcome.run)
     counts, aside = outcome.counts, set_aside_said(run)
+    # Recipes of whole fields look for none.
+    cells = f"{counted(counts.get('cells', 0), 'cells')} · " if run.cells.is_file() else ""
     print(
         f"done in {_minutes(outcome.seconds)} · {counted(counts.get('sites', 0), 'sites')} · "
-        f"{counted(counts.get('cells', 0), 'cells')} · {aside} set aside"
+        f"{cells}{aside} set aside"
         f"{f' ({run.quarantine})' if aside != 'nothing' else ''} · exit {outcome.exit_code}"
     )
     for line in (*_noticed(run), *_copies(run), *_headlines(run)):
