@@ -64,7 +64,8 @@ class StepOptions(BaseModel):
         """Refuse earlier steps that this one names and cannot work with.
 
         Args:
-            named: The options of those steps by `option: name of the step`.
+            named: The options of those steps by `option: name of the step`; what these name in turn
+                as `option: name / option: name`.
 
         Raises:
             BadOption: Two that do not fit.

@@ -97,14 +97,17 @@ def _why_not(sets: Sets) -> str:
     """Why nothing can be promised; empty where something can."""
     if all(one.may is None for one in sets.classes):
         return (
-            f"too few cells were judged: of each class {FEWEST} that show it are asked, of "
-            f"{FEWEST_GROUPS} groups"
+            f"no class has {FEWEST} judged cells of {FEWEST_GROUPS} groups that show it, as a "
+            "promise for it needs"
         )
     half = (sets.covered.high - sets.covered.low) / 2
     if half > WIDEST:
-        return f"too few cells were judged: the interval reaches {half:.3f} on either side"
+        return (
+            f"the share that sets hold is known to {half:.3f} on either side, and a promise needs "
+            f"{WIDEST:.3f}: judge more cells, of more groups"
+        )
     if sets.covered.high < 1 - ERROR:
-        return "sets held less than was to be promised"
+        return "sets held less of the cells judged than was to be promised"
     return ""
 
 

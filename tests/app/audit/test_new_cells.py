@@ -136,13 +136,13 @@ def test_an_audit_holds_for_what_is_predicted_with_the_run(audited, tmp_path):
 def test_too_few_verdicts_and_none_promise_nothing_and_say_so(applied):
     run, truth, _, _ = applied
     draw_new_cells(run.path, 1000, seed=0)
-    assert "too few" in audit_run(run.path)["sets"]["new"]["why"]
+    assert "no class has 20 judged cells" in audit_run(run.path)["sets"]["new"]["why"]
     found = audit_run(run.path, verdicts=_filled(run, truth, first=15))["sets"]["new"]
     assert (found["promise"], found["judged"]) == (False, 15)
-    assert "too few cells were judged" in found["why"]
+    assert "no class has 20 judged cells" in found["why"]
     assert promise_of(new_draw(run)) is None
     told = CliRunner().invoke(app, ["audit", str(run.path)])
-    assert "no promise of prediction sets: too few" in told.stdout
+    assert "no promise of prediction sets: no class has" in told.stdout
 
 
 def test_verdicts_on_cells_of_labelled_fields_promise_nothing(audited, tmp_path):

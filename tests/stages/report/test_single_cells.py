@@ -69,7 +69,7 @@ def test_too_few_verdicts_on_new_fields_are_said_to_be_too_few(decided):
     sheet = draw_new_cells(run.path, 10, seed=0)
     _judge(run, sheet, lambda row: "inside")
     part = _section(decided, "sets")
-    assert "10 of 10 cells that were drawn from new fields were judged, and too few" in part
+    assert "10 of 10 cells that were drawn from new fields were judged: no class has 20" in part
 
 
 def test_units_have_shares_and_mixtures_are_named(decided):

@@ -22,12 +22,14 @@ def check_references(steps: "tuple[Step, ...]") -> None:
         BadOption: With both steps named.
     """
     before: list[Step] = []
+    reached: dict[tuple[str, str], dict[str, Any]] = {}
     written: dict[str, Step] = {}
     nouns: dict[str, tuple[Noun, Step]] = {}
     for step in steps:
         named: dict[str, Any] = {}
         for read in (*step.spec.reads, *step.spec.finish_reads):
-            named.update(_check_read(step, read, before))
+            named.update(_check_read(step, read, before, reached))
+        reached[step.kind, step.name] = named
         try:
             step.checked.check_named(named)
         except BadOption as error:
@@ -90,14 +92,19 @@ def uses(step: "Step", read: Read) -> bool:
     return not read.when or bool(step.options.get(read.when))
 
 
-def _check_read(step: "Step", read: Read, before: "list[Step]") -> Mapping[str, Any]:
+def _check_read(
+    step: "Step",
+    read: Read,
+    before: "list[Step]",
+    reached: Mapping[tuple[str, str], Mapping[str, Any]],
+) -> Mapping[str, Any]:
     kinds = writers_of(read.noun.root)
     if not kinds and read.noun.name not in _PROVIDED:
         raise BadOption(
             f"Step {step.title!r} reads {read.noun.root!r}, which no step of any kind writes."
         )
     if read.by:
-        return dict(_check_named(step, read, before))
+        return dict(_check_named(step, read, before, reached))
     if read.optional or read.noun.name in _PROVIDED or not uses(step, read):
         return {}
     if writer(read.noun, before) is None:
@@ -108,7 +115,12 @@ def _check_read(step: "Step", read: Read, before: "list[Step]") -> Mapping[str, 
     return {}
 
 
-def _check_named(step: "Step", read: Read, before: "list[Step]") -> Iterator[tuple[str, Any]]:
+def _check_named(
+    step: "Step",
+    read: Read,
+    before: "list[Step]",
+    reached: Mapping[tuple[str, str], Mapping[str, Any]],
+) -> Iterator[tuple[str, Any]]:
     for option, name in named_steps(step, read):
         found = writer(read.noun, before, name)
         if found is None:
@@ -119,6 +131,9 @@ def _check_named(step: "Step", read: Read, before: "list[Step]") -> Iterator[tup
                 f"{did_you_mean(name, known)}"
             )
         yield f"{option}: {name}", found.checked
+        # What that step names itself: a decision asks which folds its scores' models left out.
+        for inner, options in reached[found.kind, found.name].items():
+            yield f"{option}: {name} / {inner}", options
 
 
 def references(kind: str) -> dict[str, tuple[str, ...]]:

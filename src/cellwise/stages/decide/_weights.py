@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 from cellwise.contracts.decider import Evidence, Floats
 from cellwise.errors import PreflightError
+from cellwise.stages.decide.spec import NONE_SHARED
 
 # The pull towards what is expected, in fields.
 _PULL = 20.0
@@ -42,11 +43,7 @@ def validated_weights(
     expected = np.array(towards or [1 / count] * count, np.float64)
     labels = members[0].labels
     if len(labels) < least:
-        raise PreflightError(
-            "decide: 'weights: auto' compares score steps on labelled fields that none of their "
-            "models has learned from, and there is none that all of them scored. Networks of one "
-            "fold each share no such field: give the weights as numbers, or 'weights: views'."
-        )
+        raise PreflightError(f"decide: {NONE_SHARED}")
     fields = len(labels)
     told = (labels.sum(axis=0) >= _LEAST) & ((~labels).sum(axis=0) >= _LEAST)
     if not told.any():

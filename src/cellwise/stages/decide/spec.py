@@ -1,5 +1,6 @@
 """What the step `decide` declares."""
 
+from collections.abc import Mapping
 from math import isfinite
 from typing import Any, Literal
 
@@ -25,6 +26,11 @@ _SHELVES = {
     "adjust": "cellwise.stages.decide.adjust",
 }
 AUTO, OTHERS = "auto", "others"
+NONE_SHARED = (
+    "'weights: auto' compares score steps on labelled fields that none of their models has learned "
+    "from, and there is none that all of them scored. Networks of one fold each share no such "
+    "field: give the weights as numbers, or 'weights: views'."
+)
 
 
 class Options(StepOptions):
@@ -142,6 +148,20 @@ class Options(StepOptions):
                     f"decide: weights are one number for each of {members} score steps in 'from', "
                     f"none below 0 and not all 0: {each}."
                 )
+
+    def check_named(self, named: Mapping[str, StepOptions]) -> None:
+        """Refuse weights by validation of models that share no field: hours later is too late."""
+        if self.weights != AUTO:
+            return
+        left_out = [
+            set(folds)
+            for name in self.scores
+            for key, options in named.items()
+            if key.startswith(f"from: {name} / model: ")
+            and (folds := getattr(options, "folds", ()))
+        ]
+        if left_out and not set.intersection(*left_out):
+            raise BadOption(f"decide: {NONE_SHARED}")
 
     @property
     def scores(self) -> tuple[str, ...]:
