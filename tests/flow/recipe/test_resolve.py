@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -210,23 +212,20 @@ def test_another_part_takes_the_place_of_one_with_options():
     assert (same["views"], same["split"]) == (2, 0.4)
 
 
-MEMBERS = [
-    RawStep(kind, options)
-    for kind, options in [
+STEPS: list[tuple[str, dict[str, Any]]] = [
         ("read", {}), ("segment", {"name": "watershed"}), ("cells", {}), ("split", {}),
         ("label", {"as": "given", "by": "inherit"}),
         ("train", {"as": "a", "task": "cell", "labels": "given"}),
         ("train", {"as": "b", "task": "cell", "labels": "given"}),
         ("score", {"as": "a", "model": "a"}), ("score", {"as": "b", "model": "b"}),
         ("decide", {"from": ["a", "b"], "combine": "probabilities"}),
-    ]
 ]  # fmt: skip
 
 
 @given(*[st.lists(st.integers(0, 4), max_size=5, unique=True)] * 2)
 def test_weights_by_validation_need_a_field_that_no_member_learned_from(first, second):
     settings = {"a.folds": first, "b.folds": second, "decide.weights": "auto"}
-    raw = RawRecipe("mine", "", tuple(MEMBERS), {})
+    raw = RawRecipe("mine", "", tuple(RawStep(*step) for step in STEPS), {})
     every = set(range(5))
     if (set(first) or every) & (set(second) or every):
         assert resolve(raw, settings).of_kind("decide")

@@ -1,6 +1,7 @@
 """The submission file: every test field once, every cell once per class, masks that decode."""
 
 import csv
+import re
 
 import numpy as np
 import polars as pl
@@ -8,8 +9,8 @@ import pytest
 
 from cellwise.domain.tables import PREDICTIONS
 from cellwise.errors import FormatError, PreflightError
-from cellwise.kernels.runs import decode_mask
-from cellwise.stages.export import _predictions, exporters
+from cellwise.kernels.runs import decode_mask, encode_masks
+from cellwise.stages.export import _predictions, exporters, hpa_csv
 from cellwise.store.run.masks import mask_path, write_labels
 from cellwise.store.run.tables import read_table, write_table
 from cellwise.testing.runs import CLASSES, site, write_small_run
@@ -122,3 +123,51 @@ def test_classes_that_are_not_those_of_the_challenge_are_refused(tmp_path, names
     with pytest.raises(PreflightError, match="not those of the HPA challenge"):
         exported(run, tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda text: text.replace("s4", "s5"), "row of s4 is not there"),
+        (lambda text: text[: text.index("s4")], "row of s4 is not there"),
+        (lambda text: text + "s9,30,20,\n", "more rows than fields"),
+        (lambda text: text.replace(" ", " x", 1), "is no number"),
+        (lambda text: text.replace(",20,", ",21,", 1), "masks are of 20 x 30"),
+        (lambda text: text.replace("7 ", "19 ", 1), "class '19'"),
+        # A cell twice of one class and never of another; and a triple less.
+        (lambda text: text.replace(" 18 ", " 16 ", 1), "every class once"),
+        (lambda text: re.sub(r" \S+ \S+ \S+\ns4", "\ns4", text), "every class once"),
+    ],
+)
+def test_what_cannot_be_read_back_does_not_get_the_name(run, tmp_path, monkeypatch, spoil, words):
+    exported(run, tmp_path / "good.csv")
+    good = (tmp_path / "good.csv").read_text(encoding="utf-8")
+    assert spoil(good) != good
+    plain = hpa_csv._write_rows
+
+    def write(handle, *others):
+        plain(handle, *others)
+        handle.seek(0)
+        handle.truncate()
+        handle.write(spoil(good))
+
+    monkeypatch.setattr(hpa_csv, "_write_rows", write)
+    with pytest.raises(FormatError, match=words):
+        exporters.build("hpa_csv")(run, tmp_path / "out.csv")
+    assert [path.name for path in tmp_path.glob("*.csv")] == ["good.csv"]
+
+
+def test_masks_of_another_field_are_seen_while_reading_back(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(hpa_csv, "encode_masks", lambda labels: encode_masks(labels[::-1]))
+    with pytest.raises(FormatError, match="none of a cell of this run"):
+        exporters.build("hpa_csv")(run, tmp_path / "out.csv")
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
+def test_a_probability_that_is_no_number_is_named(run, tmp_path, classes, value):
+    table = read_table(run.predictions, PREDICTIONS)
+    bad = pl.when(pl.col("site_id") == "s3").then(value).otherwise(pl.col(f"Prob_{classes[0]}"))
+    spoiled = table.with_columns(bad.cast(pl.Float32).alias(f"Prob_{classes[0]}"))
+    write_table(run.predictions, PREDICTIONS, spoiled)
+    with pytest.raises(FormatError, match=r"s3: cell \d has a probability that is no number"):
+        exporters.build("hpa_csv")(run, tmp_path / "out.csv")

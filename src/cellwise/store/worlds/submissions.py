@@ -6,6 +6,7 @@ list it all and `evaluate` can refuse the file.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,9 +115,7 @@ def read_hpa_submission(path: Path, *, classes: int = 19) -> Submission:
             continue
         first[raw_id] = line
         try:
-            # A row cut short has one side only: it is not a field without cells.
-            size = _size(width, height + text), _size(height, width + text)
-            rows.append(_row(line, raw_id, size, text, numbers=numbers))
+            rows.append(_whole_row(line, raw_id, width, height, text, numbers))
         except _RowError as error:
             faults.append(RowFault(line, raw_id, error.code, str(error)))
     return Submission(path, tuple(rows), tuple(faults))
@@ -163,6 +162,25 @@ def refuse_faults(path: Path, faults: tuple[RowFault, ...]) -> None:
     )
 
 
+def read_hpa_row(texts: Sequence[str], *, line: int, classes: int = 19) -> SubmissionRow:
+    """One row of an HPA submission, for files that are read a row at a time.
+
+    Args:
+        texts: Of the columns of `HPA_COLUMNS`.
+        line: Line in the file.
+        classes: Class numbers lie in 0..classes-1.
+
+    Raises:
+        FormatError: Its sizes or predictions cannot be read.
+    """
+    raw_id, width, height, text = texts
+    numbers = {str(number): number for number in range(classes)}
+    try:
+        return _whole_row(line, raw_id, width, height, text, numbers)
+    except _RowError as error:
+        raise FormatError(f"line {line} ({raw_id or 'no id'}): {error}.") from error
+
+
 class _RowError(Exception):
     """What is wrong with a row, and the short word for it."""
 
@@ -178,6 +196,14 @@ def _size(text: str, rest: str) -> int | None:
     if not (text.isascii() and text.isdecimal() and 0 < len(text) < 7 and int(text) > 0):
         raise _RowError("image_size", f"{text!r} is no image size")
     return int(text)
+
+
+def _whole_row(
+    line: int, raw_id: str, width: str, height: str, text: str, numbers: dict[str, int]
+) -> SubmissionRow:
+    # A row cut short has one side only: it is not a field without cells.
+    size = _size(width, height + text), _size(height, width + text)
+    return _row(line, raw_id, size, text, numbers=numbers)
 
 
 def _row(
