@@ -49,7 +49,7 @@ def test_every_well_is_answered_and_has_a_profile(done):
     assert shown["answer"].null_count() == 0
     names = {str(name) for name in range(TREATMENTS)}
     assert set(shown.filter(pl.col("well_type") == "treatment")["answer"]) <= names
-    for name in ("as_seen", "profile"):
+    for name in ("as_seen", "centred"):
         profiles = read_table(run.profiles(name), PROFILES)
         assert set(profiles["well"]) >= set(shown["well"])
         assert np.isfinite(profiles["vector"].to_numpy()).all()
@@ -59,16 +59,16 @@ def test_profiles_come_back_from_the_file_of_others_as_they_were(done, tmp_path)
     file = tmp_path / "profiles.h5ad"
     cellwise.open_run(done.path).export("profiles", file)
     read = anndata.read_h5ad(file)
-    profiles = read_table(RunFolder(done.path).profiles("profile"), PROFILES)
+    profiles = read_table(RunFolder(done.path).profiles("centred"), PROFILES)
     np.testing.assert_allclose(read.X, profiles["vector"].to_numpy(), rtol=1e-6)
     back = read.obs.astype(object).where(read.obs.notna(), None)
     for column, name in (("well", "Id"), ("plate", "Plate"), ("class", "Treatment")):
         assert back[f"Metadata_{name}"].to_list() == profiles[column].to_list()
     assert set(back["Metadata_WellType"]) == {"treatment", "negative_control"}
-    with pytest.raises(PreflightError, match="--step as_seen or profile"):
+    with pytest.raises(PreflightError, match="--step as_seen or centred"):
         cellwise.open_run(done.path).export("profiles", file, step="other")
     with pytest.raises(UsageError, match="goes with profiles"):
-        cellwise.open_run(done.path).export("rxrx1-csv", file, step="profile")
+        cellwise.open_run(done.path).export("rxrx1-csv", file, step="centred")
     controls = back["Metadata_WellType"] == "negative_control"
     assert set(back.loc[controls, "Metadata_Treatment"]) == {str(CONTROL)}
 

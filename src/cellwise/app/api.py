@@ -71,7 +71,7 @@ class Run:
             out: The file to write.
             features: With `cells-csv`, measured features as further columns; `anndata` always holds
                 them.
-            step: With `profiles`, the profile step; empty for the only one, or `profile`.
+            step: With `profiles`, the profile step; empty for the last one of the recipe.
 
         Raises:
             UnknownName: No such format.

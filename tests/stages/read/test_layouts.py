@@ -272,6 +272,34 @@ def test_rxrx1_rows_find_images_whose_numbers_have_other_zeros(tmp_path, padded)
         assert labels == {named: ("1120",), folder: None}
 
 
+@pytest.mark.parametrize("twice", ["alike", "other", "unpadded"])
+def test_rxrx1_rows_of_one_well_that_disagree_give_it_no_label(tmp_path, twice):
+    put(tmp_path / "images" / "RPE-04" / "Plate1", *(f"C05_s1_w{c}.png" for c in range(1, 7)))
+    second = {"alike": ("RPE-04_1_C05_1", "31"), "other": ("RPE-04_1_C05_1", "47"),
+              "unpadded": ("RPE-04_1_C5_1", "47")}[twice]  # fmt: skip
+    rows = [("RPE-04_1_C05_1", "31"), second]
+    for order in (rows, rows[::-1]):
+        put_table(tmp_path / "metadata.csv", ("site_id", "sirna_id"), *order)
+        reading = read(tmp_path)
+        (site,) = reading.usable
+        codes = [problem.code for problem in reading.problems]
+        # C5 beside C05 is another well, of which there is no image.
+        want = {"alike": [], "other": ["label_contradiction"], "unpadded": ["label_without_image"]}
+        assert codes == want[twice]
+        assert site.labels == (None if twice == "other" else ("31",))
+
+
+def test_rxrx1_cell_types_are_those_of_the_table(tmp_path):
+    """Names of experiments begin with them in the public release, and need not elsewhere."""
+    for plate in (1, 2, 3):
+        put(tmp_path / "batch-1" / f"Plate{plate}", *(f"B02_s1_w{c}.png" for c in range(1, 7)))
+    rows = [("batch-1_1_B02_1", "1", "HeLa"), ("batch-1_2_B02_1", "2", "A549"),
+            ("batch-1_3_B02_1", "1", "")]  # fmt: skip
+    put_table(tmp_path / "metadata.csv", ("site_id", "sirna_id", "cell_type"), *rows)
+    kinds = [site.metadata["CellType"] for site in read(tmp_path).usable]
+    assert kinds == ["HeLa", "A549", "batch"]
+
+
 def test_rxrx1_with_one_sirna_names_the_columns_that_tell_fields_apart(tmp_path):
     lines = ("HUVEC-1", "HUVEC-2", "RPE-1", "RPE-2")
     for experiment in lines:

@@ -14,6 +14,7 @@ from cellwise.contracts.exporter import Exporter, RunTables
 from cellwise.domain.tables import PROFILES
 from cellwise.errors import PreflightError
 from cellwise.store.atomic import writing
+from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.tables import read_classes, read_table
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ _NAMES = {
 }  # fmt: skip
 
 
-_MAIN = "profile"
-
-
 def build(step: str = "") -> Exporter:
     """Make the writer `(run, file)`.
 
@@ -37,12 +35,12 @@ def build(step: str = "") -> Exporter:
     `obs_names` are row numbers, since pycytominer reads no others.
 
     Args:
-        step: The profile step; may be left out where the run has one, or one called `profile`.
+        step: The profile step; empty for the last one of the run's recipe.
     """
 
     def write(run: RunTables, path: Path) -> None:
         files = {file.stem: file for file in (run.path / "profiles").glob("*.parquet")}
-        chosen = step or (next(iter(files)) if len(files) == 1 else _MAIN)
+        chosen = step or (next(iter(files)) if len(files) == 1 else _last(run.path))
         if not files:
             raise PreflightError(
                 f"{run.path} holds no profiles: its recipe has no step 'profile', or it is "
@@ -57,6 +55,13 @@ def build(step: str = "") -> Exporter:
             table.write_h5ad(partial)
 
     return write
+
+
+def _last(run: Path) -> str:
+    record = RunFolder(run).record
+    recipe = (read_json(record).get("recipe") or {}) if record.is_file() else {}
+    steps = [step for step in recipe.get("steps") or [] if step.get("kind") == "profile"]
+    return str(steps[-1]["name"]) if steps else ""
 
 
 def annotated_profiles(path: Path) -> "anndata.AnnData":

@@ -12,6 +12,7 @@ import re
 import shlex
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane, Problem
 from cellwise.domain.screens.names import unpadded
@@ -33,6 +34,8 @@ _ROLES = {
 # Before keys without zeros, which no name begins with.
 _LOOSE = "/"
 _TABLES = ("train.csv", "train_controls.csv", "test.csv", "test_controls.csv")
+# A row and the table that it stands in.
+_Said = tuple[LabelTable, Mapping[str, str]]
 _IN_NAMES = ("site_id", "well_id", "id_code", "experiment", "plate", "well", "site", "dataset")
 _RENAMED = {"well_type": "WellType", "cell_type": "CellType", "sirna": "Sirna"}
 
@@ -51,20 +54,19 @@ def _arrange(listing: Listing) -> Arrangement:
     labels: dict[str, str] = {}
     metadata: dict[str, Mapping[str, str]] = {}
     parts: dict[str, str] = {}
-    problems: list[Problem] = []
     tables = _tables(listing)
-    for table in tables:
-        problems += table.problems
-        for row in table.rows:
-            found = _found(sites, _row_key(row))
-            if not found:
-                problems.append(_absent(table, _row_key(row)))
-            for site_id in found:
-                labels[site_id] = row.get("sirna_id") or row.get("sirna") or ""
-                metadata[site_id] = {**_columns(row), **_role(table, row)}
-                part = row.get("dataset") or table.path.name.split(".")[0].split("_")[0]
-                if part.lower() in ("train", "test"):
-                    parts[site_id] = part.lower()
+    rows_of, problems = _rows_of(sites, tables)
+    for site_id, said in rows_of.items():
+        table, row = said[0]
+        texts = sorted({_label(own) for _, own in said})
+        if len(texts) > 1:
+            problems.append(_contradiction(table, site_id, texts))
+        labels[site_id] = texts[0] if len(texts) == 1 else ""
+        metadata[site_id] = {**_columns(row), **_role(table, row)}
+        part = row.get("dataset") or table.path.name.split(".")[0].split("_")[0]
+        if part.lower() in ("train", "test"):
+            parts[site_id] = part.lower()
+    planes = tuple(_typed(plane, metadata.get(plane.site_id, {})) for plane in planes)
     return Arrangement(
         planes,
         tuple(rest),
@@ -75,6 +77,55 @@ def _arrange(listing: Listing) -> Arrangement:
         labels_file=", ".join(str(table.path) for table in tables),
         problems=tuple(problems),
         labels_hint=_other_labels(tables, sites) if len(set(labels.values())) == 1 else "",
+    )
+
+
+def _rows_of(
+    sites: Mapping[str, Sequence[str]], tables: Sequence[LabelTable]
+) -> tuple[dict[str, list[_Said]], list[Problem]]:
+    """The rows that speak of each site; those written as it is leave no room for B2 beside B02."""
+    exact: dict[str, list[_Said]] = defaultdict(list)
+    loose: list[_Said] = []
+    problems: list[Problem] = []
+    for table in tables:
+        problems += table.problems
+        for row in table.rows:
+            named = sites.get(_row_key(row).lower()) or ()
+            for site_id in named:
+                exact[site_id].append((table, row))
+            if not named:
+                loose.append((table, row))
+    also: dict[str, list[_Said]] = defaultdict(list)
+    for said in loose:
+        found = [one for one in _found(sites, _row_key(said[1])) if one not in exact]
+        for site_id in found:
+            also[site_id].append(said)
+        if not found:
+            problems.append(_absent(said[0], _row_key(said[1])))
+    return {**exact, **also}, problems
+
+
+def _label(row: Mapping[str, str]) -> str:
+    return row.get("sirna_id") or row.get("sirna") or ""
+
+
+def _typed(plane: Plane, told: Mapping[str, str]) -> Plane:
+    """With the cell type of the table where there is one: that in the name is a guess."""
+    kind = told.get("CellType")
+    if not kind or kind == plane.metadata["CellType"]:
+        return plane
+    return replace(plane, metadata={**plane.metadata, "CellType": kind})
+
+
+def _contradiction(table: LabelTable, site_id: str, texts: Sequence[str]) -> Problem:
+    return Problem(
+        "label_contradiction",
+        table.path.name,
+        f"{site_id} has different labels: {' and '.join(map(repr, texts))}; it is taken as "
+        "unlabelled.",
+        "Keep one row of the well.",
+        site_id,
+        set_aside=False,
     )
 
 
