@@ -103,8 +103,11 @@ def _take(run: RunFolder, path: Path) -> dict[str, Any]:
     if brought.ours:
         raise PreflightError(f"{path} is a table of annotations of a run; give the filled sheet.")
     found = imported(run, path, brought)
+    one = ["site_id", "cell_id", "class", "who", "when"]
+    opposite = found.found.group_by(one).agg(pl.col("verdict").n_unique())
     return {
         "verdicts": len(found.found),
+        "contradicting_themselves": len(opposite.filter(pl.col("verdict") > 1)),
         "cells": found.found.select("site_id", "cell_id").n_unique(),
         "cells_not_found": [f"{site}/{cell}" for site, cell in found.lost],
     }

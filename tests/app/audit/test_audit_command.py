@@ -114,6 +114,22 @@ def test_a_class_that_no_cell_of_its_fields_shows_is_told_on_the_screen(run, tmp
     assert "false: all of the interval above the bound (1): fields have no cell" in shown.stdout
 
 
+def test_who_says_two_things_of_a_cell_and_cells_that_are_not_there_are_told(run, tmp_path):
+    folder = run[0].path
+    site = next(iter(FIELDS))
+    rows = [
+        f"{site},1,a,yes",
+        f"{site},1,a,no",
+        f"{site},2,a,yes",
+        *(f"zz,{n},a,no" for n in range(9)),
+    ]
+    (tmp_path / "v.csv").write_text("\n".join(["site_id,cell_id,class,verdict", *rows]))
+    said = CliRunner().invoke(app, ["audit", str(folder), "--verdicts", str(tmp_path / "v.csv")])
+    assert "1 times one person says two things of a cell" in said.stdout
+    assert "not there: 9 cells: zz/1, zz/2" in said.stdout
+    assert "zz/8, ...\n" in said.stdout
+
+
 def test_cells_that_were_picked_count_for_nothing(run, tmp_path):
     folder, truth, _, _ = run
     draw_cells(folder.path, 80, seed=1)

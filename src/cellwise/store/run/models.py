@@ -106,6 +106,8 @@ def write_model(
     try:
         write_bytes(partial / WEIGHTS_FILE, content)
         text = {"format": FORMAT, "sha256": digest, **asdict(card)}
+        for name in ("net", "task", "learner", "training"):
+            text[name] = _in_order(text[name])
         for name in ("learner", "part", "covariate"):
             if not text[name]:
                 # Cards of networks say what they always said.
@@ -121,6 +123,13 @@ def write_model(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return digest
+
+
+def _in_order(value: Any) -> Any:
+    """Options of parts by their names: a run that is resumed reads them from its record so."""
+    if isinstance(value, dict):
+        return {name: _in_order(value[name]) for name in sorted(value, key=str)}
+    return [_in_order(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def read_card(folder: Path) -> ModelCard:

@@ -17,8 +17,13 @@ def _taken(taken: dict[str, Any] | None) -> list[str]:
         return []
     words = [counted(taken["verdicts"], "verdicts"), counted(taken["cells"], "cells")]
     lines = [f"taken: {' on '.join(words)}"]
+    if twice := taken["contradicting_themselves"]:
+        lines.append(f"  {twice:,} times one person says two things of a cell: taken as unsure")
     if gone := taken["cells_not_found"]:
-        lines.append(f"  {len(gone)} cells are not there: {', '.join(gone[:_LINES])}")
+        more = ", ..." if len(gone) > _LINES else ""
+        lines.append(
+            f"  not there: {counted(len(gone), 'cells')}: {', '.join(gone[:_LINES])}{more}"
+        )
     return lines
 
 

@@ -134,6 +134,12 @@ def _draw(counts: dict[str, Any]) -> str:
         return ""
     audit = counts.get("audit") or {}
     why = counts.get("random_draw_tells_nothing_because") or audit.get("supposed_because")
+    if why and "false_of_all" in audit:
+        # Labels are made without each fold: some leave enough judged cells.
+        return (
+            "Without some folds the random draw among them also tells how many others show what; "
+            f"without others too few are left: {why}."
+        )
     if why:
         return f"The random draw among them tells nothing of other cells: {why}."
     if not audit:
