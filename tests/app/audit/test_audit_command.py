@@ -121,7 +121,7 @@ def test_who_says_two_things_of_a_cell_and_cells_that_are_not_there_are_told(run
         f"{site},1,a,yes",
         f"{site},1,a,no",
         f"{site},2,a,yes",
-        *(f"zz,{n},a,no" for n in range(9)),
+        *(f"zz,{n},a,no" for n in range(1, 10)),
     ]
     (tmp_path / "v.csv").write_text("\n".join(["site_id,cell_id,class,verdict", *rows]))
     said = CliRunner().invoke(app, ["audit", str(folder), "--verdicts", str(tmp_path / "v.csv")])

@@ -1,6 +1,7 @@
 """The section on how cells were labelled: methods, shares, pairs to settle; when it is there."""
 
 import json
+from typing import Any
 
 from cellwise.store.run.folder import RunFolder
 
@@ -100,7 +101,7 @@ def test_rounds_on_unlabelled_fields_are_told_one_beside_the_other(plate_run):
 
 
 def test_what_people_said_is_told_and_what_of_it_was_not_taken(plate_run):
-    said = {
+    said: dict[str, Any] = {
         "by_hand": 60, "contradicted": 2, "unsure": 18, "cells_not_found": 6,
         "cells_not_found_named": [f"a/{n}" for n in range(6)], "verdicts_drawn_at_random": 60,
         "audit": {"cells": 44, "supposed_because": "44 cells were judged, 50 are asked"},

@@ -152,6 +152,22 @@ def test_what_does_not_fit_is_refused(run):
         train(make_job(run, **HEAD), silent)
 
 
+@pytest.mark.parametrize("missing", [False, True])
+def test_vectors_that_are_all_the_same_are_refused(run, missing):
+    index = read_table(index_path(run.embeddings("e")), EMBEDDINGS)
+    same = np.full((len(index), 6), 3.5, np.float32)
+    same[:, 2] = np.nan if missing else 0
+    shard = write_vectors(run.embeddings("e"), "same", same, dtype="float32", missing=missing)
+    frame = index.with_columns(
+        pl.lit(shard).alias("shard"), pl.int_range(len(index), dtype=pl.Int32).alias("row")
+    )
+    write_table(index_path(run.embeddings("e")), EMBEDDINGS, frame)
+    seal(run.embeddings("e"), frame, "float32", {"missing": missing})
+    filled = {"normalise": "filled"} if missing else {}
+    with pytest.raises(PreflightError, match=r"labelled cells in .e. are the same"):
+        train(make_job(run, **HEAD, **filled), silent)
+
+
 def test_a_run_segmented_anew_is_refused(run):
     train(make_job(run, **HEAD), silent)
     write_table(run.cells, CELLS, read_table(run.cells, CELLS).filter(pl.col("cell_id") != 3))

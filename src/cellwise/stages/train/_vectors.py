@@ -38,7 +38,7 @@ def collect_vectors(
     Raises:
         BadOption: Networks of several folds made the vectors: their numbers do not mean the same.
             Or numbers may be missing, which networks cannot read.
-        PreflightError: None of the cells has a vector.
+        PreflightError: None of the cells has a vector, or all have the same.
         FormatError: The embeddings are torn, or of other cells.
     """
     name = kept.name
@@ -67,10 +67,24 @@ def collect_vectors(
             f"train: none of the {len(cells):,} labelled cells has a vector in {name!r}."
         )
     rows = places[places >= 0]
+    if len(rows) > 1 and not _differ(kept, rows):
+        raise PreflightError(
+            f"train: the vectors of all {len(rows):,} labelled cells in {name!r} are the same: "
+            "there is nothing to learn from. See what the embed step was given."
+        )
     if 4 * kept.length * len(rows) <= _HELD_BYTES:
         held = kept.read(rows)
         return of_cells(chosen, fields, lambda at: held[at])
     return of_cells(chosen, fields, lambda at: kept.read(rows[at]))
+
+
+def _differ(kept: Embeddings | Joined, rows: npt.NDArray[np.int64]) -> bool:
+    """Whether any two of these vectors differ; read no further than to the first that does."""
+    first = kept.read(rows[:1])
+    return any(
+        not np.array_equal(some, np.broadcast_to(first, some.shape), equal_nan=True)
+        for some in (kept.read(rows[at : at + _READ]) for at in range(0, len(rows), _READ))
+    )
 
 
 def _measured(kept: Embeddings | Joined, places: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
