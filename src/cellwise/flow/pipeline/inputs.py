@@ -214,9 +214,13 @@ def _content(step: Step, read: Read, *, state: State) -> Any:
 def _files(step: Step, read: Read, state: State) -> str | list[str]:
     place = read.noun.place
     if read.by:
-        kind = step.kind
-        names = [name for _, name in named_steps(step, read)]
-        paths = [state.run.path / named_place(read.noun, name, kind=kind) for name in names]
+        # The place follows from the kind of the step that writes it.
+        steps = state.request.recipe.steps
+        writers = [(name, writer(read.noun, steps, name)) for _, name in named_steps(step, read)]
+        paths = [
+            state.run.path / named_place(read.noun, name, kind=found.kind if found else "")
+            for name, found in writers
+        ]
         if read.many:
             return [file_digest(path) for path in paths]
         return file_digest(paths[0]) if paths else ""
