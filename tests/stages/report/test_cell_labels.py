@@ -102,12 +102,15 @@ def test_rounds_on_unlabelled_fields_are_told_one_beside_the_other(plate_run):
 
 def test_what_people_said_is_told_and_what_of_it_was_not_taken(plate_run):
     said: dict[str, Any] = {
-        "by_hand": 60, "contradicted": 2, "unsure": 18, "cells_not_found": 6,
-        "cells_not_found_named": [f"a/{n}" for n in range(6)], "verdicts_drawn_at_random": 60,
+        "of_fields_that_do_not_teach": 1016, "by_hand": 60, "contradicted": 2, "unsure": 18,
+        "cells_not_found": 6, "cells_not_found_named": [f"a/{n}" for n in range(6)],
+        "verdicts_drawn_at_random": 60,
         "audit": {"cells": 44, "supposed_because": "44 cells were judged, 50 are asked"},
     }  # fmt: skip
     part = _page(plate_run, **said)
     assert "60 of them keep what people saw in them." in part
+    assert "1,016 cells of" in part
+    assert "fields that do not teach</a> taught nothing here either" in part
     assert "tells nothing of other cells: 44 cells were judged, 50 are asked." in part
     assert "2 verdicts in which people contradict each other; 18 verdicts by people" in part
     assert "6 cells that are not there today: a/0, a/1, a/2, a/3, a/4 ..." in part

@@ -112,6 +112,7 @@ def _step(name: str, counts: dict[str, Any]) -> dict[str, Any]:
         "folds": len(counts.get("made_without_each_of") or []),
         "classes": [(one, share, spread.get(one)) for one, share in shown.items()],
         "swaps": [(a, b) for a, b, _ in counts.get("swaps") or []],
+        "silent": int(counts.get("of_fields_that_do_not_teach") or 0),
         "by_hand": int(counts.get("by_hand") or 0),
         "unheard": _unheard(counts),
         "draw": _draw(counts),
