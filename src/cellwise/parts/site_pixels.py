@@ -72,7 +72,8 @@ def vector_loader(kept: Embeddings | Joined, cells: pl.DataFrame, card: ModelCar
             f"Numbers may be missing in {kept.name!r}, and the network {card.step!r} reads "
             "whole vectors only. Score by a learner that takes them, 'by: vector_learner'."
         )
-    if kept.length != card.inputs:
+    # Where no field shows a cell nobody knows how long vectors would be.
+    if len(cells) and kept.length != card.inputs:
         raise PreflightError(
             f"Model {card.step!r} was trained on vectors of {card.inputs} numbers, those of "
             f"{kept.name!r} have {kept.length}."

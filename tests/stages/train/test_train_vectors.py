@@ -132,6 +132,16 @@ def test_cells_without_a_vector_are_neither_learned_nor_scored(run):
     assert read_card(run.model("model", 0)).training["items"] == 18
 
 
+def test_fields_of_which_none_shows_a_cell_have_no_scores_and_no_error(run):
+    train(make_job(run, **{**HEAD, "epochs": 1}), silent)
+    # As where a finished run is applied to images without a cell.
+    write_table(run.cells, CELLS, read_table(run.cells, CELLS).clear())
+    index = read_table(index_path(run.embeddings("e")), EMBEDDINGS).clear()
+    write_table(index_path(run.embeddings("e")), EMBEDDINGS, index)
+    seal(run.embeddings("e"), index, "float32", {})
+    assert scored(run).is_empty()
+
+
 def test_what_does_not_fit_is_refused(run):
     with pytest.raises(BadOption, match="embeddings: <embed step>"):
         train(make_job(run, **{**HEAD, "embeddings": ""}), silent)
