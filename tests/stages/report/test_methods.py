@@ -78,17 +78,21 @@ def test_lists_of_things_in_counts_are_counted_and_never_printed_raw():
 @pytest.mark.parametrize(
     ("steps", "fitted", "said", "absent"),
     [
-        ([("train", {"per": "Metadata_CellType"}), ("adapt", {"by": "plate"}), ("assign", {})], "",
-         ["one for each value of CellType", "of each plate", "largest mean logit over its fields."],
+        ([("train", {"per": "Metadata_CellType", "controls": "left_out"}),
+          ("adapt", {"by": "plate"}), ("assign", {})], "",
+         ["1 field with a label, control wells left out, one for each value of CellType;",
+          "of each plate", "largest mean logit over its fields."],
          "group"),
         ([("train", {}), ("assign", {"design": "one_to_one", "combine": "rank_mean"})], "",
-         ["1 field with a label; wells", "one to one", "combined by 'rank_mean')."], "normalised"),
+         ["2 fields with a label; wells", "one to one", "combined by 'rank_mean')."], "normalised"),
         ([("adapt", {"by": "experiment"}), ("assign", {"design": "groups"})], "runs/a.run",
          ["The networks of the run 'a.run' normalised", "plate's group."], "trained"),
     ],
 )  # fmt: skip
 def test_of_a_screen_it_says_who_judged_wells_and_how(steps, fitted, said, absent):
-    material: Any = SimpleNamespace(has_labels=True, sites=pl.DataFrame({"labels": [["a"], None]}))
+    kinds = ["treatment", "treatment", "negative_control"]
+    sites = pl.DataFrame({"labels": [["a"], None, ["c"]], "Metadata_WellType": kinds})
+    material: Any = SimpleNamespace(has_labels=True, sites=sites)
     named = [{"kind": kind, "options": options} for kind, options in steps]
     words = " ".join(of_wells(material, named, fitted))
     for text in said:

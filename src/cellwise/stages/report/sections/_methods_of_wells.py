@@ -5,6 +5,7 @@ from pathlib import PurePath
 from typing import Any
 
 from cellwise.domain.plain_words import counted
+from cellwise.domain.screens.wells import NEGATIVE, POSITIVE, well_types
 from cellwise.stages.report.material import Material
 
 _FREE = "A well was given the treatment with the largest mean logit over its fields"
@@ -29,12 +30,16 @@ def of_wells(material: Material, steps: Sequence[dict[str, Any]], fitted: str) -
     if fitted:
         networks = f"The networks of the run '{PurePath(fitted).name}'"
     elif material.has_labels and material.sites is not None:
-        labelled = sum(labels is not None for labels in material.sites["labels"])
+        known = material.sites["labels"].is_not_null()
+        left_out = _options(steps, "train", "controls") == ["left_out"]
+        if left_out:
+            known &= ~well_types(material.sites).is_in([POSITIVE, NEGATIVE]).fill_null(value=False)
+        without = ", control wells left out" if left_out else ""
         parts = _options(steps, "train", "per")
         each = f", one for each value of {parts[0].removeprefix('Metadata_')}" if parts else ""
         words.append(
-            f"Networks were trained on {counted(labelled, 'fields')} with a label{each}; wells "
-            "are judged only by networks that have not learned from them."
+            f"Networks were trained on {counted(int(known.sum()), 'fields')} with a label"
+            f"{without}{each}; wells are judged only by networks that have not learned from them."
         )
     by = _options(steps, "adapt", "by")
     if by:
