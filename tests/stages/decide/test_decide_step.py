@@ -7,6 +7,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.stages.decide.decide_world import Field, RunMaker
 
 from cellwise.domain.steps import Job
@@ -442,3 +444,15 @@ def test_equal_scores_one_cell_and_a_class_without_fields_give_numbers(maker, by
         assert (chance == chance[0]).all()
     content = json.loads(run.decision("decide").read_text())
     assert content["positives"] == [1, 0]
+
+
+@settings(max_examples=15)
+@given(st.lists(st.sampled_from([-3.4e38, -800.0, 0.0, 800.0, 3.4e38]), min_size=4, max_size=4))
+def test_absurd_scores_are_probabilities_too(tmp_path_factory, logits):
+    maker = RunMaker(tmp_path_factory.mktemp("absurd"))
+    run = maker.write([Field(f"s{i}", ("a",), [[x]], fold=i % 2) for i, x in enumerate(logits)])
+    for options in ({"adjust": ["context"]}, {"field": "main", "adjust": ["field_score"]}):
+        maker.decide(**options)
+        chance = read_table(run.predictions, PREDICTIONS)["Prob_a"].to_numpy()
+        # Warnings are errors: nothing on the way is too large for its numbers.
+        assert ((chance >= 0) & (chance <= 1)).all()

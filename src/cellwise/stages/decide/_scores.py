@@ -21,6 +21,7 @@ _KEY = ["site_id", "cell_id"]
 Scores = Callable[[str], pl.DataFrame]
 Flags = npt.NDArray[np.bool_]
 _MEAN = Combination()
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def adjusted_scores(
@@ -80,7 +81,8 @@ def adjusted_scores(
             known = replace(known, sets=with_prior(known.sets, values, unseen[scored]))
         values = adjusters.build(spec)(values, known)
     logits[scored] = values
-    return logits.astype(np.float32), unseen, known.sets
+    # What an adjuster makes of an absurd score may not fit the numbers that are stored.
+    return np.clip(logits, -_LARGEST, _LARGEST).astype(np.float32), unseen, known.sets
 
 
 def _odd(cells: pl.DataFrame) -> Flags:

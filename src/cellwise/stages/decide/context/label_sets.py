@@ -17,6 +17,8 @@ from cellwise.store.run.reader import labels_matrix
 _MISSED, _WRONG = 0.12, 0.02
 # Fewer groups say nothing about which labels go together.
 _ENOUGH = 20
+# Beyond it a probability is 0 or 1 to the last digit, and its exponential no number.
+_FARTHEST = 700.0
 
 
 def label_sets(sites: pl.DataFrame, classes: tuple[str, ...]) -> LabelSets | None:
@@ -86,7 +88,8 @@ def with_prior(sets: LabelSets, logits: npt.NDArray[Any], clean: Flags) -> Label
     rows = scored & clean if (scored & clean).any() else scored
     if not rows.any():
         return sets
-    chance: Floats = 1 / (1 + np.exp(-logits[rows].astype(np.float64)))
+    held = np.clip(logits[rows].astype(np.float64), -_FARTHEST, _FARTHEST)
+    chance: Floats = 1 / (1 + np.exp(-held))
     return replace(sets, prior=chance.mean(0))
 
 
