@@ -85,6 +85,18 @@ def test_nothing_is_fitted_where_no_field_tells(part, labels):
     assert found.calibration == "none"
 
 
+@pytest.mark.parametrize("part", [boosting, isotonic])
+@pytest.mark.parametrize("fields", [1, 9, 10])
+def test_a_curve_is_of_ten_fields_at_least(part, fields):
+    labels = np.eye(2, dtype=bool)[np.arange(fields) % 2]
+    both = np.vstack([labels, np.ones((20, 2), bool)])
+    cells = np.repeat(np.arange(len(both)), 4)
+    logits = np.random.default_rng(fields).normal(size=(len(cells), 2)).astype(np.float32)
+    found = part.build()(Evidence(logits, cells, both))
+    assert (found.curve is not None) == (fields >= 10)
+    assert found.calibration == ("weak" if fields >= 10 else "none")
+
+
 @pytest.mark.parametrize("robust", [True, False])
 def test_scores_are_scaled_within_their_field(robust):
     rng = np.random.default_rng(4)

@@ -415,6 +415,9 @@ def test_probabilities_are_fitted_to_bags_of_the_level_asked_for(maker, monkeypa
 def test_only_adjusted_decisions_are_keyed_by_what_a_sample_is():
     assert step.key_parts({"from": ["cell"], "adjust": []}, "cpu") == []
     assert step.key_parts({"from": ["cell"], "adjust": ["context"]}, "cpu") != []
+    assert step.key_parts({"from": ["cell"], "calibrate": "boosting"}, "cpu") != []
+    assert step.key_parts({"by": {"name": "mixture", "of": ["isotonic", "none"]}}, "cpu") != []
+    assert step.key_parts({"by": "temperature"}, "cpu") == []
 
 
 def test_scores_that_are_no_numbers_are_named_with_their_model(maker):

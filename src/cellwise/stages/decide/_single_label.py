@@ -9,13 +9,15 @@ from cellwise.contracts.decider import Evidence, Fitted, Floats
 
 # A curve of one column needs no more numbers than this; of more, evenly spaced ones are taken.
 _MOST = 400_000
+# Of fewer fields a curve is that of their few cells: it ties all others, or turns them round.
+FEWEST_FIELDS = 10
 
 
 def fitted_on_single_labels(evidence: Evidence, curve: Callable[[Floats, Floats], Curve]) -> Fitted:
     """What a decider gives back that fits one curve to cells of fields with one label or none.
 
-    Where there is no such field, or all answers are alike, nothing is fitted: probabilities are
-    those of the logits, and `calibration` says `none`.
+    Where fewer than ten fields are such, or all answers are alike, nothing is fitted: probabilities
+    are those of the logits, and `calibration` says `none`.
 
     Args:
         evidence: Out-of-fold scores.
@@ -27,7 +29,8 @@ def fitted_on_single_labels(evidence: Evidence, curve: Callable[[Floats, Floats]
     cells = single[evidence.field]
     score = evidence.logits[cells].astype(np.float64).ravel()
     answer = evidence.labels[evidence.field[cells]].astype(np.float64).ravel()
-    if not 0 < answer.sum() < len(answer):
+    fields = len(np.unique(evidence.field[cells]))
+    if fields < FEWEST_FIELDS or not 0 < answer.sum() < len(answer):
         return Fitted(*plain, "none", "mean")
     # Sorted, so that the order of the cells is of no influence.
     order = np.lexsort([answer, score])

@@ -9,6 +9,8 @@ network needs its own, as scores of different networks differ in scale: name one
 Values below 0 and above 1, which squared error allows, are held at 0 and 1. Cells on one stair are
 tied: `mixture` with `temperature` keeps their order.
 
+Fewer than ten such fields are no ground for a curve: nothing is fitted, and the decision says so.
+
 Source: the HPA 2021 system of Riedel (21st); gradient boosting is Friedman 2001 (Annals of
 Statistics 29).
 """

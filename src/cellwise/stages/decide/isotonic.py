@@ -5,6 +5,8 @@ other. All cells and classes are one table with one column, the score, and the a
 all curves that never fall, the one nearest to the answers is taken, straight between its points.
 Where it is flat, cells are tied: `mixture` with `temperature` keeps their order.
 
+Fewer than ten such fields are no ground for a curve: nothing is fitted, and the decision says so.
+
 Source: isotonic regression as calibration, Zadrozny and Elkan 2002 (KDD).
 """
 

@@ -65,9 +65,21 @@ def check(options: dict[str, Any], job: Job) -> None:
         )
 
 
+# Deciders that learn from fields of one label, alone or in a mixture.
+_OF_SINGLE_LABELS = ("boosting", "isotonic", "mixture")
+
+
 def key_parts(options: dict[str, Any], device: str) -> list[str]:
-    """What adjustments depend on beside the options: by which columns fields are of one sample."""
-    return ["samples by protein and gene too"] if options.get("adjust") else []
+    """What results depend on beside the options, where these ask for it.
+
+    Adjustments: by which columns fields are of one sample. Curves that are fitted to fields of one
+    label: of how many fields at least.
+    """
+    parts = ["samples by protein and gene too"] if options.get("adjust") else []
+    asked = f"{options.get('by')} {options.get('calibrate')}"
+    if any(name in asked for name in _OF_SINGLE_LABELS):
+        parts.append("curves of ten fields at least")
+    return parts
 
 
 def work(job: Job, report: Report) -> dict[str, Any]:
