@@ -70,11 +70,7 @@ _OF_SINGLE_LABELS = ("boosting", "isotonic", "mixture")
 
 
 def key_parts(options: dict[str, Any], device: str) -> list[str]:
-    """What results depend on beside the options, where these ask for it.
-
-    Adjustments: by which columns fields are of one sample. Curves that are fitted to fields of one
-    label: of how many fields at least.
-    """
+    """What results depend on beside the options: which fields are a sample, curves of how many."""
     parts = ["samples by protein and gene too"] if options.get("adjust") else []
     asked = f"{options.get('by')} {options.get('calibrate')}"
     if any(name in asked for name in _OF_SINGLE_LABELS):
