@@ -1,6 +1,6 @@
 """A submission held against what it has to answer: a list of ids, a challenge folder, a run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
@@ -9,10 +9,11 @@ from cellwise.domain.tables import TREATMENTS
 from cellwise.errors import PreflightError, UsageError
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.tables import read_table
-from cellwise.store.worlds.submissions import RowFault
+from cellwise.store.worlds.submissions import RowFault, SubmissionRow
 from cellwise.store.worlds.truth import read_text_table
 
 _COLUMN = {"hpa": "ID", "rxrx1": "id_code"}
+_SIZES = ("ImageWidth", "ImageHeight")
 _FILES = {"hpa": ("sample_submission.csv",), "rxrx1": ("test.csv", "sample_submission.csv")}
 
 
@@ -24,11 +25,13 @@ class Wanted:
         ids: Every id, in order.
         answers: The answer that each must have, where these are known; empty otherwise.
         classes: Classes that can be right; empty where nothing tells.
+        sizes: Width and height of the image of an id, where these are known.
     """
 
     ids: tuple[str, ...]
     answers: dict[str, str]
     classes: frozenset[str] = frozenset()
+    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def wanted_by(against: Path, kind: str) -> Wanted:
@@ -45,7 +48,7 @@ def wanted_by(against: Path, kind: str) -> Wanted:
     """
     column = _COLUMN[kind]
     if against.is_file():
-        return Wanted(tuple(read_text_table(against, (column,))[column].to_list()), {})
+        return _listed(against, column)
     run = RunFolder(against)
     if kind == "rxrx1" and run.treatments().is_file():
         from cellwise.stages.export.rxrx1_csv import submitted
@@ -54,8 +57,8 @@ def wanted_by(against: Path, kind: str) -> Wanted:
         return Wanted(tuple(rows["id_code"].to_list()), dict(rows.iter_rows()))
     for name in _FILES[kind]:
         if (against / name).is_file():
-            ids = read_text_table(against / name, (column,))[column].to_list()
-            return Wanted(tuple(ids), {}, _classes(against) if kind == "rxrx1" else frozenset())
+            listed = _listed(against / name, column)
+            return replace(listed, classes=_classes(against)) if kind == "rxrx1" else listed
     if not against.exists():
         raise PreflightError(f"There is no file or folder {against}.")
     raise UsageError(
@@ -63,6 +66,28 @@ def wanted_by(against: Path, kind: str) -> Wanted:
         f"{' and no treatments.parquet of a run' if kind == 'rxrx1' else ''}. Name a table with "
         f"the column {column}."
     )
+
+
+def _listed(path: Path, column: str) -> Wanted:
+    table = read_text_table(path, (column,))
+    sizes = {}
+    if set(_SIZES) <= set(table.columns):
+        # Some programs write 2048 as 2048.0; what is no number says nothing.
+        numbers = [pl.col(name).cast(pl.Float64, strict=False) for name in _SIZES]
+        rows = table.select(column, *numbers).drop_nulls().iter_rows()
+        sizes = {name: (round(width), round(height)) for name, width, height in rows}
+    return Wanted(tuple(table[column].to_list()), {}, sizes=sizes)
+
+
+def size_fault(row: SubmissionRow, wanted: Wanted) -> RowFault | None:
+    """What is wrong with the size of a row's image, by the table that asks for it."""
+    asked = wanted.sizes.get(row.raw_id)
+    if asked is None or row.width is None or (row.width, row.height) == asked:
+        return None
+    what = (
+        f"{row.width} x {row.height} (width x height), and the image is of {asked[0]} x {asked[1]}"
+    )
+    return RowFault(row.line, row.raw_id, "other_size", what)
 
 
 def faults_against(rows: pl.DataFrame, wanted: Wanted) -> list[RowFault]:

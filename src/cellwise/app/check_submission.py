@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from cellwise.app.check_against import Wanted, faults_against, wanted_by
+from cellwise.app.check_against import Wanted, faults_against, size_fault, wanted_by
 from cellwise.errors import InputError
 from cellwise.kernels.run_texts import decode_texts
 from cellwise.store.worlds.class_lists import class_list
@@ -54,6 +54,7 @@ def _hpa(path: Path, wanted: Wanted | None) -> dict[str, Any]:
         lines = [(row.line, row.raw_id, None) for row in submission.rows]
         schema = {"line": pl.Int64, "id": pl.String, "answer": pl.String}
         faults += faults_against(pl.DataFrame(lines, schema=schema, orient="row"), wanted)
+        faults += [f for row in submission.rows if (f := size_fault(row, wanted)) is not None]
     return {
         "file": str(path),
         "kind": "hpa",
