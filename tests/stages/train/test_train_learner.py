@@ -174,7 +174,7 @@ def test_cells_that_are_all_alike_are_refused(tmp_path):
     frame = kept.index.with_columns(pl.lit(shard).alias("shard"))
     write_table(index_path(run.embeddings("e")), EMBEDDINGS, frame)
     seal(run.embeddings("e"), frame, "float32", {})
-    with pytest.raises(PreflightError, match="alike"):
+    with pytest.raises(PreflightError, match="are the same"):
         train(job_of(run), silent)
 
 
