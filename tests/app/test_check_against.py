@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cellwise.app.check_submission import check_submission
+from cellwise.app.cli.terminal.checked import submission_screen
 from cellwise.kernels.runs import encode_masks
 
 HEADER = "ID,ImageWidth,ImageHeight,PredictionString"
@@ -47,3 +48,21 @@ def test_a_row_of_another_size_is_a_problem_and_no_other(folder, sides):
 )
 def test_a_table_without_sizes_asks_for_none(folder, header, asked):
     assert _check(folder, [("f0", 9, 7)], asked, header)["problems"] == []
+
+
+def test_masks_that_overlap_are_said_and_refuse_nothing(folder):
+    first, second = np.zeros((7, 9), np.uint8), np.zeros((7, 9), np.uint8)
+    first[1:4, 1:5], second[3:6, 3:8] = 1, 1
+    texts = [encode_masks(labels)[1] for labels in (first, second)]
+    string = " ".join(f"{kind} 0.5 {text}" for kind in (0, 1) for text in texts)
+    lines = [HEADER, f"f0,9,7,{string}", f"f1,9,7,0 0.5 {texts[0]} 1 0.5 {texts[0]}"]
+    (folder / "both.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    found = check_submission(folder / "both.csv")
+    shared = int((first & second).sum())
+    [one] = found["overlaps"]
+    assert (one["id"], one["line"], one["masks"], one["pixels"]) == ("f0", 2, 2, shared)
+    assert not found["problems"]
+    assert found["exit_code"] == 0
+    said = [text for _, text in submission_screen(found)]
+    assert "masks overlap in 1 field" in said
+    assert any("line 2: f0: 2 masks share 2 pixels" in text for text in said)

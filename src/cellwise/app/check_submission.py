@@ -1,6 +1,7 @@
 """A look at a submission file before it is sent: every row is read, every mask decoded."""
 
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ import polars as pl
 
 from cellwise.app.check_against import Wanted, faults_against, size_fault, wanted_by
 from cellwise.errors import InputError
+from cellwise.kernels.run_overlaps import find_shared_pixels
 from cellwise.kernels.run_texts import decode_texts
+from cellwise.kernels.runs import LabelRuns
 from cellwise.store.worlds.class_lists import class_list
 from cellwise.store.worlds.submissions import (
     RowFault,
@@ -43,13 +46,16 @@ def _hpa(path: Path, wanted: Wanted | None) -> dict[str, Any]:
     faults = list(submission.faults)
     kinds: Counter[int] = Counter()
     masks = empty = 0
+    overlaps = []
     for row in submission.rows:
         kinds.update(row.kinds.tolist())
         masks += len(row.texts)
         empty += not len(row.texts)
-        fault = _mask_fault(row)
-        if fault is not None:
-            faults.append(fault)
+        decoded = _decoded(row)
+        if isinstance(decoded, RowFault):
+            faults.append(decoded)
+        elif decoded is not None and (found := find_shared_pixels(decoded)) is not None:
+            overlaps.append({"line": row.line, "id": row.raw_id, **asdict(found)})
     if wanted is not None:
         lines = [(row.line, row.raw_id, None) for row in submission.rows]
         schema = {"line": pl.Int64, "id": pl.String, "answer": pl.String}
@@ -63,6 +69,7 @@ def _hpa(path: Path, wanted: Wanted | None) -> dict[str, Any]:
         "predictions": kinds.total(),
         "masks": masks,
         "classes": {name: kinds[k] for k, name in enumerate(classes.names)},
+        "overlaps": overlaps,
         "problems": [_problem(fault) for fault in sorted(faults, key=lambda fault: fault.line)],
     }
 
@@ -82,14 +89,14 @@ def _rxrx1(path: Path, wanted: Wanted | None) -> dict[str, Any]:
     }
 
 
-def _mask_fault(row: SubmissionRow) -> RowFault | None:
+def _decoded(row: SubmissionRow) -> LabelRuns | RowFault | None:
+    """The masks of a row, or what is wrong with them; None where it has no size and no mask."""
     if row.height is None or row.width is None:
         return None
     try:
-        decode_texts(row.texts, height=row.height, width=row.width)
+        return decode_texts(row.texts, height=row.height, width=row.width)
     except InputError as error:
         return RowFault(row.line, row.raw_id, error.code, error.reason)
-    return None
 
 
 def _problem(fault: RowFault) -> dict[str, Any]:

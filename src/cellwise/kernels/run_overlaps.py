@@ -1,8 +1,12 @@
-"""Overlaps of masks from their run lengths alone: one IoU table per field, no pixel decoded.
+"""Overlaps of masks from their run lengths alone: between two sets, and within one.
+
+The first are one IoU table per field, no pixel decoded.
 
 Runs of all true cells are put in order once; each predicted mask then walks along them. All classes
 of a field share the table. Source: the mask IoU of the COCO API (Lin et al. 2014, `rleIou`).
 """
+
+from dataclasses import dataclass
 
 import numba
 import numpy as np
@@ -10,6 +14,23 @@ import numpy as np
 from cellwise.errors import InputError
 from cellwise.kernels.matching import Overlaps
 from cellwise.kernels.runs import LabelRuns
+
+
+@dataclass(frozen=True, slots=True)
+class SharedPixels:
+    """Masks of one field that share pixels.
+
+    Args:
+        first: Number of a mask, as `LabelRuns.ids` has it.
+        second: Number of a mask that shares pixels with it.
+        masks: How many masks share a pixel with another one.
+        pixels: Pixels that lie in two masks or more.
+    """
+
+    first: int
+    second: int
+    masks: int
+    pixels: int
 
 
 def find_run_overlaps(predicted: LabelRuns, true: LabelRuns) -> Overlaps:
@@ -44,6 +65,35 @@ def find_run_overlaps(predicted: LabelRuns, true: LabelRuns) -> Overlaps:
     row, column, shared = pairs[:, 0], pairs[:, 1], pairs[:, 2]
     iou = shared / np.maximum(ours[row] + theirs[column] - shared, 1)
     return Overlaps(predicted.ids, true.ids, ours, theirs, row, column, iou)
+
+
+def find_shared_pixels(runs: LabelRuns) -> SharedPixels | None:
+    """Where masks overlap; None where each pixel lies in one mask at most.
+
+    Args:
+        runs: Masks of one frame, which unlike cells of a label image may overlap.
+    """
+    starts, ends, places = _listed(runs.offsets, runs.counts)
+    owners = runs.ids[places]
+    order = np.argsort(starts, kind="stable")
+    starts, ends, owners = starts[order], ends[order], owners[order]
+    reach = np.maximum.accumulate(ends)
+    late = np.flatnonzero(starts[1:] < reach[:-1]) + 1
+    if not len(late):
+        return None
+    place = np.r_[starts, ends]
+    change = np.r_[np.ones(len(starts), np.int64), -np.ones(len(ends), np.int64)]
+    along = np.lexsort([change, place])
+    depth = np.cumsum(change[along])[:-1]
+    pixels = int(np.diff(place[along])[depth > 1].sum())
+    # A run that begins before all earlier ones end meets the one that reaches furthest.
+    before = int(np.argmax(ends[: late[0]]))
+    first, second = sorted((int(owners[before]), int(owners[late[0]])))
+    # From the other side: runs that another one, which begins later, meets.
+    meets = np.zeros(len(starts), bool)
+    meets[late] = True
+    meets |= np.r_[starts[1:], np.iinfo(np.int64).max] < ends
+    return SharedPixels(first, second, len(np.unique(owners[meets])), pixels)
 
 
 @numba.njit(cache=True, nogil=True)

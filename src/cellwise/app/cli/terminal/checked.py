@@ -1,6 +1,6 @@
 """The screen of `cellwise check`: lines of a heading and a text, as few as say it all."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cellwise.domain.classes import FEWEST_JUDGED
@@ -56,6 +56,7 @@ def submission_screen(facts: Mapping[str, Any]) -> list[Line]:
     lines = [
         ("Submission", f"{'HPA 2021' if hpa else 'RxRx1'}, {rows}"),
         ("Classes", f"{len(used)}: {shown}"),
+        *_overlap_lines(facts.get("overlaps", ())),
     ]
     problems = facts["problems"]
     if not problems:
@@ -67,6 +68,19 @@ def submission_screen(facts: Mapping[str, Any]) -> list[Line]:
     return lines + _some(
         [("", f"line {p['line']}: {p['id']}: {p['reason']}") for p in problems], "problems"
     )
+
+
+def _overlap_lines(overlaps: Sequence[Mapping[str, Any]]) -> list[Line]:
+    """Fields whose masks overlap: the challenge takes them, cells of one image do not."""
+    if not overlaps:
+        return []
+    texts = [
+        f"line {one['line']}: {one['id']}: {one['masks']} masks share "
+        f"{counted(one['pixels'], 'pixels')}, such as the masks {one['first']} and {one['second']}"
+        for one in overlaps
+    ]
+    lines = [("Warning", f"masks overlap in {counted(len(overlaps), 'fields')}")]
+    return lines + _some([("", text) for text in texts], "fields")
 
 
 def duration(seconds: float) -> str:
