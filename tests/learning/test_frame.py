@@ -72,3 +72,13 @@ def test_an_interrupt_is_an_interrupt_and_the_next_one_is_heard(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(Learner(at=1), tmp_path)
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_a_machine_with_slurm_gets_no_advice_on_it(tmp_path, monkeypatch):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "srun").write_text("#!/bin/sh\n")
+    (programs / "srun").chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs))
+    monkeypatch.delenv("SLURM_NTASKS", raising=False)
+    train(Learner(at=None), tmp_path / "work")

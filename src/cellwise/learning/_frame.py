@@ -112,6 +112,8 @@ def surroundings(threads: int, device: str) -> Iterator[None]:
             warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
             # A batch that is passed over on purpose.
             warnings.filterwarnings("ignore", message=r".*training_step. returned .None.")
+            # Where Slurm is installed: `cellwise` starts its own processes.
+            warnings.filterwarnings("ignore", message=r"The `srun` command is available")
             yield
     finally:
         torch.set_num_threads(before[0])
