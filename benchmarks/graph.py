@@ -234,22 +234,36 @@ def plot(found: list[dict[str, Any]], path: Path) -> None:
     path.write_text("\n".join([head, style, back, *texts, "</svg>"]) + "\n", encoding="utf-8")
 
 
+def cells_and_neighbours(text: str) -> tuple[int, int]:
+    """`5000,200` as 5,000 cells of which each is joined with 200 others."""
+    try:
+        cells, neighbours = map(int, text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"a case is cells and neighbours such as 5000,200, not {text!r}"
+        ) from error
+    return cells, neighbours
+
+
 def main() -> None:
     """Measure each case in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--sizes", nargs="*", default=["5000,200", "20000,200", "100000,20", "500000,20"]
+        "--sizes", nargs="*", type=cells_and_neighbours, metavar="CELLS,NEIGHBOURS",
+        default=[(5000, 200), (20000, 200), (100000, 20), (500000, 20)],
+        help="one case each: number of cells, a comma, neighbours of each cell, such as 5000,200",
+    )  # fmt: skip
+    parser.add_argument(
+        "--source", type=int, default=5000, help="cells of the source's way; 0 leaves it out"
     )
-    parser.add_argument("--source", type=int, default=5000)
-    parser.add_argument("--json", default="")
-    parser.add_argument("--plot", default="")
+    parser.add_argument("--json", default="", help="file that all figures are written to")
+    parser.add_argument("--plot", default="", help="picture of time over cells, an SVG")
     parser.add_argument("--case", default="", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.case:
         sys.stdout.write(json.dumps(measure(json.loads(given.case))) + "\n")
         return
-    sizes = [tuple(map(int, size.split(","))) for size in given.sizes]
-    cases = [{"way": "ours", "cells": n, "neighbours": k - (k == 200)} for n, k in sizes]
+    cases = [{"way": "ours", "cells": n, "neighbours": k - (k == 200)} for n, k in given.sizes]
     cases += [dict(case, way="faiss") for case in cases if find_spec("faiss")]
     cases += [{"way": "source", "cells": given.source, "neighbours": 199}] if given.source else []
     found = []

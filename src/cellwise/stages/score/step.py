@@ -51,14 +51,15 @@ class _Opened(NamedTuple):
 
 
 def check(options: dict[str, Any], job: Job) -> None:
-    """Refuse maps of a scorer without any, and torn models of a finished run, before any work.
+    """Refuse a scorer that cannot be made, and torn models of a finished run, before any work.
 
     Raises:
-        BadOption: Maps are asked for, and the scorer has none.
+        BadOption: The scorer refuses its options, or maps are asked for and it has none.
         FormatError: A model is damaged.
     """
     chosen = Options.of(options)
-    if chosen.maps and scorers.build(chosen.by).class_map is None:
+    scorer = scorers.build(chosen.by)
+    if chosen.maps and scorer.class_map is None:
         raise BadOption("score: maps are kept by the scorer cam only; leave maps at 0.")
     if job.fitted is None:
         return

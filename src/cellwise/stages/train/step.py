@@ -30,16 +30,21 @@ from cellwise.store.run.models import WEIGHTS_FILE
 
 
 def check(options: dict[str, Any], job: Job) -> None:
-    """Refuse pretrained weights that are not there, and a learner that cannot be made.
+    """Refuse pretrained weights that are not there, and parts that cannot be made.
 
     Raises:
         PreflightError: Names the step and the file.
-        BadOption: The learner needs a package that is not installed.
+        BadOption: A part refuses its options, the network cannot take images of the task's size,
+            or the learner needs a package that is not installed.
     """
     if options.get("learner"):
         from cellwise.parts.learners import learners
 
         learners.build(options["learner"])
+    else:
+        from cellwise.stages.train._parts import check_parts
+
+        check_parts(job.name, Options.of(options))
     net = options.get("net")
     name = net.get("pretrained") if isinstance(net, dict) else None
     if isinstance(name, str) and name and not Path(name).is_file():
