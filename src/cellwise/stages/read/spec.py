@@ -107,7 +107,7 @@ def _flat(roles: Mapping[Any, object], before: str = "") -> dict[str, object]:
 
 
 SPEC = StepSpec(
-    version=2,
+    version=3,
     grain="table",
     options=Options,
     reads=(Read(IMAGES),),
