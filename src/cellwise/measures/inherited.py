@@ -31,6 +31,7 @@ def account(cells: Inherited, draw: Draw | None, shows: Floats) -> dict[str, Any
     return {
         "cells": len(cells.rows),
         "fields": cells.rows["site_id"].n_unique(),
+        "copies_left_out": cells.copies,
         "drawn": 0 if draw is None else len(draw.drawn),
         "judged": int(np.isfinite(shows).all(axis=1).sum()),
         "classes": [_of_class(cells, column, draw, shows) for column in range(len(cells.classes))],

@@ -16,7 +16,7 @@ from cellwise.stages.curate._light import flags_of
 from cellwise.stages.curate._likeness import same_cells
 from cellwise.stages.curate.spec import Options
 from cellwise.store.run.folder import RunFolder, read_json
-from cellwise.store.run.reader import RunReader
+from cellwise.store.run.reader import SHOWS_THE_SAME, RunReader
 from cellwise.store.run.tables import read_table
 
 ATLAS = "hpa"
@@ -57,7 +57,7 @@ def judge(run: RunFolder, prints: pl.DataFrame, options: Options) -> Curation:
     if options.duplicates:
         for row, kept in again.items():
             other = "" if _same_labels(sites, row, kept) else ", under another label"
-            reasons[row] = f"shows the same as {ids[kept]}{other}"
+            reasons[row] = f"{SHOWS_THE_SAME} {ids[kept]}{other}"
     brightest = _brightest(run, prints, ids)
     dark, asked = _dark_negatives(run, sites, brightest, options)
     dark &= labelled

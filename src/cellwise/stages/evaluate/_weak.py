@@ -48,6 +48,7 @@ def weak_results(
     *,
     classes: ClassList,
     settings: Settings,
+    copies: frozenset[str] = frozenset(),
 ) -> Results:
     """Macro AP, calibration and accuracy of fields, and macro AP of wells.
 
@@ -57,10 +58,13 @@ def weak_results(
         group_of: Site id to the group that the split kept together.
         classes: All classes.
         settings: Pooling, draws, seed.
+        copies: Sites that show the same as another labelled one: what is seen twice counts once.
     """
     # In a run with folds, a labelled field without one was trained on: it proves nothing.
     clean = (pl.col("Weak_labels").list.len() > 0) & pl.col("fold").is_not_null()
-    kept = predictions.select(clean.fill_null(value=False)).to_series().to_numpy()
+    tested = predictions.select(clean.fill_null(value=False)).to_series()
+    again = predictions["site_id"].is_in(list(copies)) & tested
+    kept = (tested & ~again).to_numpy()
     frame, values = predictions.filter(pl.Series(kept)), chance[kept].astype(np.float64)
     if not len(frame):
         return Results(warnings=("No labelled field was scored out of fold: nothing is tested.",))
@@ -70,6 +74,8 @@ def weak_results(
     sites = _units(frame, values, "site_id", classes, settings)
     assert sites is not None
     found = _site_results(sites, classes, settings)
+    if again.any():
+        found.detail["copies_left_out"] = predictions.filter(again)["site_id"].n_unique()
     frame = frame.with_columns(places(frame)[WELL])
     placed = frame[WELL].is_not_null()
     wells = _units(frame.filter(placed), values[placed.to_numpy()], WELL, classes, settings)

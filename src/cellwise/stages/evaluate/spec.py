@@ -7,6 +7,7 @@ from pydantic import model_validator
 from cellwise.domain.nouns import (
     ALL_PREDICTIONS,
     CELLS,
+    CURATION,
     DECISION,
     DECISIONS,
     EVALUATION,
@@ -77,6 +78,7 @@ SPEC = StepSpec(
         Read(TREATMENTS, by=("treatments",)),
         Read(PROFILES, by=("profiles",)),
         Read(PROFILES, by=("profiles_before",), under="profiles_before"),
+        Read(CURATION, optional=True, late=True, when="judges_cells"),
     ),
     late=("treatments", "profiles", "profiles_before"),
     writes=(METRICS, EVALUATION),

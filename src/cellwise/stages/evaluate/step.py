@@ -64,7 +64,12 @@ def _of_cells(run: RunFolder, options: Options, seed: int, report: Report) -> li
     settings = Settings(options.pooling, str(decision["pooling"]), options.draws, seed)
     predictions = _predictions(run)
     chance = _chance(run.predictions, predictions, classes)
-    found = [weak_results(predictions, chance, _groups(run), classes=classes, settings=settings)]
+    copies = RunReader(run).copies()
+    found = [
+        weak_results(
+            predictions, chance, _groups(run), classes=classes, settings=settings, copies=copies
+        )
+    ]
     found.append(_context(decision))
     report(1, 3, "wells")
     if run.wells.exists():

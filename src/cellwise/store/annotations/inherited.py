@@ -30,6 +30,7 @@ class Inherited:
         inherited: `[cell, class]`, whether the cell's field has the class.
         chance: `[cell, class]` in 0..1, what a model says that has not seen the field.
         group: `[cell]`, the group of the split, else the field.
+        copies: Fields that were left out, since they show the same as another one.
     """
 
     rows: pl.DataFrame
@@ -37,10 +38,14 @@ class Inherited:
     inherited: npt.NDArray[np.bool_]
     chance: npt.NDArray[np.float64]
     group: npt.NDArray[np.str_]
+    copies: int = 0
 
 
 def inherited_cells(run: RunFolder) -> Inherited:
     """The cells of labelled fields that have a probability from a model that saw none of them.
+
+    Fields that show the same as another labelled one are left out, see the step `curate`, unless
+    cells were drawn when they were not.
 
     Raises:
         PreflightError: There are none.
@@ -64,13 +69,26 @@ def inherited_cells(run: RunFolder) -> Inherited:
     chance = rows.select(columns).to_numpy().astype(np.float64)
     known = np.isfinite(chance).all(axis=1)
     rows, chance = rows.filter(pl.Series(known)).sort(_KEY), chance[known]
+    rows, chance, copies = _counted_once(run, rows, chance)
     if not len(rows):
         raise PreflightError(
             f"{run.path}: no cell of a labelled field has a probability from a model that has not "
             "seen the field. An audit needs a recipe that labels cells, with a step 'split'."
         )
     group = rows["group"].fill_null(rows["site_id"]).to_numpy().astype(str)
-    return Inherited(rows, classes, labels_matrix(rows["labels"], classes), chance, group)
+    inherited = labels_matrix(rows["labels"], classes)
+    return Inherited(rows, classes, inherited, chance, group, copies)
+
+
+def _counted_once(
+    run: RunFolder, rows: pl.DataFrame, chance: npt.NDArray[np.float64]
+) -> tuple[pl.DataFrame, npt.NDArray[np.float64], int]:
+    """Rows and probabilities without those of copies, and how many fields these are."""
+    again = rows["site_id"].is_in(list(RunReader(run).copies()))
+    draw = read_draw(run)
+    if not again.any() or (draw is not None and draw.there.sum() == len(rows)):
+        return rows, chance, 0
+    return rows.filter(~again), chance[~again.to_numpy()], rows.filter(again)["site_id"].n_unique()
 
 
 def draw_of(run: RunFolder, cells: Inherited) -> Draw | None:

@@ -22,6 +22,8 @@ _SIZE = ("height", "width")
 _OF_FILE = (
     "site_id", "channel", "role", "paths", "plane", "colour", "size", "mtime_ns", *_SIZE, "dtype",
 )  # fmt: skip
+# How the reason begins that `curate` gives for a field that another one stands for.
+SHOWS_THE_SAME = "shows the same as"
 _SCORED = ("unit", "site_id", "cell_id", "fold", "score")
 
 
@@ -84,6 +86,25 @@ class RunReader:
         if not self.run.curation.is_file() or (kinds and "curate" not in kinds):
             return empty_frame(CURATION)
         return read_table(self.run.curation, CURATION)
+
+    def copies(self) -> frozenset[str]:
+        """Labelled sites that show the same as another one, which stands for them in figures.
+
+        That is the one that teaches, else the first by name, see the step `curate`; none where the
+        recipe does not ask.
+
+        Raises:
+            FormatError: A table is torn or newer than this cellwise.
+        """
+        same = self.curation().filter(pl.col("same_as").is_not_null())
+        if same.is_empty():
+            return frozenset()
+        again = pl.col("reason").str.starts_with(SHOWS_THE_SAME)
+        ranked = same.join(self.labelled_sites(), on="site_id", how="semi").sort(
+            again, ~pl.col("teaches"), "site_id"
+        )
+        kept = ranked.unique("same_as", keep="first", maintain_order=True)
+        return frozenset(ranked.join(kept, on="site_id", how="anti")["site_id"].to_list())
 
     def units(self) -> pl.DataFrame:
         """The units of the run, from cells (where there are any yet) to experiments.

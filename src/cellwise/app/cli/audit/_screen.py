@@ -32,6 +32,8 @@ def _inherited(found: dict[str, Any]) -> list[str]:
     if "classes" not in found:
         return []
     lines = [f"{counted(found['cells'], 'cells')} of {counted(found['fields'], 'labelled_fields')}"]
+    if copies := found.get("copies_left_out"):
+        lines.append(f"without {counted(copies, 'fields')} that show the same as others")
     if found["drawn"]:
         lines.append(f"{found['judged']:,} of {found['drawn']:,} cells drawn at random were judged")
     nowhere = [one["class"] for one in found["classes"] if _nowhere(one)]

@@ -29,6 +29,8 @@ def context(material: Material) -> dict[str, Any]:
         "n_silent": silent.height,
         "n_again": silent.filter(pl.col("reason").str.contains("shows the same")).height,
         "n_dark": dark.height,
+        "n_counted_once": int(material.evaluation.get("copies_left_out") or 0),
+        "n_not_audited": int((material.audit or {}).get("copies_left_out") or 0),
         "silent": silent.head(_MOST).to_dicts(),
         "n_same": same.height,
         "n_groups": same["same_as"].n_unique(),
