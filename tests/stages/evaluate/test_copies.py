@@ -24,10 +24,8 @@ def curated(run, groups, *, reasons=None):
             reason = "" if site == members[0] else f"shows the same as {members[0]}"
             reason = (reasons or {}).get(site, reason)
             rows.append((site, min(members), not reason, reason, None, []))
-    names = list(CURATION.columns)
-    frame = pl.DataFrame(rows, schema=names, orient="row") if rows else empty_frame(CURATION)
-    schema = {"brightest": pl.Float32, "flags": pl.List(pl.String), "same_as": pl.String}
-    write_table(run.curation, CURATION, frame.cast(schema) if rows else frame)
+    schema = empty_frame(CURATION).schema
+    write_table(run.curation, CURATION, pl.DataFrame(rows, schema=schema, orient="row"))
 
 
 @pytest.fixture

@@ -158,3 +158,19 @@ def test_labels_by_chance_say_nothing_of_fields_that_were_left_out():
     assert abs(inherited - 0.5) < 0.1
     assert at_once - inherited > 0.08, "labels of all folds at once have met them"
     assert abs(without - inherited) < 0.04
+
+
+def test_shares_of_an_audit_are_named_as_the_means_over_folds_that_they_are():
+    bags, _ = _bags(fields=12, each=2)
+    told = iter([0.25, 0.75])
+
+    def audited(some):
+        cells = len(some.site)
+        share = {"share": next(told), "low": 0.0, "high": 1.0, "judged": 60}
+        facts = {"audit": {"cells": 60, "false_of_all": share}}
+        label = np.zeros((cells, 3), np.float32)
+        return CellLabels(label, np.ones(cells, np.float32), ("made",) * cells, facts)
+
+    found, _ = labels_without_folds(bags, np.arange(12) % 2, audited, _silent)
+    assert "audit" not in found.facts
+    assert found.facts["audit_mean_over_folds"]["false_of_all"]["share"] == 0.5

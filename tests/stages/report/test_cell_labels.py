@@ -114,7 +114,7 @@ def test_what_people_said_is_told_and_what_of_it_was_not_taken(plate_run):
     assert "tells nothing of other cells: 44 cells were judged, 50 are asked." in part
     assert "2 verdicts in which people contradict each other; 18 verdicts by people" in part
     assert "6 cells that are not there today: a/0, a/1, a/2, a/3, a/4 ..." in part
-    said["audit"] = {**said["audit"], "false_of_all": {}}
+    said["audit_mean_over_folds"] = {**said.pop("audit"), "false_of_all": {}}
     plain = {"method": None, "heard": None, "shown": {}, "swaps": [], "never_told_apart": []}
     part = _page(plate_run, **said, **plain, gain_of_groups_left_out={})
     assert "also tells how many others show what; without others too few are left: 44" in part

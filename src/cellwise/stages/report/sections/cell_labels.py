@@ -133,7 +133,7 @@ def _draw(counts: dict[str, Any]) -> str:
     """What the random draw among the judged cells tells of others; empty without one."""
     if not counts.get("verdicts_drawn_at_random"):
         return ""
-    audit = counts.get("audit") or {}
+    audit = counts.get("audit_mean_over_folds") or counts.get("audit") or {}
     why = counts.get("random_draw_tells_nothing_because") or audit.get("supposed_because")
     if why and "false_of_all" in audit:
         # Labels are made without each fold: some leave enough judged cells.
