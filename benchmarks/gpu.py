@@ -36,9 +36,10 @@ from benchmarks.gpu_watch import Watch, matmul_rates
 
 import cellwise
 from cellwise.errors import CellwiseError, Interrupted
+from cellwise.flow.devices import pick_device
 from cellwise.flow.pipeline.run import run_pipeline
 from cellwise.flow.pipeline.stop import Stopped
-from cellwise.flow.request import make_request, pick_device
+from cellwise.flow.request import make_request
 
 Steps = list[dict[str, Any]]
 Row = dict[str, Any]

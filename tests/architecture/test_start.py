@@ -5,7 +5,19 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "numba", "pandas", "polars", "lightning", "anndata", "skimage", "cv2", "numpy")
+HEAVY = (
+    "torch",
+    "numba",
+    "pandas",
+    "polars",
+    "lightning",
+    "anndata",
+    "skimage",
+    "cv2",
+    "numpy",
+    "dask",
+    "distributed",
+)
 
 
 @pytest.mark.parametrize("words", [[], ["run", "--help"], ["recipes"], ["parts"], ["--version"]])

@@ -146,7 +146,7 @@ def run(
     device: str = "auto",
     devices: int = 1,
     workers: int = 1,
-    engine: str = "local",
+    engine: str | dict[str, Any] = "local",
 ) -> Run:
     """All steps of a recipe on a folder; the same call resumes.
 
@@ -160,7 +160,8 @@ def run(
         seed: Root of all randomness; 0, or that of the run before, where not given.
         device: `auto`, `cpu` or `cuda`.
         devices: Devices that share a training.
-        engine: What per-site steps are worked on by, a part of `cellwise.flow.engines`.
+        engine: What per-site steps are worked on by, a part of `cellwise.flow.engines`: its name,
+            or a mapping such as `{"name": "dask", "scheduler": "tls://node1:8786"}`.
         workers: Processes. More than one starts new interpreters, so the calling script then needs
             the usual `if __name__ == "__main__":`.
 

@@ -9,7 +9,8 @@ from cellwise.domain.intensities import ONE_BY_ONE
 from cellwise.domain.nouns import SITES
 from cellwise.domain.specs import WHOLE
 from cellwise.domain.steps import Report
-from cellwise.errors import PreflightError, UsageError
+from cellwise.errors import PreflightError
+from cellwise.flow.devices import check_devices, devices_of
 from cellwise.flow.measured import is_open, settled
 from cellwise.flow.pipeline.checks import earlier_record
 from cellwise.flow.pipeline.state import Request
@@ -24,12 +25,10 @@ from cellwise.flow.recipe.kinds import kinds, spec_of
 from cellwise.flow.recipe.load import load_recipe, recipe_names
 from cellwise.flow.recipe.resolve import Recipe, Step, parse_setting, resolve
 from cellwise.flow.recipe.threads import settle_threads
-from cellwise.parts.devices import count_gpus, has_gpu
 from cellwise.store.processor import count_cores, look_at_processor
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.scales import learned_scales
 
-DEVICES = ("auto", "cpu", "cuda")
 _MOST_LOADERS = 8
 
 
@@ -46,7 +45,7 @@ def make_request(
     seed: int | None = None,
     device: str = "auto",
     workers: int = 0,
-    engine: str = "local",
+    engine: str | dict[str, Any] = "local",
     devices: int = 1,
     command: Sequence[str] = (),
     report: Report | None = None,
@@ -75,8 +74,8 @@ def make_request(
         chosen = resolve(load_recipe(propose(understood.reading, given).recipe), given)
     free = look_at_processor().threads // max(devices, 1)
     chosen = settle_threads(_as_begun(chosen, earlier), earlier, free)
-    device, keyed = _devices(device, earlier)
-    _check_devices(devices, device)
+    device, keyed = devices_of(device, earlier, chosen.steps, engine=engine)
+    check_devices(devices, device)
     workers = workers or count_cores()
     if understood is None and any(map(is_open, chosen.steps)):
         understood = understand_folder(folder, given, recipe=recipe, report=report)
@@ -121,7 +120,7 @@ def fitted_request(
     pattern: str = "",
     device: str = "auto",
     workers: int = 0,
-    engine: str = "local",
+    engine: str | dict[str, Any] = "local",
     command: Sequence[str] = (),
 ) -> Request:
     """A request for `predict`: the recipe, reading and seed of a finished run, its models applied.
@@ -151,11 +150,13 @@ def fitted_request(
     given = _for_other_images(done, again)
     given.update(settings_of(labels=None, masks=masks, layout=layout, pattern=pattern))
     given.update(parse_setting(text) for text in settings)
-    device, keyed = _devices(device, earlier)
+    recipe = _as_begun(resolve(recipe_from_record(record, given), given), earlier)
+    applied = [step for step in recipe.steps if not step.spec.fits]
+    device, keyed = devices_of(device, earlier, applied, engine=engine)
     return Request(
         folder=_existing(folder, "folder"),
         out=out,
-        recipe=_as_begun(resolve(recipe_from_record(record, given), given), earlier),
+        recipe=recipe,
         seed=int(record["seed"]),
         device=device,
         keyed_device=keyed,
@@ -234,48 +235,6 @@ def settings_of(
                 given.update({f"{kind}.{option}": value for option, value in beside.items()})
                 given[f"{kind}.{word}"] = words[word]
     return given
-
-
-def _devices(device: str, earlier: Mapping[str, Any]) -> tuple[str, str]:
-    """The device to work on, and the one that keys name.
-
-    A run that began on another machine keeps what it has done there: its results differ in their
-    last digits only. Who names a device gets that one.
-    """
-    before = str(earlier.get("keyed_device") or earlier.get("device") or "")
-    if device == "auto" and before == "cpu":
-        return "cpu", "cpu"
-    picked = pick_device(device)
-    return picked, before if device == "auto" and before else picked
-
-
-def _check_devices(devices: int, device: str) -> None:
-    """Refuse more devices than there are; processes on the processor may be any number.
-
-    Raises:
-        UsageError: Says how many there are.
-    """
-    if devices < 1:
-        raise UsageError(f"--devices is at least 1, not {devices}.")
-    there = devices if device == "cpu" or devices == 1 else count_gpus()
-    if devices > there:
-        raise UsageError(f"--devices {devices}: torch sees {there} GPUs here.")
-
-
-def pick_device(device: str) -> str:
-    """`cpu` or `cuda`; `auto` takes the GPU where torch sees one.
-
-    Raises:
-        UsageError: An unknown device, or `cuda` where there is none.
-    """
-    if device not in DEVICES:
-        raise UsageError(f"--device is one of {', '.join(DEVICES)}, not {device!r}.")
-    if device == "cpu":
-        return device
-    present = has_gpu()
-    if device == "cuda" and not present:
-        raise UsageError("--device cuda: torch sees no GPU here (`cellwise doctor` tells more).")
-    return "cuda" if present else "cpu"
 
 
 def _record_in(out: Path) -> dict[str, Any]:

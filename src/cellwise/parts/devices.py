@@ -13,3 +13,28 @@ def count_gpus() -> int:
     import torch
 
     return torch.cuda.device_count()
+
+
+# What the CUDA runtime says of a device that is lost; a failure of the program reads otherwise, and
+# so does memory that does not suffice. Source: cudaGetErrorString of the CUDA runtime API.
+_LOST = (
+    "no cuda-capable device",
+    "no cuda gpus are available",
+    "found no nvidia driver",
+    "invalid device ordinal",
+    "device(s) is/are busy or unavailable",
+    "uncorrectable ecc error",
+    "uncorrectable nvlink error",
+    "cuda error: unknown error",
+    "gpu is lost",
+    "device not ready",
+    "driver shutting down",
+)
+
+
+def gpu_fault(error: BaseException) -> str:
+    """Words that follow the name of a machine whose GPU is gone; empty for any other error."""
+    said = str(error)
+    if not isinstance(error, RuntimeError) or not any(w in said.lower() for w in _LOST):
+        return ""
+    return f"has lost its GPU ({said.splitlines()[0].strip().rstrip('.')})"

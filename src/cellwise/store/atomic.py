@@ -6,8 +6,22 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from cellwise.errors import StorageError
+
+
+class Watcher(Protocol):
+    """Who has a say in what this process writes, see `watched_by`."""
+
+    def before(self, path: Path) -> None:
+        """Called before a whole file takes the name `path`; an error keeps it from doing so."""
+
+    def after(self, path: Path) -> None:
+        """Called when the file has its name."""
+
+
+_watchers: list[Watcher] = []
 
 _ADVICE = {
     errno.ENOSPC: "The disk is full. Free some space and give the same command again.",
@@ -34,7 +48,7 @@ def writing(path: Path) -> Iterator[Path]:
         yield partial
         with partial.open("rb") as handle:
             os.fsync(handle.fileno())
-        partial.replace(path)
+        rename(partial, path)
         _sync_folder(path.parent)
     except OSError as error:
         advice = _ADVICE.get(error.errno or 0)
@@ -45,6 +59,25 @@ def writing(path: Path) -> Iterator[Path]:
         ) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def rename(whole: Path, path: Path) -> None:
+    """Give a whole file its name; a file of that name is replaced in one step."""
+    for watcher in _watchers:
+        watcher.before(path)
+    whole.replace(path)
+    for watcher in _watchers:
+        watcher.after(path)
+
+
+@contextmanager
+def watched_by(watcher: Watcher) -> Iterator[None]:
+    """Let somebody watch all files that this process writes until the end of the block."""
+    _watchers.append(watcher)
+    try:
+        yield
+    finally:
+        _watchers.remove(watcher)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

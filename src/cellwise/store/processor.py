@@ -29,6 +29,8 @@ _POOLS = (
 )
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _OLD_QUOTA = Path("/sys/fs/cgroup/cpu")
+# 0 for all that the machine grants.
+_own_cores = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,16 @@ def keep_to_one_thread(surroundings: MutableMapping[str, str] = os.environ) -> N
         surroundings.setdefault(name, "1")
 
 
+def take_one_core() -> None:
+    """From now on this process counts one core as its own: it shares the machine with others."""
+    global _own_cores
+    _own_cores = 1
+
+
 def count_cores() -> int:
     """Cores that this process may use: those it is bound to, within what a container grants."""
+    if _own_cores:
+        return _own_cores
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     granted = _granted()
     return max(1, min(bound or 1, int(granted) if granted else bound or 1))

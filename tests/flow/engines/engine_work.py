@@ -70,3 +70,20 @@ def say_surroundings(site_ids, job):
     passive = told == ("PASSIVE", "0")
     found = {"passive": float(passive), "threads": float(pl.thread_pool_size())}
     return [SiteRecord(site, found) for site in site_ids]
+
+
+def say_pid_slowly(site_ids, job):
+    tell(os.getpid())
+    time.sleep(0.3)
+    return note(site_ids, job)
+
+
+def say_many_kinds(site_ids, job):
+    tell((site_ids[0], 1, {"a": (1, 2)}))
+    tell(Path("x"))
+    return note(site_ids, job)
+
+
+def write_and_say_where(site_ids, job):
+    """Through a path that is relative to the coordinator's working folder."""
+    return [SiteRecord(site, {"pid": os.getpid()}) for site in site_ids if Path.cwd().is_dir()]

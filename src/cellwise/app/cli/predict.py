@@ -9,16 +9,20 @@ from cellwise.app.cli.run import command_words
 from cellwise.app.cli.terminal.ending import print_ending
 from cellwise.app.cli.terminal.options import (
     EXIT_CODES,
+    Cluster,
     Device,
     Engine,
     Folder,
+    Insecure,
     Layout,
     Masks,
     Out,
     Pattern,
     RunPath,
+    Scheduler,
     Settings,
     Workers,
+    engine_spec,
 )
 
 
@@ -40,6 +44,9 @@ def predict(
     workers: Workers = 0,
     device: Device = "auto",
     engine: Engine = "local",
+    scheduler: Scheduler = "",
+    cluster: Cluster = None,
+    insecure: Insecure = False,
     labels: Annotated[
         Path | None, typer.Option("--labels", help="CSV with metadata, or labels to compare with.")
     ] = None,
@@ -62,7 +69,7 @@ def predict(
         pattern=pattern,
         device=device,
         workers=workers,
-        engine=engine,
+        engine=engine_spec(engine, scheduler, cluster, insecure=insecure),
         command=command_words(),
     )
     outcome = run_pipeline(request, make_listener())

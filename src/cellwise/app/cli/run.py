@@ -8,10 +8,12 @@ import typer
 from cellwise.app.cli.terminal.ending import print_ending
 from cellwise.app.cli.terminal.options import (
     EXIT_CODES,
+    Cluster,
     Device,
     Devices,
     Engine,
     Folder,
+    Insecure,
     Labels,
     Layout,
     Masks,
@@ -19,8 +21,10 @@ from cellwise.app.cli.terminal.options import (
     Pattern,
     RecipeName,
     RunSeed,
+    Scheduler,
     Settings,
     Workers,
+    engine_spec,
 )
 
 
@@ -44,6 +48,9 @@ def run(
     device: Device = "auto",
     devices: Devices = 1,
     engine: Engine = "local",
+    scheduler: Scheduler = "",
+    cluster: Cluster = None,
+    insecure: Insecure = False,
     seed: RunSeed = None,
 ) -> None:
     """All steps of a recipe on a folder."""
@@ -65,7 +72,7 @@ def run(
             device=device,
             workers=workers,
             devices=devices,
-            engine=engine,
+            engine=engine_spec(engine, scheduler, cluster, insecure=insecure),
             command=command_words(),
             report=progress,
         )

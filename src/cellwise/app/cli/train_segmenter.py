@@ -41,7 +41,7 @@ def train_segmenter(
     """Train on images with masks; the same words give the same weights."""
     from cellwise.app.cli.terminal.screen import Progress
     from cellwise.app.train_segmenter.train import TrainRequest, train_segmenter
-    from cellwise.flow.request import pick_device
+    from cellwise.flow.devices import pick_device
     from cellwise.store.network_weights import find_network
 
     request = TrainRequest(

@@ -1,10 +1,12 @@
 """Engines: where batches of work are done, in this process, in others, or on other machines.
 
-An engine is a file of this folder with `build(workers)`, or an entry point of the group
+An engine is a file or folder of this folder with `build(workers)`, or an entry point of the group
 `cellwise.flow.engines`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
 from cellwise.registry import Registry
@@ -17,6 +19,21 @@ Result = TypeVar("Result")
 Heard = Callable[[Any], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What the work of a run needs wherever it is done.
+
+    Args:
+        run: The run folder.
+        folders: Folders that are read.
+        device: `cpu` or `cuda`.
+    """
+
+    run: Path
+    folders: tuple[Path, ...]
+    device: str = "cpu"
+
+
 class Engine(Protocol):
     """Does batches of work and gives their results in order; started when it is first needed.
 
@@ -25,7 +42,24 @@ class Engine(Protocol):
     the unit that it was lost with and nothing else.
     """
 
-    workers: int
+    @property
+    def workers(self) -> int:
+        """Workers that there may be at the same time."""
+
+    @property
+    def gpus(self) -> int:
+        """Workers that may use a GPU at the same time."""
+
+    def make_ready(self, needs: Needs, say: Callable[[str], None]) -> None:
+        """See before any work, and before `map`, that it can be done where this engine does it.
+
+        Args:
+            needs: What it needs.
+            say: Told what the user should know, such as where to watch.
+
+        Raises:
+            PreflightError: It cannot; names the place and the reason.
+        """
 
     def map(
         self,
@@ -35,6 +69,7 @@ class Engine(Protocol):
         lost: Callable[[Unit], Result],
         heard: Heard | None = None,
         most: int = 0,
+        gpu: bool = False,
     ) -> Iterator[list[Result]]:
         """Yield the results of each batch, in the order of the batches.
 
@@ -45,9 +80,11 @@ class Engine(Protocol):
             heard: Given what the work says by `tell`, in this process.
             most: Workers at the same time, where the work itself takes several processors; 0 for
                 all.
+            gpu: Whether the work uses a GPU where the run has one.
 
         Raises:
             PreflightError: Workers cannot start here.
+            Interrupted: Workers are gone and none came; the same call goes on.
         """
 
     def stop(self) -> None:

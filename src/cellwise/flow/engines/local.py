@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Self
 
 from cellwise.errors import PreflightError
-from cellwise.flow.engines import Context, Heard, Result, Unit, listen, listen_no_more
+from cellwise.flow.engines import Context, Heard, Needs, Result, Unit, listen, listen_no_more
 from cellwise.store.processor import keep_to_one_thread, wait_passively
 
 _LISTEN = 0.2
@@ -44,6 +44,7 @@ class LocalEngine:
 
     def __init__(self, workers: int, *, single_threaded: bool = True) -> None:
         self.workers = workers
+        self.gpus = 1
         self._single_threaded = single_threaded
         self._pool: ProcessPoolExecutor | None = None
         self._leash: Connection | None = None
@@ -55,6 +56,9 @@ class LocalEngine:
     def __exit__(self, *ending: object) -> None:
         self.stop()
 
+    def make_ready(self, needs: Needs, say: Callable[[str], None]) -> None:
+        """Nothing to see: workers of this machine see what it sees."""
+
     def map(
         self,
         work: Callable[[list[Unit], Context], list[Result]],
@@ -63,6 +67,7 @@ class LocalEngine:
         lost: Callable[[Unit], Result],
         heard: Heard | None = None,
         most: int = 0,
+        gpu: bool = False,
     ) -> Iterator[list[Result]]:
         """Yield the results of each batch, in order; see `Engine.map`."""
         workers = min(self.workers, most) if most else self.workers
@@ -142,7 +147,7 @@ class LocalEngine:
                 initializer=_prepare,
                 initargs=(held, self._voice, self._single_threaded),
             )
-        with _undisturbed():
+        with undisturbed():
             return self._pool.submit(work, *batch)
 
     def _given(
@@ -210,7 +215,7 @@ def _without_the_killer(
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """Workers start with SIGINT blocked: what an interrupt means is the coordinator's business.
 
     Without it a Ctrl-C while they start prints one traceback per worker.

@@ -10,9 +10,10 @@ from typing import Any
 from cellwise.domain.nouns import CELLS
 from cellwise.domain.plain_words import counted
 from cellwise.errors import CellwiseError, Interrupted, StorageError
-from cellwise.flow.engines import Engine, engines
+from cellwise.flow.engines import Engine, Needs, engines
 from cellwise.flow.likeness import unlike_words
 from cellwise.flow.pipeline.checks import check_request
+from cellwise.flow.pipeline.contents import content_path
 from cellwise.flow.pipeline.events import EventLog, Listener, Silent
 from cellwise.flow.pipeline.files.identity import learn, recognise, remember
 from cellwise.flow.pipeline.files.listed import list_files
@@ -37,6 +38,8 @@ from cellwise.flow.preflight import check_before_work
 from cellwise.flow.recipe.kinds import step_module
 from cellwise.flow.recipe.references import named_steps
 from cellwise.flow.recipe.resolve import Step
+from cellwise.parts.devices import gpu_fault
+from cellwise.registry import split_spec
 from cellwise.store.run.folder import RunFolder
 
 _NOTES = 6
@@ -69,11 +72,13 @@ def run_pipeline(request: Request, listener: Listener | None = None) -> Outcome:
     """
     earlier = check_request(request)
     run = RunFolder(request.out)
-    engine: Engine = engines.build({"name": request.engine, "workers": request.workers})
+    name, options = split_spec(request.engine)
+    engine: Engine = engines.build({"workers": request.workers, **options, "name": name})
     with locked(request.out), engine:
         if earlier.get("status") != "done":
             sweep(request.out)
         told = Told(listener or Silent(), run.temporary)
+        engine.make_ready(_needs(request), told.message)
         state = State(request, told, run, engine, earlier=earlier)
         recognise(state, request.listing or list_files(request.folder))
         record = opening_record(request, state.listing, earlier)
@@ -84,6 +89,20 @@ def run_pipeline(request: Request, listener: Listener | None = None) -> Outcome:
         _recorded(state, record)
     rows = record["counts"]["quarantined"]
     return Outcome(request.out, 3 if rows else 0, record["counts"], float(record["seconds"]))
+
+
+def _needs(request: Request) -> Needs:
+    """What workers have to see, wherever they are."""
+    read = [request.folder, *([request.fitted] if request.fitted else [])]
+    steps = [step for step in request.recipe.steps if step.spec.grain == "site"]
+    named = (content_path(content, step) for step in steps for content in step.spec.contents)
+    # A file is seen where its folder is.
+    places = [
+        path if path.is_dir() else path.parent
+        for path in named
+        if path is not None and path.exists()
+    ]
+    return Needs(request.out, tuple(dict.fromkeys([*read, *places])), request.device)
 
 
 def _recorded(state: State, record: dict[str, Any]) -> None:
@@ -100,13 +119,18 @@ def _recorded(state: State, record: dict[str, Any]) -> None:
         # Lightning turns an interrupt into an exit of its own.
         status = "interrupted"
         raise Interrupted("Interrupted. The same command goes on from here.") from error
-    except StorageError:
+    except (StorageError, Interrupted):
         status = "interrupted"
         raise
     except Exception as error:
         if stop_was_asked():
             status = "interrupted"
             raise Interrupted("Interrupted. The same command goes on from here.") from error
+        if fault := gpu_fault(error):
+            status = "interrupted"
+            raise Interrupted(
+                f"This machine {fault}. See to that (`nvidia-smi`) and give the same command again."
+            ) from error
         if not isinstance(error, OSError) or error.errno not in _OUTSIDE:
             raise
         status = "interrupted"

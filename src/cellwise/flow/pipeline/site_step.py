@@ -101,7 +101,13 @@ def _say_what_was_done(step: Step, *, state: State) -> None:
 
 
 def _do_sites(todo: list[str], keys: dict[str, str], *, step: Step, job: Job, state: State) -> None:
-    most = at_once(step, workers=state.engine.workers, device=state.request.device)
+    engine, gpu = state.engine, _on_gpu(step, state.request.device)
+    most = at_once(
+        step,
+        workers=engine.workers,
+        device=state.request.device,
+        gpus=engine.gpus if gpu else 1,
+    )
     size = batch_size(step, len(todo), most)
     groups = [todo[start : start + size] for start in range(0, len(todo), size)]
     shards = [combine(keys[site] for site in group) for group in groups]
@@ -111,7 +117,7 @@ def _do_sites(todo: list[str], keys: dict[str, str], *, step: Step, job: Job, st
     if follower is None:
         module = cast("SiteStep", step_module(step.kind))
         batches = zip(state.batches(todo, size), jobs, strict=True)
-        alone = state.engine.map(module.work, batches, lost=_lost, most=most)
+        alone = engine.map(module.work, batches, lost=_lost, most=most, gpu=gpu)
         results: Iterator[list[Records]] = ([(r, None) for r in records] for records in alone)
     else:
         follower.begin()
@@ -121,7 +127,7 @@ def _do_sites(todo: list[str], keys: dict[str, str], *, step: Step, job: Job, st
             for group, first in zip(groups, jobs, strict=True)
         ]
         both = zip(state.batches(todo, size), pairs, strict=True)
-        results = state.engine.map(work_both, both, lost=_lost_in_both, most=most)
+        results = engine.map(work_both, both, lost=_lost_in_both, most=most, gpu=gpu)
     finished = 0
     for group, shard, records in zip(groups, shards, results, strict=True):
         log.append([from_site(r, keys[r.site_id], shard) for r, _ in records], soon=True)
@@ -144,12 +150,16 @@ def _follower(
     return Follower(after, found, left, state=state) if left else None
 
 
-def at_once(step: Step, *, workers: int, device: str) -> int:
-    """Workers side by side; fewer where each takes several processor threads, one on a GPU."""
-    if step.spec.device and device != "cpu":
-        return 1
+def at_once(step: Step, *, workers: int, device: str, gpus: int = 1) -> int:
+    """Workers side by side; fewer where each takes several processor threads, one on each GPU."""
+    if _on_gpu(step, device):
+        return gpus
     threads = int(step.options.get(step.spec.threads, 1)) if step.spec.threads else 1
     return max(1, workers // threads)
+
+
+def _on_gpu(step: Step, device: str) -> bool:
+    return step.spec.device and device != "cpu"
 
 
 def batch_size(step: Step, count: int, most: int) -> int:

@@ -35,7 +35,8 @@ class Request:
         device: `cpu` or `cuda`.
         keyed_device: The device that keys name, where the run began on another; else empty.
         workers: Processes for per-site steps.
-        engine: The engine that works on them, a part of `flow.engines`.
+        engine: The engine that works on them, a part of `flow.engines` by its name, or as
+            `{name: ..., option: value}`.
         devices: Devices that share a training.
         loaders: Processes that read and augment ahead of a training on a GPU.
         fitted: A finished run whose models and decisions are applied instead of training.
@@ -51,7 +52,7 @@ class Request:
     device: str = "cpu"
     keyed_device: str = ""
     workers: int = 1
-    engine: str = "local"
+    engine: str | dict[str, Any] = "local"
     devices: int = 1
     loaders: int = 0
     fitted: Path | None = None

@@ -6,6 +6,7 @@ which `shard` and `row` a cell lies in. `crops/channels.json` names the channels
 
 import hashlib
 import json
+import uuid
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ import polars as pl
 
 from cellwise.domain.channels import Channel
 from cellwise.errors import FormatError
-from cellwise.store.atomic import write_text, writing
+from cellwise.store.atomic import rename, write_text, writing
 from cellwise.store.run.folder import read_json
 
 FORMAT = 1
@@ -48,10 +49,11 @@ def write_site(
         ValueError: The shape is not `[cell, channel, size, size]`, or the blocks do not fill it.
         StorageError: The disk is full or cannot be written.
     """
-    pending = folder / f".{site_id}.partial.npy"
+    # A name of its own: a worker that was given up may still be at the same site.
+    pending = folder / f".{site_id}.{uuid.uuid4().hex}.partial.npy"
     digest = _write(pending, blocks, shape)
     name = f"{site_id}-{digest[:16]}"
-    pending.replace(shard_path(folder, name))
+    rename(pending, shard_path(folder, name))
     return name
 
 

@@ -35,7 +35,7 @@ def ladder(
         raise UsageError("--quick is a rows file of its own; give --quick or --rows, not both.")
 
     from cellwise.app.cli.terminal.screen import make_listener
-    from cellwise.flow.request import pick_device
+    from cellwise.flow.devices import pick_device
     from cellwise.lab.benchmark.page.write import closing_lines
     from cellwise.lab.benchmark.run import BenchmarkRequest, run_benchmark
     from cellwise.store.processor import count_cores

@@ -1,9 +1,11 @@
 """Options that several verbs share, declared once."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from cellwise.errors import UsageError
 
 # The end of the help of verbs that work on folders.
 EXIT_CODES = (
@@ -30,7 +32,24 @@ Pattern = Annotated[
 Workers = Annotated[int, typer.Option("--workers", help="Processes; 0 = one per core.", min=0)]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 Devices = Annotated[int, typer.Option("--devices", help="Devices that share a training.", min=1)]
-Engine = Annotated[str, typer.Option("--engine", help="What works on per-site steps: local.")]
+Engine = Annotated[
+    str, typer.Option("--engine", help="What works on per-site steps: local or dask.")
+]
+Scheduler = Annotated[
+    str, typer.Option("--scheduler", help="With --engine dask: address of a scheduler that runs.")
+]
+Cluster = Annotated[
+    Path | None,
+    typer.Option("--cluster", help="With --engine dask: YAML file of a batch system's jobs."),
+]
+Insecure = Annotated[
+    bool,
+    typer.Option(
+        "--insecure-cluster",
+        help="Let a scheduler listen on the network without certificates: whoever reaches it runs "
+        "any program in your name.",
+    ),
+]
 Masks = Annotated[Path | None, typer.Option("--masks", help="Folder of label images to use.")]
 Seed = Annotated[int, typer.Option("--seed", help="Root of all randomness.")]
 RunSeed = Annotated[
@@ -40,3 +59,29 @@ RecipeName = Annotated[
     str, typer.Option("--recipe", help="Name or YAML file; else the one that fits the folder.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print data instead of a screen.")]
+
+
+def engine_spec(
+    engine: str, scheduler: str, cluster: Path | None, *, insecure: bool
+) -> str | dict[str, Any]:
+    """The engine with what was said of it.
+
+    Raises:
+        UsageError: Something was said that the engine has no use for.
+    """
+    said = {
+        "scheduler": scheduler,
+        "cluster": str(cluster) if cluster is not None else "",
+        "insecure": insecure,
+    }
+    options = {name: value for name, value in said.items() if value}
+    if not options:
+        return engine
+    if engine == "local":
+        raise UsageError("--scheduler, --cluster and --insecure-cluster go with --engine dask.")
+    if options.keys() == {"insecure"}:
+        raise UsageError(
+            "--insecure-cluster goes with --scheduler or --cluster: workers of this machine alone "
+            "are not reached from outside."
+        )
+    return {"name": engine, **options}
