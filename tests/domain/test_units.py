@@ -17,6 +17,7 @@ from cellwise.domain.units import (
     group_of,
     members,
     parents,
+    pieces,
     places,
     sample_numbers,
     units_table,
@@ -211,3 +212,27 @@ def test_what_shares_out_a_label_is_what_is_judged_together():
         }
     )
     assert bag_numbers(sites, SAMPLE).tolist() == sample_numbers(sites).tolist()
+
+
+@given(
+    sizes=st.lists(st.integers(1, 9), max_size=12),
+    classes=st.integers(1, 5),
+    most=st.integers(1, 60),
+    numbered=st.booleans(),
+)
+def test_every_cell_is_in_one_piece_and_no_field_in_two(sizes, classes, most, numbered):
+    field = np.repeat(np.arange(len(sizes)), sizes)
+    found = list(pieces(field if numbered else None, len(field), classes, most=most))
+    assert [row for piece in found for row in range(piece.start, piece.stop)] == [
+        *range(len(field))
+    ]
+    largest = max(sizes, default=0) if numbered else 1
+    for piece in found:
+        rows = piece.stop - piece.start
+        assert rows * classes <= max(most, largest * classes)
+        if numbered and piece.start:
+            assert field[piece.start] != field[piece.start - 1]
+
+
+def test_fields_whose_cells_stand_apart_are_one_piece():
+    assert list(pieces(np.array([0, 1, 0, 1]), 4, 3, most=3)) == [slice(0, 4)]

@@ -14,7 +14,7 @@ well that names no plate is one well wherever its name occurs; an empty name cou
 cell type (`Metadata_CellType`) is a property of a unit, null where its sites differ.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,8 @@ _COLUMNS = {
     WELL: "Metadata_Well",
     "cell_type": "Metadata_CellType",
 }
+# Numbers of one piece: 32 MB in double precision.
+_MOST = 1 << 22
 
 
 def cell_unit_ids(cells: pl.DataFrame) -> pl.Series:
@@ -227,3 +229,35 @@ def bag_numbers(sites: pl.DataFrame, level: str) -> npt.NDArray[np.int64]:
         return group_numbers([sample, *apart], sites["site_id"])
     units = units_table(sites).filter(pl.col("unit") == SITE)
     return group_numbers([group_of(units, level), *apart], sites["site_id"])
+
+
+def pieces(
+    field: npt.NDArray[np.int64] | None, cells: int, classes: int, *, most: int = _MOST
+) -> Iterator[slice]:
+    """Consecutive cells, in order; no field lies in two pieces.
+
+    A thousand classes of all cells of a run are more numbers than fit, in double precision.
+
+    Args:
+        field: `[cell]`, a number for the field of each; None where cells have none. Where the cells
+            of some field do not stand together there is one piece.
+        cells: How many there are.
+        classes: Numbers of each.
+        most: Numbers of a piece; a field with more is a piece of its own.
+    """
+    rows = max(1, most // max(1, classes))
+    if cells <= rows:
+        yield slice(0, cells)
+        return
+    starts = np.arange(cells) if field is None else np.flatnonzero(np.diff(field, prepend=-1))
+    if field is not None and len(starts) != len(np.unique(field)):
+        yield slice(0, cells)
+        return
+    ends = np.append(starts[1:], cells)
+    begin = 0
+    while begin < cells:
+        # The last field that ends within the piece, or the first one if it is too large.
+        last = max(np.searchsorted(ends, begin + rows, side="right") - 1,
+                   np.searchsorted(ends, begin, side="right"))  # fmt: skip
+        yield slice(begin, int(ends[last]))
+        begin = int(ends[last])

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +10,12 @@ from scipy.special import expit
 
 from cellwise.contracts.adjuster import Floats
 from cellwise.contracts.curves import Curve
+from cellwise.domain.units import pieces
 from cellwise.stages.decide._logits import logit
 
 How = Literal["logits", "probabilities", "median", "ranks"]
 Numbers = npt.NDArray[np.int64]
+Members = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Combination:
     curves: tuple[Curve, ...] = ()
     groups: tuple[tuple[str, tuple[float, ...]], ...] = ()
 
-    def of(self, field: Numbers, group: list[str | None]) -> Callable[[Floats], Floats]:
+    def of(self, field: Numbers, group: list[str | None]) -> Callable[[Members], Floats]:
         """The combination of the members' scores of these cells.
 
         Args:
@@ -45,12 +47,28 @@ class Combination:
         return lambda members: self(members, field, group)
 
     def __call__(
-        self, members: Floats, field: Numbers | None = None, group: list[str | None] | None = None
+        self,
+        members: Members,
+        field: Numbers | None = None,
+        group: list[str | None] | None = None,
     ) -> Floats:
         """`[cell, class]` of `[member, cell, class]`; a member that lacks a cell is left out.
 
         NaN where no member has the cell, or those that have it weigh nothing.
         """
+        result = np.empty(members.shape[1:])
+        for rows in pieces(field, *members.shape[1:]):
+            result[rows] = self._of_some(
+                members[:, rows].astype(np.float64),
+                None if field is None else field[rows],
+                None if group is None else group[rows],
+            )
+        return result
+
+    def _of_some(
+        self, members: Floats, field: Numbers | None, group: list[str | None] | None
+    ) -> Floats:
+        """As the call, of one piece of the cells."""
         chances = bool(self.curves) or self.how in ("probabilities", "ranks")
         if self.how == "median":
             values = np.stack([self._seen(k, members[k], field) for k in range(len(members))])
@@ -61,7 +79,6 @@ class Combination:
         weights = self._weights(len(members), members.shape[1], group)
         total = np.zeros(members.shape[1:])
         sure = np.zeros(members.shape[1:])
-        # One after the other: a thousand classes of all members at once are many numbers.
         for number, weight in enumerate(weights):
             values = self._seen(number, members[number], field)
             there = np.isfinite(values)

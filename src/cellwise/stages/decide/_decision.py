@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from cellwise.contracts.curves import Curve, Logistic, curve_of_json, curve_to_json
 from cellwise.domain.classes import ClassList
+from cellwise.domain.units import pieces
 from cellwise.errors import FormatError
 from cellwise.stages.decide._combination import Combination, How
 
@@ -107,7 +108,9 @@ class Decision:
             field: `[cell]`, a number for the field of each cell.
         """
         curve = self.curve or Logistic(self.temperatures, self.biases)
-        chance = np.clip(curve(logits.astype(np.float64), field), 0, 1).astype(np.float32)
+        chance = np.empty(logits.shape, np.float32)
+        for rows in pieces(field, *logits.shape):
+            chance[rows] = np.clip(curve(logits[rows].astype(np.float64), field[rows]), 0, 1)
         if self.negative is None:
             return chance
         # Taken from the stored float32 values, so that anyone can recompute it from the table.

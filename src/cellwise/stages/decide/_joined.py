@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from cellwise.contracts.adjuster import Floats
 from cellwise.contracts.curves import Curve, Lines
 from cellwise.contracts.decider import Evidence, Fitted
-from cellwise.stages.decide._combination import Combination
+from cellwise.stages.decide._combination import Combination, Members
 from cellwise.stages.decide._scores import Flags, Scores, member_logits
 from cellwise.stages.decide._weights import validated_weights
 from cellwise.stages.decide.spec import AUTO, OTHERS, Options
@@ -82,7 +81,7 @@ def fit_joined(options: Options, given: Given, evidence_of: Any, fitted_by: Any)
     return Joined(Combination(how, weights, curves, groups), calibrated)
 
 
-def ranks_of(values: Floats) -> Lines:
+def ranks_of(values: Members) -> Lines:
     """The share of all cells with a lower score, per class, as a curve.
 
     Equal scores have the mean of their ranks; a score beyond all others the rank of the last.
@@ -103,7 +102,7 @@ def ranks_of(values: Floats) -> Lines:
 
 
 def _weights(
-    options: Options, given: Given, members: Floats, unseen: Flags, evidence_of: Any
+    options: Options, given: Given, members: Members, unseen: Flags, evidence_of: Any
 ) -> tuple[tuple[float, ...], tuple[tuple[str, tuple[float, ...]], ...]]:
     """Weights of the members for all cells, and for those of some groups."""
     asked = options.weights
@@ -116,7 +115,7 @@ def _weights(
         return tuple(float(given.views.get(name, 1)) for name in options.scores), ()
     there: Flags = np.asarray(unseen.all(axis=0) & np.isfinite(members).all(axis=(0, 2)))
 
-    def evidence(member: Floats, rows: Flags) -> Evidence:
+    def evidence(member: Members, rows: Flags) -> Evidence:
         found: Evidence = evidence_of(member, rows)
         return found
 

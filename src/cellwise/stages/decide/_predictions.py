@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from cellwise.domain.units import CELL
+from cellwise.domain.units import CELL, pieces
 from cellwise.stages.decide._decision import Decision
 
 Probabilities = npt.NDArray[np.float32]
@@ -20,10 +20,12 @@ _INTERNAL = ("shard", "row")
 
 def uncertainty(chance: Probabilities) -> npt.NDArray[np.float32]:
     """`[cell]`: mean binary entropy over all classes in bits, 0 (sure) to 1 (a coin each)."""
-    p = chance.astype(np.float64)
-    safe, rest = np.where(p > 0, p, 1), np.where(p < 1, 1 - p, 1)
-    bits = -(p * np.log2(safe) + (1 - p) * np.log2(rest))
-    mean: npt.NDArray[np.float32] = np.clip(bits.mean(axis=1), 0, 1).astype(np.float32)
+    mean = np.empty(len(chance), np.float32)
+    for rows in pieces(None, *chance.shape):
+        p = chance[rows].astype(np.float64)
+        safe, rest = np.where(p > 0, p, 1), np.where(p < 1, 1 - p, 1)
+        bits = -(p * np.log2(safe) + (1 - p) * np.log2(rest))
+        mean[rows] = np.clip(bits.mean(axis=1), 0, 1)
     return mean
 
 
@@ -79,7 +81,9 @@ def probability_columns(chance: Probabilities, classes: Sequence[str]) -> list[p
             pl.Series(PREFIX + name, np.ascontiguousarray(chance[:, c]), dtype=pl.Float32)
             for c, name in enumerate(classes)
         ]
-    order = np.argsort(-chance, axis=1, kind="stable")[:, :_TOP]
+    order = np.empty((len(chance), _TOP), np.int64)
+    for rows in pieces(None, *chance.shape):
+        order[rows] = np.argsort(-chance[rows], axis=1, kind="stable")[:, :_TOP]
     names = np.array(classes, dtype=object)[order].tolist()
     top = np.take_along_axis(chance, order, axis=1)
     return [

@@ -11,7 +11,7 @@ import polars as pl
 from cellwise.contracts.adjuster import Cells, Floats, LabelSets
 from cellwise.domain.units import CELL, SITE, group_numbers, sample_numbers
 from cellwise.registry import split_spec
-from cellwise.stages.decide._combination import Combination
+from cellwise.stages.decide._combination import Combination, Members
 from cellwise.stages.decide.adjust import adjusters
 from cellwise.stages.decide.context.label_sets import with_prior
 
@@ -32,7 +32,7 @@ def adjusted_scores(
     names: Sequence[str],
     fields: Sequence[str],
     adjust: Sequence[str | dict[str, Any]],
-    combine: Callable[[Floats], Floats] = _MEAN,
+    combine: Callable[[Members], Floats] = _MEAN,
     sites: pl.DataFrame | None = None,
     sets: LabelSets | None = None,
 ) -> tuple[npt.NDArray[np.float32], Flags, LabelSets | None]:
@@ -53,6 +53,7 @@ def adjusted_scores(
     members, clean = member_logits(scores, names, cells, classes)
     unseen: Flags = np.asarray((clean | ~np.isfinite(members).all(axis=2)).all(axis=0))
     logits = combine(members)
+    del members
     of_field = None
     if fields:
         found = [_field_logits(scores(name), cells, classes) for name in fields]
@@ -73,16 +74,18 @@ def adjusted_scores(
         _odd(cells)[scored],
         classes,
     )
-    values = logits[scored]
+    values = logits[scored] if adjust else logits
     for spec in adjust:
         asks = "sets" in adjusters.page(split_spec(spec)[0]).needs
         if asks and known.sets is not None and not known.sets.prior.any():
             # Of the scores as they come to it: those before `exclusive` mean another thing.
             known = replace(known, sets=with_prior(known.sets, values, unseen[scored]))
         values = adjusters.build(spec)(values, known)
-    logits[scored] = values
+    if adjust:
+        logits[scored] = values
     # What an adjuster makes of an absurd score may not fit the numbers that are stored.
-    return np.clip(logits, -_LARGEST, _LARGEST).astype(np.float32), unseen, known.sets
+    np.clip(logits, -_LARGEST, _LARGEST, out=logits)
+    return logits.astype(np.float32), unseen, known.sets
 
 
 def _odd(cells: pl.DataFrame) -> Flags:
@@ -105,12 +108,12 @@ def _bags(
 
 def member_logits(
     scores: Scores, names: Sequence[str], cells: pl.DataFrame, classes: tuple[str, ...]
-) -> tuple[Floats, Flags]:
+) -> tuple[npt.NDArray[np.float32], Flags]:
     """Logits `[member, cell, class]`, NaN where a set lacks the cell; `[member, cell]` out of fold.
 
     A cell is out of fold for a set that scored it with the model that left its site's fold out.
     """
-    found = np.full((len(names), len(cells), len(classes)), np.nan)
+    found = np.full((len(names), len(cells), len(classes)), np.nan, np.float32)
     unseen = np.zeros((len(names), len(cells)), dtype=bool)
     place = cells.select(_KEY).with_row_index("place")
     for member, name in enumerate(names):

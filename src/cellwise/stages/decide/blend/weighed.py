@@ -38,7 +38,7 @@ def weighed(
     halves, _ = member_logits(scores, options.halves, cells, classes)
     field = group_numbers([cells["site_id"]], cells["site_id"])
     both = np.isfinite(halves).all(axis=(0, 2))
-    found = variability_of(halves[:, both], field[both], classes)
+    found = variability_of(halves[:, both].astype(np.float64), field[both], classes)
     return options.model_copy(update={"adjust": with_weights(options.adjust, found)}), found
 
 
