@@ -87,3 +87,23 @@ def say_many_kinds(site_ids, job):
 def write_and_say_where(site_ids, job):
     """Through a path that is relative to the coordinator's working folder."""
     return [SiteRecord(site, {"pid": os.getpid()}) for site in site_ids if Path.cwd().is_dir()]
+
+
+async def offer_gpu(dask_worker):
+    """Be a worker with a GPU, as far as anybody asks."""
+    from cellwise.flow.engines.dask import lease
+
+    lease._gpu_fault = lambda: ""
+    await dask_worker.set_resources(GPU=1)
+    return os.getpid()
+
+
+def lose_the_gpu(site_ids, job):
+    raise RuntimeError("CUDA error: no CUDA-capable device is detected\nCUDA kernel errors ...")
+
+
+def grow_old():
+    """Be a worker of another version."""
+    from cellwise.flow.engines.dask import lease
+
+    vars(lease)["__version__"] = "0.0.1"

@@ -260,10 +260,10 @@ def test_no_scheduler_at_the_address_is_said_at_once():
 def test_a_scheduler_beyond_this_machine_needs_certificates_or_consent(tmp_path):
     for address in ("tcp://192.0.2.1:8786", "192.0.2.1:8786"):
         with pytest.raises(PreflightError, match="--insecure-cluster"):
-            SchedulerPlace(address, insecure=False).foresee()
-        SchedulerPlace(address, insecure=True).foresee()
-    SchedulerPlace("tls://192.0.2.1:8786", insecure=False).foresee()
-    SchedulerPlace("localhost:8786", insecure=False).foresee()
+            SchedulerPlace(address, insecure=False).foresee("cpu")
+        SchedulerPlace(address, insecure=True).foresee("cpu")
+    SchedulerPlace("tls://192.0.2.1:8786", insecure=False).foresee("cpu")
+    SchedulerPlace("localhost:8786", insecure=False).foresee("cpu")
     with pytest.raises(PreflightError, match="no certificates"):
         SchedulerPlace("localhost:8786", insecure=False).check_worker("tcp://192.0.2.7:4000")
     assert is_here("tcp://127.0.0.9:1")

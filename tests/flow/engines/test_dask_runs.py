@@ -160,6 +160,12 @@ def test_jobs_of_a_batch_system_work_behind_certificates_and_are_taken_back(
     assert any("Dashboard of Dask: http://127.0.0.1:" in line for line in messages)
 
 
+def test_jobs_without_a_gpu_are_refused_for_work_that_uses_one(batch_system):
+    with pytest.raises(PreflightError, match="jobs of --cluster have no GPU"):
+        QueuePlace(job(), insecure=False).foresee("cuda")
+    QueuePlace(job(gpu=True), insecure=False).foresee("cuda")
+
+
 def test_a_job_that_is_refused_is_one_line_with_the_reason(tmp_path, batch_system):
     (batch_system / "sbatch").write_text(
         "#!/bin/sh\necho 'invalid partition: nosuch' >&2\nexit 1\n"

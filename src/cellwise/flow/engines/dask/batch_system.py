@@ -37,9 +37,14 @@ class QueuePlace:
         self._cluster: Any = None
         self._folder: Path | None = None
 
-    def foresee(self) -> None:
-        """Refuse where no job can be handed in."""
+    def foresee(self, device: str) -> None:
+        """Refuse where no job can be handed in, or jobs have no GPU for work that uses one."""
         self._file.check_here()
+        if device != "cpu" and not self._file.gpu:
+            raise PreflightError(
+                f"The device is {device}, and the jobs of --cluster have no GPU. Give --device cpu "
+                "or, in the file, 'gpu: true'."
+            )
 
     def most(self) -> int:
         """The workers of all jobs that there may be."""

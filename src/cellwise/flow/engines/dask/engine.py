@@ -48,6 +48,7 @@ class DaskEngine:
             self._lease = replace(self._lease, patience=patience)
         self._messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._sent_away = 0
+        self._left_out: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -72,7 +73,7 @@ class DaskEngine:
         self._say, self._device = say, needs.device
         run, folders = needs.run.absolute(), tuple(f.absolute() for f in needs.folders)
         self._lease = replace(self._lease, run=run, folders=folders, place=Path.cwd())
-        self._place.foresee()
+        self._place.foresee(needs.device)
         token = self._lease.token
         assert token is not None
         token.parent.mkdir(parents=True, exist_ok=True)
@@ -118,7 +119,7 @@ class DaskEngine:
                 if not pending:
                     return
                 for unfit in flight.land(_LISTEN, lost):
-                    self._send_away(unfit)
+                    self._send_away(unfit, gpu=gpu)
                 self._pass_on(heard)
                 watch.look(session, gpu=gpu)
                 while pending and pending[0].done:
@@ -180,19 +181,26 @@ class DaskEngine:
                     )
                 time.sleep(_LISTEN)
 
-    def _send_away(self, unfit: Unfit) -> None:
+    def _send_away(self, unfit: Unfit, *, gpu: bool) -> None:
         """Do without a worker.
 
         Raises:
             Interrupted: All are like that.
         """
+        if unfit.worker and unfit.worker in self._left_out:
+            # Batches that it had been handed before.
+            return
+        self._left_out.add(unfit.worker)
         self._sent_away += 1
         session = self._connected()
         if unfit.worker:
             session.retire(unfit.worker)
-        left = [w for w in session.workers() if w.address != unfit.worker]
+        left = [w for w in session.workers() if w.address != unfit.worker and (w.gpu or not gpu)]
         if self._sent_away > _SENT_AWAY or (not left and not self._place.most()):
-            raise Interrupted(f"{unfit} No other worker is there. Mend it and run again.")
+            raise Interrupted(
+                f"{unfit} No other worker that could do it is there. Mend that; the same command "
+                "goes on from here."
+            )
         self._say(f"{unfit} It is left out.")
 
     def _hear(self, event: Any) -> None:

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from cellwise.errors import Interrupted
-from cellwise.flow.engines.dask.lease import Lease, Unfit
+from cellwise.flow.engines.dask.lease import Lease, Unfit, Withdrawn
 from cellwise.flow.engines.dask.session import GPU, Session
 from cellwise.flow.engines.dask.work import work_there
 
@@ -179,9 +179,13 @@ class Flight:
         if isinstance(error, KilledWorker | MemoryError):
             self._without_the_killer(one, lost)
             return None
+        if isinstance(error, Withdrawn):
+            raise Interrupted(f"{error}: something else took the run folder over.") from error
         unfit = _as_unfit(error)
-        if unfit is None or one.refused >= _UNFIT_AT_MOST:
+        if unfit is None:
             raise error
+        if one.refused >= _UNFIT_AT_MOST:
+            raise Interrupted(f"{unfit} So said {one.refused + 1} workers, one by one.") from error
         one.refused += 1
         self._again.append(one)
         return unfit

@@ -46,8 +46,11 @@ class Place(Protocol):
     wait: float
     own: bool
 
-    def foresee(self) -> None:
+    def foresee(self, device: str) -> None:
         """Refuse what can be seen before anything is started.
+
+        Args:
+            device: `cpu` or `cuda`.
 
         Raises:
             PreflightError: Says what.
@@ -90,7 +93,7 @@ class LocalPlace:
         self._settings = ExitStack()
         self._said = False
 
-    def foresee(self) -> None:
+    def foresee(self, device: str) -> None:
         """Nothing to see."""
 
     def most(self) -> int:
@@ -150,7 +153,7 @@ class SchedulerPlace:
         self._insecure = insecure
         self._said = False
 
-    def foresee(self) -> None:
+    def foresee(self, device: str) -> None:
         """Refuse a scheduler beyond this machine that everybody may speak to."""
         self._check_open(self._address)
 
