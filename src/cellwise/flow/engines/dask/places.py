@@ -18,12 +18,11 @@ Say = Callable[[str], None]
 HERE = "127.0.0.1"
 # Seconds for a scheduler to answer when it is first spoken to, and for a cluster to end.
 _KNOCK, _GREETING, FAREWELL = 10.0, 30.0, 20.0
-# A batch that a worker was lost with is looked at unit by unit; a worker is handed one batch at a
-# time, so that no other batch is suspected. A worker that keeps memory is not paused: nothing would
-# wake it.
+# A batch that a worker was lost with is looked at unit by unit. A worker has its next batch before
+# it has done the one before. One that keeps memory is not paused: nothing would wake it.
 SETTINGS = {
     "distributed.scheduler.allowed-failures": 0,
-    "distributed.scheduler.worker-saturation": 1.0,
+    "distributed.scheduler.worker-saturation": 2.0,
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.target": False,
