@@ -23,6 +23,7 @@ from cellwise.stages.report._charts import (
 from cellwise.stages.report._plate_chart import plate, row_name
 from cellwise.stages.report.drawing.images import composite, limits, shrink
 from cellwise.stages.report.drawing.lines import edges, outlines, shrink_labels
+from cellwise.stages.report.drawing.names import told_apart
 from cellwise.stages.report.drawing.svg import Scale, shade, short, tick_words, ticks
 
 NUCLEUS, PROTEIN = Channel("dna", "nucleus"), Channel("gfp", "protein")
@@ -185,3 +186,15 @@ def test_charts_are_well_formed_and_say_what_they_are(chart):
     drawn = ElementTree.fromstring(str(chart))
     assert drawn.get("role") == "img"
     assert drawn.get("aria-label")
+
+
+def test_names_of_groups_stay_apart_where_they_are_shortened():
+    wells = [f"HEPG2-01_{n} B02" for n in (1, 2, 3)]
+    assert told_apart(wells, 10) == ["HEPG2-01_1", "HEPG2-01_2", "HEPG2-01_3"]
+    assert told_apart(["plate1 A01", "plate1 A02"], 12) == ["plate1 A01", "plate1 A02"]
+    # Without their last words both would be one name.
+    assert told_apart(["P B02", "P B02"], 5) == ["P B02", "P B02"]
+    long = told_apart([f"experiment-{n:04d}" for n in range(20)], 10)
+    assert len(set(long)) == 20
+    assert {len(name) for name in long} == {10}
+    assert told_apart(["alone B02"], 20) == ["alone B02"]

@@ -10,4 +10,4 @@ def test_what_was_set_aside_is_not_listed_twice(word):
     """A real site of RxRx1 that lacks two of six channels stood in both tables."""
     lost = {"path": "B02_s2_w1.png", "reason": "No file for channel w5.", "remedy": "", word: True}
     noted = {"path": ".", "reason": "2 files are not read.", "remedy": "Unpack.", word: False}
-    assert [row["where"] for row in problems({"problems": [lost, noted]})] == ["."]
+    assert [row["where"] for row in problems({"problems": [lost, noted]})] == ["the folder"]

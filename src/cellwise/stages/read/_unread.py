@@ -28,7 +28,7 @@ _KINDS = {
     "images for screens": (_SAVE, (".gif", ".heic", ".avif", ".jp2", ".jxr", ".tga", ".svg")),
     "raw or medical images": (_SAVE, (".dcm", ".dng", ".nef", ".cr2", ".arw", ".raw")),
     "films": ("Save its frames as TIFF.", (".avi", ".mp4", ".mov", ".mpg", ".wmv")),
-    "archives": ("Unpack it.", (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")),
+    "archives": ("Unpack those that hold images.", (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")),
 }
 _OF_ENDING = {
     ending: (maker, remedy) for maker, (remedy, endings) in _KINDS.items() for ending in endings

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from markupsafe import Markup
 
 from cellwise.domain.plain_words import counted
+from cellwise.stages.report.drawing.names import shorten, told_apart
 from cellwise.stages.report.drawing.svg import (
     BLUE,
     GREY,
@@ -235,6 +236,7 @@ def spreads(groups: Sequence[Spread], *, y_title: str, x_title: str, high: float
         y = base.y(value)
         base.marks.append(line(base.x.start, y, base.x.end, y, css="rule"))
         base.marks.append(text(45, y + 4, words, anchor="end", css="tick"))
+    names = told_apart([group.name for group in groups], 10)
     for i, group in enumerate(groups):
         low, first, median, third, top = (base.y(q) for q in group.quantiles)
         x = base.x(i + 0.5)
@@ -251,9 +253,8 @@ def spreads(groups: Sequence[Spread], *, y_title: str, x_title: str, high: float
             dot(x, median, min(3.2, step * 0.3), colour="#fff", css="median", tip=tip)
         )
         if i % max(1, math.ceil(11 / step)) == 0:
-            name = shorten(group.name, 9)
             base.marks.append(
-                text(x + 3, high - 50, name, anchor="end", css="tick small", turn=-60)
+                text(x + 3, high - 50, names[i], anchor="end", css="tick small", turn=-60)
             )
     middle = (base.y.start + base.y.end) / 2
     base.marks.append(text(13, middle, y_title, anchor="middle", css="title", turn=-90))
@@ -288,8 +289,3 @@ def scatter(
     for a, b, colour, tip in points:
         base.marks.append(dot(base.x(a), base.y(b), 4, colour=colour or GREY, tip=tip))
     return drawing(wide, high, base.marks, says=f"{y_title} against {x_title}")
-
-
-def shorten(words: str, most: int) -> str:
-    """The words, with an ellipsis where they are longer than `most` characters."""
-    return words if len(words) <= most else words[: most - 1].rstrip() + "…"

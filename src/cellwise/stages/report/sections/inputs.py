@@ -46,6 +46,7 @@ def problems(reading: dict[str, Any]) -> list[dict[str, str]]:
             continue
         if isinstance(entry, dict):
             where = str(entry.get("path") or entry.get("site_id") or entry.get("where") or "")
+            where = "the folder" if where == "." else where
             what = str(entry.get("reason") or entry.get("message") or entry.get("what") or "")
             remedy = str(entry.get("remedy") or "")
             found.append({"where": where, "what": what, "remedy": remedy})

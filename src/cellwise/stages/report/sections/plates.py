@@ -15,6 +15,7 @@ from cellwise.stages.report.material import PLATE, WELL, Material
 
 _FORMATS = ((4, 6), (6, 8), (8, 12), (16, 24), (32, 48))
 _PLATES, _CLASSES = 8, 8
+_MOST_ALONE = 50
 
 
 def context(material: Material) -> dict[str, Any]:
@@ -24,6 +25,8 @@ def context(material: Material) -> dict[str, Any]:
         return {"empty": "The images name no wells, so there is no plate to draw."}
     names = sorted(table[PLATE].unique().to_list())
     kinds = _kinds(material, table)
+    if len(names) > 1 and table.height == len(names):
+        return {**_told(material, names, kinds, _MOST_ALONE), "alone": _alone(table, kinds)}
     bounds = {column: _bounds(table[column], unit) for column, _, unit in kinds}
     plates = [
         {
@@ -42,13 +45,45 @@ def context(material: Material) -> dict[str, Any]:
         for name in names[:_PLATES]
     ]
     return {
-        "outlines_only": material.outlines_only,
+        **_told(material, names, kinds, _PLATES),
+        "alone": None,
         "plates": plates,
-        "hidden_plates": len(names) - len(plates),
-        "hidden_classes": max(0, len(material.classes) - _CLASSES),
-        "protein": any(column == "intensity" for column, _, _ in kinds),
         "edge": [note for name in names[:_PLATES] for note in _edge_notes(table, name, kinds)],
     }
+
+
+def _told(
+    material: Material, names: list[str], kinds: list[tuple[str, str, str]], most: int
+) -> dict[str, Any]:
+    """What is not shown, and whether a protein is known."""
+    return {
+        "outlines_only": material.outlines_only,
+        "hidden_plates": max(0, len(names) - most),
+        "hidden_classes": max(0, len(material.classes) - _CLASSES),
+        "protein": any(column == "intensity" for column, _, _ in kinds),
+    }
+
+
+def _alone(table: pl.DataFrame, kinds: list[tuple[str, str, str]]) -> dict[str, Any]:
+    """A row for each plate that has one well with images."""
+    rows = table.sort(PLATE).head(_MOST_ALONE).to_dicts()
+    return {
+        "titles": [title for _, title, _ in kinds],
+        "rows": [
+            {
+                "plate": row[PLATE],
+                "well": row[WELL],
+                "given": ["–" if row[c] is None else _given(row[c], unit) for c, _, unit in kinds],
+            }
+            for row in rows
+        ],
+    }
+
+
+def _given(value: float, unit: str) -> str:
+    if unit == "share":
+        return f"{100 * value:.0f} %"
+    return f"{value:,}" if unit == "count" else short(value)
 
 
 def well_table(material: Material) -> pl.DataFrame | None:
