@@ -31,3 +31,11 @@ def test_what_was_judged_is_said(tmp_path: Path, capsys, cells, metrics, said):
         run.cells.touch()
     print_ending(Outcome(tmp_path, 0, {"sites": 9, "cells": 0}, 7.0))
     assert capsys.readouterr().out.splitlines() == said
+
+
+def test_images_unlike_those_learned_from_are_told_again_at_the_end(tmp_path: Path, capsys):
+    run = RunFolder(tmp_path)
+    words = "90 of 100 cells lie far from all that were learned from."
+    run.record.write_text(json.dumps({"steps": [], "unlike": [words]}))
+    print_ending(Outcome(tmp_path, 0, {"sites": 9, "cells": 100}, 7.0))
+    assert capsys.readouterr().out.splitlines()[1] == words

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cellwise.domain.nouns import CELLS
+from cellwise.domain.nouns import CELLS, EMBEDDINGS
 from cellwise.domain.plain_words import counted
 from cellwise.errors import CellwiseError, Interrupted, StorageError
 from cellwise.flow.engines import Engine, Needs, engines
+from cellwise.flow.far_cells import far_cells
 from cellwise.flow.likeness import unlike_words
 from cellwise.flow.pipeline.checks import check_request
 from cellwise.flow.pipeline.contents import content_path
@@ -159,8 +160,8 @@ def _steps(state: State, record: dict[str, Any], log: EventLog) -> None:
         log.write(event="step", time=now(), **facts)
         write_quarantine(state.run, quarantine_rows(state))
         write_record(state.run, {**record, "counts": _counts(state)})
-        if state.request.fitted is not None and CELLS in step.spec.writes:
-            _compare(state, record)
+        if state.request.fitted is not None and {CELLS, EMBEDDINGS} & set(step.spec.writes):
+            _compare(step, state, record)
         if not known and state.run.sites.is_file():
             known = True
             if facts["state"] == "done":
@@ -224,12 +225,20 @@ def _without(step: Step, passed_over: set[tuple[str, str]]) -> tuple[Step, str]:
     return step, ""
 
 
-def _compare(state: State, record: dict[str, Any]) -> None:
+def _compare(step: Step, state: State, record: dict[str, Any]) -> None:
     """Say how these images differ from those that were learned from; the report says it too."""
     assert state.request.fitted is not None
-    record["unlike"] = unlike_words(RunFolder(state.request.fitted), state.run)
+    fitted, words = RunFolder(state.request.fitted), []
+    if CELLS in step.spec.writes:
+        words = unlike_words(fitted, state.run)
+    elif EMBEDDINGS in step.spec.writes:
+        far = far_cells(fitted, state.run, step.name)
+        if far is not None:
+            record.setdefault("far_cells", {})[step.name] = far.facts
+            words = [far.words] if far.words else []
+    record["unlike"] = [*record.get("unlike", []), *words]
     write_record(state.run, {**record, "counts": _counts(state)})
-    for sentence in record["unlike"]:
+    for sentence in words:
         state.listener.message(sentence)
 
 

@@ -1,6 +1,7 @@
 """Columns on what may be said of single cells: why nothing is promised, and prediction sets.
 
-`Abstain` says why nothing is promised of a cell (`border`, `out_of_focus`). `May_show` and
+`Abstain` says why nothing is promised of a cell: `border`, `out_of_focus`, and where a finished run
+was applied `unlike`, of all cells where they are of another kind (`flow.far_cells`). `May_show` and
 `Surely_shows` are there only where an audit of new fields promises something, see
 `measures.conformal`; they hold classes whose threshold is known, and nothing for cells that
 `Abstain` names.
@@ -19,18 +20,20 @@ from cellwise.store.annotations.new_cells import (
     blurred_sites,
     new_draw,
 )
-from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.folder import RunFolder, read_json
 
 _LIST = pl.List(pl.String)
+UNLIKE = "unlike"
 
 
 def set_columns(run: RunTables) -> Callable[[pl.DataFrame], list[pl.Series]]:
     """What gives rows of the run's predictions these columns."""
     folder = RunFolder(run.path)
-    promise, blurred = _promised(folder), blurred_sites(folder)
+    promise, blurred, unlike = _promised(folder), blurred_sites(folder), _is_unlike(folder)
 
     def columns(rows: pl.DataFrame) -> list[pl.Series]:
         why = abstained(rows, blurred)
+        why = _with_unlike(why) if unlike else why
         if promise is None or not {f"Prob_{name}" for name in promise.classes} <= set(rows.columns):
             return [why]
         spoken = why.is_null().to_numpy()
@@ -41,6 +44,18 @@ def set_columns(run: RunTables) -> Callable[[pl.DataFrame], list[pl.Series]]:
         ]
 
     return columns
+
+
+def _is_unlike(run: RunFolder) -> bool:
+    """Whether the cells are not of the kind that the applied models have learned from."""
+    record = read_json(run.record) if run.record.is_file() else {}
+    return any(facts.get("unlike") for facts in (record.get("far_cells") or {}).values())
+
+
+def _with_unlike(why: pl.Series) -> pl.Series:
+    """The reasons with `unlike` behind them, of every cell."""
+    words = pl.concat_str(why.name, pl.lit(UNLIKE), separator="|", ignore_nulls=True)
+    return why.to_frame().select(words.alias(why.name)).to_series()
 
 
 def _promised(run: RunFolder) -> Promise | None:

@@ -29,7 +29,7 @@ def print_ending(outcome: "Outcome") -> None:
         f"{cells}{aside} set aside"
         f"{f' ({run.quarantine})' if aside != 'nothing' else ''} · exit {outcome.exit_code}"
     )
-    for line in (*_noticed(run), *_copies(run), *_headlines(run)):
+    for line in (*_unlike(run), *_noticed(run), *_copies(run), *_headlines(run)):
         print(line)
     if run.report.is_file():
         print(f"open {run.report}   or   cellwise view {outcome.run}")
@@ -43,6 +43,12 @@ def set_aside_said(run: RunFolder) -> str:
     parts = [counted(fields, "fields")] if fields else []
     parts += [counted(others, "other inputs" if fields else "inputs")] if others else []
     return " and ".join(parts) or "nothing"
+
+
+def _unlike(run: RunFolder) -> list[str]:
+    """Why answers for these images may mean nothing, where a finished run was applied to them."""
+    record = read_json(run.record) if run.record.is_file() else {}
+    return [str(words) for words in record.get("unlike") or []]
 
 
 def _noticed(run: RunFolder) -> list[str]:
