@@ -4,7 +4,7 @@ import json
 
 import polars as pl
 import pytest
-from tests.kernels.test_far_cells import EACH, cells, exchanged
+from tests.kernels.far.test_far_cells import EACH, cells, exchanged
 
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import ChannelFile, Site

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from cellwise.kernels.far_cells import Likeness, likeness_of_cells
+from cellwise.kernels.far.cells import Likeness, likeness_of_cells
 from cellwise.store.run.embeddings import Embeddings, embedding_names
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.reader import RunReader

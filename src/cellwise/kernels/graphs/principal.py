@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from cellwise.kernels.far_values import without_far
+from cellwise.kernels.far.values import without_far
 
 Floats = npt.NDArray[np.float32]
 Floats64 = npt.NDArray[np.float64]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from cellwise.contracts.learner import Arrays, Floats
 from cellwise.errors import PreflightError
-from cellwise.kernels.far_values import chunks, without_far
+from cellwise.kernels.far.values import chunks, without_far
 
 Flags = npt.NDArray[np.bool_]
 

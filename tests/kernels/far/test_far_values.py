@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cellwise.kernels.far_values import without_far
+from cellwise.kernels.far.values import without_far
 from cellwise.kernels.graphs.principal import principal
 
 

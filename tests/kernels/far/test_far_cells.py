@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cellwise.kernels.far_cells import likeness_of_cells
+from cellwise.kernels.far.cells import likeness_of_cells
 
 NUMBERS, EACH = 24, 6
 

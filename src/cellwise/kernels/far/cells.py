@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cellwise.kernels.far_values import without_far
+from cellwise.kernels.far.values import without_far
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]

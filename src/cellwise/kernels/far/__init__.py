@@ -1,0 +1,1 @@
+"""What lies far from all others: single numbers that failed, and cells of another kind."""
