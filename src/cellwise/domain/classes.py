@@ -14,8 +14,9 @@ class ClassList:
 
     Args:
         names: Class names, verbatim as they appear in outputs.
-        negative: The class that excludes all others, or None. It is never learned: its probability
-            follows from those of the others, as one minus the largest where nobody says otherwise.
+        negative: The class that excludes all others, or None. No network learns it: its
+            probability follows from those of the others, as one minus the largest where nobody says
+            otherwise.
     """
 
     names: tuple[str, ...]

@@ -11,9 +11,9 @@ from cellwise.domain.classes import ClassList
 from cellwise.domain.units import pieces
 from cellwise.errors import FormatError
 from cellwise.stages.decide._combination import Combination, How
+from cellwise.stages.decide.negative.rules import ONE_MINUS_MAX, Negative
 
 FORMAT = 1
-ONE_MINUS_MAX, PRODUCT = "one_minus_max", "product"
 CALIBRATIONS = ("weak", "audited", "none")
 
 
@@ -34,8 +34,9 @@ class Decision:
         n_fields: Labelled fields used.
         n_cells: Their cells.
         positives: Fields that carry each positive class.
-        negative_rule: Its probability: `one_minus_max`, one minus the largest of the others, or
-            `product`, that of all one minus the others.
+        negative_rule: How it gets its probability, see `negative.rules`.
+        negative_fit: T and b of that rule where it is learned; empty for the others.
+        negative_lowers: Whether other classes are multiplied by one minus it.
         field: Names of the scores of whole fields that the adjusters used; empty for none.
         adjust: What was done to the scores before the calibration, as JSON, in order.
         sets: Which labels fields had together, where an adjuster asked: see `context.label_sets`.
@@ -72,6 +73,8 @@ class Decision:
     per: str = ""
     group_weights: tuple[tuple[str, tuple[float, ...]], ...] = ()
     variability: dict[str, float | None] | None = None
+    negative_fit: tuple[float, ...] = ()
+    negative_lowers: bool = False
 
     def __post_init__(self) -> None:
         count = len(self.class_list.positive)
@@ -82,16 +85,20 @@ class Decision:
             raise ValueError("A decision needs one threshold per class.")
         if any(not value > 0 for value in self.temperatures):
             raise ValueError("Temperatures are above 0.")
-        if self.calibration not in CALIBRATIONS or self.negative_rule not in (
-            ONE_MINUS_MAX,
-            PRODUCT,
-        ):
-            raise ValueError(f"Unknown {self.calibration!r} or {self.negative_rule!r}.")
+        if self.calibration not in CALIBRATIONS:
+            raise ValueError(f"Unknown {self.calibration!r}.")
+        _ = self.rest
 
     @property
     def combination(self) -> Combination:
         """How its score sets become one."""
         return Combination(self.combine, self.weights, self.member_curves, self.group_weights)
+
+    @property
+    def rest(self) -> Negative:
+        """How the negative class gets its probability."""
+        temperature, bias = self.negative_fit or (1.0, 0.0)
+        return Negative(self.negative_rule, temperature, bias, self.negative_lowers)
 
     @property
     def class_list(self) -> ClassList:
@@ -113,12 +120,8 @@ class Decision:
             chance[rows] = np.clip(curve(logits[rows].astype(np.float64), field[rows]), 0, 1)
         if self.negative is None:
             return chance
-        # Taken from the stored float32 values, so that anyone can recompute it from the table.
-        if self.negative_rule == PRODUCT:
-            rest = np.prod(1 - chance, axis=1)
-        else:
-            rest = 1 - chance.max(axis=1, initial=0)
-        return np.insert(chance, self.classes.index(self.negative), rest, axis=1)
+        others, rest = self.rest(chance)
+        return np.insert(others, self.classes.index(self.negative), rest, axis=1)
 
     def to_json(self) -> dict[str, Any]:
         """The content of the file."""
@@ -130,6 +133,7 @@ class Decision:
         plain: dict[str, Any] = {
             "sets": None, "curve": None, "combine": "logits", "weights": (), "member_curves": (),
             "per": "", "group_weights": {}, "variability": None,
+            "negative_fit": (), "negative_lowers": False,
         }  # fmt: skip
         return {k: v for k, v in content.items() if k not in plain or v != plain[k]}
 

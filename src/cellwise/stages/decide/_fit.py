@@ -13,8 +13,9 @@ from cellwise.domain.units import SITE, bag_numbers
 from cellwise.errors import BadOption
 from cellwise.registry import did_you_mean, split_spec
 from cellwise.stages.decide import deciders
-from cellwise.stages.decide._decision import ONE_MINUS_MAX, Decision
+from cellwise.stages.decide._decision import Decision
 from cellwise.stages.decide._joined import Joined
+from cellwise.stages.decide.negative.rules import LEARNED, fit_negative
 from cellwise.stages.decide.spec import Options
 from cellwise.store.run.reader import labels_matrix
 
@@ -40,10 +41,18 @@ def fit_decision(
         joined: How the score sets became one.
 
     Raises:
-        BadOption: A threshold for a class that does not exist.
+        BadOption: A threshold for a class that does not exist, or see `negative.rules`.
     """
     evidence, count = evidence_of(options, classes, sites, cells, logits, clean)
     fitted = fitted_by(options.by, evidence)
+    chance = fitted.as_curve(evidence.logits.astype(np.float64), evidence.field)
+    rest = fit_negative(
+        options.negative,
+        lowers=options.negative_lowers_others,
+        chance=np.clip(chance, 0, 1).astype(np.float32),
+        evidence=evidence,
+        has_negative=classes.negative is not None,
+    )
     said = fitted.calibration
     if said == "none" and joined.calibrated:
         said = "weak"
@@ -63,7 +72,9 @@ def fit_decision(
         n_cells=len(evidence.field),
         positives=tuple(int(n) for n in evidence.labels.sum(axis=0)),
         curve=fitted.curve,
-        negative_rule=options.negative or ONE_MINUS_MAX,
+        negative_rule=rest.rule,
+        negative_fit=(rest.temperature, rest.bias) if rest.rule == LEARNED else (),
+        negative_lowers=rest.lowers,
         combine=joined.combination.how,
         weights=joined.combination.weights,
         member_curves=joined.combination.curves,

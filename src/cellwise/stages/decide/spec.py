@@ -58,9 +58,12 @@ class Options(StepOptions):
     calibrate: str | dict[str, Any] = ""
     """A decider that is fitted to each score step by itself, before they become one: networks
     differ in the scale of their scores. Empty takes scores as they are."""
-    negative: Literal["", "one_minus_max", "product"] = ""
+    negative: Literal["", "one_minus_max", "product", "learned"] = ""
     """The probability of the negative class: one minus the largest of the others, also where not
-    said, or the product of one minus each of the others, as if they were independent."""
+    said; the product of one minus each of the others, as if they were independent; or that product
+    on a curve that is `learned` from fields with and without this label."""
+    negative_lowers_others: bool = False
+    """Whether each other class is multiplied by one minus the probability of the negative class."""
     halves: list[str] = []
     """Two score steps that share no feature or view, by which an adjuster's weight `auto` finds how
     far cells of one field differ; none where no adjuster asks."""
@@ -189,6 +192,15 @@ SPEC = StepSpec(
     ),
     writes=(DECISION, PREDICTIONS),
     draws=True,
-    late=("level", "combine", "negative", "weights", "calibrate", "per", "halves"),
+    late=(
+        "level",
+        "combine",
+        "negative",
+        "weights",
+        "calibrate",
+        "per",
+        "halves",
+        "negative_lowers_others",
+    ),
     shelves=_SHELVES,
 )

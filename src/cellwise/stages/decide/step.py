@@ -39,6 +39,7 @@ from cellwise.stages.decide.context.worth import (
     without,
     worth,
 )
+from cellwise.stages.decide.negative.foresight import foresee as foresee
 from cellwise.stages.decide.spec import Options
 from cellwise.stages.decide.wells.predictions import well_predictions
 from cellwise.stages.decide.wells.shares import Wells, find_wells, wells_frame

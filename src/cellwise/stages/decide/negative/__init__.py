@@ -1,0 +1,1 @@
+"""The probability of cells that show none of the other classes."""
