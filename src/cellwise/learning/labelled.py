@@ -96,6 +96,8 @@ class _Labelled:
                 ask.together(rows, count) for rows in (targets, weights, fields)
             )
         class_weights = torch.from_numpy(self.method.class_weights).to(targets.device)
+        part = self.method.taught
+        targets, fields, class_weights = part(targets), part(fields), part(class_weights)
         truth = Truth(targets, weights, fields, class_weights)
         standardise = self.method.normalisation.standardise
 
@@ -108,7 +110,7 @@ class _Labelled:
             second = self.method.second
             asked = Asked.LOGITS | Asked.COSINES if second else Asked.LOGITS
             found = ask(standardise(pixels), asked, of=count, covariates=known)
-            total = task.batch_loss(found.logits, truth, loss)
+            total = task.batch_loss(part(found.logits), truth, loss)
             if second is None:
                 return total
             of_cosines, (own, share) = second
@@ -178,22 +180,25 @@ def judged(ask: Ask, material: Material, method: Method, plan: Plan) -> float:
         seen = method.normalisation(
             torch.from_numpy(material.read(positions.reshape(-1))).to(device)
         )
-        logits = ask(seen).logits
+        part = method.taught
+        logits = part(ask(seen).logits)
         arrays = [one.to(device) for one in truth_arrays(material, positions)]
-        truth = Truth(arrays[0], arrays[1], arrays[2], class_weights)
+        truth = Truth(part(arrays[0]), arrays[1], part(arrays[2]), part(class_weights))
         losses.append(float(method.task.batch_loss(logits, truth, method.loss)))
         scores.append(logits.view(*positions.shape, -1).cpu().numpy())
         places.append(positions)
     if plan.keep != "best_ap":
         return float(np.mean(losses))
-    return -_precision(np.concatenate(scores), np.concatenate(places), material)
+    return -_precision(np.concatenate(scores), np.concatenate(places), material, method)
 
 
-def _precision(logits: npt.NDArray[np.float32], places: Positions, material: Material) -> float:
+def _precision(
+    logits: npt.NDArray[np.float32], places: Positions, material: Material, method: Method
+) -> float:
     if places.ndim == 1:
-        targets, weights = material.targets[places], material.weights[places]
+        targets, weights = method.taught(material.targets[places]), material.weights[places]
         return macro_average_precision(logits, targets, weights)
-    targets = material.fields[places[:, 0]]
+    targets = method.taught(material.fields[places[:, 0]])
     return macro_average_precision(logits.max(1), targets, np.ones(len(targets), np.float32))
 
 

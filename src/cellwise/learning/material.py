@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -105,6 +106,7 @@ class Method:
         batch: Items, bags or fields in one step.
         second: The loss of the cosines of a second head, and what both losses weigh; None for
             networks of one.
+        columns: Places of the classes that are taught; empty for all.
     """
 
     task: Task
@@ -114,6 +116,11 @@ class Method:
     class_weights: Floats
     batch: int
     second: tuple[Loss, tuple[float, float]] | None = None
+    columns: tuple[int, ...] = ()
+
+    def taught(self, values: Any) -> Any:
+        """`[..., class]` with the classes that are taught, all where none is named."""
+        return values[..., list(self.columns)] if self.columns else values
 
 
 def of_cells(cells: pl.DataFrame, fields: Floats, read: Read) -> Material:

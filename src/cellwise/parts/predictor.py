@@ -121,6 +121,8 @@ def combine(views: Sequence[Views], how: str = "logits") -> Scores:
     chances = every.sigmoid()
     if how == "probabilities":
         mean = chances.mean(0).clamp(_LEAST, 1 - _LEAST).logit()
+        # What no model has learned stays that.
+        mean = torch.where((every <= NEVER).all(0), NEVER, mean)
     else:
         mean = every.mean(0)
     return Scores(mean.float(), chances.std(0, correction=0).float())

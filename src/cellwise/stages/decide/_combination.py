@@ -16,6 +16,8 @@ from cellwise.stages.decide._logits import logit
 How = Literal["logits", "probabilities", "median", "ranks"]
 Numbers = npt.NDArray[np.int64]
 Members = npt.NDArray[np.floating[Any]]
+# The logit of a class that a model was never taught, as `parts.predictor` gives it.
+NEVER = -1e4
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +56,32 @@ class Combination:
     ) -> Floats:
         """`[cell, class]` of `[member, cell, class]`; a member that lacks a cell is left out.
 
-        NaN where no member has the cell, or those that have it weigh nothing.
+        So is, of a class, a member that was never taught it, where another one was. NaN where no
+        member has the cell, or those that have it weigh nothing.
         """
         result = np.empty(members.shape[1:])
+        silent = silences(members)
         for rows in pieces(field, *members.shape[1:]):
             result[rows] = self._of_some(
                 members[:, rows].astype(np.float64),
                 None if field is None else field[rows],
                 None if group is None else group[rows],
+                silent,
             )
         return result
 
     def _of_some(
-        self, members: Floats, field: Numbers | None, group: list[str | None] | None
+        self,
+        members: Floats,
+        field: Numbers | None,
+        group: list[str | None] | None,
+        silent: npt.NDArray[np.bool_],
     ) -> Floats:
-        """As the call, of one piece of the cells."""
+        """As the call, of one piece of the cells; `silent` of `silences`."""
         chances = bool(self.curves) or self.how in ("probabilities", "ranks")
         if self.how == "median":
             values = np.stack([self._seen(k, members[k], field) for k in range(len(members))])
+            values = np.where(silent[:, None], np.nan, values)
             some = np.asarray(np.isfinite(values).any(axis=0)).all(axis=1)
             result = np.full(members.shape[1:], np.nan)
             result[some] = np.nanmedian(values[:, some], axis=0)
@@ -81,7 +91,7 @@ class Combination:
         sure = np.zeros(members.shape[1:])
         for number, weight in enumerate(weights):
             values = self._seen(number, members[number], field)
-            there = np.isfinite(values)
+            there = np.isfinite(values) & ~silent[number]
             own = np.broadcast_to(weight[:, None], values.shape)[there]
             plain = expit(values[there]) if chances and not self.curves else values[there]
             total[there] += own * plain
@@ -108,3 +118,16 @@ class Combination:
             for name, weights in self.groups:
                 found[:, names == name] = np.array(weights, np.float64)[:, None]
         return found
+
+
+def silences(members: Members) -> npt.NDArray[np.bool_]:
+    """`[member, class]`, whether it was never taught the class and another member was.
+
+    Args:
+        members: `[member, cell, class]`, NaN where a member lacks the cell.
+    """
+    never = np.zeros((len(members), members.shape[2]), bool)
+    for number, values in enumerate(members):
+        # One after the other: of a million cells all at once are many numbers.
+        never[number] = (values <= NEVER).any(axis=0) & ~(values > NEVER).any(axis=0)
+    return np.asarray(never & ~never.all(axis=0))

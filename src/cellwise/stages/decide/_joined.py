@@ -9,7 +9,8 @@ import polars as pl
 
 from cellwise.contracts.curves import Curve, Lines
 from cellwise.contracts.decider import Evidence, Fitted
-from cellwise.stages.decide._combination import Combination, Members
+from cellwise.errors import BadOption
+from cellwise.stages.decide._combination import Combination, Members, silences
 from cellwise.stages.decide._scores import Flags, Scores, member_logits
 from cellwise.stages.decide._weights import validated_weights
 from cellwise.stages.decide.spec import AUTO, OTHERS, Options
@@ -119,6 +120,12 @@ def _weights(
         found: Evidence = evidence_of(member, rows)
         return found
 
+    if (silent := silences(members)).any():
+        name = options.scores[int(np.flatnonzero(silent.any(axis=1))[0])]
+        raise BadOption(
+            f"decide: 'weights: auto' compares score steps over all classes, and {name!r} was "
+            "taught some of them. Give the weights as numbers."
+        )
     overall = validated_weights([evidence(each, there) for each in members], least=1)
     if not options.per:
         return overall, ()

@@ -56,6 +56,8 @@ def make_card(
         **_of_parts(trained),
     }
     unseen = never_seen(material, found.classes.positive) if options.controls == "left_out" else []
+    if options.only:
+        unseen = [name for name in found.classes.positive if name not in options.only]
     if unseen:
         training["never_seen"] = unseen
     if options.pseudo_labels:

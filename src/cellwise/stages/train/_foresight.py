@@ -10,6 +10,7 @@ from cellwise.domain.screens.wells import NEGATIVE, POSITIVE
 from cellwise.domain.steps import Job
 from cellwise.domain.units import EXPERIMENT, PLATE
 from cellwise.registry import Registry, split_spec
+from cellwise.stages.train._only import refused_classes
 from cellwise.stages.train.spec import SHELVES, Options
 
 _SIDES = {"image": 256, "puzzle": 256}
@@ -47,6 +48,7 @@ def training_foresight(job: Job, folder: FolderFacts) -> Foresight:
         )
     refusals += [*_of_controls(job, options, folder), *_of_judges(job, options, folder)]
     refusals += _of_covariate(job, options, folder)
+    refusals += refused_classes(job.name, options.only, folder)
     kept, passing = _fields_on_disk(job, options, folder)
     return Foresight(tuple(refusals), kept=kept, passing=passing)
 

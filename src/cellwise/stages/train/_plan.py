@@ -28,6 +28,7 @@ from cellwise.parts.predictor import NEVER
 from cellwise.parts.published_levels import published
 from cellwise.parts.schedules import schedules
 from cellwise.parts.tasks import tasks
+from cellwise.stages.train._only import columns_of
 
 if TYPE_CHECKING:
     from cellwise.stages.train._sources import Collection
@@ -79,6 +80,7 @@ def make_plan(
         class_weights=class_weights_of(material, options.balance),
         batch=options.batch,
         second=second,
+        columns=columns_of(options.only, panel.classes),
     )
     plan = Plan(
         epochs=options.epochs,

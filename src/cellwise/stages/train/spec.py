@@ -165,6 +165,9 @@ class Options(StepOptions):
     classes counts. A class of the class list of which this run has nothing is passed over."""
     repeat_above: float = 0.0
     """The label in 0..1 above which an item counts for `repeat`; of soft labels say 0.9 or so."""
+    only: list[str] = []
+    """The classes that are taught; empty for all. Of the others the model says nothing, and a
+    decision takes them from its other score steps."""
     folds: list[int] = []
     """The folds, from 0, for which a model that leaves it out is trained; empty for all. A labelled
     field of another fold gets no score of this step, a new field the mean of these models."""
@@ -300,6 +303,15 @@ class Options(StepOptions):
                 "repeat is at least 1 for each class, repeat_above lies in 0..1",
             ),
             (
+                not self.only
+                or (
+                    split_spec(self.task)[0] in ("cell", "bag", "image")
+                    and split_spec(self.loss)[0] != "two_heads"
+                ),
+                "only goes with the tasks cell, bag and image and one loss",
+            ),
+            (len(set(self.only)) == len(self.only), "only names each class once"),
+            (
                 not self.folds
                 or (min(self.folds) >= 0 and len(set(self.folds)) == len(self.folds)),
                 "folds are numbers from 0, each once",
@@ -363,6 +375,7 @@ SPEC = StepSpec(
         "levels",
         "unlabelled",
         "draw",
+        "only",
     ),
     writes=(MODELS,),
     draws=True,
