@@ -1,5 +1,7 @@
 """A finished run applied to images that it never saw."""
 
+import json
+
 import numpy as np
 import polars as pl
 import pytest
@@ -41,6 +43,18 @@ def test_what_was_learned_holds_for_new_wells(predicted):
 def test_nothing_is_learned_anew(predicted):
     assert not (predicted.path / "models").exists()
     assert not (predicted.path / "folds.parquet").exists()
+
+
+def test_a_runtime_is_chosen_and_said_and_answers_alike(finished, predicted, tmp_path):
+    images = predicted.path.parent / "images"
+    request = fitted_request(finished.path, images, tmp_path / "run", workers=1, runtime="auto")
+    run_pipeline(request)
+    record = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    said = [step["counts"]["runtime"] for step in record["steps"] if step["kind"] == "score"]
+    assert said
+    assert all(one["tried"][0]["runtime"] == "fp32" for one in said)
+    cells = cellwise.open_run(tmp_path / "run").cells
+    np.testing.assert_allclose(cells["Prob_Nuclear"], predicted.cells["Prob_Nuclear"], atol=0.05)
 
 
 def test_an_array_in_memory_is_enough(finished, predicted):

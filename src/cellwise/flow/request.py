@@ -121,9 +121,12 @@ def fitted_request(
     device: str = "auto",
     workers: int = 0,
     engine: str | dict[str, Any] = "local",
+    runtime: str = "",
     command: Sequence[str] = (),
 ) -> Request:
     """A request for `predict`: the recipe, reading and seed of a finished run, its models applied.
+
+    `runtime` is that of all steps which have such an option.
 
     Raises:
         PreflightError: `fitted` is not a finished run with a model.
@@ -149,6 +152,9 @@ def fitted_request(
         again["scale"] = scales
     given = _for_other_images(done, again)
     given.update(settings_of(labels=None, masks=masks, layout=layout, pattern=pattern))
+    if runtime:
+        options = {step.name for step in done.steps if "runtime" in step.spec.options.model_fields}
+        given.update({f"{name}.runtime": runtime for name in sorted(options)})
     given.update(parse_setting(text) for text in settings)
     recipe = _as_begun(resolve(recipe_from_record(record, given), given), earlier)
     applied = [step for step in recipe.steps if not step.spec.fits]

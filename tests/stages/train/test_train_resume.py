@@ -138,3 +138,16 @@ def test_other_settings_never_meet_old_checkpoints(tmp_path, undisturbed):
         work(make_job(run, key="old", **{**OPTIONS, "learning_rate": 0.02}), stop_at(7))
     work(make_job(run, **OPTIONS), silent)
     assert digests(run) == undisturbed
+
+
+def test_checkpoints_of_one_training_lie_on_disk_at_a_time(tmp_path):
+    run = make_run(tmp_path)
+    seen = []
+
+    def look(done, total, note):
+        seen.append({path.parent for path in run.temporary.rglob("*.ckpt")})
+
+    work(make_job(run, **OPTIONS), look)
+    assert max(map(len, seen)) == 1
+    assert len(set().union(*seen)) == 2
+    assert not list(run.temporary.rglob("*.ckpt"))

@@ -47,6 +47,13 @@ def predict(
     scheduler: Scheduler = "",
     cluster: Cluster = None,
     insecure: Insecure = False,
+    runtime: Annotated[
+        str,
+        typer.Option(
+            "--runtime",
+            help="What networks calculate with: auto for the fastest of those that answer alike.",
+        ),
+    ] = "",
     labels: Annotated[
         Path | None, typer.Option("--labels", help="CSV with metadata, or labels to compare with.")
     ] = None,
@@ -70,6 +77,7 @@ def predict(
         device=device,
         workers=workers,
         engine=engine_spec(engine, scheduler, cluster, insecure=insecure),
+        runtime=runtime,
         command=command_words(),
     )
     outcome = run_pipeline(request, make_listener())

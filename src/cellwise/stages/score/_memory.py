@@ -1,7 +1,7 @@
 """Scores of one field that lies in memory, by the mean of all models as for any new field."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
@@ -15,10 +15,11 @@ from cellwise.domain.specs import names_of
 from cellwise.domain.tables import SCORES
 from cellwise.parts.panel import Panel, load_panel, steady
 from cellwise.parts.precision import resolve
+from cellwise.parts.runtimes import with_runtime
 from cellwise.parts.site_pixels import in_memory, of_vectors
 from cellwise.stages.score import scorers
 from cellwise.stages.score._sites import score_site
-from cellwise.stages.score.spec import Options
+from cellwise.stages.score.spec import AUTO, Options
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.scores import as_stored
 from cellwise.store.run.tables import empty_frame
@@ -88,6 +89,15 @@ def open_models(options: Options, home: RunFolder, device: str) -> FieldScores:
     precision = resolve(options.precision, device)
     panel = load_panel(home, options.model, device, precision)
     scorer = scorers.build(options.by)
+    if options.runtime not in ("", AUTO):
+        models = tuple(
+            replace(
+                model,
+                predictor=with_runtime(model.network, options.runtime, threads=options.threads),
+            )
+            for model in panel.models
+        )
+        panel = replace(panel, models=models)
     return FieldScores(
         panel, scorer, options.threads, names_of(options.embeddings), options.combine or "logits"
     )

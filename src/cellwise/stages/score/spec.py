@@ -24,6 +24,7 @@ from cellwise.errors import BadOption
 from cellwise.registry import Registry, split_spec
 
 _SHELVES = {"by": "cellwise.stages.score"}
+AUTO = "auto"
 _SEEN = {
     "crops": "crops of cells",
     "fields": "whole fields",
@@ -45,6 +46,10 @@ class Options(StepOptions):
     precision: str = "fp32"
     """`fp32`, `bf16`, `fp16` for a GPU, or `auto`: the fastest that the machine has units for, so
     that the last digits depend on the machine."""
+    runtime: Literal["", "auto", "fp32", "bf16", "fp16", "openvino", "openvino-bf16"] = ""
+    """In place of `precision`: what networks calculate with. `auto` times those that the machine
+    has on images of the run and takes the fastest of which no probability differs by more than
+    0.02 from `fp32`; what was seen stands in `run.json`. `openvino` needs that package."""
     maps: int = 0
     """Labelled fields whose class maps are kept for the report, where the scorer has any (`cam`);
     each class has its turn."""
@@ -67,6 +72,8 @@ class Options(StepOptions):
         Registry("scorer", _SHELVES["by"]).check(self.by)
         if self.maps < 0:
             raise BadOption(f"score: maps is not negative, as {self.maps} is.")
+        if self.runtime not in ("", AUTO) and self.looks_at_sites:
+            raise BadOption("score: runtime is of crops, fields and vectors, not of 'by: tiles'.")
         if self.adapted and not self.looks_at_sites:
             raise BadOption("score: adapted goes with 'by: tiles'.")
         return self
@@ -132,7 +139,7 @@ SPEC = StepSpec(
         Read(SITES, when="looks_at_sites"),
         Read(STATISTICS, when="looks_at_sites", optional=True),
     ),
-    late=("embeddings", "combine", "adapted", "looks_at_sites"),
+    late=("embeddings", "combine", "adapted", "looks_at_sites", "runtime"),
     finish_reads=(Read(FIELD_LABELS, when="maps"),),
     writes=(SCORES,),
     draws=True,

@@ -102,6 +102,7 @@ def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
     records, frames = [], [_empty(opened.panel)]
     with steady(Options.of(job.options).threads):
         load = _loader(job, sites, cells, opened)
+        panel = _running(job, opened, [s.id for s in sites if s.id in places], load, places)
         for site in sites:
             rows = places.get(site.id)
             if rows is None:
@@ -114,7 +115,7 @@ def work(sites: Sequence[Site], job: Job) -> list[SiteRecord]:
             numbers = cells["cell_id"][rows]
             try:
                 frames.append(
-                    score_site(site.id, numbers, fold=folds.get(site.id), panel=opened.panel,
+                    score_site(site.id, numbers, fold=folds.get(site.id), panel=panel,
                                scorer=opened.scorer, pixels_for=load(site.id, rows), combine=how)
                 )  # fmt: skip
             except InputError as error:
@@ -174,7 +175,13 @@ def finish(job: Job, finished: Mapping[str, Finished]) -> dict[str, Any]:
                 count=options.maps,
             )
     what = "cells" if opened.scorer.gives == "cell" else "fields"
-    return {what: rows, "sites": sites, "models": len(panel.models)}
+    counts: dict[str, Any] = {what: rows, "sites": sites, "models": len(panel.models)}
+    chosen = None
+    if options.runtime:
+        from cellwise.stages.score._runtime import choice_made
+
+        chosen = choice_made(job)
+    return counts if chosen is None else {**counts, "runtime": chosen}
 
 
 def settle(job: Job, batches: Collection[str]) -> None:
@@ -231,6 +238,22 @@ def _scored(job: Job, opened: _Opened, cells: pl.DataFrame) -> pl.DataFrame:
     kept = vectors_of(job)
     kept.check_cells(cells)
     return cells.filter(pl.Series(kept.places(cells) >= 0, dtype=pl.Boolean))
+
+
+def _running(
+    job: Job, opened: _Opened, ids: Sequence[str], load: "PixelLoader", places: Mapping[str, Any]
+) -> "Panel":
+    """The models by the runtime that is asked for, tried on the first site that can be read."""
+    if not Options.of(job.options).runtime:
+        return opened.panel
+    from cellwise.stages.score._runtime import panel_by_runtime
+
+    for site in ids:
+        try:
+            return panel_by_runtime(job, opened.panel, opened.scorer, load(site, places[site]))
+        except InputError:
+            continue
+    return opened.panel
 
 
 def _loader(job: Job, sites: Sequence[Site], cells: pl.DataFrame, opened: _Opened) -> "PixelLoader":

@@ -24,6 +24,15 @@ def sample_rules(options: Any) -> list[tuple[bool, str]]:
             "softmax_and_arcface",
         ),
         (
+            not options.only
+            or (
+                split_spec(options.task)[0] in ("cell", "bag", "image")
+                and split_spec(options.loss)[0] != "two_heads"
+            ),
+            "only goes with the tasks cell, bag and image and one loss",
+        ),
+        (len(set(options.only)) == len(options.only), "only names each class once"),
+        (
             not options.pseudo_labels or split_spec(options.task)[0] in ("tile", "image", "puzzle"),
             "pseudo_labels are of wells; take a task that learns whole sites, such as tile",
         ),

@@ -303,15 +303,6 @@ class Options(StepOptions):
                 "repeat is at least 1 for each class, repeat_above lies in 0..1",
             ),
             (
-                not self.only
-                or (
-                    split_spec(self.task)[0] in ("cell", "bag", "image")
-                    and split_spec(self.loss)[0] != "two_heads"
-                ),
-                "only goes with the tasks cell, bag and image and one loss",
-            ),
-            (len(set(self.only)) == len(self.only), "only names each class once"),
-            (
                 not self.folds
                 or (min(self.folds) >= 0 and len(set(self.folds)) == len(self.folds)),
                 "folds are numbers from 0, each once",

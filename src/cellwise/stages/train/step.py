@@ -150,6 +150,8 @@ def work(job: Job, report: Report) -> dict[str, Any]:
                 in_ranks(train_beside, words, devices=job.devices, told=share)
             else:
                 train_model(job, options, found=found, fold=fold, report=share, part=part)
+        # Checkpoints are several times as large as a model: those of one training at a time.
+        shutil.rmtree(place / run.model(job.name, fold, part).name, ignore_errors=True)
     _remove_others(run, job.name, wanted)
     shutil.rmtree(place, ignore_errors=True)
     return {
