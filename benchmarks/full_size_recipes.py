@@ -3,8 +3,9 @@
     python benchmarks/full_size_recipes.py hpa-cam-cycles --work FOLDER [--json FILE]
 
 Networks and images have the sizes that the recipe says and weights by chance; learning is cut to
-one epoch, small batches and two of them to a step, so that two cores end. What such networks find
-is worth nothing; that every step does its work, what it takes, and how much disk, is what is seen.
+one epoch, small batches and bags, and two batches to a step, so that two cores and a few GB of
+memory do. What such networks find is worth nothing; that every step does its work, what it takes,
+and how much disk, is what is seen.
 
 The folder: simulated fields of 512 pixels in the challenge's layout, the fewest of which every
 class is on two and missing on two, and few enough for five folds. Of each field a few whole cells
@@ -41,8 +42,10 @@ COLOURS = ("red", "green", "blue", "yellow")
 NEEDED = 2
 WORLD = ("--world", "hpa", "--severity", "default", "--sites", "24", "--size", "512")
 WORLD_SEED = ("--seed", "1", "--test-share", "0.1")
-# Whole fields and bags in a batch, and cells: what a few GB of memory hold.
-FEW, CELLS = 2, 4
+# Whole fields in a batch, bags, cells, and cells of a bag: what a few GB of memory hold. Of fields
+# three, so that none is left over for a batch of one.
+MOST = {"cell": 4, "bag": 2}
+FIELDS, OF_A_BAG, BATCHES = 3, 4, 2
 _MIB = 2**20
 _EVERY = 5.0
 
@@ -134,10 +137,14 @@ def settings(recipe: str) -> list[str]:
     said = []
     for step in resolve(load_recipe(recipe)).of_kind("train"):
         options, name = step.options, step.name
-        most = CELLS if split_spec(options["task"])[0] == "cell" else FEW
+        task, own = split_spec(options["task"])
+        most = MOST.get(task, FIELDS)
+        if task == "bag" and int(own.get("cells", 0)) > OF_A_BAG:
+            said.append(f"{name}.task.cells={OF_A_BAG}")
         said += [f"{name}.epochs=1"] if options["epochs"] > 1 else []
         said += [f"{name}.batch={most}"] if options["batch"] > most else []
-        said += [f"{name}.accumulate=2"] if options["accumulate"] > FEW else []
+        more = options["accumulate"] > BATCHES
+        said += [f"{name}.accumulate={BATCHES}"] if more else []
         if split_spec(options["net"])[1].get("pretrained"):
             said.append(f"{name}.net.pretrained=false")
     return said
