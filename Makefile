@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 BIN := $(VENV)/bin
 
 # `make test` leaves out the few tests that `make test-long` runs.
-.PHONY: demo test test-long quick lint types format browser docs clean
+.PHONY: demo test test-long quick lint types format browser slurm docs clean
 
 demo: $(INSTALLED)
 	@start=$$(date +%s); \
@@ -18,7 +18,7 @@ demo: $(INSTALLED)
 test: $(INSTALLED) browser
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
-test-long: $(INSTALLED)
+test-long: $(INSTALLED) slurm
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
 
 quick: $(INSTALLED)
@@ -54,6 +54,16 @@ browser:
 	  (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium) >/dev/null \
 	    || echo "chromium could not be installed: the browser tests will be skipped"; \
 	else echo "no chromium and no way to install it: the browser tests will be skipped"; fi
+
+# The tests with a real Slurm start their own; they say that they were skipped where this cannot install one.
+slurm:
+	@if (command -v sbatch && command -v slurmctld && command -v slurmd && command -v munged) >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	  echo "installing slurm and munge for the tests of shards ..."; \
+	  (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	    slurmctld slurmd slurm-client munge) >/dev/null \
+	    || echo "slurm could not be installed: its tests will be skipped"; \
+	else echo "no slurm and no way to install it: its tests will be skipped"; fi
 
 # Pages that are made from the code; a test says when they are out of date.
 docs: $(INSTALLED)

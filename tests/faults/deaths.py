@@ -44,16 +44,21 @@ class Death:
         self.folder = None
 
 
-def die(death, folder, out, *settings, after, **options):
-    """A run that dies after so many changes; False where it came to its end before."""
+def died(death, out, call, *, after):
+    """A call that dies after so many changes below a folder; False where it came to its end."""
     death.strike(out, after=after)
     try:
-        run(folder, out, *settings, **options)
+        call()
     except Died:
         return True
     finally:
         death.end()
     return False
+
+
+def die(death, folder, out, *settings, after, **options):
+    """A run that dies after so many changes; False where it came to its end before."""
+    return died(death, out, lambda: run(folder, out, *settings, **options), after=after)
 
 
 def changes(death, folder, out, *settings, **options):

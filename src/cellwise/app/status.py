@@ -23,6 +23,7 @@ def run_status(run: Path) -> dict[str, Any]:
     Raises:
         PreflightError: Not a run folder.
     """
+    from cellwise.flow.pipeline.shards.taken_in import shards_said
     from cellwise.store.run.set_aside import count_set_aside
 
     folder = RunFolder(run)
@@ -54,6 +55,7 @@ def run_status(run: Path) -> dict[str, Any]:
         "finished": record["finished"],
         "steps": steps,
         "counts": record["counts"],
+        "shards": shards_said(folder),
         "fields_set_aside": count_set_aside(folder)[0],
         "quarantined": _lines(folder.quarantine) - 1 if folder.quarantine.is_file() else 0,
     }

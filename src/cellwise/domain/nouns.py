@@ -19,7 +19,7 @@ FIELD_LABELS = Noun("field labels", counts="field_labels", of="sites")
 LABELLED_SITES = Noun("labelled sites", counts="labelled_facts", of="sites")
 READING = Noun("reading", "reading.json")
 
-MASKS = Noun("masks", "masks", counts="sites", per_site=True)
+MASKS = Noun("masks", "masks", counts="sites", per_site=True, loose=True)
 PIXELS = Noun("pixels", "pixels.parquet")
 # Brightness of whole sites, one row per site and channel.
 STATISTICS = Noun("statistics", "statistics.parquet")

@@ -90,6 +90,7 @@ class Noun:
         of: The noun that this one is a view of; empty for one that stands for itself.
         per_site: Whether each site has its own, so that a site's key suffices.
         learned: Whether it is taken from the finished run where one is applied to new images.
+        loose: Whether that of a site can be read before those of all sites are merged.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Noun:
     of: str = ""
     per_site: bool = False
     learned: bool = False
+    loose: bool = False
 
     @property
     def root(self) -> str:

@@ -20,7 +20,7 @@ _PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
 # Who says one of these has an opinion on how threads wait.
 _OPINIONS = (*_PASSIVE, "GOMP_SPINCOUNT")
 # Thread pools of the libraries that a worker may import: OpenMP and Arrow, BLAS, polars, numba.
-_POOLS = (
+POOLS = (
     _THREADS,
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -65,7 +65,7 @@ def keep_to_one_thread(surroundings: MutableMapping[str, str] = os.environ) -> N
 
     For workers, of which there is one for each core; work that asks for more threads says so.
     """
-    for name in _POOLS:
+    for name in POOLS:
         surroundings.setdefault(name, "1")
 
 

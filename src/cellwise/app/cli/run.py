@@ -1,31 +1,46 @@
-"""`cellwise run`: all steps of a recipe on a folder; the same command resumes."""
+"""`cellwise run`: all steps of a recipe on a folder; the same command resumes.
+
+With `--shard`, `--merge`, `--finish` and `--print-slurm` the jobs of a cluster share the work.
+"""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from cellwise.app.cli.terminal.ending import print_ending
+from cellwise.app.cli.terminal.ending import print_ending, print_shard_ending, print_waiting
 from cellwise.app.cli.terminal.options import (
     EXIT_CODES,
     Cluster,
     Device,
     Devices,
     Engine,
+    Finish,
     Folder,
     Insecure,
     Labels,
     Layout,
     Masks,
+    Merge,
     Out,
     Pattern,
+    PrintSlurm,
     RecipeName,
     RunSeed,
     Scheduler,
     Settings,
+    Shard,
+    Shards,
+    Slurm,
     Workers,
     engine_spec,
 )
+from cellwise.errors import UsageError
+
+if TYPE_CHECKING:
+    from cellwise.flow.pipeline.state import Request
 
 
 def register(app: typer.Typer) -> None:
@@ -52,36 +67,116 @@ def run(
     cluster: Cluster = None,
     insecure: Insecure = False,
     seed: RunSeed = None,
+    shard: Shard = "",
+    merge: Merge = False,
+    finish: Finish = False,
+    print_slurm: PrintSlurm = False,
+    shards: Shards = 8,
+    slurm: Slurm = None,
 ) -> None:
     """All steps of a recipe on a folder."""
-    from cellwise.app.cli.terminal.screen import Progress, make_listener
-    from cellwise.flow.pipeline.run import run_pipeline
+    from cellwise.app.cli.terminal.screen import Progress
     from cellwise.flow.request import make_request
 
-    with Progress("look", unit="") as progress:
-        request = make_request(
-            folder,
-            out,
-            labels=labels,
-            recipe=recipe or None,
-            settings=settings or (),
-            masks=masks,
-            layout=layout,
-            pattern=pattern,
-            seed=seed,
-            device=device,
-            workers=workers,
-            devices=devices,
-            engine=engine_spec(engine, scheduler, cluster, insecure=insecure),
-            command=command_words(),
-            report=progress,
-        )
+    if sum([bool(shard), merge, finish, print_slurm]) > 1:
+        raise UsageError("Give one of --shard, --merge, --finish and --print-slurm.")
+    if slurm and not print_slurm:
+        raise UsageError("--slurm goes with --print-slurm.")
+    if (shard or print_slurm) and engine != "local":
+        raise UsageError("Shards share out work themselves: leave --engine out.")
+
+    def ask() -> "Request":
+        with Progress("look", unit="") as progress:
+            return make_request(
+                folder,
+                out,
+                labels=labels,
+                recipe=recipe or None,
+                settings=settings or (),
+                masks=masks,
+                layout=layout,
+                pattern=pattern,
+                seed=seed,
+                device=device,
+                workers=workers,
+                devices=devices,
+                engine=engine_spec(engine, scheduler, cluster, insecure=insecure),
+                command=command_words(),
+                report=progress,
+            )
+
+    if print_slurm:
+        places = {"": folder, "--out": out, "--labels": labels, "--masks": masks}
+        texts = {
+            "--recipe": recipe,
+            "--layout": layout,
+            "--pattern": pattern,
+            "--device": device if device != "auto" else "",
+            "--devices": str(devices) if devices != 1 else "",
+            "--seed": "" if seed is None else str(seed),
+        }
+        words = _words(places, texts, settings or [])
+        _print_script(ask(), words, shards=shards, slurm=slurm or [], workers=workers)
+        return
+    raise typer.Exit(_shard(ask, out, shard) if shard else _run(ask(), merge=merge, finish=finish))
+
+
+def _run(request: "Request", *, merge: bool, finish: bool) -> int:
+    from cellwise.app.cli.terminal.screen import make_listener
+    from cellwise.flow.pipeline.run import run_pipeline
+    from cellwise.flow.pipeline.shards.courses import Finish, Merge, Whole
+
     listener = make_listener()
     for line in request.recipe.notices:
         listener.message(line)
-    outcome = run_pipeline(request, listener)
-    print_ending(outcome)
-    raise typer.Exit(outcome.exit_code)
+    course = Merge() if merge else Finish() if finish else Whole()
+    outcome = run_pipeline(request, listener, course)
+    if outcome.waiting:
+        print_waiting(outcome)
+    else:
+        print_ending(outcome)
+    return outcome.exit_code
+
+
+def _shard(ask: Callable[[], "Request"], out: Path, text: str) -> int:
+    from cellwise.app.cli.terminal.screen import make_listener
+    from cellwise.flow.pipeline.shards.part import Part
+    from cellwise.flow.pipeline.shards.work import work_on_shard
+
+    outcome = work_on_shard(ask, out, Part.parse(text), make_listener())
+    print_shard_ending(outcome)
+    return outcome.exit_code
+
+
+def _print_script(
+    request: "Request", words: list[str], *, shards: int, slurm: list[str], workers: int
+) -> None:
+    """Refuse what a run would refuse, then print."""
+    from cellwise.flow.pipeline.checks import check_request
+    from cellwise.flow.pipeline.shards.stretch import stretches
+    from cellwise.flow.slurm import Directives, slurm_script
+
+    check_request(request)
+    titles = [[step.title for step in found] for found in stretches(request.recipe.steps)]
+    script = slurm_script(
+        [sys.executable, "-P", "-m", "cellwise", *words],
+        out=Path.cwd() / request.out,
+        stretches=titles,
+        shards=shards,
+        directives=Directives.parse(slurm),
+        workers=workers,
+    )
+    print(script, end="")
+
+
+def _words(places: dict[str, Path | None], texts: dict[str, str], settings: list[str]) -> list[str]:
+    """The words of this call without those about the script, with absolute paths."""
+    words = ["run"]
+    for name, path in places.items():
+        words += [] if path is None else [*([name] if name else []), str(Path.cwd() / path)]
+    for name, text in texts.items():
+        words += [name, text] if text else []
+    return [*words, *(word for text in settings for word in ("--set", text))]
 
 
 def command_words() -> list[str]:

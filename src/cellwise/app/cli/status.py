@@ -1,7 +1,7 @@
 """`cellwise status`: what is done, running and set aside; safe while the run is under way."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import typer
@@ -34,8 +34,21 @@ def status(run: RunPath, as_json: AsJson = False) -> None:
         print(f"  {title:<{width}} {step['state']:<10} {sites}".rstrip())
         if step["state"] == "running" and facts["progress"]["total"]:
             print(f"    {how_far(facts['progress'])}")
+    for line in shard_lines(facts["shards"]):
+        print(f"  {line}")
     aside = set_aside_said(RunFolder(run))
     print(f"  set aside: {aside}{' (quarantine.csv)' if aside != 'nothing' else ''}")
+
+
+def shard_lines(shards: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One line for each state of shards whose work is not merged yet."""
+    states: dict[str, list[str]] = {}
+    for one in shards:
+        states.setdefault(str(one["status"]), []).append(str(one["shard"]))
+    return [
+        f"{counted(len(names), 'shards')} {state}: {', '.join(names)}"
+        for state, names in states.items()
+    ]
 
 
 def how_far(progress: Mapping[str, Any]) -> str:

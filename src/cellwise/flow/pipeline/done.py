@@ -1,13 +1,14 @@
 """Completion records: `done/<step>.jsonl`, one line per finished site or table.
 
-Only the coordinating process appends, and only after the result lies on disk under its final name;
-so a record means a whole result. A torn last line (a crash while appending) is ignored and mended.
+Only the coordinating process appends (a shard of a run to a file of its own), and only after the
+result lies on disk under its final name; so a record means a whole result. A torn last line (a
+crash while appending) is ignored and mended.
 """
 
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,11 @@ class Done:
 class DoneLog:
     """The records of one step; the latest record of a site counts.
 
+    Args:
+        path: The file that is read, mended and appended to.
+        under: Records that came before those, of another file that is only read: what a shard of a
+            run finds done.
+
     `latest` are those, `aside` are those among them of sites that are set aside, and `unmerged` are
     the sites whose result no table holds yet: they came after its last record.
 
@@ -42,13 +48,15 @@ class DoneLog:
         StorageError: The records are there and cannot be read or mended.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, under: Path | None = None) -> None:
         self._path = path
         self._synced = 0.0
         self.latest: dict[str, Done] = {}
         self.aside: dict[str, Done] = {}
         self.unmerged: set[str] = set()
         try:
+            for record in () if under is None else records_in(under):
+                self._keep(record)
             self._mend_and_load()
         except OSError as error:
             raise StorageError(
@@ -116,12 +124,21 @@ class DoneLog:
             return
         content = self._path.read_bytes()
         whole = content[: content.rfind(b"\n") + 1]
-        for line in whole.splitlines():
-            record = parse_line(line)
-            if record is not None:
-                self._keep(record)
+        for record in _parsed(whole):
+            self._keep(record)
         if len(whole) < len(content):
             os.truncate(self._path, len(whole))
+
+
+def records_in(path: Path) -> Iterator[Done]:
+    """The whole records of a file, in order; none where there is no file."""
+    content = path.read_bytes() if path.is_file() else b""
+    return _parsed(content[: content.rfind(b"\n") + 1])
+
+
+def _parsed(lines: bytes) -> Iterator[Done]:
+    found = (parse_line(line) for line in lines.splitlines())
+    return (record for record in found if record is not None)
 
 
 def parse_line(line: bytes) -> Done | None:

@@ -7,20 +7,44 @@ of the holder lies beside it for the message.
 import json
 import os
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from cellwise.errors import RunLocked, StorageError
 
 _PATIENCE = 0.5
+# So long a holder may take to say what for.
+_UNSAID = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How long to wait for those who hold the folder for the same short work.
+
+    Args:
+        what: What this process holds it for, and waits for others to have done.
+        seconds: At most.
+        say: Given one sentence where it is waited for.
+    """
+
+    what: str
+    seconds: float
+    say: Callable[[str], None]
 
 
 @contextmanager
-def locked(run: Path) -> Iterator[None]:
+def locked(run: Path, waiting: Waiting | None = None) -> Iterator[None]:
     """Hold the run folder.
+
+    Args:
+        run: The folder.
+        waiting: To wait for holders that do the same; who does something else is not waited for.
 
     Raises:
         RunLocked: Another process holds it.
@@ -29,12 +53,7 @@ def locked(run: Path) -> Iterator[None]:
     try:
         run.mkdir(parents=True, exist_ok=True)
         lock = FileLock(run / ".lock")
-        # `status` holds the lock for a moment to see whether a run is alive.
-        lock.acquire(timeout=_PATIENCE, poll_interval=0.05)
-    except Timeout as error:
-        raise RunLocked(
-            f"{run} is locked by {_holder(run)}. Wait for it, or choose another --out."
-        ) from error
+        _acquire(lock, run, waiting)
     except (OSError, NotImplementedError) as error:
         number, words = _why(error)
         raise StorageError(
@@ -42,7 +61,7 @@ def locked(run: Path) -> Iterator[None]:
             f"Cannot write the run folder {run}: {words}. Choose another --out.",
         ) from error
     try:
-        holder = {"pid": os.getpid(), "host": socket.gethostname()}
+        holder = {**this_process(), **({"what": waiting.what} if waiting else {})}
         _write_holder(run / ".lock.json", json.dumps(holder))
         yield
     finally:
@@ -58,14 +77,68 @@ def _write_holder(path: Path, text: str) -> None:
         raise StorageError(error.errno, f"Cannot write {path}: {error.strerror}.") from error
 
 
-def _holder(run: Path) -> str:
+def is_held(folder: Path) -> bool:
+    """Whether a process holds this folder."""
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    except (OSError, NotImplementedError):
+        # Where nothing can be locked, nothing can tell.
+        return False
+    lock.release()
+    return False
+
+
+def this_process() -> dict[str, Any]:
+    """The number of this process and the name of its machine."""
+    return {"pid": os.getpid(), "host": socket.gethostname()}
+
+
+def holder_of(run: Path) -> str:
+    """Who holds a folder, in words."""
+    holder = _said_by_holder(run)
+    return f"process {holder['pid']} on {holder.get('host')}" if holder else "another process"
+
+
+def _acquire(lock: FileLock, run: Path, waiting: Waiting | None) -> None:
+    """Take the lock, or say who has it.
+
+    Raises:
+        RunLocked: Somebody else holds it, for too long or for something else.
+    """
+    begun, said = time.monotonic(), False
+    while True:
+        try:
+            # `status` holds the lock for a moment to see whether a run is alive.
+            lock.acquire(timeout=_PATIENCE, poll_interval=0.05)
+        except Timeout as error:
+            waited = time.monotonic() - begun
+            does = _said_by_holder(run)
+            alike = waiting and (
+                does.get("what") == waiting.what if does else waited < min(_UNSAID, waiting.seconds)
+            )
+            if waiting is None or not alike or waited > waiting.seconds:
+                raise RunLocked(
+                    f"{run} is locked by {holder_of(run)}. Wait for it, or choose another --out."
+                ) from error
+            if not said:
+                said = True
+                minutes = round(waiting.seconds / 60)
+                waiting.say(
+                    f"Waiting for {holder_of(run)} to {waiting.what} (at most {minutes} minutes)."
+                )
+        else:
+            return
+
+
+def _said_by_holder(run: Path) -> dict[str, Any]:
     try:
         holder = json.loads((run / ".lock.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return "another process"
-    if not isinstance(holder, dict):
-        return "another process"
-    return f"process {holder.get('pid')} on {holder.get('host')}"
+        return {}
+    return holder if isinstance(holder, dict) and "pid" in holder else {}
 
 
 def _why(error: OSError | NotImplementedError) -> tuple[int | None, str]:

@@ -77,7 +77,7 @@ def opening_record(request: Request, listing: str, earlier: Mapping[str, Any]) -
         "workers": request.workers,
         "processor": _processor(),
         "engine": request.engine,
-        "versions": {"python": platform.python_version(), **_library_versions()},
+        "versions": versions(),
         "platform": f"{platform.system()} {platform.machine()} {sys.implementation.name}",
         "steps": [],
         "counts": {},
@@ -171,8 +171,9 @@ def _processor() -> dict[str, Any]:
     return {"cores": found.cores, "load": found.load}
 
 
-def _library_versions() -> dict[str, str]:
-    return {name: _version(name) for name in _LIBRARIES}
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that results depend on."""
+    return {"python": platform.python_version(), **{n: _version(n) for n in _LIBRARIES}}
 
 
 def _version(name: str) -> str:

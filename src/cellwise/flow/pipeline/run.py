@@ -1,15 +1,13 @@
 """Runs a recipe on a folder: checks, lock, steps in order, record. The same call resumes."""
 
-import errno
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cellwise.domain.nouns import CELLS, EMBEDDINGS
 from cellwise.domain.plain_words import counted
-from cellwise.errors import CellwiseError, Interrupted, StorageError
+from cellwise.errors import CellwiseError
 from cellwise.flow.engines import Engine, Needs, engines
 from cellwise.flow.far_cells import far_cells
 from cellwise.flow.likeness import unlike_words
@@ -21,6 +19,7 @@ from cellwise.flow.pipeline.files.listed import list_files
 from cellwise.flow.pipeline.leftovers import sweep
 from cellwise.flow.pipeline.lock import locked
 from cellwise.flow.pipeline.progress import Told
+from cellwise.flow.pipeline.reasons import not_passed_over
 from cellwise.flow.pipeline.record import (
     changed_options,
     earlier_options,
@@ -30,39 +29,40 @@ from cellwise.flow.pipeline.record import (
     write_quarantine,
     write_record,
 )
+from cellwise.flow.pipeline.shards.courses import SHARED, Course, Whole
+from cellwise.flow.pipeline.shards.taken_in import refuse_running
 from cellwise.flow.pipeline.site_step import run_site_step
 from cellwise.flow.pipeline.state import Request, State
-from cellwise.flow.pipeline.stop import Stopped, stop_was_asked
+from cellwise.flow.pipeline.stop import ending_of
 from cellwise.flow.pipeline.table_step import run_table_step
 from cellwise.flow.plan import refuse_stale_results, what_is_redone
 from cellwise.flow.preflight import check_before_work
 from cellwise.flow.recipe.kinds import step_module
-from cellwise.flow.recipe.references import named_steps
 from cellwise.flow.recipe.resolve import Step
-from cellwise.parts.devices import gpu_fault
 from cellwise.registry import split_spec
 from cellwise.store.run.folder import RunFolder
 
 _NOTES = 6
-# What the machine is to blame for: a full, failing, vanished or read-only disk, too few handles.
-_OUTSIDE = {
-    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
-    *(errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOTCONN),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended: its folder, exit code, counts and seconds."""
+    """How a run ended: its folder, exit code, counts and seconds.
+
+    `waiting` is the title of the step before which it ended, for shards to go on; else empty.
+    """
 
     run: Path
     exit_code: int
     counts: dict[str, Any]
     seconds: float
+    waiting: str = ""
 
 
-def run_pipeline(request: Request, listener: Listener | None = None) -> Outcome:
-    """Do all steps of the recipe that are not done yet.
+def run_pipeline(
+    request: Request, listener: Listener | None = None, course: Course | None = None
+) -> Outcome:
+    """Do all steps of the recipe that are not done yet, or as far as the course goes.
 
     Raises:
         PreflightError: The folders cannot be used as asked; nothing was started.
@@ -72,24 +72,38 @@ def run_pipeline(request: Request, listener: Listener | None = None) -> Outcome:
         Interrupted: Stopped by the user; the same call resumes.
     """
     earlier = check_request(request)
+    with locked(request.out):
+        return run_held(request, listener or Silent(), course or Whole(), earlier)
+
+
+def run_held(
+    request: Request, listener: Listener, course: Course, earlier: dict[str, Any]
+) -> Outcome:
+    """As `run_pipeline`, for who holds the folder and has checked the request."""
     run = RunFolder(request.out)
     name, options = split_spec(request.engine)
     engine: Engine = engines.build({"workers": request.workers, **options, "name": name})
-    with locked(request.out), engine:
+    refuse_running(run)
+    with engine:
         if earlier.get("status") != "done":
             sweep(request.out)
-        told = Told(listener or Silent(), run.temporary)
+        told = Told(listener, run.temporary)
         engine.make_ready(_needs(request), told.message)
         state = State(request, told, run, engine, earlier=earlier)
         recognise(state, request.listing or list_files(request.folder))
+        shards = course.take_in(state)
         record = opening_record(request, state.listing, earlier)
+        if known := [*earlier.get("shards", []), *shards]:
+            record["shards"] = known
         refuse_stale_results(state)
         for sentence in what_is_redone(state):
             state.listener.message(sentence)
         write_record(run, record)
-        _recorded(state, record)
+        waiting = _recorded(state, record, course)
+        course.ended(state)
     rows = record["counts"]["quarantined"]
-    return Outcome(request.out, 3 if rows else 0, record["counts"], float(record["seconds"]))
+    seconds = float(record["seconds"])
+    return Outcome(request.out, 3 if rows else 0, record["counts"], seconds, waiting)
 
 
 def _needs(request: Request) -> Needs:
@@ -106,50 +120,35 @@ def _needs(request: Request) -> Needs:
     return Needs(request.out, tuple(dict.fromkeys([*read, *places])), request.device)
 
 
-def _recorded(state: State, record: dict[str, Any]) -> None:
-    """Do the steps; however they end, the record says so."""
+def _recorded(state: State, record: dict[str, Any], course: Course) -> str:
+    """Do the steps; however they end, the record says so. Returns the step that is waited for."""
     log = EventLog(state.run.path / "log.jsonl")
     started = time.monotonic()
-    status = "failed"
+    waiting, status = "", "failed"
     try:
-        log.write(event="started", time=now(), recipe=state.request.recipe.digest)
-        remember(state)
-        _steps(state, record, log)
-        status = "done"
-    except (KeyboardInterrupt, Stopped, SystemExit) as error:
-        # Lightning turns an interrupt into an exit of its own.
-        status = "interrupted"
-        raise Interrupted("Interrupted. The same command goes on from here.") from error
-    except (StorageError, Interrupted):
-        status = "interrupted"
+        with ending_of(state.request.out) as ending:
+            log.write(event="started", time=now(), recipe=state.request.recipe.digest)
+            remember(state)
+            waiting = _steps(state, record, log, course)
+        status = SHARED if waiting else ending.status
+    except BaseException:
+        status = ending.status
         raise
-    except Exception as error:
-        if stop_was_asked():
-            status = "interrupted"
-            raise Interrupted("Interrupted. The same command goes on from here.") from error
-        if fault := gpu_fault(error):
-            status = "interrupted"
-            raise Interrupted(
-                f"This machine {fault}. See to that (`nvidia-smi`) and give the same command again."
-            ) from error
-        if not isinstance(error, OSError) or error.errno not in _OUTSIDE:
-            raise
-        status = "interrupted"
-        raise StorageError(
-            error.errno,
-            f"{error.filename or state.request.out}: {error.strerror}. See to that and give the "
-            "same command again.",
-        ) from error
     finally:
         state.engine.stop()
         state.listener.ended(status)
         _close(state, record, status=status, started=started, log=log)
+    return waiting
 
 
-def _steps(state: State, record: dict[str, Any], log: EventLog) -> None:
+def _steps(state: State, record: dict[str, Any], log: EventLog, course: Course) -> str:
     before = earlier_options(state.earlier)
     known = False
-    for step in _not_passed_over(state):
+    waiting = ""
+    for step in not_passed_over(state):
+        if course.ends_before(step, state):
+            waiting = step.title
+            break
         if step.spec.grain != "site":
             # A training needs the memory and the cores.
             state.engine.stop()
@@ -171,6 +170,7 @@ def _steps(state: State, record: dict[str, Any], log: EventLog) -> None:
             _check_sites(state)
     # Now it is known of which images no pixels are noted.
     learn(state)
+    return waiting
 
 
 def _tell_notes(state: State) -> None:
@@ -181,48 +181,6 @@ def _tell_notes(state: State) -> None:
     if len(notes) > _NOTES:
         more = counted(len(notes) - _NOTES, "more notes")
         state.listener.message(f"... and {more} in {state.run.reading}")
-
-
-def _not_passed_over(state: State) -> Iterator[Step]:
-    """The steps that this run does, in order.
-
-    Passed over is what fits something where a finished run is applied, what needs a channel that no
-    image shows, and what reads of a step that was itself passed over.
-    """
-    passed_over: set[tuple[str, str]] = set()
-    for listed in state.request.recipe.steps:
-        if state.request.fitted is not None and listed.spec.fits:
-            continue
-        roles = _lacking_roles(listed, state)
-        step, gone = _without(listed, passed_over)
-        if roles or gone:
-            passed_over |= {(noun.name, listed.name) for noun in listed.spec.writes}
-            why = f"no channel shows {', '.join(roles)}" if roles else f"it reads of {gone}"
-            state.listener.message(f"{listed.title}: passed over, {why}")
-            continue
-        yield step
-
-
-def _lacking_roles(step: Step, state: State) -> list[str]:
-    """The roles that a step needs and no channel of this run has."""
-    if not step.needs:
-        return []
-    roles = {channel["role"] for channel in state.reading()["channels"]}
-    return [role for role in step.needs if role not in roles]
-
-
-def _without(step: Step, passed_over: set[tuple[str, str]]) -> tuple[Step, str]:
-    """The step without optional reads of steps that were passed over, and what it cannot miss."""
-    for read in step.spec.reads:
-        for option, name in named_steps(step, read):
-            if (read.noun.root, name) not in passed_over:
-                continue
-            if not read.optional:
-                return step, name
-            value = step.options[option]
-            rest: Any = [n for n in value if n != name] if isinstance(value, list) else ""
-            step = replace(step, options={**step.options, option: rest})
-    return step, ""
 
 
 def _compare(step: Step, state: State, record: dict[str, Any]) -> None:
@@ -269,7 +227,7 @@ def _close(
         write_record(state.run, record)
         log.write(event=status, time=record["finished"], counts=record["counts"])
     except (OSError, CellwiseError):
-        if status == "done":
+        if status in ("done", SHARED):
             raise
 
 

@@ -1,6 +1,7 @@
 """Runs a per-site step: only the sites whose key has no record yet, then the merge."""
 
 import time
+from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -62,6 +63,49 @@ def run_site_step(step: Step, *, state: State, options: str) -> dict[str, Any]:
         counts=counts,
         state="done" if todo or merged else "reused",
     )
+
+
+def undone(step: Step, *, state: State) -> list[str]:
+    """The sites that a per-site step has still to do; its keys are known from then on."""
+    keys = site_keys(step, state=state)
+    state.site_keys[log_name(step)] = keys
+    job = state.request.job(step, base_key(step, state=state))
+    _take_over(keys, step=step, state=state)
+    done = _finished(keys, job=job, step=step, state=state)
+    return sorted(site for site in keys if site not in done)
+
+
+def run_share(step: Step, *, state: State, mine: Collection[str]) -> dict[str, Any]:
+    """Do what is left of some sites of a per-site step, and no merge; returns its facts.
+
+    Args:
+        step: The step.
+        state: Of the shard that these sites belong to.
+        mine: The sites; those that no step has to do are passed over.
+    """
+    started = time.monotonic()
+    keys = {site: key for site, key in site_keys(step, state=state).items() if site in mine}
+    state.site_keys[log_name(step)] = keys
+    log = state.log(log_name(step))
+    job = state.request.job(step, base_key(step, state=state))
+    done = _finished(keys, job=job, step=step, state=state)
+    todo = sorted(site for site in keys if site not in done)
+    if todo:
+        why = why_sites(todo, log.latest, keys, options="")
+        state.listener.step_started(step.title, total=len(todo), unit="site", why=why)
+        log.void({**{site: keys[site] for site in todo}, TABLE: ""})
+        _do_sites(todo, keys, step=step, job=job, state=state)
+    else:
+        _say_what_was_done(step, state=state)
+    aside = sum(log.latest[site].error is not None for site in keys)
+    counts = {"sites": len(keys) - aside, "set_aside": aside}
+    seconds = time.monotonic() - started
+    if todo:
+        state.listener.step_finished(step.title, seconds=seconds, counts=counts)
+    else:
+        state.listener.step_reused(step.title, counts=counts)
+    key, words = combine(keys[site] for site in sorted(keys)), "done" if todo else "reused"
+    return step_facts(step, key=key, seconds=seconds, counts=counts, state=words)
 
 
 def _take_over(keys: dict[str, str], *, step: Step, state: State) -> None:

@@ -83,7 +83,8 @@ class State:
 
     `listing` digests the image folder, `folders` others that options name, by their path; `known`
     is what is remembered of their files;
-    `contents` are hashes of images whose content became another one, by path.
+    `contents` are hashes of images whose content became another one, by path; `own` is the folder
+    of a shard's own records, which come after those of the run.
     """
 
     request: Request
@@ -100,12 +101,15 @@ class State:
     facts: list[dict[str, Any]] = field(default_factory=list)
     # Of steps that were done together with the one before: how many sites, and why.
     together: dict[str, tuple[int, str]] = field(default_factory=dict)
+    own: Path | None = None
     _kept: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 
     def log(self, name: str) -> DoneLog:
         """The completion records of the step of this name."""
         if name not in self.logs:
-            self.logs[name] = DoneLog(self.run.done / f"{name}.jsonl")
+            place = self.run.done / f"{name}.jsonl"
+            own = self.own and self.own / place.name
+            self.logs[name] = DoneLog(own, under=place) if own else DoneLog(place)
         return self.logs[name]
 
     def sites(self) -> pl.DataFrame:

@@ -12,6 +12,14 @@ from cellwise.flow.recipe.kinds import step_module
 from cellwise.flow.recipe.resolve import Step
 
 
+def is_current(step: Step, *, state: State) -> bool:
+    """Whether the result of a table step for the current key is there."""
+    record = state.log(log_name(step)).latest.get(TABLE)
+    if record is None or record.key != table_key(step, state=state):
+        return False
+    return outputs_there(step, state=state, counts=record.counts)
+
+
 def run_table_step(step: Step, *, state: State, options: str) -> dict[str, Any]:
     """Do a table step if needed and return its facts for `run.json`."""
     started = time.monotonic()

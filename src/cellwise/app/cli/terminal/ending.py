@@ -9,6 +9,7 @@ from cellwise.store.run.folder import RunFolder, read_json
 
 if TYPE_CHECKING:
     from cellwise.flow.pipeline.run import Outcome
+    from cellwise.flow.pipeline.shards.work import ShardOutcome
 
 _HEADLINES = (
     ("well_macro_ap", "macro AP on held-out wells"),
@@ -33,6 +34,26 @@ def print_ending(outcome: "Outcome") -> None:
         print(line)
     if run.report.is_file():
         print(f"open {run.report}   or   cellwise view {outcome.run}")
+
+
+def print_waiting(outcome: "Outcome") -> None:
+    """Print the closing lines of a run that ended where shards go on."""
+    print(
+        f"merged in {_minutes(outcome.seconds)} · next for shards: {outcome.waiting} · "
+        f"exit {outcome.exit_code}"
+    )
+
+
+def print_shard_ending(outcome: "ShardOutcome") -> None:
+    """Print the closing line of a shard."""
+    if not outcome.steps:
+        print(f"shard {outcome.part}: nothing is left for shards before --merge or --finish")
+        return
+    aside = counted(outcome.set_aside, "sites") if outcome.set_aside else "nothing"
+    print(
+        f"shard {outcome.part} done in {_minutes(outcome.seconds)} · {', '.join(outcome.steps)} · "
+        f"{counted(outcome.sites, 'sites')} · {aside} set aside · exit {outcome.exit_code}"
+    )
 
 
 def set_aside_said(run: RunFolder) -> str:

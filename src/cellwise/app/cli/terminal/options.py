@@ -59,6 +59,25 @@ RecipeName = Annotated[
     str, typer.Option("--recipe", help="Name or YAML file; else the one that fits the folder.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print data instead of a screen.")]
+Shard = Annotated[
+    str, typer.Option("--shard", help="I/N: the sites of one shard only, such as 3/8.")
+]
+Merge = Annotated[
+    bool, typer.Option("--merge", help="Merge shards, and go on to what shards can do next.")
+]
+Finish = Annotated[bool, typer.Option("--finish", help="Merge shards, and do all the rest.")]
+PrintSlurm = Annotated[
+    bool, typer.Option("--print-slurm", help="Print a script for Slurm, and do nothing else.")
+]
+Shards = Annotated[int, typer.Option("--shards", help="With --print-slurm: how many.", min=1)]
+Slurm = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--slurm",
+        help="With --print-slurm: KEY=VALUE for sbatch, such as partition=long; rest:KEY=VALUE or "
+        "shards:KEY=VALUE for these jobs only; may be repeated.",
+    ),
+]
 
 
 def engine_spec(
