@@ -53,7 +53,7 @@ def asked(monkeypatch):
     """What `run` would be asked for, without doing it."""
     found = []
 
-    def stop(request, listener=None):
+    def stop(request, listener=None, course=None):
         found.append(request)
         raise SystemExit(0)
 

@@ -72,17 +72,33 @@ def run_pipeline(
         Interrupted: Stopped by the user; the same call resumes.
     """
     earlier = check_request(request)
+    # An engine that cannot be made leaves no folder.
+    engine = engine_of(request)
     with locked(request.out):
-        return run_held(request, listener or Silent(), course or Whole(), earlier)
+        return run_held(request, listener or Silent(), course or Whole(), earlier, engine)
+
+
+def engine_of(request: Request) -> Engine:
+    """The engine that a request names.
+
+    Raises:
+        UnknownName: There is none of that name.
+        BadOption: Its options cannot be used.
+    """
+    name, options = split_spec(request.engine)
+    engine: Engine = engines.build({"workers": request.workers, **options, "name": name})
+    return engine
 
 
 def run_held(
-    request: Request, listener: Listener, course: Course, earlier: dict[str, Any]
+    request: Request,
+    listener: Listener,
+    course: Course,
+    earlier: dict[str, Any],
+    engine: Engine,
 ) -> Outcome:
     """As `run_pipeline`, for who holds the folder and has checked the request."""
     run = RunFolder(request.out)
-    name, options = split_spec(request.engine)
-    engine: Engine = engines.build({"workers": request.workers, **options, "name": name})
     refuse_running(run)
     with engine:
         if earlier.get("status") != "done":

@@ -19,7 +19,7 @@ from cellwise.flow.pipeline.lock import Waiting, holder_of, locked, this_process
 from cellwise.flow.pipeline.progress import Told
 from cellwise.flow.pipeline.reasons import not_passed_over
 from cellwise.flow.pipeline.record import now
-from cellwise.flow.pipeline.run import run_held
+from cellwise.flow.pipeline.run import engine_of, run_held
 from cellwise.flow.pipeline.shards.courses import Opening
 from cellwise.flow.pipeline.shards.part import RECORD, Part
 from cellwise.flow.pipeline.shards.plan import Plan, differences, facts_of, read_plan
@@ -86,7 +86,8 @@ def work_on_shard(
             with locked(out, waiting):
                 if read_plan(run) is None:
                     request = ask()
-                    run_held(request, listener, Opening(part.of), check_request(request))
+                    earlier, engine = check_request(request), engine_of(request)
+                    run_held(request, listener, Opening(part.of), earlier, engine)
         plan = read_plan(run)
         if plan is None:
             return ShardOutcome(part, (), 0, 0, 0.0)
