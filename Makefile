@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 BIN := $(VENV)/bin
 
 # `make test` leaves out the few tests that `make test-long` runs.
-.PHONY: demo test test-long quick lint types format browser slurm docs clean
+.PHONY: demo test test-long test-slurm quick lint types format browser slurm docs clean
 
 demo: $(INSTALLED)
 	@start=$$(date +%s); \
@@ -18,8 +18,12 @@ demo: $(INSTALLED)
 test: $(INSTALLED) browser
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
-test-long: $(INSTALLED) slurm
+test-long: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
+
+# With a real Slurm, as root; about two minutes.
+test-slurm: $(INSTALLED) slurm
+	CELLWISE_SLURM=1 $(BIN)/python -m pytest tests/scale/test_slurm.py tests/scale/test_slurm_dask.py
 
 quick: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 -m "not long and not slow and not browser"
