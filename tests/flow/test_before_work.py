@@ -1,5 +1,6 @@
 """What a recipe needs is said before any work: weights, groups, folds, disk."""
 
+import dataclasses
 import shutil
 from collections import namedtuple
 
@@ -11,6 +12,7 @@ from tests.plates import treated, write_labels, write_plate
 from tests.worlds import wells
 
 from cellwise.domain.channels import Channel
+from cellwise.domain.classes import ClassList
 from cellwise.domain.foresight import FolderFacts
 from cellwise.domain.records import Site
 from cellwise.domain.steps import Job
@@ -123,9 +125,24 @@ def test_check_says_what_will_be_fetched_and_what_a_cell_takes(plate, tmp_path, 
 def test_a_disk_too_small_for_kept_fields_is_refused(plate, tmp_path, monkeypatch):
     monkeypatch.setattr(nets, "is_cached", lambda model: True)
     monkeypatch.setattr(shutil, "disk_usage", lambda place: Usage(10**9, 0, 10**5))
-    with pytest.raises(PreflightError, match=r"keep fields of 0\.0 GB on disk"):
+    with pytest.raises(PreflightError, match=r"keep 0\.\d GB of fields and models on disk"):
         run(plate, tmp_path / "run")
     assert not (tmp_path / "run" / "masks").exists()
+
+
+def test_models_of_all_folds_are_told_and_one_set_of_checkpoints(tmp_path):
+    net = {"name": "backbone", "model": "resnet18", "pretrained": False}
+    options = {"net": net, "task": {"name": "image", "size": 64}, "epochs": 1}
+    learning = Job(tmp_path, tmp_path, "net", options, "k", 0)
+    classes = ClassList(("A", "Negative"), "Negative")
+    five = dataclasses.replace(facts(20, 20, 5), classes=classes)
+    said = foresee(learning, five)
+    one = said.kept["models of net"] / 5
+    # 11.2 million weights of four bytes.
+    assert 44e6 < one < 46e6
+    assert said.passing > 6 * one
+    some = dataclasses.replace(learning, options={**options, "folds": [0, 2]})
+    assert foresee(some, five).kept["models of net"] == 2 * one
 
 
 def facts(count, groups=0, folds=0):

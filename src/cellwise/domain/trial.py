@@ -49,3 +49,27 @@ class Trial:
     decode: float = 0.0
     patience: float = PATIENCE
     known: dict[str, float] = dataclass_field(default_factory=dict)
+
+
+def at_side(seconds: float, side: int, smaller: float, smaller_side: int, wanted: int) -> float:
+    """Seconds for images of a side, from images of two smaller ones.
+
+    A part of the time does not hang on the pixels (calls, weights) and is most of it for small
+    images on a fast processor; the rest follows them.
+
+    Args:
+        seconds: For images of `side`.
+        side: Pixels a side.
+        smaller: Seconds for as many images of `smaller_side`.
+        smaller_side: Pixels a side, fewer; the same where one side was tried.
+        wanted: Pixels a side, as many as `side` or more.
+
+    Returns:
+        At most what would follow from the pixels alone, at least `seconds`.
+    """
+    if side == smaller_side or seconds <= smaller:
+        # One side was tried, or the clock was too coarse.
+        return seconds * wanted**2 / side**2
+    follows = (seconds - smaller) / (side**2 - smaller_side**2)
+    fixed = max(seconds - follows * side**2, 0.0)
+    return max(fixed + (seconds - fixed) * wanted**2 / side**2, seconds)

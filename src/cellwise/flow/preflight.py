@@ -85,14 +85,14 @@ def _with_disk(said: Foresight, request: Request) -> Foresight:
     free = shutil.disk_usage(place).free
     if said.disk > free:
         reason = (
-            f"The steps of this recipe keep fields of {_size(said.disk)} on disk, and "
+            f"The steps of this recipe keep {_size(said.disk)} of fields and models on disk, and "
             f"{_size(free)} are free in {place}."
         )
-        cure = "Choose an --out with more space, or keep them coarser: --set TRAIN.cache=uint8."
+        cure = "Choose an --out with more space, or keep fields coarser: --set TRAIN.cache=uint8."
         return replace(said, refusals=(*said.refusals, Refusal(reason, cure, "disk")))
     if said.disk < _MUCH and said.per_cell < _MUCH_A_CELL:
         return said
-    parts = [f"{_size(said.disk)} for fields"] if said.disk >= _MUCH else []
+    parts = [f"{_size(said.disk)} for fields and models"] if said.disk >= _MUCH else []
     parts += [f"{said.per_cell / 1e6:.1f} MB for each cell"] if said.per_cell else []
     warning = f"This recipe keeps {' and '.join(parts)} on disk ({_size(free)} free)."
     return replace(said, warnings=(*said.warnings, warning))

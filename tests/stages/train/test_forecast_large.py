@@ -46,16 +46,16 @@ def shown(monkeypatch, trial, tmp_path, **options):
 
 
 def test_large_fields_are_tried_small_and_few(monkeypatch, trial, tmp_path):
-    small = {"task": {"name": "image", "size": 160}, "batch": 10}
+    small = {"task": {"name": "image", "size": 128}, "batch": 10}
     large = {"task": {"name": "image", "size": 640}, "batch": 10}
     tried, cost = shown(monkeypatch, trial, tmp_path, **small)
-    assert tried == (10, 2, 160, 160)
+    assert tried == (10, 2, 128, 128)
     tried, dear = shown(monkeypatch, trial, tmp_path, **large)
     assert tried[0] <= 4
-    assert tried[1:] == (2, 160, 160)
-    # Two batches of ten fields in each of two folds: sixteen times the pixels, 10 for 4 fields.
+    assert tried[1:] == (2, 128, 128)
+    # Two batches of ten fields in each of two folds: 25 times the pixels, 10 for 4 fields.
     assert cost == pytest.approx(2 * 2, abs=4)
-    assert dear == pytest.approx(2 * 2 * 16 * 10 / 4, rel=0.1)
+    assert dear == pytest.approx(2 * 2 * 25 * 10 / 4, rel=0.1)
 
 
 def test_a_network_of_one_fold_costs_one_training(monkeypatch, trial, tmp_path):
@@ -81,16 +81,33 @@ def test_trainings_that_differ_in_what_costs_nothing_are_timed_once(monkeypatch,
     one = seconds(epochs=1, folds=[0])
     assert seconds(epochs=1, folds=[1], learning_rate=0.1, start="other") == one
     assert seconds(epochs=3, folds=[1]) > 2 * one
-    assert len(tried) == 1
-    seconds(epochs=1, batch=16)
+    # At the larger of the two sides, and at the smaller.
     assert len(tried) == 2
+    seconds(epochs=1, batch=16)
+    assert len(tried) == 4
 
 
 def test_of_many_networks_each_is_tried_shortly(monkeypatch, trial, tmp_path):
+    tried = []
+
+    def counted(net, lesson, plan, patience):
+        tried.append(patience)
+        return Pace(1.0, 0.0)
+
+    monkeypatch.setattr(_forecast, "pace_of_batches", counted)
     hasty = dataclasses.replace(trial, patience=0.1, known={})
-    many = {"task": {"name": "image", "size": 640}, "batch": 10}
-    tried, dear = shown(monkeypatch, trial, tmp_path, **many)
-    smaller, told = shown(monkeypatch, hasty, tmp_path, **many)
-    assert smaller[-1] < tried[-1]
-    # Seconds of a batch are taken to follow the pixels.
-    assert told == pytest.approx(dear * (tried[-1] / smaller[-1]) ** 2, rel=0.1)
+    given = Options.of({"labels": "x", "task": {"name": "image", "size": 640}, "batch": 10})
+    _forecast.forecast_training(Job(tmp_path, tmp_path, "net", {}, "k", 0), given, hasty)
+    assert sum(tried) == pytest.approx(0.1)
+
+
+def test_quarters_of_a_large_field_are_tried_with_a_network_of_stride_32(trial, tmp_path):
+    # 160 or 96 pixels are no whole number of places, in halves of them.
+    given = Options.of({
+        "labels": "x", "epochs": 1, "batch": 2,
+        "task": {"name": "puzzle", "size": 640},
+        "net": {"name": "backbone", "model": "resnet18", "pretrained": False},
+    })  # fmt: skip
+    job = Job(tmp_path, tmp_path, "net", {}, "k", 0)
+    hasty = dataclasses.replace(trial, patience=0.01)
+    assert _forecast.forecast_training(job, given, hasty) > 0

@@ -52,3 +52,10 @@ def without_beginning(spec: str | dict[str, Any]) -> str | dict[str, Any]:
     if isinstance(spec, str):
         return spec
     return {key: value for key, value in spec.items() if key not in _BEGINNINGS}
+
+
+def weight_bytes(spec: str | dict[str, Any], channels: int, classes: int) -> int:
+    """Bytes of a network's weights as its model file holds them; makes no weights."""
+    from cellwise.parts.nets._weight_bytes import weight_bytes as count
+
+    return count(spec, channels, classes)

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,8 @@ import torch
 
 from cellwise.contracts.scorer import Scorer, SitePixels
 from cellwise.domain.steps import Job
-from cellwise.domain.trial import PATIENCE, Trial
+from cellwise.domain.trial import Trial, at_side
+from cellwise.errors import BadOption
 from cellwise.parts.nets import nets, without_beginning
 from cellwise.parts.normalise import MODES, fit
 from cellwise.parts.panel import steady
@@ -23,10 +24,9 @@ from cellwise.stages.score import scorers
 from cellwise.stages.score.spec import Options
 
 _CELLS = 128
-# Fields of more pixels a side are tried at this side, with so many cells; crops as of this side.
-_SIDE, _FEW, _CROP = 160, 4, 64
-# At this side where a recipe has many networks.
-_SMALLER = 96
+# Fields of more pixels a side are tried at this side and at half of it, with so many cells; crops
+# as of this side.
+_SIDE, _FEW, _CROP = 128, 4, 64
 # Torch and the models, in each worker; a process that works alone has them from training.
 _START = 2.0
 _NONE = torch.empty(0)
@@ -61,7 +61,7 @@ def _but_names(by: Any) -> Any:
 
 def _of_field(job: Job, options: Options, trial: Trial, learned: Mapping[str, Any]) -> float:
     """Seconds in which a model of this training scores a field; 0 where none has a cell."""
-    scorer, ratio = scorers.build(options.by), 1.0
+    scorer = scorers.build(options.by)
     assert trial.classes is not None
     without = learned.get("without") or []
     chosen = learned.get("channels", "all")
@@ -76,17 +76,7 @@ def _of_field(job: Job, options: Options, trial: Trial, learned: Mapping[str, An
     if scorer.items == "tiles":
         pixels, share = _whole_site(trial, taken, learned["task"])
     else:
-        # A network's time follows the pixels: large fields and crops are tried at a smaller size.
-        most = _SIDE if trial.patience == PATIENCE else _SMALLER
-        if size is not None and size > most:
-            ratio = most / size
-            scorer = scorers.build(_at_side(options.by, ratio))
-        pixels, share = _shown(trial, taken, size and min(size, most), task.size or 0)
-        side = task.size or pixels.crops.shape[-1]
-        if size is None and len(pixels.crops):
-            ratio = min(most / side, 1.0)
-            side = round(side * ratio)
-            pixels = replace(pixels, crops=resize(pixels.crops, side, side))
+        pixels, share = _shown(trial, taken, size, task.size or 0)
     if not len(pixels.numbers) and not pixels.tile:
         # The fields that were looked at show no cell: then scoring costs what starts.
         return 0.0
@@ -100,9 +90,49 @@ def _of_field(job: Job, options: Options, trial: Trial, learned: Mapping[str, An
         resolve(options.precision, job.device),
     )
     with steady(options.threads):
-        if size is not None and ratio < 1 and len(pixels.numbers) > _FEW:
-            return _of_few(scorer, model, pixels, trial) / ratio**2
-        return _timed(scorer, model, pixels, trial.patience) * share / ratio**2
+        if pixels.tile:
+            return _timed(scorer, model, pixels, trial.patience) * share
+        if size is not None:
+            return _of_fields(options.by, model, pixels, trial, size) * share
+        return _of_crops(scorer, model, pixels, trial, task.size or 0) * share
+
+
+def _of_fields(by: Any, model: LoadedModel, pixels: SitePixels, trial: Trial, size: int) -> float:
+    """Seconds for these cells in their field; of a large one, from two that are smaller."""
+    if size <= _SIDE:
+        return _timed(scorers.build(by), model, pixels, trial.patience)
+
+    def at(side: int) -> float:
+        whole = resize(pixels.field[None], side, side)[0]
+        smaller, scorer = replace(pixels, field=whole), scorers.build(_at_side(by, side / size))
+        if len(pixels.numbers) > _FEW:
+            return _of_few(scorer, model, smaller, trial)
+        return _timed(scorer, model, smaller, trial.patience)
+
+    return _from_two(at, _SIDE, size)
+
+
+def _of_crops(
+    scorer: Scorer, model: LoadedModel, pixels: SitePixels, trial: Trial, size: int
+) -> float:
+    """Seconds for these crops; of large ones, from smaller ones of two sides."""
+
+    def at(side: int) -> float:
+        smaller = resize(pixels.crops, side, side)
+        return _timed(scorer, model, replace(pixels, crops=smaller), trial.patience)
+
+    side = size or pixels.crops.shape[-1]
+    return at(side) if side <= _SIDE else _from_two(at, _SIDE, side)
+
+
+def _from_two(seconds: Callable[[int], float], side: int, wanted: int) -> float:
+    large = seconds(side)
+    try:
+        small, smaller = seconds(side // 2), side // 2
+    except (RuntimeError, ValueError, BadOption):
+        # Some networks cannot take images so small.
+        small, smaller = large, side
+    return at_side(large, side, small, smaller, wanted)
 
 
 def _timed(scorer: Scorer, model: LoadedModel, pixels: SitePixels, patience: float) -> float:

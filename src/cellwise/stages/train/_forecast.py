@@ -13,10 +13,11 @@ from cellwise.contracts.batch import Pool, When
 from cellwise.contracts.task import Task
 from cellwise.domain.screens.wells import NEGATIVE
 from cellwise.domain.steps import Job
-from cellwise.domain.trial import PATIENCE, Trial
+from cellwise.domain.trial import PATIENCE, Trial, at_side
+from cellwise.errors import BadOption
 from cellwise.learning.labelled import make_lesson
 from cellwise.learning.material import Floats, Material
-from cellwise.learning.pace import pace_of_batches
+from cellwise.learning.pace import Pace, pace_of_batches
 from cellwise.parts.learners import learners
 from cellwise.parts.nets import nets, without_beginning
 from cellwise.parts.resize import resize, shrunk
@@ -32,10 +33,11 @@ _LIBRARIES = 2.0
 _START = 0.5
 _PER_EPOCH = 0.01
 _SAMPLE = 64
-# Images of more pixels a side are tried at this side, and so many at once.
-_SIDES, _FEW = {"site": 160, "cell": 64}, 4
-# The same where a recipe has many networks.
-_HASTY = {"site": 96, "cell": 64}
+# Images of more pixels a side are tried at this side and at half of it, and so many at once. Their
+# quarters and halves still fill whole places of a map with 32 pixels to a place.
+_SIDES, _FEW = {"site": 128, "cell": 64}, 4
+# So many where a recipe has many networks.
+_FEWER = 2
 _LEAST_TILE = 16
 # Vectors are learned in no time: a batch of them.
 _VECTORS = 0.002
@@ -106,23 +108,43 @@ def _known_pace(job: Job, options: Options, task: Task, trial: Trial, pool: Pool
 
 
 def _pace(job: Job, options: Options, task: Task, trial: Trial, pool: Pool) -> float:
-    """Seconds for one batch; those of a small training are small.
+    """Seconds for one batch, as it is if it is small.
 
-    Large images are tried at a smaller size, a few at a time: a network's time follows the pixels.
+    Large images are tried at two smaller sizes, a few at a time.
     """
     whole = _items(task, trial)
-    items, chosen = whole, options
-    side, smaller = _smaller(task, options.task, patient=trial.patience == PATIENCE)
-    if whole.shape[-1] > side:
-        items = shrunk(whole, side)
-        specs = [_at_side(spec, side / whole.shape[-1]) for spec in options.augment]
-        few = min(options.batch, _FEW)
-        chosen = options.model_copy(update={"augment": specs, "batch": few, "task": smaller})
+    wanted, side = whole.shape[-1], _SIDES[task.unit]
+    if wanted <= side:
+        found, _ = _tried(job, options, task, trial, pool, whole)
+        return found.learn + found.move
+    most = _FEW if trial.patience == PATIENCE else _FEWER
+    few = options.model_copy(update={"batch": min(options.batch, most)})
+    paces: dict[int, Pace] = {}
+    for smaller in (side, side // 2):
+        made, spec = _smaller(task, options.task, smaller)
+        specs = [_at_side(one, made / wanted) for one in options.augment]
+        chosen = few.model_copy(update={"augment": specs, "task": spec})
+        try:
+            paces[made], some = _tried(job, chosen, task, trial, pool, shrunk(whole, made))
+        except (RuntimeError, ValueError, BadOption):
+            # Some networks cannot take images so small; the larger of the two says it alone then.
+            if not paces:
+                raise
+    (large, found), (small, least) = max(paces.items()), min(paces.items())
+    when = When(job.seed, 0)
+    share = _shown(task, pool, options.batch, when) / _shown(task, some, few.batch, when)
+    return at_side(found.learn, large, least.learn, small, wanted) * share + found.move
+
+
+def _tried(
+    job: Job, options: Options, task: Task, trial: Trial, pool: Pool, items: Floats
+) -> tuple[Pace, Pool]:
+    """What a batch of these images takes, and the pool that it was drawn from."""
     taken = Choice(options.channels, tuple(options.without)).of(trial.channels)
     items = items[:, taken]
     assert trial.classes is not None
     classes = trial.classes.positive
-    count = min(len(pool), 4 * max(chosen.batch, len(items)))
+    count = min(len(pool), 4 * max(options.batch, len(items)))
     targets = np.eye(len(classes), dtype=np.float32)[np.arange(count) % len(classes)]
 
     def read(places: npt.NDArray[np.int64]) -> Floats:
@@ -133,28 +155,21 @@ def _pace(job: Job, options: Options, task: Task, trial: Trial, pool: Pool) -> f
     material = Material(some, targets, np.ones(count, np.float32), targets, read)
     panel = Panel(tuple(trial.channels[place] for place in taken), classes)
     plan, method = make_plan(
-        job, chosen, material=material, panel=panel, fold=None, sample=_SAMPLE,
+        job, options, material=material, panel=panel, fold=None, sample=_SAMPLE,
         groups=[0] * len(classes),
     )  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         net = nets.build(without_beginning(options.net))(len(taken), len(classes))
-    found = pace_of_batches(net, make_lesson(material, method, plan), plan, trial.patience)
-    if chosen is options:
-        return found.learn + found.move
-    when = When(job.seed, 0)
-    pixels: float = (whole.shape[-1] / side) ** 2
-    share = _shown(task, pool, options.batch, when) / _shown(task, some, chosen.batch, when)
-    return found.learn * pixels * share + found.move
+    return pace_of_batches(net, make_lesson(material, method, plan), plan, trial.patience / 2), some
 
 
-def _smaller(task: Task, spec: Any, *, patient: bool) -> tuple[int, Any]:
-    """The side that large images are tried at, and the task for them: as many tiles, smaller."""
-    side = _SIDES[task.unit] if patient else _HASTY[task.unit]
+def _smaller(task: Task, spec: Any, side: int) -> tuple[int, Any]:
+    """About this side for images that are larger, and the task for it: as many tiles, smaller."""
     if not task.tile or task.size is None:
         return side, spec
+    name, own = split_spec(spec)
     in_a_row = task.size // task.tile
     tile = max(side // in_a_row, _LEAST_TILE)
-    name, own = split_spec(spec)
     return in_a_row * tile, {"name": name, **own, "size": in_a_row * tile, "tile": tile}
 
 

@@ -1,4 +1,4 @@
-"""What can be said of a training before any work: groups it needs, what its fields take on disk."""
+"""What can be said of a training before any work: groups it needs, and what it takes on disk."""
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from cellwise.stages.train.spec import SHELVES, Options
 _SIDES = {"image": 256, "puzzle": 256}
 # Bytes of a number as it is kept: of the step alone, and of all steps.
 _HALF_PRECISION = 2
+# Of weights: a checkpoint holds them and two moments of each, and an old one goes after the new.
+_CHECKPOINTS = 6
 _SHOWN = 6
 
 
@@ -50,7 +52,8 @@ def training_foresight(job: Job, folder: FolderFacts) -> Foresight:
     refusals += _of_covariate(job, options, folder)
     refusals += refused_classes(job.name, options.only, folder)
     kept, passing = _fields_on_disk(job, options, folder)
-    return Foresight(tuple(refusals), kept=kept, passing=passing)
+    weights, checkpoints = _models_on_disk(job, options, folder)
+    return Foresight(tuple(refusals), kept=kept | weights, passing=passing + checkpoints)
 
 
 def _of_controls(job: Job, options: Options, folder: FolderFacts) -> list[Refusal]:
@@ -135,3 +138,18 @@ def _fields_on_disk(job: Job, options: Options, folder: FolderFacts) -> tuple[di
     if not options.cache:
         return {}, numbers * _HALF_PRECISION
     return {f"fields {side} {options.cache}": numbers * np.dtype(options.cache).itemsize}, 0
+
+
+def _models_on_disk(job: Job, options: Options, folder: FolderFacts) -> tuple[dict[str, int], int]:
+    """Bytes of the models that a step keeps, and of checkpoints while one of them is learned."""
+    if options.learner or split_spec(options.task)[0] == "vectors" or folder.classes is None:
+        return {}, 0
+    from cellwise.parts.nets import weight_bytes
+
+    channels, classes = len(folder.channels), len(folder.classes.positive)
+    one = weight_bytes(options.net, channels, classes)
+    models = len(options.folds) or max(folder.folds, 1)
+    if options.per:
+        column = options.per.removeprefix("Metadata_")
+        models *= max(len({site.metadata.get(column) for site in folder.sites} - {None}), 1)
+    return {f"models of {job.name}": models * one}, _CHECKPOINTS * one
