@@ -1,6 +1,6 @@
 """The Python API: run, predict, check, and a finished run as an object."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from cellwise.app.predictor import Predictor as Predictor
+from cellwise.contracts.exporter import Exported, FolderExporter
 from cellwise.domain.tables import CELLS, PREDICTIONS, WELLS
 from cellwise.errors import PreflightError, UnknownName, UsageError
 from cellwise.flow.pipeline.run import run_pipeline
@@ -62,20 +63,35 @@ class Run:
 
         return annotated(RunFolder(self.path))
 
-    def export(self, to: str, out: Path | str, *, features: bool = False, step: str = "") -> None:
+    def export(
+        self,
+        to: str,
+        out: Path | str,
+        *,
+        features: bool = False,
+        step: str = "",
+        tell: Callable[[int, int, str], None] | None = None,
+    ) -> Exported | None:
         """Write the run in another program's format.
 
         Args:
             to: `cells-csv`, `anndata`, `variability-csv`, `hpa-csv`, or of wells `rxrx1-csv` or
-                `profiles`.
-            out: The file to write.
+                `profiles`: a file. `geojson`, `label-tiff`: a folder.
+            out: The file or folder to write; the same export in its place is replaced.
             features: With `cells-csv`, measured features as further columns; `anndata` always holds
                 them.
             step: With `profiles`, the profile step; empty for the last one of the recipe.
+            tell: Told of progress as `(fields done, fields in all, note)`, where a folder is
+                written.
+
+        Returns:
+            Of a folder, what is in it and what is not.
 
         Raises:
             UnknownName: No such format.
-            PreflightError: The run holds no predictions to export, or no features.
+            UsageError: An option that does not go with it, or something else lies at `out`.
+            PreflightError: The run holds nothing to export, no features, or no images any more
+                where these are exported too.
         """
         from cellwise.stages.export import exporters
 
@@ -85,8 +101,6 @@ class Run:
                 f"No export is called {to!r}.{did_you_mean(to, known)} "
                 f"There is: {', '.join(known)}."
             )
-        if Path(out).is_dir():
-            raise UsageError(f"--out {out} is a folder; name the file to write.")
         wanted: dict[str, Any] = {"features": True} if features and to == "cells-csv" else {}
         if step and to != "profiles":
             raise UsageError(f"--step goes with profiles, not with {to}.")
@@ -94,12 +108,17 @@ class Run:
         if features and to not in ("cells-csv", "anndata"):
             raise UsageError(f"--features goes with cells-csv and anndata, not with {to}.")
         writer = exporters.build({"name": to.replace("-", "_"), **wanted})
+        if isinstance(writer, FolderExporter):
+            return writer(RunFolder(self.path), Path(out), tell)
+        if Path(out).is_dir():
+            raise UsageError(f"--out {out} is a folder; name the file to write.")
         of_wells = to in ("rxrx1-csv", "profiles")
         if not of_wells and not RunFolder(self.path).predictions.is_file():
             raise PreflightError(
                 f"{self.path} holds no predictions: its recipe learns nothing, or it is unfinished."
             )
         writer(RunFolder(self.path), Path(out))
+        return None
 
     def rebuild_report(self) -> Path:
         """Build `report.html` anew from the tables of the run and return its path."""

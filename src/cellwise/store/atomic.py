@@ -2,13 +2,14 @@
 
 import errno
 import os
+import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from cellwise.errors import StorageError
+from cellwise.errors import StorageError, UsageError
 
 
 class Watcher(Protocol):
@@ -51,14 +52,73 @@ def writing(path: Path) -> Iterator[Path]:
         rename(partial, path)
         _sync_folder(path.parent)
     except OSError as error:
-        advice = _ADVICE.get(error.errno or 0)
-        if advice is None:
+        told = _told(path, error)
+        if told is None:
             raise
-        raise StorageError(
-            error.errno, f"Cannot write {path}: {error.strerror}. {advice}"
-        ) from error
+        raise told from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing_folder(path: Path, *, replaces: Callable[[Path], bool]) -> Iterator[Path]:
+    """Yield a new folder beside `path`; on success it becomes `path`, with all that is in it.
+
+    Args:
+        path: The folder to write.
+        replaces: Whether a folder that is there already may be replaced; an empty one always may.
+
+    Raises:
+        UsageError: `path` is a file, or a folder that may not be replaced; nothing was written.
+        StorageError: The disk is full or cannot be written; `path` is as it was before.
+    """
+    mark = uuid.uuid4().hex
+    partial = path.with_name(f".{mark}.partial{path.suffix}")
+    gone = path.with_name(f".{mark}.replaced{path.suffix}")
+    _refuse_foreign(path, replaces)
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        if hasattr(os, "sync"):
+            # Once for all: a folder of a hundred thousand fields has millions of files.
+            os.sync()
+        _refuse_foreign(path, replaces)
+        if path.exists():
+            path.rename(gone)
+        try:
+            rename(partial, path)
+        except BaseException:
+            if gone.exists():
+                gone.rename(path)
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        told = _told(path, error)
+        if told is None:
+            raise
+        raise told from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        if path.exists():
+            shutil.rmtree(gone, ignore_errors=True)
+
+
+def _refuse_foreign(path: Path, replaces: Callable[[Path], bool]) -> None:
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{path} is a file; name a folder to write.")
+    if path.is_dir() and any(path.iterdir()) and not replaces(path):
+        raise UsageError(
+            f"{path} holds other files, and a folder is replaced only where cellwise wrote it as "
+            "the same export. Name another one, or move it away."
+        )
+
+
+def _told(path: Path, error: OSError) -> StorageError | None:
+    """The error with advice, None where there is none."""
+    advice = _ADVICE.get(error.errno or 0)
+    if advice is None:
+        return None
+    return StorageError(error.errno, f"Cannot write {path}: {error.strerror}. {advice}")
 
 
 def rename(whole: Path, path: Path) -> None:

@@ -133,7 +133,7 @@ def _sites() -> SplitInput:
 
 
 def check_exporter(build: Callable[..., Exporter], **options: Any) -> None:
-    """Check an exporter on a small run: one file, whole or not at all, and the run left as it is.
+    """Check an exporter on a small run: one file or folder, whole or not at all, the run untouched.
 
     Raises:
         BrokenContract: A rule does not hold.
@@ -148,10 +148,11 @@ def check_exporter(build: Callable[..., Exporter], **options: Any) -> None:
         path = home / "out" / "export.file"
         path.parent.mkdir()
         export(run, path)
-        part.need(path.is_file(), "it writes the file that was asked for", "no file")
-        part.need(path.stat().st_size > 0, "the file is not empty", "0 bytes")
+        part.need(path.exists(), "it writes the file or folder that was asked for", "no file")
+        size = path.stat().st_size if path.is_file() else sum(map(len, _contents(path).values()))
+        part.need(size > 0, "it is not empty", "0 bytes")
         beside = sorted(file.name for file in path.parent.iterdir())
-        part.need(beside == [path.name], "it writes one file and leaves no other", beside)
+        part.need(beside == [path.name], "it writes that and leaves no other", beside)
         part.need(_contents(run.path) == before, "the run stays as it is", "other files in it")
         _check_nothing_to_export(part, export, home)
 

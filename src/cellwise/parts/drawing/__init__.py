@@ -1,0 +1,1 @@
+"""How cells and images are drawn: colours, contrast, composites."""

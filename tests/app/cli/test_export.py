@@ -1,0 +1,47 @@
+"""`cellwise export` of folders: what it says, and with which code it ends."""
+
+import json
+
+import numpy as np
+import pytest
+from tests.stages.export.any_run import write_run
+from typer.testing import CliRunner
+
+from cellwise.app.cli import app
+
+
+@pytest.fixture
+def run(tmp_path):
+    cells = np.zeros((8, 8), np.uint16)
+    cells[1:4, 1:4] = 1
+    run = write_run(tmp_path / "run", {"s1": cells, "s2": cells, "gone": None}, classes=())
+    run.record.write_text(json.dumps({"status": "done"}))
+    return run.path
+
+
+def invoke(*words):
+    return CliRunner().invoke(app, ["export", *map(str, words)])
+
+
+@pytest.mark.parametrize("name", ["geojson", "label-tiff"])
+def test_a_run_without_labels_is_exported_too(run, tmp_path, name):
+    result = invoke(run, "--to", name, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert f"wrote {tmp_path / 'out'}" in result.output
+    assert "2 fields · 2 cells" in result.output
+    assert "1 field has no masks, as the run set them aside: gone" in result.output
+    assert json.loads((tmp_path / "out" / "export.json").read_text())["cells"] == 2
+
+
+def test_tables_of_predictions_still_need_predictions(run, tmp_path):
+    result = invoke(run, "--to", "cells-csv", "--out", tmp_path / "out.csv")
+    assert result.exit_code == 4 or "no predictions" in str(result.exception)
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_folder_of_other_files_stays(run, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").touch()
+    result = invoke(run, "--to", "geojson", "--out", tmp_path / "out")
+    assert "holds other files" in str(result.exception)
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["mine"]
