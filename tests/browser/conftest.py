@@ -1,8 +1,11 @@
 """A real Chromium, where there is one."""
 
 import importlib.util
+import json
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -84,18 +87,21 @@ def visit(browser):
 def report_run(tmp_path_factory):
     made = writer().write_run(tmp_path_factory.mktemp("browser"))
     made.html(negative_control="blind")
+    reading = made.run / "reading.json"
+    content = json.loads(reading.read_text()) | {"images": str(made.images)}
+    reading.write_text(json.dumps(content))
     return made
 
 
-@pytest.fixture
-def address(report_run):
-    """The address of a server that shows the run, as `cellwise view` starts it."""
+@contextmanager
+def served(run: Path) -> Iterator[str]:
+    """The address of a server that shows a run, as `cellwise view` starts it."""
     import uvicorn
 
     from cellwise.app.view.server import _listen, make_app
 
     listener = _listen(0)
-    config = uvicorn.Config(make_app(report_run.run, "secret"), log_level="error")
+    config = uvicorn.Config(make_app(run, "secret"), log_level="error")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
@@ -106,3 +112,26 @@ def address(report_run):
     server.should_exit = True
     thread.join(timeout=20)
     listener.close()
+
+
+@pytest.fixture(scope="session")
+def address(report_run):
+    """The address of the small run."""
+    with served(report_run.run) as found:
+        yield found
+
+
+@pytest.fixture
+def odd_visit(visit, tmp_path):
+    """A visit to a run whose classes have names that no page expects."""
+    names = (
+        "<img src=x onerror=alert(1)>",
+        "say \"no\" & 'yes'",
+        "غشاء البلازما",
+        "x" * 300,
+        "Negative",
+    )
+    made = writer().write_run(tmp_path, classes=names)
+    with served(made.run) as address:
+        visit.page.goto(f"{address}/cells?token=secret")
+        yield visit

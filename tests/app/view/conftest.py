@@ -1,8 +1,10 @@
 """A small run with predictions, and an application that shows it."""
 
 import importlib.util
+import json
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -23,29 +25,43 @@ def writer() -> ModuleType:
     return module
 
 
+def write_run(root: Path, **options: Any) -> Any:
+    """A run that knows where its images lie."""
+    made = writer().write_run(root, **options)
+    reading = made.run / "reading.json"
+    content = json.loads(reading.read_text()) | {"images": str(made.images)}
+    reading.write_text(json.dumps(content))
+    return made
+
+
 @pytest.fixture(scope="session")
 def shown_run(tmp_path_factory):
-    return writer().write_run(tmp_path_factory.mktemp("view"))
+    return write_run(tmp_path_factory.mktemp("view"))
+
+
+@pytest.fixture(scope="session")
+def shown_app(shown_run):
+    return make_app(shown_run.run, TOKEN)
 
 
 @pytest.fixture
-def client(shown_run):
+def client(shown_app):
     """A visitor who came with the token and now has the cookie."""
-    with TestClient(make_app(shown_run.run, TOKEN), base_url="http://127.0.0.1") as visitor:
+    with TestClient(shown_app, base_url="http://127.0.0.1") as visitor:
         assert visitor.get(f"/cells?token={TOKEN}").status_code == 200
         yield visitor
 
 
 @pytest.fixture
-def stranger(shown_run):
-    with TestClient(make_app(shown_run.run, TOKEN), base_url="http://127.0.0.1") as visitor:
+def stranger(shown_app):
+    with TestClient(shown_app, base_url="http://127.0.0.1") as visitor:
         yield visitor
 
 
 @pytest.fixture
 def plain_client(tmp_path):
     """A visitor of a run that gave no classes."""
-    made = writer().write_run(tmp_path, classes=(), labels=False)
+    made = write_run(tmp_path, classes=(), labels=False)
     with TestClient(make_app(made.run, TOKEN), base_url="http://127.0.0.1") as visitor:
         visitor.get("/cells", params={"token": TOKEN})
         yield visitor

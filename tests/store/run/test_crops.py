@@ -169,3 +169,12 @@ def test_no_cells_need_no_shards(stored):
     folder, _, cells = stored
     store = CropStore(folder, cells.clear())
     assert store.read(np.array([], np.int64)).shape == (0, 2, 0, 0)
+
+
+def test_crops_as_they_are_stored_hold_the_same_numbers(stored):
+    folder, _, cells = stored
+    store = CropStore(folder, cells)
+    wanted = np.array([6, 0, 3, 3])
+    found = store.stored(wanted)
+    assert found.dtype == np.float16
+    np.testing.assert_array_equal(found.astype(np.float32), store.read(wanted))

@@ -10,7 +10,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,8 @@ from cellwise.domain.channels import Channel
 from cellwise.errors import FormatError
 from cellwise.store.atomic import rename, write_text, writing
 from cellwise.store.run.folder import read_json
+
+Number = TypeVar("Number", np.float16, np.float32)
 
 FORMAT = 1
 _CHANNELS = "channels.json"
@@ -152,11 +154,22 @@ class CropStore:
             IndexError: A position outside the table.
             FormatError: A shard is missing, torn, or too short for the table.
         """
+        return self._filled(positions, np.float32)
+
+    def stored(self, positions: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
+        """The same as they lie on disk, float16: less to copy where pixels are only looked at.
+
+        Raises:
+            IndexError, FormatError: As `read`.
+        """
+        return self._filled(positions, np.float16)
+
+    def _filled(self, positions: npt.NDArray[Any], dtype: type[Number]) -> npt.NDArray[Number]:
         wanted = np.asarray(positions, np.int64).reshape(-1)
         if len(wanted) and (wanted.min() < 0 or wanted.max() >= len(self)):
             raise IndexError(f"The table has {len(self)} cells; asked for {wanted.max()}.")
-        shape = (len(self.channels), self.size, self.size)
-        result = np.empty((len(wanted), *shape), np.float32)
+        shape: tuple[int, ...] = (len(self.channels), self.size, self.size)
+        result = np.empty((len(wanted), *shape), dtype)
         for place, position in enumerate(wanted):
             shard = self._shard(int(self._numbers[position]))
             row = self._rows[position]

@@ -1,21 +1,61 @@
-// The only module that fetches: the server's JSON, with errors as sentences.
+// The only module that fetches: the server's answers, with errors as sentences.
 
-async function ask(path) {
-  const response = await fetch(path, { headers: { Accept: "application/json" } });
-  if (response.ok) return response.json();
-  if (response.status === 403) {
-    throw new Error("This page's token is no longer valid. Open the address that `cellwise view` printed.");
+const TOKEN = "This page's token is no longer valid. Open the address that `cellwise view` printed.";
+const GONE = "The server does not answer. Is `cellwise view` still running?";
+
+async function ask(path, signal) {
+  let response;
+  try {
+    response = await fetch(path, { signal });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Error(GONE);
   }
-  if (response.status === 404) throw new Error("This run holds no such class.");
-  throw new Error(`The server could not answer (${response.status}). Check the filters.`);
+  if (response.ok) return response;
+  if (response.status === 403) throw new Error(TOKEN);
+  throw Object.assign(new Error(await words(response)), { status: response.status });
 }
 
-export const run = () => ask("/api/run");
+async function words(response) {
+  try {
+    const { detail } = await response.json();
+    if (typeof detail === "string") return detail;
+    // Values out of range, as the server names them.
+    return `Check ${detail.map((one) => one.loc.at(-1)).join(", ")}: ${detail[0].msg}.`;
+  } catch {
+    return `The server could not answer (${response.status}).`;
+  }
+}
 
-export const cells = (state) => ask(`/api/cells?${new URLSearchParams(state)}`);
+const json = async (path, signal) => (await ask(path, signal)).json();
+const bytes = async (path, signal) => (await ask(path, signal)).arrayBuffer();
 
-const place = (cell) => `/api/cells/${encodeURIComponent(cell.site)}/${cell.cell}`;
+async function picture(path, signal) {
+  return createImageBitmap(await (await ask(path, signal)).blob());
+}
 
-export const image = (cell, channels) => `${place(cell)}.png?channels=${channels.join(",")}`;
+const query = (values) => new URLSearchParams(Object.entries(values).filter(([, value]) => value !== undefined && value !== null && value !== ""));
 
-export const outline = (cell) => `${place(cell)}/outline.png`;
+export const run = () => json("/api/run");
+export const cells = (asked, signal) => json(`/api/cells?${query(asked)}`, signal);
+export const sheet = (asked, signal) => picture(`/api/cells/sheet.jpg?${query(asked)}`, signal);
+export const outlines = (asked, signal) => bytes(`/api/cells/outlines.bin?${query(asked)}`, signal);
+export const rows = (asked, start, stop) => json(`/api/cells/rows?${query({ ...asked, start, stop })}`);
+export const where = (asked, row) => json(`/api/cells/where?${query({ ...asked, row })}`);
+export const table = (asked) => `/api/cells.csv?${query(asked)}`;
+
+const place = ({ site, cell }) => `/api/cells/${encodeURIComponent(site)}/${cell}`;
+export const cell = (one) => json(place(one));
+export const cellImage = (one, channels, size, signal) => picture(`${place(one)}/image.jpg?channels=${channels}&size=${size}`, signal);
+
+export const plates = (name) => json(`/api/plates?${query({ class: name })}`);
+export const fields = (asked, signal) => json(`/api/fields?${query(asked)}`, signal);
+const fieldPlace = (site) => `/api/fields/${encodeURIComponent(site)}`;
+export const field = (site, asked) => json(`${fieldPlace(site)}?${query(asked)}`);
+export const fieldImage = (site, channels) => json(`${fieldPlace(site)}/image${channels === null ? "" : `?channels=${channels}`}`);
+export const fieldContrast = (site) => json(`${fieldPlace(site)}/contrast`);
+export const fieldOutlines = (site) => bytes(`${fieldPlace(site)}/outlines.bin`);
+export const fieldChances = (site, name) => json(`${fieldPlace(site)}/probabilities?${query({ class: name })}`);
+export const fieldMap = (site, step, name) => picture(`${fieldPlace(site)}/map.png?${query({ step, class: name })}`);
+export const small = (site) => `${fieldPlace(site)}/small.jpg`;
+export const tile = (site, level, row, column, channels, signal) => picture(`${fieldPlace(site)}/tiles/${level}/${row}/${column}.jpg?channels=${channels}`, signal);

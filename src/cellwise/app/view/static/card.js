@@ -1,71 +1,149 @@
-// The card of one cell: its image, its place, and all its probabilities.
+// The card of one cell: its image, its place, all its probabilities.
 
-import { draw } from "./channels.js";
-import { setOpenCell } from "./state.js";
+import * as api from "./api.js";
+import { button, byId, element, facts, link, number } from "./elements.js";
+import { trace } from "./polygons.js";
+import { drawBar } from "./scalebar.js";
+import { setOpenCell, to } from "./state.js";
 
-const dialog = document.getElementById("card");
-dialog.addEventListener("close", () => setOpenCell(null));
+const SIDE = 320;
+const MOST_BARS = 12;
+const WORDS = {
+  weak: "weak: fitted against field labels, no person has judged single cells",
+  audited: "audited: against cells that a person looked at",
+  none: "none: the model's own numbers",
+};
+const dialog = byId("card");
+let context = {};
+let latest = 0;
+
+dialog.addEventListener("close", () => {
+  latest += 1;
+  setOpenCell(null);
+  context.closed?.();
+});
 dialog.addEventListener("click", (event) => {
   if (event.target === dialog) dialog.close();
 });
 
-export function element(name, text = "", css = "") {
-  const made = document.createElement(name);
-  made.textContent = text;
-  if (css) made.className = css;
-  return made;
+// What the card needs to know of its page: the run, its channels, and how to step to the next cell.
+export function prepare(values) {
+  context = values;
 }
 
-export function number(value) {
-  return value === null || value === undefined ? "–" : value.toFixed(2);
-}
+export const isOpen = () => dialog.open;
 
-export function show(cell, calibration) {
+export async function show(place) {
+  const turn = ++latest;
+  const cell = await api.cell(place);
+  if (turn !== latest) return;
   const title = element("h2", `Cell ${cell.cell} of field ${cell.site}`);
   title.id = "card-title";
-  const close = element("button", "Close");
-  close.type = "button";
-  close.addEventListener("click", () => dialog.close());
-  const parts = [title];
-  if (cell.picture) parts.push(draw(cell, title.textContent));
-  parts.push(facts(cell));
-  if (Object.keys(cell.probabilities).length) parts.push(bars(cell), element("p", `Calibration: ${calibration}.`, "soft"));
-  dialog.replaceChildren(...parts, close);
+  const bar = element("div", "", "row");
+  if (context.step) bar.append(button("‹ Previous", () => context.step(-1)), button("Next ›", () => context.step(1)));
+  bar.append(button("Close", () => dialog.close()));
+  dialog.replaceChildren(title, pictures(cell), links(cell), about(cell), ...chances(cell), bar);
   setOpenCell(cell);
   if (!dialog.open) dialog.showModal();
   // The button that has the focus stands at the end; the image is to be seen first.
+  bar.lastChild.focus({ preventScroll: true });
   dialog.scrollTop = 0;
 }
 
-function facts(cell) {
-  const list = element("dl");
-  const rows = [
-    ["Well", [cell.plate, cell.well].filter(Boolean).join(" ")],
-    ["Label of the field", cell.field_labels.join(" + ") || "none"],
-    ["Classes given", cell.labels.join(" + ") || "none"],
-    ["Uncertainty", cell.uncertainty === null ? "" : number(cell.uncertainty)],
-    ["Area", `${cell.area} pixels`],
-    ["Touches the edge", cell.border ? "yes" : "no"],
-  ];
-  for (const [name, value] of rows) {
-    if (value) list.append(element("dt", name), element("dd", value));
-  }
-  return list;
+// Draw the open card anew, with other channels or without outline.
+export function redraw() {
+  for (const canvas of dialog.querySelectorAll("canvas")) canvas.paint();
 }
 
-function bars(cell) {
+function pictures(cell) {
+  const holder = element("div", "", "pictures");
+  if (!context.run.pictures) {
+    holder.append(element("p", "The images of single cells are gone from this run; its field may still show it.", "soft"));
+    return holder;
+  }
+  holder.append(canvas(cell, SIDE, () => context.channels.text, `Image of cell ${cell.cell} of field ${cell.site}`));
+  const single = element("div", "", "single");
+  if (context.run.crop_channels.length > 1) {
+    context.run.crop_channels.forEach((channel, place) => {
+      const figure = element("figure");
+      figure.append(canvas(cell, 96, () => `${place}`, `Channel ${channel.name}`), element("figcaption", channel.name));
+      single.append(figure);
+    });
+  }
+  holder.append(single);
+  return holder;
+}
+
+function canvas(cell, side, channels, words) {
+  const made = element("canvas");
+  const ratio = Math.min(2, devicePixelRatio || 1);
+  made.width = made.height = side * ratio;
+  made.style.width = `${side}px`;
+  made.setAttribute("role", "img");
+  made.setAttribute("aria-label", words);
+  made.paint = async () => {
+    const image = await api.cellImage(cell, channels(), Math.min(1024, Math.round(side * ratio))).catch(() => null);
+    const brush = made.getContext("2d");
+    brush.setTransform(ratio, 0, 0, ratio, 0, 0);
+    brush.fillStyle = "#111";
+    brush.fillRect(0, 0, side, side);
+    if (image) brush.drawImage(image, 0, 0, side, side);
+    if (context.channels.lines.checked && !cell.twice) outline(brush, cell, side);
+    if (cell.bar && side > 200) drawBar(brush, cell.bar, { x: 0, y: 0, width: side, height: side, margin: 12, thick: 3, font: 13 });
+  };
+  made.paint();
+  return made;
+}
+
+function outline(brush, cell, side) {
+  const [top, left, wide] = cell.window;
+  const path = new Path2D();
+  for (const ring of cell.outline) trace(path, ring.flat(), side / wide, left, top);
+  for (const [colour, width] of [["rgb(0 0 0 / 65%)", 3.4], ["#fff", 1.4]]) {
+    brush.strokeStyle = colour;
+    brush.lineWidth = width;
+    brush.stroke(path);
+  }
+}
+
+function links(cell) {
+  const row = element("p", "", "links");
+  row.append(
+    link("All cells of this field", to("/cells", { site: cell.site })),
+  );
+  if (cell.well) row.append(link("All cells of this well", to("/cells", { plate: cell.plate, well: cell.well })));
+  return row;
+}
+
+function about(cell) {
+  const rows = Object.entries(cell.metadata).filter(([name]) => name !== "RawId");
+  return facts([
+    ["Classes given", context.run.classes.length ? cell.labels.join(" + ") || "none" : ""],
+    ["Label of the field", cell.field_labels.join(" + ") || "none"],
+    ["Uncertainty", cell.uncertainty === null ? "" : number(cell.uncertainty)],
+    ["Area", `${cell.area} pixels${cell.pixel_size ? ` (${(cell.area * cell.pixel_size ** 2).toPrecision(3)} µm²)` : ""}`],
+    ["Touches the edge", cell.border ? "yes" : "no"],
+    ["Noticed", cell.flags.map((flag) => flag.replaceAll("_", " ")).join(", ")],
+    ["Judged by", cell.judged_by.join(", ")],
+    ...rows.slice(0, 12),
+  ]);
+}
+
+function chances(cell) {
+  if (!cell.probabilities.length) return [];
   const table = element("table");
-  const rows = Object.entries(cell.probabilities).sort((a, b) => b[1] - a[1]);
-  for (const [name, value] of rows) {
+  for (const [name, value] of cell.probabilities.slice(0, MOST_BARS)) {
     const row = element("tr");
-    const meter = element("meter");
-    meter.min = 0;
-    meter.max = 1;
-    meter.value = value ?? 0;
+    const meter = Object.assign(element("meter"), { min: 0, max: 1, value: value ?? 0 });
+    meter.setAttribute("aria-label", name);
     const holder = element("td");
     holder.append(meter);
-    row.append(element("th", name), element("td", number(value)), holder);
+    const head = element("th", name);
+    head.scope = "row";
+    row.append(head, element("td", number(value)), holder);
     table.append(row);
   }
-  return table;
+  const hidden = cell.of_classes - Math.min(MOST_BARS, cell.probabilities.length);
+  const more = hidden > 0 ? ` ${hidden} less likely classes are not listed.` : "";
+  return [table, element("p", `Calibration: ${WORDS[context.run.calibration]}.${more}`, "soft")];
 }

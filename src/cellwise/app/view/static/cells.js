@@ -1,167 +1,216 @@
-// The gallery: filters, one page of cells, keyboard.
+// The page of cells: filters, gallery, selection, card.
 
 import * as api from "./api.js";
+import * as card from "./card.js";
+import * as filters from "./filters.js";
 import * as state from "./state.js";
-import { element, number, show } from "./card.js";
-import { draw as drawCell, offer, press } from "./channels.js";
+import { Channels } from "./channels.js";
+import { button, byId, counted, element, isTyping, link, whole } from "./elements.js";
+import { Gallery } from "./gallery.js";
+import { classColour, OTHER } from "./palette.js";
+import { Selection } from "./selection.js";
 
-const form = document.getElementById("filters");
-const grid = document.getElementById("grid");
-const trouble = document.getElementById("trouble");
-const buttons = { previous: document.getElementById("previous"), next: document.getElementById("next") };
 let run = null;
-let shown = { page: 1, pages: 1, cells: [] };
-let latest = 0;
+let gallery = null;
+let channels = null;
+const selection = new Selection(state.read().picked);
+const asked = () => state.filters();
 
-function fillForm() {
-  const current = state.read();
-  for (const field of form.elements) {
-    if (field.name) field.value = current[field.name] ?? (field.name === "class" ? run.classes[0] ?? "" : "");
-  }
-}
-
-function options(name, values) {
-  const select = form.elements[name];
-  for (const value of values) select.append(new Option(value, value));
-  select.closest("label").hidden = values.length === 0;
-}
-
-function asked() {
-  const values = Object.fromEntries([...new FormData(form)].filter(([, value]) => value.trim()));
-  if (values.class === run.classes[0]) delete values.class;
-  return values;
-}
-
-async function load() {
-  const turn = ++latest;
-  grid.setAttribute("aria-busy", "true");
-  try {
-    const answer = await api.cells(state.read());
-    if (turn !== latest) return;
-    shown = answer;
-    trouble.hidden = true;
-    draw();
-  } catch (error) {
-    if (turn !== latest) return;
-    trouble.textContent = error.message;
-    trouble.hidden = false;
-  } finally {
-    if (turn === latest) grid.removeAttribute("aria-busy");
-  }
-}
-
-const whole = (count) => count.toLocaleString("en");
-
-function draw() {
-  const first = (shown.page - 1) * 100 + 1;
-  const last = first + shown.cells.length - 1;
-  const count = document.getElementById("count");
-  count.textContent = shown.total
-    ? `Cells ${whole(first)} to ${whole(last)} of ${whole(shown.total)}${shown.total < run.cells ? ` (${whole(run.cells)} in the run)` : ""}`
-    : `No cell fits these filters (${whole(run.cells)} in the run).`;
-  document.getElementById("page").textContent = `Page ${shown.page} of ${shown.pages}`;
-  buttons.previous.disabled = shown.page <= 1;
-  buttons.next.disabled = shown.page >= shown.pages;
-  grid.replaceChildren(...shown.cells.map(tile));
-  openLinked();
-}
-
-// A link to a cell opens it wherever it stands, on this page of the gallery or on another.
-async function openLinked() {
-  const open = state.openCell();
-  if (!open) return;
-  const here = shown.cells.find((cell) => cell.site === open.site && cell.cell === open.cell);
-  const wanted = here ?? (await api.cells(open)).cells[0];
-  if (wanted) show(wanted, run.calibration);
-}
-
-function tile(cell) {
-  const button = element("button", "", "tile");
-  button.type = "button";
-  if (cell.picture && run.pictures) button.append(drawCell(cell));
-  else button.append(element("span", "no image", "none"));
-  const line = element("span", "", "line");
-  if (cell.probability !== null) line.append(element("b", number(cell.probability)));
-  line.append(element("span", `${cell.site} #${cell.cell}`, "id"));
-  button.append(line);
-  if (cell.field_labels.length) button.append(element("span", cell.field_labels.join(" + "), "soft"));
-  button.setAttribute("aria-label", `Cell ${cell.cell} of field ${cell.site}${cell.probability === null ? "" : `, probability ${number(cell.probability)}`}`);
-  button.addEventListener("click", () => show(cell, run.calibration));
-  return button;
-}
-
-function turn(step) {
-  const page = shown.page + step;
-  if (page < 1 || page > shown.pages) return;
-  state.write({ ...state.read(), page: String(page) });
-  window.scrollTo(0, 0);
-  load();
-}
-
-function move(step) {
-  const tiles = [...grid.children];
-  const here = tiles.indexOf(document.activeElement);
-  const target = here < 0 ? tiles[0] : tiles[here + step];
-  target?.focus();
-}
-
-function columns() {
-  const tiles = [...grid.children];
-  const top = tiles[0]?.offsetTop;
-  const wide = tiles.findIndex((tile) => tile.offsetTop !== top);
-  return wide < 0 ? tiles.length : wide;
-}
-
-document.addEventListener("keydown", (event) => {
-  if (event.target.closest("form") || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (press(event.key)) return;
-  if (event.target.closest("dialog")) return;
-  const actions = {
-    ArrowRight: () => move(1),
-    ArrowLeft: () => move(-1),
-    ArrowDown: () => move(columns()),
-    ArrowUp: () => move(-columns()),
-    PageDown: () => turn(1),
-    PageUp: () => turn(-1),
-  };
-  if (!(event.key in actions)) return;
-  event.preventDefault();
-  actions[event.key]();
-});
-
-form.addEventListener("change", () => {
-  state.write(asked());
-  load();
-});
-form.addEventListener("submit", (event) => event.preventDefault());
-document.getElementById("reset").addEventListener("click", () => {
-  state.write({});
-  fillForm();
-  load();
-});
-buttons.previous.addEventListener("click", () => turn(-1));
-buttons.next.addEventListener("click", () => turn(1));
-window.addEventListener("popstate", () => {
-  fillForm();
-  load();
-});
-
-try {
-  run = await api.run();
-  document.getElementById("name").textContent = run.name;
-  options("class", run.classes);
-  options("plate", run.plates.length > 1 ? run.plates : []);
-  options("well", run.wells);
-  for (const name of ["low", "high", "unsure", "assigned"]) {
-    form.elements[name].closest("label").hidden = run.classes.length === 0;
-  }
-  const words = { weak: "weak: fitted against field labels, no person has judged single cells", audited: "audited: against cells a person looked at", none: "none: the model's own numbers" };
-  document.getElementById("note").textContent = run.calibration ? `Calibration of the probabilities: ${words[run.calibration]}.` : "This run gave no classes: cells stand by field.";
-  offer(run);
-  document.getElementById("scale").hidden = !run.pictures || run.sized === run.sites;
-  fillForm();
-  await load();
-} catch (error) {
+function fail(error) {
+  if (error.status === 409) return begin();
+  const trouble = byId("trouble");
   trouble.textContent = error.message;
   trouble.hidden = false;
 }
+
+function showCells(at = 0) {
+  byId("trouble").hidden = !run.trouble;
+  byId("trouble").textContent = run.trouble;
+  const now = state.read();
+  gallery.show({ asked: asked(), channels: channels.text, size: now.size, lines: channels.lines.checked, at, stamp: run.stamp });
+  legend();
+  count([0, -1, null]);
+}
+
+let told = 0;
+function count([first, last, total]) {
+  const words = byId("count");
+  if (total === null) words.textContent = "Loading…";
+  else if (!total) words.textContent = gallery.blocks.found.size ? `No cell fits these filters (${whole(run.cells)} in the run).` : words.textContent;
+  else words.textContent = `Cells ${whole(first + 1)} to ${whole(last + 1)} of ${whole(total)}${total < run.cells ? ` (${whole(run.cells)} in the run)` : ""}`;
+}
+
+function moved(first, last, total) {
+  clearTimeout(told);
+  told = setTimeout(() => {
+    // Before the first answer there is nothing to say.
+    if (gallery.restored) count([first, last, total]);
+    if (total) state.change({ at: first ? String(first) : "" });
+  }, 120);
+}
+
+function legend() {
+  const holder = byId("legend");
+  const chosen = state.read().likeliest ?? "";
+  const chips = run.coloured.map((name) => {
+    const swatch = element("i");
+    swatch.style.background = classColour(run.coloured, name);
+    const chip = button("", () => filter({ likeliest: chosen === name ? "" : name }), "chip");
+    chip.append(swatch, element("span", name));
+    chip.setAttribute("aria-pressed", chosen === name);
+    return chip;
+  });
+  if (run.classes.length > run.coloured.length) {
+    const other = element("span", "", "chip");
+    const swatch = element("i");
+    swatch.style.background = OTHER;
+    other.append(swatch, element("span", `${run.classes.length - run.coloured.length} other classes`));
+    chips.push(other);
+  }
+  holder.replaceChildren(...(chips.length ? [element("span", "Likeliest class:"), ...chips] : []));
+}
+
+// Change filters by anything but the form.
+function filter(values) {
+  state.change({ ...values, at: "" }, { push: true });
+  filters.fill(state.read(), run);
+  showCells();
+}
+
+function chosen() {
+  const bar = byId("chosen");
+  bar.hidden = !selection.size;
+  state.change({ picked: selection.short });
+  if (!selection.size) return;
+  const text = selection.text;
+  const parts = [element("b", `${counted(selection.size, "cell")} chosen`)];
+  if (text.length < 30000) {
+    parts.push(button("Show only these", () => filter({ chosen: text })));
+    const save = link("Save as CSV", api.table({ chosen: text, sort: "site" }));
+    save.download = "cells.csv";
+    parts.push(save);
+  }
+  parts.push(button("Clear", () => selection.clear()));
+  if (!selection.short) parts.push(element("small", "too many to stand in the address"));
+  byId("chosen-words").replaceChildren(...parts);
+}
+
+function resize(step) {
+  const size = gallery.larger(step);
+  state.change({ size: String(size) });
+  gallery.redraw({ size });
+  tools();
+}
+
+function tools() {
+  byId("smaller").disabled = gallery.larger(-1) === gallery.size;
+  byId("larger").disabled = gallery.larger(1) === gallery.size;
+}
+
+function looks(what) {
+  state.change({ channels: channels.remembered, lines: channels.lines.checked ? "" : "no" });
+  gallery.redraw({ channels: channels.text, lines: channels.lines.checked });
+  if (card.isOpen()) card.redraw(what);
+}
+
+async function openLinked() {
+  const open = state.openCell();
+  if (open) await card.show(open).catch(fail);
+}
+
+// The next cell of the gallery, while a card is open.
+function step(by) {
+  gallery.go(gallery.active + by);
+  const cell = gallery.cellAt(gallery.active);
+  if (cell) card.show(cell).catch(fail);
+}
+
+function choosing() {
+  gallery.choosing = !gallery.choosing;
+  byId("choose").setAttribute("aria-pressed", gallery.choosing);
+}
+
+document.addEventListener("keydown", (event) => {
+  if (isTyping(event) || !run) return;
+  if (card.isOpen()) {
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (by) step(by);
+    else channels.press(event.key);
+    return;
+  }
+  if (channels.press(event.key)) return;
+  if (event.key === "+" || event.key === "=") resize(1);
+  else if (event.key === "-") resize(-1);
+  else if (event.key === "s" || event.key === "S") choosing();
+  else if (event.key.startsWith("Arrow") && event.target === document.body) byId("gallery").focus();
+});
+
+function buttons() {
+  byId("smaller").addEventListener("click", () => resize(-1));
+  byId("larger").addEventListener("click", () => resize(1));
+  byId("choose").addEventListener("click", choosing);
+  byId("reset").addEventListener("click", () => {
+    const { size, channels: shown, lines } = state.read();
+    state.write({ size, channels: shown, lines }, { push: true });
+    filters.fill(state.read(), run);
+    showCells();
+  });
+  filters.listen(() => {
+    const now = state.read();
+    const kept = Object.fromEntries(["size", "channels", "lines", "picked", "chosen", "within"].map((name) => [name, now[name]]));
+    state.write({ ...kept, ...filters.asked(run) }, { push: true });
+    showCells();
+  });
+  addEventListener("popstate", () => {
+    filters.fill(state.read(), run);
+    showCells(Number(state.read().at ?? 0));
+  });
+  selection.addEventListener("change", chosen);
+}
+
+function notes() {
+  const words = { weak: "weak: fitted against field labels, no person has judged single cells", audited: "audited: against cells that a person looked at", none: "none: the model's own numbers" };
+  byId("note").textContent = run.calibration ? `Calibration of the probabilities: ${words[run.calibration]}.` : "This run gave no classes: cells stand by field.";
+  byId("scale").hidden = !run.pictures || run.sized === run.sites;
+  byId("gone").hidden = run.pictures;
+  byId("unfinished").hidden = run.status === "done" || run.status === null || run.status === undefined;
+  byId("unfinished").textContent = `This run is not finished (${run.status}): what you see may still change.`;
+}
+
+let begun = false;
+async function begin() {
+  try {
+    run = await api.run();
+    byId("name").textContent = run.name;
+    document.title = `Cells of ${run.name} · cellwise`;
+    if (!begun) {
+      begun = true;
+      const now = state.read();
+      filters.offer(run);
+      channels = new Channels(byId("channels"), run.crop_channels, { most: run.most, text: now.channels, lines: now.lines !== "no", changed: looks });
+      byId("channels").hidden = !run.pictures;
+      gallery = new Gallery({
+        holder: byId("gallery"), spacer: byId("spacer"), canvas: byId("canvas"), option: byId("active-cell"),
+        selection, run, open: (cell) => card.show(cell).catch(fail), moved, failed: fail,
+      });
+      gallery.rowsBetween = async (start, stop) => (await api.rows(asked(), start, stop)).rows;
+      card.prepare({ run, channels, step, closed: () => byId("gallery").focus({ preventScroll: true }) });
+      buttons();
+      byId("side").open = !matchMedia("(max-width: 56rem)").matches;
+    } else {
+      // The run was written anew: its rows are other cells.
+      selection.clear();
+      gallery.run = run;
+    }
+    notes();
+    filters.fill(state.read(), run);
+    chosen();
+    showCells(Number(state.read().at ?? 0));
+    tools();
+    await openLinked();
+  } catch (error) {
+    fail(error);
+  }
+}
+
+await begin();

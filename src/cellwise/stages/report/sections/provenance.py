@@ -1,7 +1,7 @@
 """Provenance: the exact command, versions, seed, hashes, times, recipe, words for a paper."""
 
 import shlex
-from collections.abc import Sized
+from collections.abc import Mapping, Sized
 from pathlib import PurePath
 from typing import Any
 
@@ -202,9 +202,13 @@ def calibration(material: Material) -> str:
     Only probabilities fitted against cells that a person looked at are `audited`; a run whose
     decision is unknown is `weak`.
     """
-    control = material.choices.negative_control
-    main = [decision for name, decision in material.decisions.items() if name != control]
-    decision = material.decisions.get("decide") or (main[0] if main else {})
+    return calibration_of(material.decisions, material.choices.negative_control)
+
+
+def calibration_of(decisions: Mapping[str, dict[str, Any]], control: str = "") -> str:
+    """The same from what was fitted, by name; `control` is the name of a negative control."""
+    main = [decision for name, decision in decisions.items() if name != control]
+    decision = decisions.get("decide") or (main[0] if main else {})
     kind = decision.get("calibration")
     return str(kind) if kind in ("audited", "none") else "weak"
 

@@ -1,0 +1,1 @@
+"""What the page is asked about: cells and fields of one run as arrays, read once."""

@@ -1,0 +1,52 @@
+"""What the page says of a run, with the values that its filters offer."""
+
+from typing import Any
+
+import numpy as np
+
+from cellwise.app.view.data.opened import Opened
+from cellwise.app.view.data.question import WORDS
+from cellwise.stages.report.drawing.colours import MOST_SHOWN
+from cellwise.stages.report.shown import switches
+from cellwise.store.run.folder import run_title
+
+# As many colours as can be told apart; see `palette.js`.
+MOST_COLOURED = 12
+
+
+def facts(opened: Opened, trouble: str = "") -> dict[str, Any]:
+    """Name, state, counts, classes, channels and the values of the filters."""
+    cells, fields = opened.cells, opened.fields
+    sized = sum(fields.size(place) is not None for place in range(len(fields)))
+    return {
+        "name": run_title(opened.record),
+        "status": opened.record.get("status"),
+        "stamp": opened.stamp,
+        "trouble": trouble,
+        "sites": len(fields),
+        "cells": len(cells),
+        "classes": list(cells.classes),
+        "coloured": coloured(opened),
+        "plates": list(fields.plates),
+        "wells": list(fields.wells),
+        "flags": list(cells.flag_names),
+        "judges": sorted(opened.judges),
+        "labelled": bool(cells.field_labels.filled.any()),
+        "sorts": [*WORDS, *(name for name in cells.columns() if name not in WORDS)],
+        "calibration": opened.calibration if cells.classes else None,
+        "pictures": opened.store is not None,
+        "crop_channels": switches(opened.crop_channels),
+        "channels": switches(opened.channels),
+        "most": MOST_SHOWN,
+        "sized": sized,
+    }
+
+
+def coloured(opened: Opened) -> list[str]:
+    """The classes that have a colour of their own: all, or the likeliest of most cells."""
+    classes, best = opened.cells.classes, opened.cells.chances.best
+    if len(classes) <= MOST_COLOURED:
+        return list(classes)
+    counts = np.bincount(best[best >= 0], minlength=len(classes))
+    order = np.argsort(-counts, kind="stable")[:MOST_COLOURED]
+    return [classes[code] for code in order]

@@ -1,0 +1,194 @@
+"""One run as the page shows it: its tables as arrays, its crops, its words."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cellwise.app.view.data.cells import Cells, read_cells
+from cellwise.app.view.data.fields import Fields, read_fields
+from cellwise.app.view.data.kept import Kept
+from cellwise.app.view.data.question import Question, Rows, answer
+from cellwise.domain.channels import Channel
+from cellwise.domain.crop_plan import CropPlan
+from cellwise.errors import FormatError, PreflightError
+from cellwise.kernels.crop import windows_of
+from cellwise.stages.report.sections.provenance import calibration_of
+from cellwise.stages.report.shown import crop_plan
+from cellwise.store.annotations.saves import annotations
+from cellwise.store.run.crops import CropStore
+from cellwise.store.run.folder import RunFolder, read_json
+from cellwise.store.run.sites import find_images, run_channels
+
+_ORDERS_KEPT = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A run in memory.
+
+    Args:
+        run: Its folder.
+        stamp: Tells this state of its tables from a later one.
+        images: The folder of its images, where they were or are.
+        record: `run.json`.
+        fields, cells: Its tables.
+        channels: The channels of its fields.
+        plan: How cells were cut out.
+        store: The single-cell images, None where there are none.
+        calibration: What the probabilities were fitted against, see the report.
+        judges: People who judged cells, and the rows that each did.
+        orders: Answers to questions, kept.
+    """
+
+    run: RunFolder
+    stamp: str
+    images: Path
+    record: dict[str, Any]
+    fields: Fields
+    cells: Cells
+    channels: tuple[Channel, ...]
+    plan: CropPlan
+    store: CropStore | None
+    calibration: str
+    judges: dict[str, Rows]
+    orders: Kept[Rows]
+
+    @property
+    def crop_channels(self) -> tuple[Channel, ...]:
+        """The channels of the single-cell images."""
+        return self.store.channels if self.store is not None else ()
+
+    def ask(
+        self,
+        asked: Question,
+        inside: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.bool_]],
+    ) -> Rows:
+        """The rows of the cells that fit, in the order asked for; see `question.answer`."""
+        return self.orders.give(
+            asked, lambda: answer(self.cells, asked, judged=self.judged, inside=inside)
+        )
+
+    def judged(self, who: str) -> npt.NDArray[np.bool_]:
+        """Which cells this person judged; `anyone` and `nobody` are words."""
+        found = np.zeros(len(self.cells), bool)
+        for name, rows in self.judges.items():
+            if who in (name, "anyone", "nobody"):
+                found[rows] = True
+        return ~found if who == "nobody" else found
+
+    def windows(self, rows: Rows) -> npt.NDArray[np.float64]:
+        """What was cut out for these cells: `[cell, (top, left, side)]` in pixels of the field."""
+        y0, x0, y1, x1 = self.cells.boxes[rows].T
+        found = windows_of(y0, x0, y1, x1, plan=self.plan)
+        if not self.plan.inside:
+            return found
+        for n, row in enumerate(rows):
+            frame = self.fields.frame(int(self.cells.site[row]))
+            box = (self.cells.boxes[row : row + 1, side] for side in range(4))
+            found[n] = windows_of(*box, plan=self.plan, frame=frame)[0]
+        return found
+
+    def shown_twice(self, rows: Rows) -> npt.NDArray[np.bool_]:
+        """Cells whose crop shows them twice, side by side: no outline fits both."""
+        y0, x0, y1, x1 = self.cells.boxes[rows].T
+        tall, wide = y1 - y0, x1 - x0
+        slender: npt.NDArray[np.bool_] = 2 * np.minimum(tall, wide) < np.maximum(tall, wide)
+        return slender & self.plan.repeat
+
+
+def has_no_cells(path: Path) -> bool:
+    """Whether the run judges whole fields: its recipe has no step that finds cells."""
+    folder = RunFolder(path)
+    if folder.cells.is_file() or not folder.report.is_file():
+        return False
+    steps = (read_json(folder.record).get("recipe") or {}).get("steps") or []
+    return bool(steps) and not any(step.get("kind") == "cells" for step in steps)
+
+
+def stamp_of(path: Path) -> str:
+    """What changes when a table of the run is written anew."""
+    folder = RunFolder(path)
+    words = []
+    for file in (folder.cells, folder.sites, folder.predictions, folder.annotations):
+        try:
+            facts = file.stat()
+            words.append(f"{facts.st_ino:x}-{facts.st_size:x}-{facts.st_mtime_ns:x}")
+        except OSError:
+            words.append("none")
+    return f"{hash(tuple(words)) & 0xFFFFFFFFFFFF:012x}"
+
+
+def open_run(path: Path) -> Opened:
+    """Load a run.
+
+    Raises:
+        PreflightError: The folder is no run, or no cells were found in it yet.
+        FormatError: A table is torn, or of a newer cellwise.
+    """
+    run = RunFolder(path)
+    if not run.cells.is_file() or not run.sites.is_file():
+        raise PreflightError(
+            f"{path} holds no table of cells. Finish the run first: the same `cellwise run` "
+            "command goes on where it stopped."
+        )
+    stamp = stamp_of(path)
+    record = read_json(run.record) if run.record.is_file() else {}
+    reading = read_json(run.reading) if run.reading.is_file() else {}
+    declared = (reading.get("classes") or {}).get("names") or ()
+    fields = read_fields(run)
+    cells = read_cells(run, fields, tuple(str(name) for name in declared))
+    images = find_images(run)
+    return Opened(
+        run=run,
+        stamp=stamp,
+        images=images,
+        record=record,
+        fields=fields,
+        cells=cells,
+        channels=run_channels(run),
+        plan=crop_plan(record),
+        store=_store(run, cells),
+        calibration=_calibration(run),
+        judges=_judges(run, cells),
+        orders=Kept(_ORDERS_KEPT),
+    )
+
+
+def _store(run: RunFolder, cells: Cells) -> CropStore | None:
+    if cells.crops is None or not len(cells) or not run.crops.is_dir():
+        return None
+    try:
+        store = CropStore(run.crops, cells.crops)
+        # Opens one file: crops that were deleted are as good as none.
+        return store if store.size and store.channels else None
+    except (FormatError, OSError):
+        return None
+
+
+def _calibration(run: RunFolder) -> str:
+    paths = sorted(run.path.glob("decisions/*.json"))
+    decisions = {path.stem: read_json(path) for path in paths}
+    return calibration_of(decisions)
+
+
+def _judges(run: RunFolder, cells: Cells) -> dict[str, Rows]:
+    """People who judged cells; saves that cannot be read count as none."""
+    if not run.annotations.is_dir():
+        return {}
+    try:
+        said = annotations(run)
+    except (FormatError, OSError):
+        return {}
+    ids = pl.Series("site_id", cells.fields.ids, pl.String)
+    keys = pl.DataFrame({"site_id": ids.gather(cells.site), "cell_id": cells.cell})
+    keys = keys.with_row_index("row").with_columns(pl.col("cell_id").cast(pl.Int32))
+    found = said.select("site_id", "cell_id", "who").unique().join(keys, on=["site_id", "cell_id"])
+    return {
+        str(who): part["row"].to_numpy().astype(np.int64)
+        for (who,), part in found.group_by("who", maintain_order=True)
+    }

@@ -1,0 +1,1 @@
+"""The addresses of the page, one module per subject; security stands in `guard`, not here."""

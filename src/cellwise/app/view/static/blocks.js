@@ -1,0 +1,131 @@
+// Cells of the gallery in blocks: what is said of them, their images on one sheet, their outlines.
+
+import * as api from "./api.js";
+import { trace, unpack } from "./polygons.js";
+
+const MOST = 30;
+const TOGETHER = 3;
+
+export class Blocks {
+  // `drawn` is called when something arrived, `failed` with an error.
+  constructor({ drawn, failed }) {
+    this.drawn = drawn;
+    this.failed = failed;
+    this.per = 192;
+    this.reset({});
+  }
+
+  // Forget all: other filters, another order, other channels or another size.
+  reset({ asked = {}, channels = "", size = 64, per = 192, tile = 64, pictures = true, stamp = "" }) {
+    for (const block of this.found?.values() ?? []) block.stop.abort();
+    Object.assign(this, { asked, channels, size, per, tile, pictures, stamp });
+    this.found = new Map();
+    this.total = this.total ?? 0;
+    this.waiting = [];
+    this.busy = 0;
+    this.turn = (this.turn ?? 0) + 1;
+  }
+
+  at(index) {
+    const block = this.found.get(Math.floor(index / this.per));
+    return block ? { block, cell: block.cells?.[index % this.per], n: index % this.per } : null;
+  }
+
+  // Have the blocks between these indices, those in the middle first; let go of what is far away.
+  want(first, last) {
+    const [low, high] = [Math.floor(first / this.per), Math.floor(last / this.per)];
+    for (const [number, block] of this.found) {
+      if ((number < low - 1 || number > high + 1) && !block.cells) {
+        block.stop.abort();
+        this.found.delete(number);
+      }
+    }
+    this.waiting = [];
+    for (let number = low; number <= high; number++) if (!this.found.has(number)) this.waiting.push(number);
+    this.#next();
+    return [low, high];
+  }
+
+  #next() {
+    while (this.busy < TOGETHER && this.waiting.length) this.#load(this.waiting.shift());
+  }
+
+  async #load(number) {
+    const turn = this.turn;
+    const block = { number, cells: null, sheet: null, lines: null, stop: new AbortController() };
+    this.found.set(number, block);
+    this.busy += 1;
+    const asked = { ...this.asked, start: number * this.per, count: this.per, size: this.size, stamp: this.stamp };
+    try {
+      const sheet = this.pictures ? api.sheet({ ...asked, channels: this.channels || undefined }, block.stop.signal).catch(() => null) : null;
+      const answer = await api.cells(asked, block.stop.signal);
+      if (turn !== this.turn) return;
+      Object.assign(block, { cells: answer.cells, across: answer.sheet.across, side: answer.sheet.side });
+      this.total = answer.total;
+      this.name = answer.class;
+      this.drawn(answer);
+      block.sheet = await sheet;
+      if (turn !== this.turn) return;
+      this.drawn(null);
+      this.#trim(number);
+    } catch (error) {
+      if (error.name !== "AbortError" && turn === this.turn) this.failed(error);
+      this.found.delete(number);
+      return;
+    } finally {
+      if (turn === this.turn) {
+        this.busy -= 1;
+        this.#next();
+      }
+    }
+    this.#outline(block, asked, turn);
+  }
+
+  // Outlines come after the images: of cells of many fields they take longer.
+  async #outline(block, asked, turn) {
+    try {
+      const rings = unpack(await api.outlines(asked, block.stop.signal));
+      if (turn !== this.turn) return;
+      block.lines = this.#lines(block, rings);
+      this.drawn(null);
+    } catch (error) {
+      if (error.name !== "AbortError" && turn === this.turn) this.failed(error);
+    }
+  }
+
+  #lines(block, rings) {
+    const side = this.tile;
+    const canvas = document.createElement("canvas");
+    canvas.width = block.across * side;
+    canvas.height = Math.ceil(block.cells.length / block.across) * side;
+    const context = canvas.getContext("2d");
+    const paths = new Map();
+    for (const { owner, points } of rings) {
+      const cell = block.cells[owner];
+      if (!cell || cell.twice) continue;
+      if (!paths.has(owner)) paths.set(owner, new Path2D());
+      const [top, left, wide] = cell.window;
+      trace(paths.get(owner), points, side / wide, left, top);
+    }
+    const width = Math.max(1.2, side / 64);
+    for (const [owner, path] of paths) {
+      context.save();
+      context.translate((owner % block.across) * side, Math.floor(owner / block.across) * side);
+      context.beginPath();
+      context.rect(0, 0, side, side);
+      context.clip();
+      for (const [colour, wide] of [["rgb(0 0 0 / 65%)", width * 2.4], ["#fff", width]]) {
+        context.strokeStyle = colour;
+        context.lineWidth = wide;
+        context.stroke(path);
+      }
+      context.restore();
+    }
+    return canvas;
+  }
+
+  #trim(near) {
+    const far = [...this.found.keys()].sort((a, b) => Math.abs(b - near) - Math.abs(a - near));
+    for (const number of far.slice(0, Math.max(0, this.found.size - MOST))) this.found.delete(number);
+  }
+}

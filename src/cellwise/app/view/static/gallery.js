@@ -1,0 +1,384 @@
+// The gallery: any number of cells in one scrolled canvas, of which only what is seen is drawn.
+
+import { Blocks } from "./blocks.js";
+import { number } from "./elements.js";
+import { classColour } from "./palette.js";
+import { drawBar, scaleBar } from "./scalebar.js";
+import { inside } from "./polygons.js";
+
+// Browsers cut off higher elements; above it the scroll bar is scaled.
+const HIGHEST = 8e6;
+const GAP = 6;
+const SIZES = [60, 96, 144, 220];
+const LETTERED = 96;
+
+export class Gallery {
+  // `holder` is scrolled and has the focus; `option` is what assistive technology reads of the active cell.
+  constructor({ holder, spacer, canvas, option, selection, run, open, moved, failed }) {
+    Object.assign(this, { holder, spacer, canvas, option, selection, run, open, moved });
+    this.context = canvas.getContext("2d");
+    this.active = 0;
+    this.total = 0;
+    this.anchor = 0;
+    this.lines = true;
+    this.choosing = false;
+    this.lasso = null;
+    this.blocks = new Blocks({ drawn: (answer) => this.#arrived(answer), failed });
+    this.size = SIZES[1];
+    holder.addEventListener("scroll", () => this.#soon());
+    holder.addEventListener("keydown", (event) => this.#key(event));
+    for (const kind of ["pointerdown", "pointermove", "pointerup", "pointercancel"]) canvas.addEventListener(kind, (event) => this.#pointer(event));
+    selection.addEventListener("change", () => { this.#soon(); this.#read(); });
+    new ResizeObserver(() => this.#measure()).observe(holder);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#soon());
+  }
+
+  // Show other cells; `at` is the index that stands first.
+  show({ asked, channels, size, lines, at = 0, stamp = "" }) {
+    Object.assign(this, { asked, channels, lines, stamp });
+    this.size = SIZES.includes(Number(size)) ? Number(size) : SIZES[1];
+    this.active = at;
+    this.anchor = at;
+    this.total = 0;
+    this.first = at;
+    this.restored = false;
+    this.#fresh();
+    this.blocks.want(at, at + this.columns * 4);
+  }
+
+  redraw({ channels = this.channels, lines = this.lines, size = this.size } = {}) {
+    const first = this.#firstSeen();
+    const anew = channels !== this.channels || size !== this.size;
+    Object.assign(this, { channels, lines, size });
+    if (anew) {
+      this.#fresh();
+      this.#measure(first);
+    }
+    this.#soon();
+  }
+
+  larger(step) {
+    const place = SIZES.indexOf(this.size) + step;
+    return SIZES[Math.max(0, Math.min(SIZES.length - 1, place))];
+  }
+
+  #fresh() {
+    const ratio = Math.min(2, devicePixelRatio || 1);
+    const per = { 60: 240, 96: 144, 144: 96, 220: 48 }[this.size];
+    this.blocks.reset({ asked: this.asked, channels: this.channels, size: Math.round(this.size * ratio), per, tile: Math.round(this.size * ratio), pictures: this.run.pictures, stamp: this.stamp });
+    this.#layout();
+  }
+
+  get lettered() {
+    return this.size >= LETTERED ? 34 : 0;
+  }
+
+  #layout() {
+    this.width = this.holder.clientWidth;
+    this.height = this.holder.clientHeight;
+    this.columns = Math.max(1, Math.floor((this.width - GAP) / (this.size + GAP)));
+    // Images grow until they fill the width.
+    this.side = Math.min(2 * this.size, Math.max(16, Math.floor((this.width - GAP) / this.columns) - GAP));
+    this.pitch = this.side + GAP + this.lettered;
+    const rows = Math.ceil(this.total / this.columns);
+    this.full = rows * this.pitch + GAP;
+    this.spacer.style.height = `${Math.max(this.height, Math.min(HIGHEST, this.full))}px`;
+  }
+
+  #measure(first = this.#firstSeen()) {
+    const ratio = devicePixelRatio || 1;
+    this.#layout();
+    this.canvas.width = Math.round(this.width * ratio);
+    this.canvas.height = Math.round(this.height * ratio);
+    this.canvas.style.height = `${this.height}px`;
+    this.canvas.style.width = `${this.width}px`;
+    if (this.total) this.#scrollTo(Math.floor(first / this.columns) * this.pitch);
+    this.#draw();
+  }
+
+  // How far the cells are scrolled, in pixels of all of them.
+  get top() {
+    const room = Math.max(1, Math.min(HIGHEST, this.full) - this.height);
+    return this.full <= HIGHEST ? this.holder.scrollTop : (this.holder.scrollTop / room) * (this.full - this.height);
+  }
+
+  #scrollTo(top) {
+    const room = Math.max(1, Math.min(HIGHEST, this.full) - this.height);
+    this.holder.scrollTop = this.full <= HIGHEST ? top : (top / (this.full - this.height)) * room;
+  }
+
+  #firstSeen() {
+    return this.total ? Math.max(0, Math.round(this.top / this.pitch)) * this.columns : this.first ?? 0;
+  }
+
+  #arrived(answer) {
+    if (answer && answer.total !== this.total) {
+      this.total = answer.total;
+      this.active = Math.max(0, Math.min(this.active, this.total - 1));
+      this.#layout();
+    }
+    if (answer && !this.restored) {
+      this.restored = true;
+      this.#scrollTo(Math.floor(Math.min(this.first, Math.max(0, this.total - 1)) / this.columns) * this.pitch);
+    }
+    this.#soon();
+    this.#read();
+  }
+
+  #soon() {
+    if (this.frame) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
+      this.#draw();
+    });
+  }
+
+  get seen() {
+    const first = Math.max(0, Math.floor(this.top / this.pitch)) * this.columns;
+    const last = Math.min(this.total, (Math.floor((this.top + this.height) / this.pitch) + 1) * this.columns) - 1;
+    return [Math.min(first, Math.max(0, this.total - 1)), last];
+  }
+
+  #draw() {
+    const { context } = this;
+    const ratio = devicePixelRatio || 1;
+    const [first, last] = this.seen;
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, this.width, this.height);
+    const style = getComputedStyle(this.holder);
+    this.colours = Object.fromEntries(["ink", "soft", "line", "accent", "blank"].map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+    context.textBaseline = "top";
+    for (let index = first; index <= last; index++) this.#tile(index, this.#box(index));
+    if (this.lasso) this.#lassoed();
+    if (last >= 0) this.blocks.want(first, last);
+    this.moved(first, last, this.total);
+  }
+
+  #box(index) {
+    const row = Math.floor(index / this.columns);
+    return { x: GAP + (index % this.columns) * (this.side + GAP), y: GAP + row * this.pitch - this.top };
+  }
+
+  #tile(index, { x, y }) {
+    const { context, side: size, colours } = this;
+    const found = this.blocks.at(index);
+    const cell = found?.cell;
+    const { block, n } = found ?? {};
+    if (block?.sheet) {
+      const [across, down] = [n % block.across, Math.floor(n / block.across)];
+      context.drawImage(block.sheet, across * block.side, down * block.side, block.side, block.side, x, y, size, size);
+    } else {
+      context.fillStyle = this.run.pictures || !cell ? colours.blank : "#1b1d20";
+      context.fillRect(x, y, size, size);
+    }
+    if (!cell) return;
+    if (this.lines && block.lines) {
+      const wide = this.blocks.tile;
+      context.drawImage(block.lines, (n % block.across) * wide, Math.floor(n / block.across) * wide, wide, wide, x, y, size, size);
+    }
+    if (cell.best !== null) {
+      context.fillStyle = classColour(this.run.coloured, cell.best);
+      context.fillRect(x, y + size - 3, size, 3);
+    }
+    if (this.lettered) this.#letters(cell, x, y);
+    this.#marks(index, cell, x, y);
+  }
+
+  #letters(cell, x, y) {
+    const { context, side: size, colours } = this;
+    const bar = cell.size ? scaleBar(cell.size * cell.window[2]) : null;
+    if (bar && this.run.pictures) drawBar(context, bar, { x, y, width: size, height: size, margin: 7, thick: 2, font: size >= 90 ? 10 : 0 });
+    context.textAlign = "left";
+    context.fillStyle = colours.ink;
+    context.font = "600 12px system-ui, sans-serif";
+    const start = cell.probability === null ? "" : `${number(cell.probability)} `;
+    const wide = context.measureText(start).width;
+    context.fillText(start, x, y + size + 3);
+    context.font = "12px system-ui, sans-serif";
+    this.#text(start && this.blocks.name, x + wide, y + size + 3, size - wide);
+    context.fillStyle = colours.soft;
+    context.font = "11px system-ui, sans-serif";
+    this.#text(`${cell.well ?? cell.site} #${cell.cell}`, x, y + size + 18, size);
+  }
+
+  // A line of text that ends with an ellipsis where it does not fit.
+  #text(words, x, y, room) {
+    const { context } = this;
+    let shown = words;
+    while (shown && context.measureText(shown === words ? shown : `${shown}…`).width > room) shown = shown.slice(0, shown.length > 60 ? 60 : -1);
+    if (shown) context.fillText(shown === words ? shown : `${shown}…`, x, y);
+  }
+
+  #marks(index, cell, x, y) {
+    const { context, side: size, colours } = this;
+    if (this.selection.has(cell.row)) {
+      context.lineWidth = 3;
+      context.strokeStyle = colours.accent;
+      context.strokeRect(x - 0.5, y - 0.5, size + 1, size + 1);
+      context.fillStyle = colours.accent;
+      context.fillRect(x, y, 18, 18);
+      context.strokeStyle = "#fff";
+      context.lineWidth = 2;
+      context.beginPath();
+      context.moveTo(x + 4, y + 9);
+      context.lineTo(x + 8, y + 13);
+      context.lineTo(x + 14, y + 5);
+      context.stroke();
+    }
+    if (index === this.active && document.activeElement === this.holder) {
+      context.lineWidth = 2;
+      context.strokeStyle = colours.ink;
+      context.setLineDash([4, 2]);
+      context.strokeRect(x - 3, y - 3, size + 6, size + 6);
+      context.setLineDash([]);
+    }
+  }
+
+  #lassoed() {
+    const { context, colours } = this;
+    context.beginPath();
+    this.lasso.forEach(([x, y], n) => context[n ? "lineTo" : "moveTo"](x, y - this.top));
+    context.fillStyle = "rgb(90 200 210 / 20%)";
+    context.strokeStyle = colours.accent;
+    context.lineWidth = 2;
+    context.fill();
+    context.stroke();
+  }
+
+  // What assistive technology is told of the active cell.
+  #read() {
+    const cell = this.blocks.at(this.active)?.cell;
+    const { option } = this;
+    option.setAttribute("aria-posinset", this.active + 1);
+    option.setAttribute("aria-setsize", this.total);
+    if (!cell) {
+      option.textContent = this.total ? "Loading" : "No cell";
+      return;
+    }
+    option.setAttribute("aria-selected", this.selection.has(cell.row));
+    const words = [`Cell ${cell.cell} of field ${cell.site}`];
+    if (cell.probability !== null) words.push(`probability of ${this.blocks.name} ${number(cell.probability)}`);
+    if (cell.best !== null) words.push(`likeliest ${cell.best}, ${number(cell.best_probability)}`);
+    option.textContent = words.join(", ");
+    option.dataset.row = cell.row;
+  }
+
+  cellAt(index) {
+    return this.blocks.at(index)?.cell ?? null;
+  }
+
+  go(index, { extend = false } = {}) {
+    if (!this.total) return;
+    const from = this.active;
+    this.active = Math.max(0, Math.min(this.total - 1, index));
+    const top = Math.floor(this.active / this.columns) * this.pitch;
+    if (top < this.top) this.#scrollTo(top);
+    else if (top + this.pitch + GAP > this.top + this.height) this.#scrollTo(top + this.pitch + GAP - this.height);
+    if (extend) this.range(from, this.active);
+    else this.anchor = this.active;
+    this.#soon();
+    this.#read();
+  }
+
+  // Choose all cells between two indices, also those that were never seen.
+  async range(one, other) {
+    const [start, stop] = [Math.min(one, other), Math.max(one, other) + 1];
+    const seen = Array.from({ length: Math.min(2000, stop - start) }, (_, n) => this.cellAt(start + n));
+    if (stop - start <= 2000 && seen.every(Boolean)) this.selection.add(seen.map((cell) => cell.row));
+    else this.selection.add(await this.rowsBetween(start, stop));
+  }
+
+  #key(event) {
+    if (event.ctrlKey || event.metaKey) {
+      if (event.key.toLowerCase() !== "a") return;
+      event.preventDefault();
+      this.range(0, this.total - 1);
+      return;
+    }
+    const page = Math.max(1, Math.floor(this.height / this.pitch)) * this.columns;
+    const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: this.columns, ArrowUp: -this.columns, PageDown: page, PageUp: -page, Home: -this.active, End: this.total - 1 - this.active };
+    if (event.key in steps) this.go(this.active + steps[event.key], { extend: event.shiftKey });
+    else if (event.key === " ") this.#toggle(this.active);
+    else if (event.key === "Enter") this.#open(this.active);
+    else if (event.key === "Escape") this.selection.clear();
+    else return;
+    event.preventDefault();
+  }
+
+  #toggle(index) {
+    const cell = this.cellAt(index);
+    if (cell) this.selection.toggle(cell.row);
+  }
+
+  #open(index) {
+    const cell = this.cellAt(index);
+    if (cell) this.open(cell);
+  }
+
+  #where(event) {
+    const box = this.canvas.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top + this.top];
+  }
+
+  #indexAt([x, y]) {
+    const column = Math.floor((x - GAP / 2) / (this.side + GAP));
+    const row = Math.floor((y - GAP / 2) / this.pitch);
+    const index = row * this.columns + column;
+    return column >= 0 && column < this.columns && row >= 0 && index < this.total ? index : null;
+  }
+
+  #pointer(event) {
+    // Fingers scroll; only a mouse or pen draws around cells.
+    if (event.type === "pointerdown") {
+      if (event.button !== 0) return;
+      this.start = this.#where(event);
+      this.path = event.pointerType === "touch" ? null : [this.start];
+      if (this.path) this.canvas.setPointerCapture(event.pointerId);
+    } else if (event.type === "pointermove" && this.path) {
+      const here = this.#where(event);
+      if (!this.lasso && Math.hypot(here[0] - this.start[0], here[1] - this.start[1]) < 8) return;
+      this.path.push(here);
+      this.lasso = this.path;
+      this.#soon();
+    } else if (event.type === "pointercancel") {
+      this.start = this.path = this.lasso = null;
+      this.#soon();
+    } else if (event.type === "pointerup" && this.start) {
+      const [path, start] = [this.lasso, this.start];
+      this.start = this.path = this.lasso = null;
+      if (path) this.#enclosed(path);
+      else this.#click(event, this.#indexAt(start));
+    }
+  }
+
+  #click(event, index) {
+    this.holder.focus({ preventScroll: true });
+    if (index === null) return;
+    if (event.shiftKey) {
+      this.range(this.anchor, index);
+      this.active = index;
+    } else {
+      this.active = this.anchor = index;
+      if (event.ctrlKey || event.metaKey || this.choosing) this.#toggle(index);
+      else this.#open(index);
+    }
+    this.#soon();
+    this.#read();
+  }
+
+  // Cells whose middle lies within the line, or that it was drawn through.
+  #enclosed(path) {
+    const flat = path.flat();
+    const chosen = new Set(path.map((point) => this.#indexAt(point)).filter((index) => index !== null));
+    const rows = path.map(([, y]) => Math.floor(y / this.pitch));
+    for (let row = Math.max(0, Math.min(...rows)); row <= Math.max(...rows); row++) {
+      for (let column = 0; column < this.columns; column++) {
+        const index = row * this.columns + column;
+        const middle = [GAP + column * (this.side + GAP) + this.side / 2, GAP + row * this.pitch + this.side / 2];
+        if (index < this.total && inside(flat, ...middle)) chosen.add(index);
+      }
+    }
+    this.selection.add([...chosen].map((index) => this.cellAt(index)?.row).filter((row) => row !== undefined));
+    this.#soon();
+  }
+}
