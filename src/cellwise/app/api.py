@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from cellwise.app.inputs.given import Teller, given_inputs
 from cellwise.app.predictor import Predictor as Predictor
 from cellwise.contracts.exporter import Exported, FolderExporter
 from cellwise.domain.tables import CELLS, PREDICTIONS, WELLS
@@ -166,16 +167,19 @@ def run(
     devices: int = 1,
     workers: int = 1,
     engine: str | dict[str, Any] = "local",
+    cache: Path | str | None = None,
 ) -> Run:
     """All steps of a recipe on a folder; the same call resumes.
 
     Args:
-        folder: Folder of images.
-        labels: CSV with one row per field or well.
-        out: Run folder; `<folder>.run` beside the images where not given.
+        folder: Folder of images, zip file, or address of an object store such as
+            `s3://bucket/plate1`, which is copied first.
+        labels: CSV with one row per field or well; a path or an address.
+        out: Run folder; where not given `<folder>.run` beside the images, and here where they come
+            from an address.
         recipe: Name or YAML file; chosen from the folder where not given.
         settings: Texts such as `train.epochs=3`.
-        masks: Folder of label images to use instead of segmenting.
+        masks: Folder of label images to use instead of segmenting, zip file, or address.
         seed: Root of all randomness; 0, or that of the run before, where not given.
         device: `auto`, `cpu` or `cuda`.
         devices: Devices that share a training.
@@ -183,26 +187,28 @@ def run(
             or a mapping such as `{"name": "dask", "scheduler": "tls://node1:8786"}`.
         workers: Processes. More than one starts new interpreters, so the calling script then needs
             the usual `if __name__ == "__main__":`.
+        cache: Folder for copies of what comes from an address or zip file; that of the environment
+            variable `CELLWISE_CACHE`, else the user's own, where not given.
 
     Raises:
         CellwiseError: See `cellwise.errors`; quarantined inputs are no error.
     """
-    source = Path(folder)
-    request = make_request(
-        source,
-        Path(out) if out is not None else source.with_name(f"{source.name}.run"),
-        labels=Path(labels) if labels is not None else None,
-        recipe=recipe,
-        settings=settings,
-        masks=Path(masks) if masks is not None else None,
-        seed=seed,
-        device=device,
-        workers=workers,
-        devices=devices,
-        engine=engine,
-        command=("cellwise.run", str(folder)),
-    )
-    return Run(run_pipeline(request).run)
+    with given_inputs(folder, labels=labels, masks=masks, cache=cache, teller=_SILENT) as given:
+        request = make_request(
+            given.folder,
+            Path(out) if out is not None else given.beside / f"{given.name}.run",
+            labels=given.labels,
+            recipe=recipe,
+            settings=settings,
+            masks=given.masks,
+            seed=seed,
+            device=device,
+            workers=workers,
+            devices=devices,
+            engine=engine,
+            command=("cellwise.run", str(folder)),
+        )
+        return Run(run_pipeline(request).run)
 
 
 def predict(
@@ -236,16 +242,24 @@ def predict(
     return Predictor(model, device=device)(array, channels, pixel_size=pixel_size)
 
 
-def check(folder: Path | str, *, labels: Path | str | None = None) -> dict[str, Any]:
+def check(
+    folder: Path | str, *, labels: Path | str | None = None, cache: Path | str | None = None
+) -> dict[str, Any]:
     """What is understood of a folder, what is wrong with it, and what a run would cost.
+
+    `folder`, `labels` and `cache` are those of `run`.
 
     Raises:
         PreflightError: The folder holds nothing that can be used.
     """
     from cellwise.app.check import check_path
 
-    return check_path(Path(folder), labels=Path(labels) if labels is not None else None)
+    with given_inputs(folder, labels=labels, cache=cache, teller=_SILENT) as given:
+        return check_path(given.folder, labels=given.labels)
 
 
 def _quiet(done: int, total: int, note: str) -> None:
     return None
+
+
+_SILENT = Teller(lambda text: None, _quiet)

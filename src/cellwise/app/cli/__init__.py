@@ -30,6 +30,7 @@ from cellwise.app.cli import (
     view,
 )
 from cellwise.app.cli.lab import ladder, simulate
+from cellwise.app.cli.terminal.addresses import refuse_addresses
 from cellwise.app.cli.terminal.compiled import keep_compiled_code
 from cellwise.errors import CellwiseError, StorageError
 from cellwise.flow.pipeline.stop import Stopped, StopSignals, stop_was_asked
@@ -76,6 +77,7 @@ def main() -> None:
     StopSignals().install()
     wait_passively()
     try:
+        refuse_addresses(sys.argv[1:])
         keep_compiled_code(sys.argv[1:])
         app()
     except StorageError as error:

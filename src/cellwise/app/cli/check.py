@@ -4,7 +4,7 @@ import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,9 +12,12 @@ from cellwise.app.cli.terminal.checked import screen, submission_screen
 from cellwise.app.cli.terminal.options import (
     EXIT_CODES,
     AsJson,
+    Cache,
+    Folder,
     Labels,
     Layout,
     Masks,
+    NextOut,
     Pattern,
     RecipeName,
     Settings,
@@ -31,84 +34,109 @@ def register(app: typer.Typer) -> None:
 
 
 def check(
-    folder: Annotated[Path, typer.Argument(help="Folder of images, or a submission file.")],
+    folder: Folder,
     labels: Labels = None,
     recipe: RecipeName = "",
     full: Annotated[bool, typer.Option("--full", help="Decode every image.")] = False,
     as_json: AsJson = False,
     settings: Settings = None,
     masks: Masks = None,
+    cache: Cache = "",
     layout: Layout = "",
     pattern: Pattern = "",
     against: Annotated[
         Path | None,
         typer.Option("--against", help="With a submission: list of ids, test folder, or run."),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Run folder that the command at the end names.")
-    ] = None,
+    out: NextOut = None,
 ) -> None:
-    """A read-only look at a folder."""
+    """A read-only look at a folder, or at a submission file."""
     from cellwise.app.check import check_path
+    from cellwise.app.cli.terminal.inputs import inputs_of_words
     from cellwise.app.cli.terminal.screen import Progress
     from cellwise.flow.recipe.resolve import parse_setting
     from cellwise.flow.request import settings_of
+    from cellwise.store.objects.mirror import copy_facts
 
-    options = settings_of(masks=masks, layout=layout, pattern=pattern)
-    options |= dict(parse_setting(text) for text in settings or ())
-    with Progress("check", unit="") as progress:
-        facts = check_path(
-            folder,
-            labels=labels,
-            settings=options,
-            recipe=recipe or None,
-            full=full,
-            report=progress,
-            against=against,
-        )
-    is_folder = "kind" not in facts
+    with inputs_of_words(folder, labels=labels, masks=masks, cache=cache) as given:
+        options = settings_of(masks=given.masks, layout=layout, pattern=pattern)
+        options |= dict(parse_setting(text) for text in settings or ())
+        with Progress("check", unit="") as progress:
+            facts = check_path(
+                given.folder,
+                labels=given.labels,
+                settings=options,
+                recipe=recipe or None,
+                full=full,
+                report=progress,
+                against=against,
+            )
     words = {
         "--labels": labels,
         "--recipe": recipe,
         "--masks": masks,
+        "--cache": cache,
         "--layout": layout,
         "--pattern": pattern,
     }
-    given = [(word, str(value)) for word, value in words.items() if value]
-    given += [("--set", text) for text in settings or ()]
-    if is_folder and not facts["refused"] and facts["counts"]["sites_usable"]:
-        facts["command"] = run_command(folder, given, out=out)
-    elif cures := [one["settings"][0] for one in facts.get("refused", ()) if one["settings"]]:
-        given += [("--set", text) for text in cures]
-        facts["command_after_refusal"] = check_command(folder, given)
+    said = [(word, str(value)) for word, value in words.items() if value]
+    said += [("--set", text) for text in settings or ()]
+    if given.elsewhere:
+        facts |= {"folder": folder, "copy": copy_facts(given.folder) | {"in": str(given.folder)}}
+        out = out or _free(Path(given.name))
+    cures = _add_command(facts, folder if given.elsewhere else Path(folder), said, out=out)
     if as_json:
         print(json.dumps(facts, indent=1, ensure_ascii=False, sort_keys=True))
     else:
-        for name, text in screen(facts) if is_folder else submission_screen(facts):
-            print(f"{name:<12}{text}")
-        if "command" in facts:
-            # By itself, so that the whole line can be pasted.
-            print(facts["command"])
-        elif "command_after_refusal" in facts:
-            print(f"{'Next':<12}with {', '.join(cures)}, if that is right:")
-            print(facts["command_after_refusal"])
+        _show(facts, cures)
     raise typer.Exit(facts["exit_code"])
 
 
-def run_command(folder: Path, given: Sequence[tuple[str, str]], *, out: Path | None = None) -> str:
+def _add_command(
+    facts: dict[str, Any], folder: Path | str, said: list[tuple[str, str]], *, out: Path | None
+) -> list[str]:
+    """Add the command that follows; returns the settings that it cures a refusal with."""
+    if "kind" in facts:
+        return []
+    if not facts["refused"]:
+        if facts["counts"]["sites_usable"]:
+            facts["command"] = run_command(folder, said, out=out)
+        return []
+    cures = [one["settings"][0] for one in facts["refused"] if one["settings"]]
+    if cures:
+        facts["command_after_refusal"] = check_command(
+            folder, [*said, *(("--set", text) for text in cures)]
+        )
+    return cures
+
+
+def _show(facts: dict[str, Any], cures: Sequence[str]) -> None:
+    for name, text in submission_screen(facts) if "kind" in facts else screen(facts):
+        print(f"{name:<12}{text}")
+    if "command" in facts:
+        # By itself, so that the whole line can be pasted.
+        print(facts["command"])
+    elif "command_after_refusal" in facts:
+        print(f"{'Next':<12}with {', '.join(cures)}, if that is right:")
+        print(facts["command_after_refusal"])
+
+
+def run_command(
+    folder: Path | str, given: Sequence[tuple[str, str]], *, out: Path | None = None
+) -> str:
     """The command that runs what was looked at, ready to be pasted into a shell.
 
     Args:
-        folder: The folder of images.
+        folder: The folder of images, or the zip file or address that they come from.
         given: Further options as they were given, each with its value.
         out: The run folder; None for one beside the images or here that is not there yet.
     """
     words = [word for pair in given for word in pair]
-    place = str(out or _free(folder))
+    place = str(out or _free(Path(folder)))
     return shlex.join(["cellwise", "run", _path(folder), "--out", place, *words])
 
 
-def check_command(folder: Path, given: Sequence[tuple[str, str]]) -> str:
+def check_command(folder: Path | str, given: Sequence[tuple[str, str]]) -> str:
     """The command that looks again with these options, ready to be pasted into a shell."""
     return shlex.join(["cellwise", "check", _path(folder), *(w for pair in given for w in pair)])
 
@@ -126,7 +154,7 @@ def _free(folder: Path) -> Path:
     return found
 
 
-def _path(folder: Path) -> str:
+def _path(folder: Path | str) -> str:
     """A name that begins with a dash would be taken for an option."""
     text = str(folder)
     return f"./{text}" if text.startswith("-") else text

@@ -1,6 +1,5 @@
 """`cellwise predict`: a finished run's models and decisions on new images."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,6 +8,7 @@ from cellwise.app.cli.run import command_words
 from cellwise.app.cli.terminal.ending import print_ending
 from cellwise.app.cli.terminal.options import (
     EXIT_CODES,
+    Cache,
     Cluster,
     Device,
     Engine,
@@ -39,6 +39,7 @@ def predict(
     out: Out,
     settings: Settings = None,
     masks: Masks = None,
+    cache: Cache = "",
     layout: Layout = "",
     pattern: Pattern = "",
     workers: Workers = 0,
@@ -55,31 +56,37 @@ def predict(
         ),
     ] = "",
     labels: Annotated[
-        Path | None, typer.Option("--labels", help="CSV with metadata, or labels to compare with.")
+        str | None,
+        typer.Option(
+            "--labels",
+            help="CSV with metadata, or labels to compare with; a path or an address.",
+        ),
     ] = None,
 ) -> None:
     """A finished run's models and decisions on new images."""
+    from cellwise.app.cli.terminal.inputs import inputs_of_words
     from cellwise.app.cli.terminal.screen import make_listener
     from cellwise.flow.pipeline.run import run_pipeline
     from cellwise.flow.request import fitted_request
 
-    given = list(settings or ())
-    if labels is not None:
-        given.append(f"read.labels={labels}")
-    request = fitted_request(
-        run,
-        folder,
-        out,
-        settings=given,
-        masks=masks,
-        layout=layout,
-        pattern=pattern,
-        device=device,
-        workers=workers,
-        engine=engine_spec(engine, scheduler, cluster, insecure=insecure),
-        runtime=runtime,
-        command=command_words(),
-    )
-    outcome = run_pipeline(request, make_listener())
+    words = list(settings or ())
+    with inputs_of_words(folder, labels=labels, masks=masks, cache=cache) as given:
+        if given.labels is not None:
+            words.append(f"read.labels={given.labels}")
+        request = fitted_request(
+            run,
+            given.folder,
+            out,
+            settings=words,
+            masks=given.masks,
+            layout=layout,
+            pattern=pattern,
+            device=device,
+            workers=workers,
+            engine=engine_spec(engine, scheduler, cluster, insecure=insecure),
+            runtime=runtime,
+            command=command_words(),
+        )
+        outcome = run_pipeline(request, make_listener())
     print_ending(outcome)
     raise typer.Exit(outcome.exit_code)

@@ -13,6 +13,7 @@ import typer
 from cellwise.app.cli.terminal.ending import print_ending, print_shard_ending, print_waiting
 from cellwise.app.cli.terminal.options import (
     EXIT_CODES,
+    Cache,
     Cluster,
     Device,
     Devices,
@@ -57,6 +58,7 @@ def run(
     recipe: RecipeName = "",
     settings: Settings = None,
     masks: Masks = None,
+    cache: Cache = "",
     layout: Layout = "",
     pattern: Pattern = "",
     workers: Workers = 0,
@@ -75,6 +77,7 @@ def run(
     slurm: Slurm = None,
 ) -> None:
     """All steps of a recipe on a folder."""
+    from cellwise.app.cli.terminal.inputs import inputs_of_words
     from cellwise.app.cli.terminal.screen import Progress
     from cellwise.flow.request import make_request
 
@@ -84,41 +87,46 @@ def run(
         raise UsageError("--slurm goes with --print-slurm.")
     if (shard or print_slurm) and engine != "local":
         raise UsageError("Shards share out work themselves: leave --engine out.")
+    with inputs_of_words(folder, labels=labels, masks=masks, cache=cache) as given:
 
-    def ask() -> "Request":
-        with Progress("look", unit="") as progress:
-            return make_request(
-                folder,
-                out,
-                labels=labels,
-                recipe=recipe or None,
-                settings=settings or (),
-                masks=masks,
-                layout=layout,
-                pattern=pattern,
-                seed=seed,
-                device=device,
-                workers=workers,
-                devices=devices,
-                engine=engine_spec(engine, scheduler, cluster, insecure=insecure),
-                command=command_words(),
-                report=progress,
-            )
+        def ask() -> "Request":
+            with Progress("look", unit="") as progress:
+                return make_request(
+                    given.folder,
+                    out,
+                    labels=given.labels,
+                    recipe=recipe or None,
+                    settings=settings or (),
+                    masks=given.masks,
+                    layout=layout,
+                    pattern=pattern,
+                    seed=seed,
+                    device=device,
+                    workers=workers,
+                    devices=devices,
+                    engine=engine_spec(engine, scheduler, cluster, insecure=insecure),
+                    command=command_words(),
+                    report=progress,
+                )
 
-    if print_slurm:
-        places = {"": folder, "--out": out, "--labels": labels, "--masks": masks}
-        texts = {
-            "--recipe": recipe,
-            "--layout": layout,
-            "--pattern": pattern,
-            "--device": device if device != "auto" else "",
-            "--devices": str(devices) if devices != 1 else "",
-            "--seed": "" if seed is None else str(seed),
-        }
-        words = _words(places, texts, settings or [])
-        _print_script(ask(), words, shards=shards, slurm=slurm or [], workers=workers)
-        return
-    raise typer.Exit(_shard(ask, out, shard) if shard else _run(ask(), merge=merge, finish=finish))
+        if print_slurm:
+            # Copies are named by their paths: jobs then need neither network nor credentials.
+            places = {
+                "": given.folder, "--out": out, "--labels": given.labels, "--masks": given.masks,
+            }  # fmt: skip
+            texts = {
+                "--recipe": recipe,
+                "--layout": layout,
+                "--pattern": pattern,
+                "--device": device if device != "auto" else "",
+                "--devices": str(devices) if devices != 1 else "",
+                "--seed": "" if seed is None else str(seed),
+            }
+            words = _words(places, texts, settings or [])
+            _print_script(ask(), words, shards=shards, slurm=slurm or [], workers=workers)
+            return
+        code = _shard(ask, out, shard) if shard else _run(ask(), merge=merge, finish=finish)
+    raise typer.Exit(code)
 
 
 def _run(request: "Request", *, merge: bool, finish: bool) -> int:

@@ -12,6 +12,7 @@ from cellwise.flow.pipeline.leftovers import own_folders
 from cellwise.flow.pipeline.state import Request
 from cellwise.flow.recipe.kinds import step_module
 from cellwise.flow.recipe.references import named_place, named_steps
+from cellwise.store.objects.mirror import address_of
 from cellwise.store.run.folder import FORMAT_VERSION, RunFolder, read_json
 from cellwise.store.run.tables import read_table
 
@@ -153,9 +154,11 @@ def _check_same_inputs(request: Request, earlier: dict[str, Any]) -> None:
         # Only a failing disk tears it; reading makes it anew.
         return
     if len(known) and not any((request.folder / file_of(path)).exists() for path in known):
+        before = inputs.get("copies", {}).get("folder", {}).get("address") or inputs.get("folder")
         raise PreflightError(
-            f"{request.out} holds the results of {inputs.get('folder')}, and {request.folder} has "
-            "none of its images. Choose another --out."
+            f"{request.out} holds the results of {before}, and "
+            f"{address_of(request.folder) or request.folder} has none of its images. Choose "
+            "another --out."
         )
 
 

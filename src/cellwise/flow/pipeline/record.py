@@ -15,6 +15,7 @@ from cellwise.domain.nouns import READING
 from cellwise.flow.pipeline.contents import content_path, earlier_digest, files_digest
 from cellwise.flow.pipeline.state import Request, State
 from cellwise.store.atomic import write_text
+from cellwise.store.objects.mirror import copy_facts
 from cellwise.store.processor import look_at_processor
 from cellwise.store.run.folder import FORMAT_VERSION, RunFolder
 
@@ -55,6 +56,7 @@ def opening_record(request: Request, listing: str, earlier: Mapping[str, Any]) -
             "folder": str(request.folder),
             "listing_sha256": listing,
             **_input_files(request, earlier),
+            **_copies(request),
             "fitted": str(request.fitted) if request.fitted else None,
         },
         "recipe": {
@@ -109,6 +111,22 @@ def _input_files(request: Request, earlier: Mapping[str, Any]) -> dict[str, Any]
             if known is None:
                 found[f"{content.option}_sha256"] = digest
     return found
+
+
+def _copies(request: Request) -> dict[str, Any]:
+    """Where images, labels and masks come from that are copies, by `folder` or step and option.
+
+    Addresses hold no credentials (`store.objects.address`).
+    """
+    named = {"folder": request.folder}
+    for step in request.recipe.steps:
+        for content in step.spec.contents:
+            path = content_path(content, step)
+            if path is not None:
+                named[f"{step.title}: {content.option}"] = path
+    facts = {name: copy_facts(path) or copy_facts(path.parent) for name, path in named.items()}
+    found = {name: said for name, said in facts.items() if said}
+    return {"copies": found} if found else {}
 
 
 def write_record(run: RunFolder, record: dict[str, Any]) -> None:

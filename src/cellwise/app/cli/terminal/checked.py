@@ -19,6 +19,7 @@ def screen(facts: Mapping[str, Any]) -> list[Line]:
     counts, images = facts["counts"], facts["images"]
     channels = "   ".join(f"{c['name']} → {c['role'] or '?'}" for c in facts["channels"])
     lines = [
+        *_copy_line(facts),
         ("Layout", _layout(facts)),
         ("Channels", channels),
         (
@@ -40,6 +41,15 @@ def screen(facts: Mapping[str, Any]) -> list[Line]:
     lines.append(("Recipe", f"{facts['recipe']} ({facts['recipe_because']})"))
     lines += [("", text) for text in facts["settled"]]
     return lines + _cost_lines(facts["cost"])
+
+
+def _copy_line(facts: Mapping[str, Any]) -> list[Line]:
+    """Where images come from that were copied first."""
+    copy = facts.get("copy")
+    if not copy:
+        return []
+    size = f"{counted(copy['files'], 'files')}, {copy['bytes'] / 1e6:,.1f} MB"
+    return [("Images of", f"{facts['folder']}, {size}"), ("", f"copied to {copy['in']}")]
 
 
 def submission_screen(facts: Mapping[str, Any]) -> list[Line]:

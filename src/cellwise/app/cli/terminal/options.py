@@ -1,5 +1,6 @@
 """Options that several verbs share, declared once."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,11 +14,54 @@ EXIT_CODES = (
     "before any work; 5 interrupted, the same command goes on; 1 a bug."
 )
 
-Folder = Annotated[Path, typer.Argument(help="Folder of images.")]
-RunPath = Annotated[Path, typer.Argument(help="A run folder, as made by `cellwise run`.")]
-Out = Annotated[Path, typer.Option("--out", help="Run folder to make or to resume.")]
+
+def _on_this_machine(option: str) -> Callable[[Path | None], Path | None]:
+    """What refuses an address where a place on a file system is meant."""
+
+    def kept(path: Path | None) -> Path | None:
+        from cellwise.store.objects.address import refuse_address
+
+        refuse_address(path, option)
+        return path
+
+    return kept
+
+
+# Texts, as a path would drop one of the slashes of an address.
+Folder = Annotated[
+    str, typer.Argument(help="Folder of images, zip file, or address (s3://..., gs://...).")
+]
+RunPath = Annotated[
+    Path,
+    typer.Argument(
+        help="A run folder, as made by `cellwise run`.", callback=_on_this_machine("RUN")
+    ),
+]
+Out = Annotated[
+    Path,
+    typer.Option(
+        "--out", help="Run folder to make or to resume.", callback=_on_this_machine("--out")
+    ),
+]
+NextOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        help="Run folder that the command at the end names.",
+        callback=_on_this_machine("--out"),
+    ),
+]
 Labels = Annotated[
-    Path | None, typer.Option("--labels", help="CSV with one row per field or well.")
+    str | None,
+    typer.Option("--labels", help="CSV with one row per field or well; a path or an address."),
+]
+Cache = Annotated[
+    str,
+    typer.Option(
+        "--cache",
+        help="Folder for copies of images that come from an address or a zip file; else that of "
+        "CELLWISE_CACHE, else the user's own.",
+    ),
 ]
 Settings = Annotated[
     list[str] | None,
@@ -50,7 +94,10 @@ Insecure = Annotated[
         "any program in your name.",
     ),
 ]
-Masks = Annotated[Path | None, typer.Option("--masks", help="Folder of label images to use.")]
+Masks = Annotated[
+    str | None,
+    typer.Option("--masks", help="Folder of label images to use, zip file, or address."),
+]
 Seed = Annotated[int, typer.Option("--seed", help="Root of all randomness.")]
 RunSeed = Annotated[
     int | None, typer.Option("--seed", help="Root of all randomness; 0, or that of the run before.")

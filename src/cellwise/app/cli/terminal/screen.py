@@ -38,7 +38,7 @@ class Progress:
         if time.monotonic() < self._silent_until:
             return
         if self._listener is None or done < self._last:
-            self._close()
+            self.close()
             self._listener = make_listener()
             self._listener.step_started(self._name, total=total, unit=self._unit, why="")
         self._last = done
@@ -49,11 +49,13 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         """Put the terminal in order, also after an error."""
-        self._close()
+        self.close()
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Take the bar away; one call more begins another."""
         if self._listener is not None:
             self._listener.ended("")
+            self._listener = None
 
 
 class Lines:

@@ -46,6 +46,7 @@ def _facts(record: dict[str, Any]) -> list[tuple[str, str]]:
         ("Started", record.get("started")),
         ("Finished", record.get("finished")),
         ("Images", inputs.get("folder")),
+        *_copied_from(inputs),
         ("Labels", inputs.get("labels")),
         ("Masks", inputs.get("masks")),
         ("Hash of the file list (SHA-256)", inputs.get("listing_sha256")),
@@ -58,6 +59,17 @@ def _facts(record: dict[str, Any]) -> list[tuple[str, str]]:
         ("Platform", record.get("platform")),
     ]
     return [(name, str(value)) for name, value in facts if value not in (None, "")]
+
+
+def _copied_from(inputs: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Where inputs come from that are copies, with the sum of names, sizes and ETags."""
+    found: list[tuple[str, Any]] = []
+    for name, facts in (inputs.get("copies") or {}).items():
+        what = "Images" if name == "folder" else name.partition(": ")[2].capitalize()
+        found.append((f"{what} copied from", facts.get("address")))
+        if name == "folder":
+            found.append(("Hash of the listing there (SHA-256)", facts.get("listing_sha256")))
+    return found
 
 
 _NOTHING: tuple[Any, ...] = (None, "", [], {})
