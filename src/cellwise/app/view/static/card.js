@@ -109,6 +109,7 @@ function outline(brush, cell, side) {
 function links(cell) {
   const row = element("p", "", "links");
   row.append(
+    link("Show in its field", to("/field", { site: cell.site, cell: cell.cell })),
     link("All cells of this field", to("/cells", { site: cell.site })),
   );
   if (cell.well) row.append(link("All cells of this well", to("/cells", { plate: cell.plate, well: cell.well })));
