@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from PIL import Image
 
 from cellwise.domain.channels import Channel
 from cellwise.domain.records import ChannelFile, Masks, Site
@@ -42,7 +43,7 @@ def write_small_run(
     drop: tuple[str, ...] = (),
     classes: tuple[str, ...] = CLASSES,
 ) -> RunFolder:
-    """Write tables and masks.
+    """Write tables, masks and images.
 
     Args:
         folder: Where; made anew.
@@ -57,10 +58,14 @@ def write_small_run(
     headers = {(s.id, "gfp"): {"height": 20, "width": 30} for s in sites}
     write_table(run.sites, SITES, sites_to_frame(sites, headers))
     rows = []
-    rng = np.random.default_rng(0)
+    rng, rng_of_images = np.random.default_rng(0), np.random.default_rng(1)
     for entry in sites:
         labels = labels_of(entry.id)
         write_masks(run.masks, entry.id, Masks(labels, np.zeros_like(labels)))
+        plane = rng_of_images.integers(0, 256, labels.shape, np.uint8)
+        path = folder / entry.files[0].paths[0]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(plane).save(path)
         for number in sorted(set(labels.ravel().tolist()) - {0}):
             chances = rng.random(3).astype(np.float32)
             rows.append(

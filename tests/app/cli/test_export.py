@@ -4,10 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from tests.stages.export.any_run import write_run
+from tests.stages.export.any_run import write_images, write_run
 from typer.testing import CliRunner
 
 from cellwise.app.cli import app
+from cellwise.store.run.folder import RunFolder
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def invoke(*words):
     return CliRunner().invoke(app, ["export", *map(str, words)])
 
 
-@pytest.mark.parametrize("name", ["geojson", "label-tiff"])
+@pytest.mark.parametrize("name", ["geojson", "label-tiff", "cellprofiler-csv"])
 def test_a_run_without_labels_is_exported_too(run, tmp_path, name):
     result = invoke(run, "--to", name, "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
@@ -31,6 +32,14 @@ def test_a_run_without_labels_is_exported_too(run, tmp_path, name):
     assert "2 fields · 2 cells" in result.output
     assert "1 field has no masks, as the run set them aside: gone" in result.output
     assert json.loads((tmp_path / "out" / "export.json").read_text())["cells"] == 2
+
+
+def test_images_that_are_gone_end_with_three_and_are_named(run, tmp_path):
+    write_images(RunFolder(run), {"s1": np.zeros((8, 8), np.uint16)})
+    result = invoke(run, "--to", "ome-zarr", "--out", tmp_path / "out")
+    assert result.exit_code == 3
+    assert "1 field could not be written:\n  s2: " in result.output
+    assert (tmp_path / "out" / "s1.ome.zarr").is_dir()
 
 
 def test_tables_of_predictions_still_need_predictions(run, tmp_path):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cellwise.domain.channels import Channel
+from cellwise.parts.drawing.images import composite, limits, shrink
 from cellwise.stages.report._charts import (
     Curve,
     Row,
@@ -21,7 +22,6 @@ from cellwise.stages.report._charts import (
     spreads,
 )
 from cellwise.stages.report._plate_chart import plate, row_name
-from cellwise.stages.report.drawing.images import composite, limits, shrink
 from cellwise.stages.report.drawing.lines import edges, outlines, shrink_labels
 from cellwise.stages.report.drawing.names import told_apart
 from cellwise.stages.report.drawing.svg import Scale, shade, short, tick_words, ticks

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
-from cellwise.domain.classes import SEPARATOR
 from cellwise.stages.export._fields import CellTable, FieldCells, probabilities
 from cellwise.stages.export._folder import FolderExport, Place
 from cellwise.stages.export._predictions import PREFIX
+from cellwise.stages.export._texts import text_of
 from cellwise.store.run.masks import narrow
 
 _FIRST = ("label", "site_id", "raw_id", "file", "class", "x", "y", "area", "border")
@@ -86,13 +86,13 @@ class _Writer:
 
     def _texts(self, field: FieldCells, number: int, row: Mapping[str, Any]) -> dict[str, str]:
         site = field.site
-        texts = {name: _text(value) for name, value in row.items() if name not in _SKIPPED}
-        texts |= {PREFIX + name: _text(chance) for name, chance in probabilities(row).items()}
+        texts = {name: text_of(value) for name, value in row.items() if name not in _SKIPPED}
+        texts |= {PREFIX + name: text_of(chance) for name, chance in probabilities(row).items()}
         texts |= {f"Metadata_{name}": value for name, value in site.metadata.items()}
-        own = {name: _text(row.get(name)) for name in ("x", "y", "area", "border")}
+        own = {name: text_of(row.get(name)) for name in ("x", "y", "area", "border")}
         return texts | own | {
             "label": str(number), "site_id": site.id, "raw_id": site.raw_id,
-            "file": f"cells/{site.id}.tif", "class": _text(row.get("Labels")),
+            "file": f"cells/{site.id}.tif", "class": text_of(row.get("Labels")),
         }  # fmt: skip
 
 
@@ -136,15 +136,3 @@ def _write_classes(path: Path, table: CellTable) -> None:
         writer.writerow(("value", "class", "red", "green", "blue"))
         for value, (name, colour) in enumerate(table.colours.items(), start=1):
             writer.writerow((value, name, *colour))
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        return SEPARATOR.join(map(str, value))
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return "" if value != value else f"{value:.9g}"
-    return str(value)

@@ -15,8 +15,8 @@ from cellwise.domain.channels import Channel
 from cellwise.domain.crop_plan import CropPlan
 from cellwise.domain.records import Field
 from cellwise.kernels.crop import windows_of
-from cellwise.stages.report.drawing.colours import first_shown, tints
-from cellwise.stages.report.drawing.images import (
+from cellwise.parts.drawing.colours import first_shown, tints
+from cellwise.parts.drawing.images import (
     Levels,
     blend,
     common_limits,

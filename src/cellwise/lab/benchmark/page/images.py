@@ -15,7 +15,7 @@ from cellwise.domain.classes import NEGATIVE
 from cellwise.domain.tables import CELLS, PREDICTIONS
 from cellwise.lab.benchmark.cells import LABELLED, known_cells
 from cellwise.lab.benchmark.plan import Task
-from cellwise.stages.report.drawing.images import (
+from cellwise.parts.drawing.images import (
     composite,
     data_link,
     encode,

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import polars as pl
 
 from cellwise.kernels.matching import find_overlaps, match
+from cellwise.parts.drawing.images import data_link
 from cellwise.stages.report._charts import Row, bar, intervals
-from cellwise.stages.report.drawing.images import data_link
 from cellwise.stages.report.drawing.lines import edges, line_labels, line_png
 from cellwise.stages.report.drawing.svg import BLUE, GREY, VERMILION, short
 from cellwise.stages.report.material import Material, place_of

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from cellwise.domain.channels import Channel
-from cellwise.stages.report.drawing.images import Levels, data_link, encode, shrink
+from cellwise.parts.drawing.images import Levels, data_link, encode, shrink
 from cellwise.stages.report.drawing.lines import edges, line_labels, line_png
 from cellwise.stages.report.material import Material
 from cellwise.stages.report.shown import switches

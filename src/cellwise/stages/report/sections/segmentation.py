@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from cellwise.domain.plain_words import counted
+from cellwise.parts.drawing.images import data_link
 from cellwise.stages.report._charts import histogram
-from cellwise.stages.report.drawing.images import data_link
 from cellwise.stages.report.drawing.lines import CELL, NUCLEUS, outlines
 from cellwise.stages.report.drawing.svg import BLUE
 from cellwise.stages.report.material import Material, choose, place_of

@@ -1,4 +1,4 @@
-// Switches of channels: images are mixed anew from their planes, as `drawing/images.py` mixes them.
+// Switches of channels: images are mixed anew from their planes, as `parts/drawing/images.py` mixes them.
 const MOST = 4;
 const PALE = 0.6;
 const HEADROOM = 0.5;

@@ -10,8 +10,8 @@ from PIL import Image
 from skimage.color import rgb2lab
 
 from cellwise.domain.channels import ROLES, Channel
-from cellwise.stages.report.drawing.colours import MOST_SHOWN, first_shown, tints
-from cellwise.stages.report.drawing.images import (
+from cellwise.parts.drawing.colours import MOST_SHOWN, first_shown, tints
+from cellwise.parts.drawing.images import (
     blend,
     common_limits,
     composite,
