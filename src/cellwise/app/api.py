@@ -77,7 +77,7 @@ class Run:
 
         Args:
             to: `cells-csv`, `anndata`, `variability-csv`, `hpa-csv`, or of wells `rxrx1-csv` or
-                `profiles`: a file. `geojson`, `label-tiff`, `ome-zarr`, `fiftyone`,
+                `profiles`: a file. `geojson`, `label-tiff`, `ome-zarr`, `spatialdata`, `fiftyone`,
                 `cellprofiler-csv`: a folder.
             out: The file or folder to write; the same export in its place is replaced.
             features: With `cells-csv`, measured features as further columns; `anndata` always holds

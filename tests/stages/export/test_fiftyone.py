@@ -66,7 +66,7 @@ def test_labels_and_probabilities_are_those_of_the_run(tmp_path):
     named = set()
     for told, row in zip(found, rows, strict=True):
         chances = {name: row[f"Prob_{name}"] for name in CLASSES}
-        assert np.float32(told["probabilities"]).tolist() == list(chances.values())
+        assert np.array(told["probabilities"], np.float32).tolist() == [*chances.values()]
         assert set(told["labels"]) == set(row["Labels"])
         if row["Labels"]:
             best = max(row["Labels"], key=chances.get)

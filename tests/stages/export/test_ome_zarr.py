@@ -15,7 +15,7 @@ from tests.stages.export.any_run import CHANNELS, CLASSES, write_images, write_r
 from cellwise.domain.tables import PREDICTIONS
 from cellwise.errors import PreflightError
 from cellwise.stages.export import exporters
-from cellwise.stages.export._ngff import ShownChannel, write_image
+from cellwise.stages.export._by_field.ngff import ShownChannel, write_image
 from cellwise.store.images.ome_zarr import ome_zarr_scenes
 from cellwise.store.run.tables import read_table
 

@@ -25,7 +25,8 @@ def export(
         typer.Option(
             "--to",
             help="A file: cells-csv, anndata, variability-csv, hpa-csv, rxrx1-csv or profiles. "
-            "A folder: geojson, label-tiff, ome-zarr, fiftyone or cellprofiler-csv.",
+            "A folder: geojson, label-tiff, ome-zarr, spatialdata, fiftyone or "
+            "cellprofiler-csv.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="The file or folder to write.")],

@@ -59,7 +59,7 @@ def annotated(run: RunFolder) -> "anndata.AnnData":
     classes = read_classes(run.predictions, PREDICTIONS) or tuple(class_names(columns))
     frame = read_table(run.predictions, PREDICTIONS)
     chances = _probabilities(run, frame, classes)
-    table = _to_anndata(frame.hstack(set_columns(run)(frame)), classes, chances)
+    table = cells_to_anndata(frame.hstack(set_columns(run)(frame)), classes, chances)
     cells = frame.filter(pl.col("unit") == "cell")
     table = _with_features(table, run, cells)
     for name in embedding_names(run):
@@ -106,10 +106,16 @@ def _probabilities(
     return np.asarray(np.load(path, allow_pickle=False), np.float32)
 
 
-def _to_anndata(
+def cells_to_anndata(
     frame: pl.DataFrame, classes: tuple[str, ...], chances: npt.NDArray[np.float32]
 ) -> "anndata.AnnData":
-    """The rows that are cells, as AnnData."""
+    """The rows that are cells, as AnnData.
+
+    Args:
+        frame: Rows of a table with `unit`, `site_id`, `cell_id`, `x`, `y` and `Weak_labels`.
+        classes: The class list.
+        chances: `[row, class]` of all rows.
+    """
     import anndata
     import pandas as pd
 

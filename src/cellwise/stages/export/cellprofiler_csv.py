@@ -13,10 +13,10 @@ import numpy.typing as npt
 from cellwise.domain.classes import SEPARATOR
 from cellwise.domain.records import file_of
 from cellwise.kernels.boxes import find_boxes
-from cellwise.stages.export._fields import FieldCells, probabilities
-from cellwise.stages.export._folder import FolderExport, Place
+from cellwise.stages.export._by_field.fields import FieldCells, probabilities
+from cellwise.stages.export._by_field.folder import FolderExport, Place
+from cellwise.stages.export._by_field.texts import text_of
 from cellwise.stages.export._predictions import PREFIX
-from cellwise.stages.export._texts import text_of
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.sites import run_channels
 

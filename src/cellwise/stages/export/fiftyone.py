@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from cellwise.kernels.boxes import find_boxes
 from cellwise.parts.drawing.images import composite, encode
-from cellwise.stages.export._fields import FieldCells, probabilities
-from cellwise.stages.export._folder import FolderExport, Place
-from cellwise.stages.export._pixels import shown_as, shown_channels, stored_pixels
+from cellwise.stages.export._by_field.fields import FieldCells, probabilities
+from cellwise.stages.export._by_field.folder import FolderExport, Place
+from cellwise.stages.export._by_field.pixels import shown_as, shown_channels, stored_pixels
 
 NO_CLASS = "(no class)"
 _QUALITY = 92

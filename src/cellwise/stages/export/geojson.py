@@ -16,8 +16,8 @@ from typing import Any, TextIO
 from cellwise.domain.classes import SEPARATOR
 from cellwise.kernels.outlines import Polygon, outlines
 from cellwise.parts.drawing.class_colours import NO_CLASS
-from cellwise.stages.export._fields import CellTable, FieldCells, probabilities
-from cellwise.stages.export._folder import FolderExport, Place
+from cellwise.stages.export._by_field.fields import CellTable, FieldCells, probabilities
+from cellwise.stages.export._by_field.folder import FolderExport, Place
 from cellwise.stages.export._predictions import PREFIX
 from cellwise.store.run.masks import key_of
 

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
-from cellwise.stages.export._fields import CellTable, FieldCells, probabilities
-from cellwise.stages.export._folder import FolderExport, Place
+from cellwise.stages.export._by_field.fields import CellTable, FieldCells, probabilities
+from cellwise.stages.export._by_field.folder import FolderExport, Place
+from cellwise.stages.export._by_field.texts import text_of
 from cellwise.stages.export._predictions import PREFIX
-from cellwise.stages.export._texts import text_of
 from cellwise.store.run.masks import narrow
 
 _FIRST = ("label", "site_id", "raw_id", "file", "class", "x", "y", "area", "border")

@@ -1,7 +1,8 @@
 """OME-Zarr (NGFF 0.5): images with cells and nuclei as labels, coloured by class.
 
 One `<site_id>.ome.zarr` per field; where all fields name their well, one `<plate>.ome.zarr` per
-plate with its rows, columns and fields. Source: see `_ngff`; the plate and well layout of NGFF 0.5.
+plate with its rows, columns and fields. Source: see `_by_field.ngff`; the plate and well layout of
+NGFF 0.5.
 """
 
 import math
@@ -17,10 +18,10 @@ from cellwise.domain.records import normalise_well, safe_ids
 from cellwise.domain.tables import SITES
 from cellwise.domain.units import places
 from cellwise.parts.drawing.class_colours import NO_CLASS
-from cellwise.stages.export._fields import CellTable, FieldCells, probabilities
-from cellwise.stages.export._folder import FolderExport, Place
-from cellwise.stages.export._ngff import VERSION, group, write_image, write_labels
-from cellwise.stages.export._pixels import shown_as, shown_channels, stored_pixels
+from cellwise.stages.export._by_field.fields import CellTable, FieldCells, probabilities
+from cellwise.stages.export._by_field.folder import FolderExport, Place
+from cellwise.stages.export._by_field.ngff import VERSION, group, write_image, write_labels
+from cellwise.stages.export._by_field.pixels import shown_as, shown_channels, stored_pixels
 from cellwise.stages.export._predictions import PREFIX
 from cellwise.store.run.masks import narrow
 from cellwise.store.run.tables import read_table

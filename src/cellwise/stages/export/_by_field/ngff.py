@@ -52,9 +52,7 @@ def write_image(
         channels: One for each plane.
         pixel_size: Micrometres per pixel; where it is unknown the axes state no unit.
     """
-    levels = [pixels]
-    while max(levels[-1].shape[1:]) > _SMALL:
-        levels.append(_halved(levels[-1]))
+    levels = halves(pixels, mean=True)
     said = {
         "multiscales": [_multiscale(folder.name, "cyx", len(levels), pixel_size)],
         "omero": {
@@ -62,7 +60,8 @@ def write_image(
             "rdefs": {"model": "color"},
         },
     }
-    _write(folder, "cyx", levels, said)
+    group(folder, said)
+    write_levels(folder, "cyx", levels)
 
 
 def write_labels(
@@ -83,9 +82,7 @@ def write_labels(
     """
     group(folder / "labels", {"labels": list(named)})
     for name, labels in named.items():
-        levels = [labels]
-        while max(levels[-1].shape) > _SMALL:
-            levels.append(levels[-1][::2, ::2])
+        levels = halves(labels, mean=False)
         there = [number for number in np.unique(labels).tolist() if number]
         about: dict[str, Any] = {
             "source": {"image": "../../"},
@@ -100,7 +97,8 @@ def write_labels(
             # A list without entries is against the rules.
             "image-label": {key: value for key, value in about.items() if value},
         }
-        _write(folder / "labels" / name, "yx", levels, said)
+        group(folder / "labels" / name, said)
+        write_levels(folder / "labels" / name, "yx", levels)
 
 
 def group(folder: Path, said: Mapping[str, Any], further: Mapping[str, Any] | None = None) -> None:
@@ -111,15 +109,28 @@ def group(folder: Path, said: Mapping[str, Any], further: Mapping[str, Any] | No
     zarr.open_group(folder, mode="a", zarr_format=3).attrs.update(attributes)
 
 
-def _write(folder: Path, axes: str, levels: Sequence[Pixels], said: Mapping[str, Any]) -> None:
+def halves(pixels: Pixels, *, mean: bool) -> list[Pixels]:
+    """The pixels `[..., y, x]` and copies of half the size, down to one that is seen at a glance.
+
+    Args:
+        pixels: An image `[channel, y, x]` or labels `[y, x]`.
+        mean: Copies are means of two by two pixels; else the upper left one of them.
+    """
+    levels = [pixels]
+    while max(levels[-1].shape[-2:]) > _SMALL:
+        levels.append(_halved(levels[-1]) if mean else levels[-1][..., ::2, ::2])
+    return levels
+
+
+def write_levels(folder: Path, axes: str, levels: Sequence[Pixels], prefix: str = "") -> None:
+    """Write the pixels and their smaller copies as arrays `<prefix>0`, `<prefix>1`, ..."""
     import zarr
 
-    group(folder, said)
     for number, level in enumerate(levels):
         lengths = level.shape[-2:]
         pieces = tuple(max(1, min(_PIECE, length)) for length in lengths)
         array = zarr.create_array(
-            folder / str(number),
+            folder / f"{prefix}{number}",
             shape=level.shape,
             dtype=level.dtype,
             chunks=(*(1 for _ in level.shape[:-2]), *pieces),
@@ -180,8 +191,6 @@ def _halved(pixels: Pixels) -> Pixels:
     even = np.pad(pixels, ((0, 0), (0, tall), (0, wide)), mode="edge") if tall or wide else pixels
     count, height, width = even.shape
     means = even.reshape(count, height // 2, 2, width // 2, 2).mean(axis=(2, 4))
-    return (
-        np.rint(means).astype(pixels.dtype)
-        if pixels.dtype.kind in "ui"
-        else means.astype(pixels.dtype)
-    )
+    whole = pixels.dtype.kind in "ui"
+    halved: Pixels = np.asarray(np.rint(means) if whole else means).astype(pixels.dtype)
+    return halved

@@ -1,6 +1,7 @@
 """An export that is a folder: written field by field under another name, then whole in its place.
 
-`export.json` in it says what it is, from which run, and which fields are not in it and why.
+`export.json` in it says what it is, from which run, and which fields are not in it and why;
+in a Zarr store the attributes of its root do.
 """
 
 import json
@@ -13,7 +14,7 @@ from typing import Any, Protocol
 from cellwise.contracts.exporter import Exported, FolderExporter, RunTables
 from cellwise.domain.records import file_of
 from cellwise.errors import FormatError, InputError, PreflightError
-from cellwise.stages.export._fields import (
+from cellwise.stages.export._by_field.fields import (
     CellTable,
     FieldCells,
     cell_table,
@@ -26,6 +27,7 @@ from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.sites import find_images, read_sites
 
 MARK = "export.json"
+_STORE = "zarr.json"
 _KEY = "cellwise_export"
 Tell = Callable[[int, int, str], None]
 
@@ -104,10 +106,14 @@ class FolderExport(FolderExporter):
         return written
 
     def _is_ours(self, folder: Path) -> bool:
+        store = folder / _STORE
         try:
-            return read_json(folder / MARK).get(_KEY) == self.name
+            said = (
+                read_json(store).get("attributes") if store.is_file() else read_json(folder / MARK)
+            )
         except (OSError, FormatError):
             return False
+        return isinstance(said, dict) and said.get(_KEY) == self.name
 
 
 def _write(run: RunTables, table: CellTable, writer: FieldWriter, tell: Tell | None) -> Exported:
@@ -133,7 +139,7 @@ def _mark(folder: Path, name: str, run: RunTables, written: Exported) -> None:
 
     facts: dict[str, Any] = {
         _KEY: name,
-        "format": 1,
+        "cellwise_export_format": 1,
         "cellwise": __version__,
         "run": run.path.name,
         "fields": written.fields,
@@ -141,8 +147,14 @@ def _mark(folder: Path, name: str, run: RunTables, written: Exported) -> None:
         "set_aside": list(written.set_aside),
         "lost": dict(written.lost),
     }
-    text = json.dumps(facts, indent=1, ensure_ascii=False)
-    (folder / MARK).write_text(text + "\n", encoding="utf-8")
+    store = folder / _STORE
+    path, content = folder / MARK, facts
+    if store.is_file():
+        # In a Zarr store a foreign file would be one that readers wonder about.
+        path, content = store, read_json(store)
+        content["attributes"] = {**content.get("attributes", {}), **facts}
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def _refuse_lost_images(run: RunTables, images: Path, name: str) -> None:

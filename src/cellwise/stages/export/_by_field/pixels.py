@@ -12,7 +12,7 @@ from cellwise.domain.records import Site
 from cellwise.errors import InputError
 from cellwise.parts.drawing.colours import first_shown, tints
 from cellwise.parts.drawing.images import common_limits, limits
-from cellwise.stages.export._ngff import Pixels, ShownChannel
+from cellwise.stages.export._by_field.ngff import Pixels, ShownChannel
 from cellwise.store.images.fields import read_pixels
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.sites import read_sites, run_channels
