@@ -1,6 +1,7 @@
 """A finished run applied to images that it never saw."""
 
 import json
+import zipfile
 
 import numpy as np
 import polars as pl
@@ -9,8 +10,10 @@ import tifffile
 from polars.testing import assert_frame_equal
 from tests.plates import write_plate
 from tests.worlds import draw
+from typer.testing import CliRunner
 
 import cellwise
+from cellwise.app.cli import app
 from cellwise.errors import PreflightError, UsageError
 from cellwise.flow.pipeline.run import run_pipeline
 from cellwise.flow.request import fitted_request
@@ -55,6 +58,22 @@ def test_a_runtime_is_chosen_and_said_and_answers_alike(finished, predicted, tmp
     assert all(one["tried"][0]["runtime"] == "fp32" for one in said)
     cells = cellwise.open_run(tmp_path / "run").cells
     np.testing.assert_allclose(cells["Prob_Nuclear"], predicted.cells["Prob_Nuclear"], atol=0.05)
+
+
+def test_new_images_may_come_from_a_zip_file(finished, predicted, tmp_path, monkeypatch):
+    monkeypatch.setenv("CELLWISE_CACHE", str(tmp_path / "cache"))
+    images = predicted.path.parent / "images"
+    with zipfile.ZipFile(tmp_path / "new.zip", "w") as packed:
+        for path in sorted(images.iterdir()):
+            packed.write(path, f"images/{path.name}")
+    words = ["predict", finished.path, tmp_path / "new.zip", "--out", tmp_path / "run"]
+    done = CliRunner().invoke(app, [*map(str, words), "--workers", "1"])
+    assert done.exit_code == 0
+    for name in ("predictions.parquet", "predictions_well.parquet", "wells.parquet"):
+        files = [place / name for place in (tmp_path / "run", predicted.path)]
+        assert files[0].is_file() == files[1].is_file()
+        assert not files[0].is_file() or files[0].read_bytes() == files[1].read_bytes()
+    assert (tmp_path / "run" / "predictions.parquet").is_file()
 
 
 def test_an_array_in_memory_is_enough(finished, predicted):

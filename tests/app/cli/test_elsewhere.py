@@ -76,6 +76,7 @@ def test_check_says_where_the_images_lie_and_gives_the_command(home):
         assert facts[name] == local[name]
 
 
+@pytest.mark.long
 def test_a_zip_gives_the_results_of_its_folder(home):
     pack(home / "plate1", home / "plate1.zip")
     assert call("run", "plate1", "--out", "local.run", *QUIET).exit_code == 0
@@ -88,6 +89,19 @@ def test_a_zip_gives_the_results_of_its_folder(home):
     page = (home / "zip.run" / "report.html").read_text(encoding="utf-8")
     assert "Images copied from" in page
     assert str(home / "plate1.zip") in page
+
+
+@pytest.mark.long
+def test_jobs_read_the_copy_and_the_run_still_says_where_it_came_from(home):
+    packed = pack(home / "plate1", home / "plate1.zip")
+    words = ("--recipe", "segment-only", *QUIET)
+    script = call("run", "plate1.zip", "--out", "a.run", *words, "--print-slurm").stdout
+    (copy,) = (home / "cache").glob("*/copy/plate1")
+    assert f" run {copy} --out {home / 'a.run'} " in script
+    assert "plate1.zip" not in script
+    packed.unlink()
+    assert call("run", copy, "--out", "a.run", *words).exit_code == 0
+    assert record("a.run")["inputs"]["copies"]["folder"]["address"] == str(packed)
 
 
 def test_the_window_takes_what_the_command_takes(home):
@@ -118,11 +132,13 @@ def test_runs_are_read_from_this_machine_alone(home):
 def test_other_commands_refuse_addresses(home, verb, monkeypatch, capsys):
     from cellwise.app.cli import main
 
-    monkeypatch.setattr("sys.argv", ["cellwise", verb, "s3://screen/plate1.run"])
+    monkeypatch.setattr("sys.argv", ["cellwise", verb, "s3://me:PASSWORD@screen/plate1.run"])
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 2
-    assert "reads and writes folders of this machine" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "reads and writes folders of this machine" in said
+    assert "PASSWORD" not in said
     assert not Path("s3:").exists()
 
 

@@ -21,12 +21,14 @@ def diagnosis() -> dict[str, str]:
     import shutil
     import tempfile
     from importlib import metadata
+    from importlib.util import find_spec
     from pathlib import Path
 
     import torch
 
     from cellwise import __version__
     from cellwise.store.images.microscope_files import MAKERS, can_read
+    from cellwise.store.objects.address import PACKAGES
     from cellwise.store.processor import look_at_processor
 
     wanted = ("torch", "torchvision", "timm", "lightning", "numpy", "numba", "polars", "pyarrow")
@@ -43,11 +45,18 @@ def diagnosis() -> dict[str, str]:
         else f"{ending} no ({maker.remedy})"
         for ending, maker in MAKERS.items()
     )
+    stores = "; ".join(
+        f"{protocol}:// {metadata.version(package)}"
+        if find_spec(package) is not None
+        else f"{protocol}:// no (pip install 'cellwise[{protocol}]')"
+        for protocol, package in PACKAGES.items()
+    )
     return {
         "cellwise": __version__,
         "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
         "libraries": versions,
         "microscopes": readers,
+        "object stores": stores,
         "cores": f"{processor.cores} of {os.cpu_count()}",
         "load": "unknown" if processor.load is None else f"{processor.load:.2f}",
         "threads": f"{processor.threads} for a new training ({processor.why})",

@@ -197,6 +197,8 @@ def _about_cache(text: str) -> str:
 
 
 def _megabytes(count: int) -> str:
+    if count < 1e5:
+        return f"{count / 1e3:.1f} kB"
     return f"{count / 1e6:,.0f} MB" if count >= 1e7 else f"{count / 1e6:.1f} MB"
 
 

@@ -12,6 +12,8 @@ from cellwise.errors import UsageError
 
 STORES = {"s3": "S3", "gs": "Google Cloud Storage"}
 """Protocols that are read, with their names."""
+PACKAGES = {"s3": "s3fs", "gs": "gcsfs"}
+"""The package that each takes, which the extra of the protocol's name installs."""
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _CHAINED = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::")

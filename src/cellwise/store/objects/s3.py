@@ -244,5 +244,5 @@ def _words(error: BaseException) -> str:
     code = _code(error)
     if code:
         return f"the server says {code}"
-    text = str(error).split("?")[0].strip().rstrip(".")
+    text = str(error).split("?")[0].replace('"', "").strip().rstrip(".")
     return text or type(error).__name__

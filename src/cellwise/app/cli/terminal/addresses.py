@@ -15,13 +15,13 @@ def refuse_addresses(words: Sequence[str]) -> None:
     As a path `s3://bucket` would be a folder `s3:` here, and results would lie in it.
 
     Raises:
-        UsageError: There is one.
+        UsageError: There is one; it is not repeated, as a password may stand in it.
     """
     if not words or words[0] in _TAKE_THEM:
         return
     for word in words[1:]:
         if word.rpartition("=")[2].lower().startswith(_STORES):
             raise UsageError(
-                f"`cellwise {words[0]}` reads and writes folders of this machine, and {word} is an "
+                f"`cellwise {words[0]}` reads and writes folders of this machine, and this is an "
                 "address. Copy it before or afterwards."
             )
