@@ -23,6 +23,21 @@ def give_back_freed_memory() -> None:
             ctypes.CDLL(None).malloc_trim(0)
 
 
+def give_back_large_pieces() -> bool:
+    """Have pieces above a megabyte go back as soon as they are free; whether it was understood.
+
+    For a process of many threads that each ask for large pieces now and then: what each of them
+    keeps adds up. Linux with glibc only, as below.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return False
+    return bool(mallopt(_MMAP_THRESHOLD, 2**20))
+
+
 def keep_freed_memory() -> bool:
     """Tell the C library so, for the rest of this process; whether it understood.
 

@@ -32,10 +32,15 @@ def serve(run: Path, *, port: int = 0, token: str | None = None, open_browser: b
     """
     import uvicorn
 
+    from cellwise.parts.memory import give_back_large_pieces
+
+    give_back_large_pieces()
     secret = token or secrets.token_urlsafe(24)
     app = make_app(run, secret)
     listener = _listen(port)
     address = f"http://127.0.0.1:{listener.getsockname()[1]}/?token={quote(secret, safe='')}"
+    # From here on a browser that is quicker than the server waits for it.
+    listener.listen()
     print(f"{run} is shown at {address}\nStop with Ctrl+C.", flush=True)
     if open_browser:
         webbrowser.open(address)
@@ -59,7 +64,7 @@ def make_app(run: Path, token: str) -> "FastAPI":
     from fastapi import FastAPI
 
     from cellwise.app.view.data.opened import has_no_cells
-    from cellwise.app.view.routes import cells, fields, pages
+    from cellwise.app.view.routes import cells, fields, maps, pages
     from cellwise.app.view.shown import Shown
 
     app = FastAPI(title="cellwise", docs_url=None, redoc_url=None, openapi_url=None)
@@ -72,6 +77,7 @@ def make_app(run: Path, token: str) -> "FastAPI":
     app.include_router(pages.pages())
     app.include_router(cells.routes(shown))
     app.include_router(fields.routes(shown))
+    app.include_router(maps.routes(shown))
     return app
 
 

@@ -3,18 +3,15 @@
 from pathlib import Path
 from threading import Lock
 
-import numpy as np
-import numpy.typing as npt
-
 from cellwise.app.view.data.live import Live
 from cellwise.app.view.data.opened import Opened
+from cellwise.app.view.data.scatter import Scatter
 from cellwise.app.view.drawing.class_maps import Maps
 from cellwise.app.view.drawing.outlines import Outlines, outlines_of
 from cellwise.app.view.drawing.planes import Planes
 from cellwise.app.view.drawing.sheets import Sheets
 from cellwise.app.view.drawing.tiles import Tiles
 from cellwise.app.view.drawing.tinting import Bounds
-from cellwise.errors import UsageError
 
 
 class Drawn:
@@ -27,6 +24,7 @@ class Drawn:
         self.planes = Planes(opened)
         self.tiles = Tiles(opened, self.planes)
         self.maps = Maps(opened)
+        self.scatter = Scatter(opened.cells)
 
     def bounds(self) -> Bounds:
         """Dark and bright of each channel of the fields.
@@ -65,14 +63,6 @@ class Shown:
             if self._drawn.opened is not opened:
                 self._drawn = Drawn(opened)
             return self._drawn
-
-    def inside(self, corners: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-        """Which cells lie in a polygon `[corner, (x, y)]` of the map of cells.
-
-        Raises:
-            UsageError: This run has no map.
-        """
-        raise UsageError("This run has no map of cells.")
 
     @property
     def trouble(self) -> str:

@@ -1,5 +1,8 @@
 """A run is opened whatever its recipe left; what changed on disk is seen."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -10,6 +13,7 @@ from cellwise.app.view.data.live import Live
 from cellwise.app.view.data.opened import open_run
 from cellwise.app.view.data.question import Question
 from cellwise.app.view.data.rows import listed, whole
+from cellwise.app.view.shown import Drawn
 from cellwise.domain.tables import ANNOTATIONS, PREDICTIONS
 from cellwise.errors import FormatError, PreflightError
 from cellwise.store.annotations.saves import save
@@ -22,7 +26,7 @@ def made(tmp_path):
     return write_run(tmp_path)
 
 
-def everywhere(corners):
+def everywhere(name, corners):
     return np.ones(108, bool)
 
 
@@ -154,3 +158,17 @@ def test_a_run_that_cannot_be_read_for_a_while_is_shown_as_it_was(made):
     now[0] = 20.0
     assert len(live.now().cells) == 108
     assert live.trouble == ""
+
+
+ARCHIVES = Path(__file__).parents[3] / "archives"
+
+
+@pytest.mark.parametrize("path", sorted(ARCHIVES.glob("format-*")), ids=lambda path: path.name)
+def test_runs_of_old_formats_are_shown(path, tmp_path):
+    shutil.copytree(path, tmp_path / "run")
+    drawn = Drawn(open_run(tmp_path / "run"))
+    assert len(drawn.opened.cells) == facts(drawn.opened)["cells"] > 0
+    assert all(drawn.outlines.of_field(0))
+    # Their images are elsewhere: the cells' own stand in.
+    assert drawn.planes.channel(0, 0).source == "crops"
+    assert drawn.planes.channel(0, 0).levels[0].any()

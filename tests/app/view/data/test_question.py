@@ -22,7 +22,9 @@ def table(shown_run):
 
 
 def rows(opened, **asked):
-    return opened.ask(Question(**asked), inside=lambda corners: np.ones(len(opened.cells), bool))
+    return opened.ask(
+        Question(**asked), inside=lambda name, corners: np.ones(len(opened.cells), bool)
+    )
 
 
 questions = st.fixed_dictionaries(
@@ -102,7 +104,7 @@ def test_unknown_values_stand_last_in_both_orders(opened, monkeypatch):
     for order in ("up", "down"):
         asked = Question(sort="area_of_halves", order=order)
         found = answer(
-            opened.cells, asked, judged=opened.judged, inside=lambda c: np.ones(108, bool)
+            opened.cells, asked, judged=opened.judged, inside=lambda name, c: np.ones(108, bool)
         )
         assert sorted(found[-2:].tolist()) == [3, 50]
 

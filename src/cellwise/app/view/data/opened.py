@@ -1,6 +1,5 @@
 """One run as the page shows it: its tables as arrays, its crops, its words."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import polars as pl
 from cellwise.app.view.data.cells import Cells, read_cells
 from cellwise.app.view.data.fields import Fields, read_fields
 from cellwise.app.view.data.kept import Kept
-from cellwise.app.view.data.question import Question, Rows, answer
+from cellwise.app.view.data.question import Inside, Question, Rows, answer
 from cellwise.domain.channels import Channel
 from cellwise.domain.crop_plan import CropPlan
 from cellwise.errors import FormatError, PreflightError
@@ -63,11 +62,7 @@ class Opened:
         """The channels of the single-cell images."""
         return self.store.channels if self.store is not None else ()
 
-    def ask(
-        self,
-        asked: Question,
-        inside: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.bool_]],
-    ) -> Rows:
+    def ask(self, asked: Question, inside: Inside) -> Rows:
         """The rows of the cells that fit, in the order asked for; see `question.answer`."""
         return self.orders.give(
             asked, lambda: answer(self.cells, asked, judged=self.judged, inside=inside)

@@ -37,6 +37,7 @@ class Question:
         who: Who judged the cell; `anyone`, or `nobody`.
         chosen: Rows of the table, as in `3,7-9`.
         within: A polygon on the map of cells: x and y of its corners in turn.
+        scatter: Which map that is; the run's first where it is empty.
         sort: One of `WORDS`, or a column of numbers.
         order: `down` for the largest first; equal cells stand by field and number.
     """
@@ -58,12 +59,13 @@ class Question:
     who: str = ""
     chosen: str = ""
     within: str = ""
+    scatter: str = ""
     sort: str = "probability"
     order: Literal["down", "up"] = "down"
 
 
 Judges = Callable[[str], npt.NDArray[np.bool_]]
-Inside = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.bool_]]
+Inside = Callable[[str, npt.NDArray[np.float64]], npt.NDArray[np.bool_]]
 
 
 def answer(cells: Cells, asked: Question, *, judged: Judges, inside: Inside) -> Rows:
@@ -73,7 +75,7 @@ def answer(cells: Cells, asked: Question, *, judged: Judges, inside: Inside) -> 
         cells: All cells.
         asked: What is wanted.
         judged: Which cells a person of this name judged.
-        inside: Which cells lie in a polygon `[corner, (x, y)]` of the map.
+        inside: Which cells lie in a polygon `[corner, (x, y)]` of the map of a name.
 
     Raises:
         UsageError: A class, flag, column, list of rows or polygon that is not there.
@@ -91,7 +93,7 @@ def answer(cells: Cells, asked: Question, *, judged: Judges, inside: Inside) -> 
     if asked.chosen:
         keep &= _chosen(asked.chosen, len(cells))
     if asked.within:
-        keep &= inside(polygon(asked.within))
+        keep &= inside(asked.scatter, polygon(asked.within))
     rows = np.flatnonzero(keep)
     key = _key(cells, asked.sort, code)
     return rows if key is None and asked.order == "down" else _sorted(rows, key, asked.order)

@@ -12,16 +12,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from cellwise.app.view.data.kept import Kept
 from cellwise.app.view.data.opened import Opened
 from cellwise.domain.records import Site
-from cellwise.domain.tables import SITES
 from cellwise.errors import CellwiseError, FormatError, InputError
 from cellwise.stages.report.drawing.images import common_limits, limits
 from cellwise.store.images.fields import read_field
 from cellwise.store.run.sites import sites_of
-from cellwise.store.run.tables import rows_of_sites
 
 Plane = npt.NDArray[np.uint16]
 # Side of a tile, and of the coarsest copy: a field is seen whole in one tile.
@@ -31,6 +30,8 @@ _BYTES_KEPT = 400e6
 _CONTRAST_FIELDS = 4
 _SAMPLE = 250_000
 _TOGETHER = 2
+# Of fields with more pixels one channel is decoded at a time: each takes ten bytes a pixel.
+_LARGE = 3000**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ class Planes:
 
     def channels(self, site: int, places: list[int]) -> list[Pyramid]:
         """Several channels, decoded side by side."""
-        if len(places) < 2:
+        frame = self._opened.fields.frame(site)
+        if len(places) < 2 or frame is None or frame[0] * frame[1] > _LARGE:
             return [self.channel(site, place) for place in places]
         with ThreadPoolExecutor(_TOGETHER) as pool:
             return list(pool.map(lambda place: self.channel(site, place), places))
@@ -116,7 +118,8 @@ class Planes:
     def _site(self, site: int) -> Site:
         name = self._opened.fields.ids[site]
         path = self._opened.run.sites
-        return self._sites.give(name, lambda: sites_of(rows_of_sites(path, SITES, [name]))[0])
+        rows = pl.scan_parquet(path).filter(pl.col("site_id") == name)
+        return self._sites.give(name, lambda: sites_of(rows.collect())[0])
 
     def _from_crops(self, site: int, key: str) -> Plane:
         """The images of a field's cells, each where it was cut out; black elsewhere."""

@@ -8,9 +8,10 @@ import numpy.typing as npt
 from cellwise.app.view.data.kept import Kept
 from cellwise.app.view.data.opened import Opened
 from cellwise.app.view.data.question import Rows
+from cellwise.app.view.drawing.bands import blended
 from cellwise.app.view.drawing.tinting import Bounds, Shown, asked_channels
 from cellwise.errors import FormatError
-from cellwise.stages.report.drawing.images import Levels, Pixels, blend, encode, limits
+from cellwise.stages.report.drawing.images import Levels, Pixels, encode, limits
 from cellwise.store.run.crops import CropStore
 
 ACROSS = 16
@@ -99,7 +100,8 @@ class Sheets:
             .transpose(0, 1, 3, 2, 4)
             .reshape(-1, down * side, across * side)
         )
-        return blend(flat[: len(shown)], [one.rgb for one in shown]) if shown else _black(flat)
+        size = (flat.shape[1], flat.shape[2])
+        return blended(lambda part: flat[:, part], size, [one.rgb for one in shown])
 
 
 def _one(store: CropStore, place: int) -> Pixels | None:
@@ -108,10 +110,6 @@ def _one(store: CropStore, place: int) -> Pixels | None:
         return store.read(np.array([place]))
     except (FormatError, OSError):
         return None
-
-
-def _black(flat: Levels) -> Levels:
-    return np.zeros((*flat.shape[1:], 3), np.uint8)
 
 
 def _levels(pixels: npt.NDArray[np.float16], one: Shown, side: int) -> Levels:

@@ -4,9 +4,10 @@ import numpy as np
 
 from cellwise.app.view.data.kept import Kept
 from cellwise.app.view.data.opened import Opened
+from cellwise.app.view.drawing.bands import blended
 from cellwise.app.view.drawing.planes import TILE, Plane, Planes
 from cellwise.app.view.drawing.tinting import Shown
-from cellwise.stages.report.drawing.images import Levels, blend, encode, shrink, stretch
+from cellwise.stages.report.drawing.images import Levels, encode, shrink, stretch
 
 _BYTES_KEPT = 96e6
 _SMALL = 240
@@ -61,6 +62,11 @@ class Tiles:
 
 
 def _coloured(parts: list[Plane], shown: list[Shown]) -> Levels:
-    pixels = np.stack(parts).astype(np.float32) / np.float32(65535)
-    levels = stretch(pixels, [(one.dark, one.bright) for one in shown])
-    return blend(levels, [one.rgb for one in shown])
+    bounds = [(one.dark, one.bright) for one in shown]
+
+    def levels(rows: slice) -> Levels:
+        pixels = np.stack([part[rows] for part in parts]).astype(np.float32)
+        return stretch(pixels / np.float32(65535), bounds)
+
+    tall, wide = parts[0].shape
+    return blended(levels, (tall, wide), [one.rgb for one in shown])

@@ -35,12 +35,13 @@ def _question(
     who: _Text = "",
     chosen: _Long = "",
     within: _Long = "",
+    scatter: _Text = "",
     sort: _Text = "probability",
     order: Literal["down", "up"] = "down",
 ) -> Question:
     return Question(
         name, plate, well, site, cell, low, high, unsure, sure, assigned, likeliest, disagrees,
-        border, flag, who, chosen, within, sort, order,
+        border, flag, who, chosen, within, scatter, sort, order,
     )  # fmt: skip
 
 

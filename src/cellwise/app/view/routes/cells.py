@@ -25,9 +25,9 @@ Count = Annotated[int, Query(ge=1, le=MOST_AT_ONCE)]
 Side = Annotated[int, Query(ge=16, le=1024)]
 
 
-def rows_asked(shown: Shown, drawn: Drawn, asked: Question) -> Rows:
+def rows_asked(drawn: Drawn, asked: Question) -> Rows:
     """The rows of the cells that fit, in order."""
-    return told(lambda: drawn.opened.ask(asked, shown.inside))
+    return told(lambda: drawn.opened.ask(asked, drawn.scatter.inside))
 
 
 def routes(shown: Shown) -> APIRouter:
@@ -52,7 +52,7 @@ def _lists(router: APIRouter, shown: Shown) -> None:
         drawn = shown.now()
         check_stamp(drawn.opened, stamp)
         code = told(lambda: class_code(drawn.opened.cells, asked.name))
-        rows = rows_asked(shown, drawn, asked)
+        rows = rows_asked(drawn, asked)
         return {
             "class": drawn.opened.cells.classes[code] if code >= 0 else "",
             "stamp": drawn.opened.stamp,
@@ -66,20 +66,20 @@ def _lists(router: APIRouter, shown: Shown) -> None:
     def some_rows(asked: Asked, start: Start = 0, stop: Start = 0) -> dict[str, Any]:
         """The rows between two places of the order, for a selection that reaches over many."""
         drawn = shown.now()
-        rows = rows_asked(shown, drawn, asked)[start : min(stop, start + 100_000)]
+        rows = rows_asked(drawn, asked)[start : min(stop, start + 100_000)]
         return {"stamp": drawn.opened.stamp, "rows": rows.tolist()}
 
     @router.get("/api/cells/where")
     def where(asked: Asked, row: Start) -> dict[str, Any]:
         """The place of a row in the order, None where the filters leave it out."""
-        rows = rows_asked(shown, shown.now(), asked)
+        rows = rows_asked(shown.now(), asked)
         found = np.flatnonzero(rows == row)
         return {"place": int(found[0]) if len(found) else None}
 
     @router.get("/api/cells.csv")
     def table(asked: Asked) -> Response:
         drawn = shown.now()
-        text = _csv(drawn.opened, rows_asked(shown, drawn, asked))
+        text = _csv(drawn.opened, rows_asked(drawn, asked))
         named = {"Content-Disposition": 'attachment; filename="cells.csv"'}
         return Response(text, media_type="text/csv; charset=utf-8", headers=named)
 
@@ -96,7 +96,7 @@ def _sheets(router: APIRouter, shown: Shown) -> None:
     ) -> Response:
         drawn = shown.now()
         check_stamp(drawn.opened, stamp)
-        rows = rows_asked(shown, drawn, asked)[start : start + count]
+        rows = rows_asked(drawn, asked)[start : start + count]
         if drawn.sheets.bounds is None:
             raise HTTPException(404, "The images of single cells are gone from this run.")
         wanted = told(lambda: drawn.sheets.shown(channels))
@@ -106,7 +106,7 @@ def _sheets(router: APIRouter, shown: Shown) -> None:
     def outlines(asked: Asked, start: Start = 0, count: Count = 100, stamp: str = "") -> Response:
         drawn = shown.now()
         check_stamp(drawn.opened, stamp)
-        rows = rows_asked(shown, drawn, asked)[start : start + count]
+        rows = rows_asked(drawn, asked)[start : start + count]
         found = packed(drawn.outlines.of_rows(rows), np.arange(len(rows)))
         return Response(found, media_type="application/octet-stream")
 

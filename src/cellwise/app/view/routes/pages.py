@@ -17,7 +17,7 @@ _FILES = {
     for path in sorted(_STATIC.iterdir())
     if path.suffix in _KINDS
 }
-_PAGES = ("cells", "fields", "field")
+_PAGES = ("cells", "fields", "field", "map")
 
 
 def report(run: Path) -> APIRouter:

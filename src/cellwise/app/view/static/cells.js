@@ -157,7 +157,7 @@ function buttons() {
   });
   filters.listen(() => {
     const now = state.read();
-    const kept = Object.fromEntries(["size", "channels", "lines", "picked", "chosen", "within"].map((name) => [name, now[name]]));
+    const kept = Object.fromEntries(["size", "channels", "lines", "picked", "chosen", "within", "scatter"].map((name) => [name, now[name]]));
     state.write({ ...kept, ...filters.asked(run) }, { push: true });
     showCells();
   });

@@ -40,7 +40,7 @@ function over(context) {
     context.drawImage(map, left, top, wide * port.zoom, tall * port.zoom);
     context.restore();
   }
-  overlay.draw(context, port, { active: active >= 0 ? active : pointed, ratio });
+  overlay.draw(context, port, { active: active >= 0 ? active : pointed, ratio, again: () => port.soon() });
   const bar = field?.pixel_size ? scaleBar((field.pixel_size * port.width) / port.zoom) : null;
   if (bar) drawBar(context, bar, { x: 0, y: 0, width: port.width, height: port.height, margin: 16, thick: 4, font: 14 });
 }

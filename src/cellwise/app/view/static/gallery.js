@@ -70,7 +70,8 @@ export class Gallery {
   }
 
   get lettered() {
-    return this.size >= LETTERED ? 34 : 0;
+    if (this.size < LETTERED) return 0;
+    return this.run.classes.length ? 34 : 20;
   }
 
   #layout() {
@@ -198,7 +199,7 @@ export class Gallery {
     this.#text(start && this.blocks.name, x + wide, y + size + 3, size - wide);
     context.fillStyle = colours.soft;
     context.font = "11px system-ui, sans-serif";
-    this.#text(`${cell.well ?? cell.site} #${cell.cell}`, x, y + size + 18, size);
+    this.#text(`${cell.well ?? cell.site} #${cell.cell}`, x, y + size + (start ? 18 : 4), size);
   }
 
   // A line of text that ends with an ellipsis where it does not fit.

@@ -5,6 +5,8 @@ import { inside, trace, unpack } from "./polygons.js";
 
 // Outlines of more points than these are drawn only where they are seen, coarser from afar.
 const MANY = 60000;
+// Milliseconds between two drawings of outlines while a field is moved.
+const REST = 120;
 
 export class Overlay {
   constructor() {
@@ -17,6 +19,7 @@ export class Overlay {
     this.rings = [];
     this.boxes = new Float64Array(0);
     this.paths = null;
+    this.layer = null;
     this.points = 0;
     this.hidden = new Set();
     this.colours = [];
@@ -55,37 +58,74 @@ export class Overlay {
         const [left, top, right, bottom] = this.boxes.subarray(4 * n, 4 * n + 4);
         if (right < view[0] || bottom < view[1] || left > view[2] || top > view[3]) return;
       }
-      if (!paths.has(colour)) paths.set(colour, new Path2D());
-      trace(paths.get(colour), points, 1, 0, 0, points.length > 8 * step ? step : 1);
+      if (!paths.has(colour)) paths.set(colour, []);
+      // A path for each ring: one of all rings takes browsers seconds to draw.
+      const path = new Path2D();
+      trace(path, points, 1, 0, 0, points.length > 8 * step ? step : 1);
+      paths.get(colour).push(path);
     });
     return paths;
   }
 
-  draw(context, port, { active = -1, ratio = 1 } = {}) {
+  // Outlines are drawn once for a view and moved with it; `again` is called when they should be drawn anew.
+  draw(context, port, { active = -1, ratio = 1, again = () => null } = {}) {
     if (!this.rings.length) return;
-    const many = this.points > MANY;
-    if (!many && !this.paths) this.paths = this.#group(null, 1);
-    const view = many ? [...port.toField(0, 0), ...port.toField(port.width, port.height)] : null;
-    const paths = many ? this.#group(view, Math.max(1, Math.round(0.5 / port.zoom))) : this.paths;
+    if (this.shown) this.#lay(context, port, ratio, again);
+    if (active < 0) return;
     const [left, top] = port.toScreen(0, 0);
     context.save();
     context.setTransform(ratio * port.zoom, 0, 0, ratio * port.zoom, ratio * left, ratio * top);
-    context.lineJoin = "round";
-    if (this.shown) {
-      context.globalAlpha = this.opacity;
-      const width = (port.zoom > 1.5 ? 2 : 1.5) / port.zoom;
-      for (const [colour, wide] of [["rgb(0 0 0 / 60%)", 2.2 * width], [null, width]]) {
-        // A dark rim would cover small cells seen from afar.
-        if (colour && many) continue;
-        context.lineWidth = wide;
-        for (const [own, path] of paths) {
-          context.strokeStyle = colour ?? own;
-          context.stroke(path);
-        }
+    this.#mark(context, active, port.zoom);
+    context.restore();
+  }
+
+  #lay(context, port, ratio, again) {
+    const { x, y, zoom, width, height } = port;
+    const same = this.layer && this.layer.width === width && this.layer.height === height && this.layer.paths === this.paths && this.paths;
+    const still = same && this.layer.x === x && this.layer.y === y && this.layer.zoom === zoom;
+    if (!still && (!same || performance.now() - this.layer.asked > REST)) this.#render(port, ratio);
+    else if (!still) {
+      clearTimeout(this.later);
+      this.later = setTimeout(() => {
+        if (this.layer) this.layer.asked = 0;
+        again();
+      }, REST);
+    }
+    const { layer } = this;
+    const factor = zoom / layer.zoom;
+    const [left, top] = port.toScreen(layer.x, layer.y);
+    context.save();
+    context.globalAlpha = this.opacity;
+    context.drawImage(layer.canvas, left - (width / 2) * factor, top - (height / 2) * factor, width * factor, height * factor);
+    context.restore();
+  }
+
+  #render(port, ratio) {
+    const many = this.points > MANY;
+    // From afar a point in two or three is enough.
+    const step = Math.max(1, Math.round(0.8 / (port.zoom * ratio)));
+    if (!this.paths || many || this.step !== step) {
+      this.paths = this.#group(many ? [...port.toField(0, 0), ...port.toField(port.width, port.height)] : null, step);
+      this.step = step;
+    }
+    const canvas = this.layer?.canvas ?? document.createElement("canvas");
+    canvas.width = Math.max(1, Math.round(port.width * ratio));
+    canvas.height = Math.max(1, Math.round(port.height * ratio));
+    const brush = canvas.getContext("2d");
+    const [left, top] = port.toScreen(0, 0);
+    brush.setTransform(ratio * port.zoom, 0, 0, ratio * port.zoom, ratio * left, ratio * top);
+    const width = (port.zoom > 1.5 ? 2 : 1.5) / port.zoom;
+    for (const [colour, wide] of [["rgb(0 0 0 / 60%)", 2.2 * width], [null, width]]) {
+      // A dark rim would cover small cells seen from afar.
+      if (colour && (many || port.zoom * ratio < 0.8)) continue;
+      brush.lineWidth = wide;
+      for (const [own, rings] of this.paths) {
+        brush.strokeStyle = colour ?? own;
+        for (const path of rings) brush.stroke(path);
       }
     }
-    if (active >= 0) this.#mark(context, active, port.zoom);
-    context.restore();
+    const { x, y, zoom, width: across, height: down } = port;
+    this.layer = { canvas, x, y, zoom, width: across, height: down, paths: this.paths, asked: performance.now() };
   }
 
   #mark(context, active, zoom) {

@@ -4,8 +4,9 @@ import * as api from "./api.js";
 
 export const TILE = 512;
 const MOST = 160;
-const TOGETHER = 4;
+const TOGETHER = 6;
 const CLOSEST = 40;
+const MARGIN = 40;
 
 // Height and width of each coarser copy, as the server makes them.
 export function copies([tall, wide]) {
@@ -106,9 +107,16 @@ export class Viewport {
 
   #bound() {
     const [tall, wide] = this.levels[0];
-    this.zoom = Math.min(CLOSEST, Math.max(this.whole / 2, this.zoom));
-    this.x = Math.min(wide, Math.max(0, this.x));
-    this.y = Math.min(tall, Math.max(0, this.y));
+    const zoom = Math.min(CLOSEST, Math.max(this.whole / 2, this.zoom));
+    this.zoom = zoom;
+    this.x = within(this.x, this.width, wide);
+    this.y = within(this.y, this.height, tall);
+
+    // A field that is larger than the screen fills it but for a margin; a smaller one stands in its middle.
+    function within(middle, screen, length) {
+      const half = screen / zoom / 2 - MARGIN / zoom;
+      return 2 * half >= length ? length / 2 : Math.min(length - half, Math.max(half, middle));
+    }
   }
 
   // Keep the point under (left, top), in pixels of the canvas, where it is.
