@@ -61,6 +61,8 @@ class Job:
             over the batch.
         loaders: Processes that read and augment ahead of a training; 0 for none. Of no influence
             on results.
+        nodes: Hosts that share trainings, with this one.
+        network: Whether hosts may share one training over the network.
     """
 
     run: Path
@@ -74,6 +76,8 @@ class Job:
     fitted: Path | None = None
     devices: int = 1
     loaders: int = 0
+    nodes: int = 1
+    network: bool = False
 
 
 @dataclass(frozen=True, slots=True)

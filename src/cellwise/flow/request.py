@@ -47,6 +47,8 @@ def make_request(
     workers: int = 0,
     engine: str | dict[str, Any] = "local",
     devices: int = 1,
+    nodes: int = 1,
+    network: bool = False,
     command: Sequence[str] = (),
     report: Report | None = None,
 ) -> Request:
@@ -89,6 +91,8 @@ def make_request(
         workers=workers,
         engine=engine,
         devices=devices,
+        nodes=nodes,
+        network=network,
         # A processor that trains has no time to spare for reading ahead.
         loaders=0 if device == "cpu" else min(workers, _MOST_LOADERS),
         command=tuple(command),

@@ -27,6 +27,7 @@ def run_trainer(
     epochs: int,
     device: str,
     devices: int = 1,
+    nodes: int = 1,
     folder: Path,
     start: str | None,
     **options: Any,
@@ -38,7 +39,8 @@ def run_trainer(
         batches: Those of an epoch.
         epochs: To run, at most.
         device: `cpu` or `cuda`.
-        devices: Processes that train together; each of them calls this.
+        devices: Processes of this host that train together; each of them calls this.
+        nodes: Hosts with as many.
         folder: For what lightning may want to write.
         start: A checkpoint's path.
         **options: Further options of lightning's trainer.
@@ -49,7 +51,8 @@ def run_trainer(
     trainer = Trainer(
         accelerator="gpu" if device.startswith("cuda") else "cpu",
         devices=devices,
-        strategy="auto" if devices == 1 else _shared(device),
+        num_nodes=nodes,
+        strategy="auto" if devices * nodes == 1 else _shared(device),
         # The order of items is ours: a function of seed and epoch, each rank a share of each batch.
         use_distributed_sampler=False,
         # Without this a job of a cluster's scheduler would be taken for a multi-node training.

@@ -10,6 +10,7 @@ import queue
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from torch import Tensor
 
 from cellwise.errors import BadOption, CellwiseError, Interrupted
 
-_RANK, _SIZE = "CELLWISE_RANK", "CELLWISE_RANKS"
+_RANK, _SIZE, _NODES = "CELLWISE_RANK", "CELLWISE_RANKS", "CELLWISE_NODES"
 _LISTEN = 0.5
 
 Rows = TypeVar("Rows", Tensor, np.ndarray[Any, Any])
@@ -31,15 +32,23 @@ Rows = TypeVar("Rows", Tensor, np.ndarray[Any, Any])
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """This process among those that train together."""
+    """This process among those that train together.
+
+    Args:
+        rank: Counted over all hosts.
+        size: How many there are, on all hosts.
+        nodes: Hosts that they are on, as many on each.
+    """
 
     rank: int = 0
     size: int = 1
+    nodes: int = 1
 
     @staticmethod
     def here() -> "Ranks":
-        """As `in_ranks` started this process; alone where it did not."""
-        return Ranks(int(os.environ.get(_RANK, 0)), int(os.environ.get(_SIZE, 1)))
+        """As a `Crew` started this process; alone where none did."""
+        given = (os.environ.get(_RANK, 0), os.environ.get(_SIZE, 1), os.environ.get(_NODES, 1))
+        return Ranks(*map(int, given))
 
     def own(self, rows: Rows) -> Rows:
         """This process's share of a batch: rows that follow each other, as equal as can be.
@@ -81,6 +90,91 @@ class Ranks:
         return np.concatenate([[0], np.cumsum(sizes)])
 
 
+@dataclass(frozen=True, slots=True)
+class Seats:
+    """Where the processes of one host are among all that train together.
+
+    Args:
+        devices: Processes on this host, as many as on every other.
+        node: This host's number.
+        nodes: Hosts.
+        address: Of host 0, as the others reach it.
+        port: A free one there.
+    """
+
+    devices: int
+    node: int = 0
+    nodes: int = 1
+    address: str = "127.0.0.1"
+    port: int = 0
+
+
+class Crew:
+    """Fresh processes of this host that do one piece of work together.
+
+    Args:
+        work: A function that another process can import, called as `work(*arguments, tell)`.
+        arguments: Anything that can be pickled.
+        seats: How many, and where they are among all.
+    """
+
+    def __init__(self, work: Callable[..., None], arguments: tuple[Any, ...], seats: Seats) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._voice: Any = context.Queue()
+        leash, self._end = context.Pipe(duplex=False)
+        self._left = seats.devices
+        self._processes: list[Any] = [
+            context.Process(target=_be, args=(local, seats, leash, self._voice, work, arguments))
+            for local in range(seats.devices)
+        ]
+
+    def start(self) -> None:
+        """Start the processes."""
+        for one in self._processes:
+            one.start()
+
+    def is_done(self, told: Callable[..., None], wait: float = _LISTEN) -> bool:
+        """Pass on what was said; whether all have ended well.
+
+        Args:
+            told: Called with what the first process of all told.
+            wait: Seconds to listen.
+
+        Raises:
+            CellwiseError: What one of them raised on purpose.
+            Interrupted: One of them ended without a word.
+        """
+        until = time.monotonic() + wait
+        while self._left and (left := until - time.monotonic()) > 0:
+            try:
+                kind, content = self._voice.get(timeout=left)
+            except queue.Empty:
+                gone = [one for one in self._processes if one.exitcode not in (None, 0)]
+                if gone:
+                    raise Interrupted(
+                        f"A process of this training ended with {gone[0].exitcode}. The same "
+                        "command goes on from the last epoch."
+                    ) from None
+                return False
+            if kind == "told":
+                told(*content)
+            elif kind == "error":
+                raise content
+            else:
+                self._left -= 1
+        return not self._left
+
+    def end(self) -> None:
+        """End them all, whatever they are doing."""
+        self._end.close()
+        for one in self._processes:
+            if one.pid is not None:
+                # What it has written is whole; it may wait for one that is gone.
+                one.kill()
+                one.join()
+        self._voice.close()
+
+
 def in_ranks(
     work: Callable[..., None],
     arguments: tuple[Any, ...],
@@ -101,62 +195,29 @@ def in_ranks(
         CellwiseError: What one of them raised on purpose; the others are stopped.
         Interrupted: One of them ended without a word.
     """
-    context = multiprocessing.get_context("spawn")
-    voice: Any = context.Queue()
-    leash, end = context.Pipe(duplex=False)
-    port = _free_port()
-    crew = [
-        context.Process(target=_be, args=(rank, devices, port, leash, voice, work, arguments))
-        for rank in range(devices)
-    ]
+    crew = Crew(work, arguments, Seats(devices, port=free_port()))
     try:
-        for one in crew:
-            one.start()
-        _listen(crew, voice, told)
-    finally:
-        end.close()
-        for one in crew:
-            if one.pid is not None:
-                # What it has written is whole; it may wait for one that is gone.
-                one.kill()
-                one.join()
-        voice.close()
-
-
-def _listen(crew: list[Any], voice: Any, told: Callable[..., None]) -> None:
-    left = len(crew)
-    while left:
-        try:
-            kind, content = voice.get(timeout=_LISTEN)
-        except queue.Empty:
-            gone = [one for one in crew if one.exitcode not in (None, 0)]
-            if gone:
-                raise Interrupted(
-                    f"A process of this training ended with {gone[0].exitcode}. The same command "
-                    "goes on from the last epoch."
-                ) from None
+        crew.start()
+        while not crew.is_done(told):
             continue
-        if kind == "told":
-            told(*content)
-        elif kind == "error":
-            raise content
-        else:
-            left -= 1
+    finally:
+        crew.end()
 
 
 def _be(
-    rank: int,
-    size: int,
-    port: int,
+    local: int,
+    seats: Seats,
     leash: Connection,
     voice: Any,
     work: Callable[..., None],
     arguments: tuple[Any, ...],
 ) -> None:
     """One process: its place in the environment, where lightning looks for it too."""
-    here = {_RANK: rank, _SIZE: size, "LOCAL_RANK": rank, "NODE_RANK": 0, "WORLD_SIZE": size}
+    rank, size = seats.node * seats.devices + local, seats.nodes * seats.devices
+    here = {_RANK: rank, _SIZE: size, _NODES: seats.nodes, "MASTER_PORT": seats.port}
+    here |= {"LOCAL_RANK": local, "NODE_RANK": seats.node, "WORLD_SIZE": size}
     os.environ.update({name: str(value) for name, value in here.items()})
-    os.environ.update({"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)})
+    os.environ["MASTER_ADDR"] = seats.address
     # What an interrupt means is the parent's business.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(leash,), daemon=True).start()
@@ -179,7 +240,8 @@ def _end_with(leash: Connection) -> None:
     os._exit(1)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this host that nothing listens on."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])

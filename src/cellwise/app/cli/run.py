@@ -25,6 +25,8 @@ from cellwise.app.cli.terminal.options import (
     Layout,
     Masks,
     Merge,
+    Node,
+    Nodes,
     Out,
     Pattern,
     PrintSlurm,
@@ -64,6 +66,8 @@ def run(
     workers: Workers = 0,
     device: Device = "auto",
     devices: Devices = 1,
+    nodes: Nodes = 1,
+    node: Node = None,
     engine: Engine = "local",
     scheduler: Scheduler = "",
     cluster: Cluster = None,
@@ -87,6 +91,12 @@ def run(
         raise UsageError("--slurm goes with --print-slurm.")
     if (shard or print_slurm) and engine != "local":
         raise UsageError("Shards share out work themselves: leave --engine out.")
+    if nodes > 1 and (shard or merge or print_slurm):
+        raise UsageError("--nodes goes with a whole run or with --finish, not with shards.")
+    if node is not None and nodes == 1:
+        raise UsageError("--node goes with --nodes.")
+    if nodes > 1 and _helps(out, nodes, node):
+        return
     with inputs_of_words(folder, labels=labels, masks=masks, cache=cache) as given:
 
         def ask() -> "Request":
@@ -104,7 +114,14 @@ def run(
                     device=device,
                     workers=workers,
                     devices=devices,
-                    engine=engine_spec(engine, scheduler, cluster, insecure=insecure),
+                    nodes=nodes,
+                    network=insecure,
+                    engine=engine_spec(
+                        engine,
+                        scheduler,
+                        cluster,
+                        insecure=insecure and (nodes == 1 or engine != "local"),
+                    ),
                     command=command_words(),
                     report=progress,
                 )
@@ -127,6 +144,23 @@ def run(
             return
         code = _shard(ask, out, shard) if shard else _run(ask(), merge=merge, finish=finish)
     raise typer.Exit(code)
+
+
+def _helps(out: Path, nodes: int, node: int | None) -> bool:
+    """Train for host 0 if this is another one; whether it was."""
+    from cellwise.app.cli.terminal.screen import make_listener
+    from cellwise.flow.devices import check_devices
+    from cellwise.flow.hosts import node_of, serve
+
+    number = node_of(node, nodes)
+    if number:
+        serve(
+            out,
+            number,
+            fits=lambda job: check_devices(job.devices, job.device),
+            say=make_listener().message,
+        )
+    return bool(number)
 
 
 def _run(request: "Request", *, merge: bool, finish: bool) -> int:

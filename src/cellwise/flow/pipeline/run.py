@@ -10,6 +10,7 @@ from cellwise.domain.plain_words import counted
 from cellwise.errors import CellwiseError
 from cellwise.flow.engines import Engine, Needs, engines
 from cellwise.flow.far_cells import far_cells
+from cellwise.flow.hosts import leading
 from cellwise.flow.likeness import unlike_words
 from cellwise.flow.pipeline.checks import check_request
 from cellwise.flow.pipeline.contents import content_path
@@ -100,7 +101,7 @@ def run_held(
     """As `run_pipeline`, for who holds the folder and has checked the request."""
     run = RunFolder(request.out)
     refuse_running(run)
-    with engine:
+    with engine, leading(request.out, request.nodes):
         if earlier.get("status") != "done":
             sweep(request.out)
         told = Told(listener, run.temporary)

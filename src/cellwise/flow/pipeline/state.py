@@ -39,6 +39,8 @@ class Request:
             `{name: ..., option: value}`.
         devices: Devices that share a training.
         loaders: Processes that read and augment ahead of a training on a GPU.
+        nodes: Hosts that share trainings.
+        network: Whether they may share one over the network.
         fitted: A finished run whose models and decisions are applied instead of training.
         command: The words that started the run, for the record.
         listing: The files of the image folder where planning listed them already.
@@ -55,6 +57,8 @@ class Request:
     engine: str | dict[str, Any] = "local"
     devices: int = 1
     loaders: int = 0
+    nodes: int = 1
+    network: bool = False
     fitted: Path | None = None
     command: tuple[str, ...] = ()
     listing: Listed | None = field(default=None, repr=False, compare=False)
@@ -73,6 +77,8 @@ class Request:
             workers=self.workers,
             devices=self.devices,
             loaders=self.loaders,
+            nodes=self.nodes,
+            network=self.network,
             fitted=self.fitted,
         )
 

@@ -139,6 +139,11 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         # What lacks groups to set aside is refused before the first of the trainings.
         validation_of(job, options, found, fold)
     wanted = [(fold, part) for fold in folds for part in parts_of(options, found, fold)]
+    shared: dict[str, int] = {}
+    if job.nodes > 1 and not options.learner:
+        from cellwise.stages.train._hosts import on_hosts
+
+        shared = on_hosts(job, options, wanted, report)
     for number, (fold, part) in enumerate(wanted):
         if not is_done(run.model(job.name, fold, part), job.key):
             share = _Share(report, number, len(wanted), fold, part)
@@ -158,7 +163,15 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         "models": len(wanted),
         "items": len(found.material.pool),
         "sites": len(set(found.material.pool.site.tolist())),
+        **shared,
     }
+
+
+def called(job: Job, fold: int | None, part: str) -> tuple[Any, tuple[Any, ...]]:
+    """What a process of any host does for one of these models, and what it is given."""
+    from cellwise.stages.train._model import train_beside
+
+    return train_beside, (job, Options.of(job.options), fold, part)
 
 
 def _wanted(folds: list[int | None], asked: list[int]) -> list[int | None]:

@@ -76,6 +76,14 @@ Pattern = Annotated[
 Workers = Annotated[int, typer.Option("--workers", help="Processes; 0 = one per core.", min=0)]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 Devices = Annotated[int, typer.Option("--devices", help="Devices that share a training.", min=1)]
+Nodes = Annotated[
+    int,
+    typer.Option("--nodes", help="Hosts that share trainings; the same command on each.", min=1),
+]
+Node = Annotated[
+    int | None,
+    typer.Option("--node", help="Number of this host, from 0; else as Slurm numbers it."),
+]
 Engine = Annotated[
     str, typer.Option("--engine", help="What works on per-site steps: local or dask.")
 ]
@@ -90,8 +98,8 @@ Insecure = Annotated[
     bool,
     typer.Option(
         "--insecure-cluster",
-        help="Let a scheduler listen on the network without certificates: whoever reaches it runs "
-        "any program in your name.",
+        help="Let a scheduler, or a training that --nodes share, listen on the network without "
+        "certificates: whoever reaches it runs any program in your name.",
     ),
 ]
 Masks = Annotated[
@@ -144,7 +152,10 @@ def engine_spec(
     if not options:
         return engine
     if engine == "local":
-        raise UsageError("--scheduler, --cluster and --insecure-cluster go with --engine dask.")
+        raise UsageError(
+            "--scheduler, --cluster and --insecure-cluster go with --engine dask, the last one "
+            "with --nodes too."
+        )
     if options.keys() == {"insecure"}:
         raise UsageError(
             "--insecure-cluster goes with --scheduler or --cluster: workers of this machine alone "
