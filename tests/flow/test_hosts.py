@@ -35,6 +35,12 @@ class Crew:
         """Nothing to end."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _imported():
+    """What a host imports for its first training takes longer than the limits of these tests."""
+    import cellwise.stages.train._model  # noqa: F401
+
+
 @pytest.fixture
 def files(tmp_path, monkeypatch):
     monkeypatch.setattr(hosts, "_EVERY", 0.05)
@@ -85,6 +91,7 @@ def test_the_end_of_the_run_is_the_end(tmp_path, files):
     beside(files, *beats(4), {"ended": True})
     assert "run that first holds" in serve(tmp_path)[-1]
     assert files.read(host(1))["state"] == "free"
+    assert files.read(host(1))["beat"] == -1
 
 
 def test_a_host_that_holds_the_run_and_falls_silent(tmp_path, files):
@@ -120,7 +127,7 @@ def test_what_is_asked_is_done_and_told(tmp_path, files, fold, state):
         if fold == 2:
             raise UsageError("No GPU here.")
 
-    beside(files, *beats(8), {"ended": True})
+    beside(files, *beats(20), {"ended": True})
     serve(tmp_path, fits=fits)
     said = files.read(host(1))
     assert (said["call"], said["state"]) == (5, state)

@@ -1,6 +1,8 @@
 """Hosts that share trainings: each is done once, and one that is lost costs itself."""
 
 import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -179,3 +181,14 @@ def test_silence_is_counted_by_the_own_clock():
     time.sleep(0.1)
     assert silence.seconds(1) >= 0.1
     assert silence.seconds(2) < 0.05
+
+
+def test_a_process_of_this_machine_that_is_gone_is_seen_at_once(tmp_path, files, monkeypatch):
+    monkeypatch.setattr(_others, "SILENT", 60.0)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    facts = {"token": TOKEN, "host": socket.gethostname(), "pid": ended.pid, "beat": 1}
+    files.write(host(1), facts)
+    monkeypatch.setattr(hosts, "JOIN", 0.1)
+    _, _, work = shared(tmp_path, files, 2)
+    assert work()["hosts"] == 1

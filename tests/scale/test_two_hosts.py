@@ -13,7 +13,7 @@ from tests.plates import treated, write_labels, write_plate
 from tests.worlds import wells
 
 pytestmark = pytest.mark.slow
-LIMIT = 240.0
+LIMIT = 600.0
 RECIPE = """
 format: 1
 steps:

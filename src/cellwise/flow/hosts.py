@@ -53,30 +53,41 @@ def _this_host() -> dict[str, Any]:
 
 
 @contextmanager
+def _signs(files: HostFiles, name: str, facts: Callable[[], dict[str, Any]]) -> Iterator[None]:
+    """Write a file anew every two seconds, from a thread of its own: imports may take a minute."""
+    over = threading.Event()
+
+    def give() -> None:
+        beat = 0
+        while not over.wait(_EVERY):
+            if told := facts():
+                beat += 1
+                files.write_if_possible(name, {**told, "beat": beat})
+
+    thread = threading.Thread(target=give, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@contextmanager
 def leading(run: Path, nodes: int) -> Iterator[None]:
     """Give signs to other hosts while this process holds a run that several train for."""
     if nodes < 2:
         yield
         return
-    files, over = HostFiles(run), threading.Event()
+    files = HostFiles(run)
     files.clear()
     facts = {**_this_host(), "token": uuid.uuid4().hex, "cellwise": __version__}
     facts |= {"python": _python(), "nodes": nodes}
-
-    def give_signs() -> None:
-        beat = 0
-        while not over.wait(_EVERY):
-            beat += 1
-            files.write_if_possible(LEAD, {**facts, "beat": beat})
-
     files.write(LEAD, {**facts, "beat": 0})
-    signs = threading.Thread(target=give_signs, daemon=True)
-    signs.start()
     try:
-        yield
+        with _signs(files, LEAD, lambda: facts):
+            yield
     finally:
-        over.set()
-        signs.join()
         files.write_if_possible(LEAD, {**facts, "ended": True})
 
 
@@ -173,40 +184,43 @@ def serve(
         Interrupted: The process that holds it gives no signs any more.
     """
     member = _Member(HostFiles(run), number, fits, say)
-    heard, begun, first = Silence(), time.monotonic(), None
-    beat, written = 0, 0.0
     say(f"Waiting for host 0 to begin {run}, {JOIN / 60:.0f} minutes at most.")
     try:
-        while True:
-            lead = member.files.read(LEAD)
-            token, sign = str(lead.get("token", "")), (lead.get("token"), lead.get("beat"))
-            silent = heard.seconds(sign)
-            first = sign if first is None and token else first
-            if token != member.token and token and sign != first and not lead.get("ended"):
-                # It has given a sign since this host looks: it lives.
-                _check(lead, number)
-                member.join(lead)
-            if not member.token and time.monotonic() - begun > JOIN:
-                raise PreflightError(
-                    f"Host 0 did not begin {run} within {JOIN / 60:.0f} minutes. Give the same "
-                    "command there, with --node 0, and see that both share this folder."
-                )
-            if member.token and lead.get("ended"):
-                return
-            if member.token and silent > LEAD_SILENT:
-                raise Interrupted(
-                    f"Host 0 has given no sign for {LEAD_SILENT:.0f} s. The same command there and "
-                    "here goes on."
-                )
-            if member.token:
-                member.look()
-                if time.monotonic() - written > _EVERY or member.sign.get("state") != "busy":
-                    beat, written = beat + 1, time.monotonic()
-                    member.files.write_if_possible(host(number), {**member.sign, "beat": beat})
-            if member.crew is None:
-                time.sleep(_POLL)
+        with _signs(member.files, host(number), lambda: dict(member.sign)):
+            _take_part(run, member)
     finally:
         member.rest()
+        if member.sign:
+            member.files.write_if_possible(host(number), {**member.sign, "beat": -1})
+
+
+def _take_part(run: Path, member: _Member) -> None:
+    heard, begun, first = Silence(), time.monotonic(), None
+    while True:
+        lead = member.files.read(LEAD)
+        token, sign = str(lead.get("token", "")), (lead.get("token"), lead.get("beat"))
+        silent = heard.seconds(sign)
+        first = sign if first is None and token else first
+        if token != member.token and token and sign != first and not lead.get("ended"):
+            # It has given a sign since this host looks: it lives.
+            _check(lead, member.number)
+            member.join(lead)
+        if not member.token and time.monotonic() - begun > JOIN:
+            raise PreflightError(
+                f"Host 0 did not begin {run} within {JOIN / 60:.0f} minutes. Give the same "
+                "command there, with --node 0, and see that both share this folder."
+            )
+        if member.token and lead.get("ended"):
+            return
+        if member.token and silent > LEAD_SILENT:
+            raise Interrupted(
+                f"Host 0 has given no sign for {LEAD_SILENT:.0f} s. The same command there and "
+                "here goes on."
+            )
+        if member.token:
+            member.look()
+        if member.crew is None:
+            time.sleep(_POLL)
 
 
 def _check(lead: dict[str, Any], number: int) -> None:

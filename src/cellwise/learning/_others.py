@@ -1,5 +1,7 @@
 """The other hosts of a training: who is there, what each is asked, and what it says."""
 
+import os
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -125,7 +127,23 @@ class Hosts:
         said = self.sharing.files.read(host(number))
         if said.get("token") != self.token:
             return False
+        if said.get("host") == socket.gethostname() and not _runs(int(said.get("pid", 0))):
+            return False
         return self.heard.setdefault(number, Silence()).seconds(said.get("beat")) < SILENT
+
+
+def _runs(pid: int) -> bool:
+    """Whether this machine has such a process; a number below 1 is none to ask about."""
+    if pid < 1:
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        # Another user's.
+        return True
+    return True
 
 
 def _error_of(said: dict[str, Any], name: str) -> CellwiseError:
