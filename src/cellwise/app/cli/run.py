@@ -93,9 +93,7 @@ def run(
         raise UsageError("Shards share out work themselves: leave --engine out.")
     if nodes > 1 and (shard or merge or print_slurm):
         raise UsageError("--nodes goes with a whole run or with --finish, not with shards.")
-    if node is not None and nodes == 1:
-        raise UsageError("--node goes with --nodes.")
-    if nodes > 1 and _helps(out, nodes, node):
+    if _helps(out, nodes, node):
         return
     with inputs_of_words(folder, labels=labels, masks=masks, cache=cache) as given:
 
@@ -152,6 +150,8 @@ def _helps(out: Path, nodes: int, node: int | None) -> bool:
     from cellwise.flow.devices import check_devices
     from cellwise.flow.hosts import node_of, serve
 
+    if node is not None and nodes == 1:
+        raise UsageError("--node goes with --nodes.")
     number = node_of(node, nodes)
     if number:
         serve(
