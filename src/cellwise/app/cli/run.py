@@ -95,6 +95,9 @@ def run(
         raise UsageError("--nodes goes with a whole run or with --finish, not with shards.")
     if _helps(out, nodes, node):
         return
+    # Without Dask the word is said of hosts that share a training.
+    meant = insecure and (nodes == 1 or engine != "local")
+    spec = engine_spec(engine, scheduler, cluster, insecure=meant)
     with inputs_of_words(folder, labels=labels, masks=masks, cache=cache) as given:
 
         def ask() -> "Request":
@@ -114,12 +117,7 @@ def run(
                     devices=devices,
                     nodes=nodes,
                     network=insecure,
-                    engine=engine_spec(
-                        engine,
-                        scheduler,
-                        cluster,
-                        insecure=insecure and (nodes == 1 or engine != "local"),
-                    ),
+                    engine=spec,
                     command=command_words(),
                     report=progress,
                 )
