@@ -10,7 +10,7 @@ from cellwise.domain.steps import Job
 from cellwise.errors import BadOption, Interrupted, PreflightError, UsageError
 from cellwise.flow import hosts
 from cellwise.learning import ranks
-from cellwise.store.run.hosts import LEAD, HostFiles, call, host
+from cellwise.store.hosts import LEAD, HostFiles, call, host
 
 FACTS = {"token": "t", "host": "first", "nodes": 2, "cellwise": __version__}
 

@@ -12,7 +12,7 @@ import pytest
 from cellwise.errors import BadOption, Interrupted
 from cellwise.learning import _others, hosts
 from cellwise.learning.hosts import Sharing, Training, share_out
-from cellwise.store.run.hosts import LEAD, HostFiles, Silence, call, host
+from cellwise.store.hosts import LEAD, HostFiles, Silence, call, host
 
 TOKEN = "t"
 

@@ -17,7 +17,7 @@ from cellwise import __version__
 from cellwise.domain.steps import Job
 from cellwise.errors import CellwiseError, Interrupted, PreflightError, UsageError
 from cellwise.flow.recipe.kinds import step_module
-from cellwise.store.run.hosts import LEAD, HostFiles, Silence, call, host
+from cellwise.store.hosts import LEAD, HostFiles, Silence, call, host
 
 if TYPE_CHECKING:
     from cellwise.learning.ranks import Crew

@@ -9,7 +9,7 @@ from typing import Any
 from cellwise import errors
 from cellwise.errors import CellwiseError, Interrupted
 from cellwise.learning.ranks import Crew, Seats
-from cellwise.store.run.hosts import HostFiles, Silence, call, host
+from cellwise.store.hosts import HostFiles, Silence, call, host
 
 # Seconds: to wait for hosts, without a sign of one, and for its result to be seen here.
 JOIN, SILENT, SEEN = 600.0, 60.0, 60.0

@@ -23,7 +23,7 @@ from cellwise.learning._others import (
     Training,
 )
 from cellwise.learning.ranks import Seats, free_port
-from cellwise.store.run.hosts import LEAD, host
+from cellwise.store.hosts import LEAD, host
 
 __all__ = ["Sharing", "Training", "share_out"]
 

@@ -9,8 +9,8 @@ from cellwise.domain.steps import Job, Report
 from cellwise.learning.hosts import Sharing, Training, share_out
 from cellwise.stages.train._bundle import is_done
 from cellwise.stages.train._model import train_beside
+from cellwise.store.hosts import HostFiles
 from cellwise.store.run.folder import RunFolder
-from cellwise.store.run.hosts import HostFiles
 
 Model = tuple[int | None, str]
 
