@@ -143,7 +143,7 @@ class _Member:
             seats = dataclasses.replace(seats, port=free_port())
         try:
             self.fits(job)
-            work, arguments = step_module("train").called(job, words["fold"], words["part"])
+            work, arguments = step_module(words["kind"]).called(job, words["fold"], words["part"])
         except CellwiseError as error:
             self._failed(error)
             return

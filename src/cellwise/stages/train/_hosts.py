@@ -41,7 +41,7 @@ def on_hosts(job: Job, options: Any, wanted: Sequence[Model], report: Report) ->
         return Training(
             train_beside,
             (job, options, fold, part),
-            {"job": words, "fold": fold, "part": part},
+            {"kind": "train", "job": words, "fold": fold, "part": part},
             lambda: is_done(run.model(job.name, fold, part), job.key),
         )
 
