@@ -116,9 +116,9 @@ def test_other_versions_and_counts_are_refused(tmp_path, files, facts, words):
 
 @pytest.mark.parametrize(("fold", "state"), [(0, "done"), (1, "failed"), (2, "failed")])
 def test_what_is_asked_is_done_and_told(tmp_path, files, fold, state):
-    job = {"run": str(tmp_path), "images": str(tmp_path), "name": "net", "options": {}}
-    job = {**job, "key": "k", "seed": 0, "fitted": None}
-    words = {"kind": "train", "job": job, "fold": fold, "part": ""}
+    place = str(tmp_path)
+    facts = {"run": place, "images": place, "name": "net", "options": {}, "key": "k", "seed": 0}
+    words = {"kind": "train", "job": {**facts, "fitted": None}, "fold": fold, "part": ""}
     seats = {"devices": 1, "node": 0, "nodes": 1, "address": "127.0.0.1", "port": 0}
     files.write(call(1), {"token": "t", "call": 5, "words": words, "seats": seats})
     seen = []
