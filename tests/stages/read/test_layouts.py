@@ -289,6 +289,54 @@ def test_rxrx1_rows_of_one_well_that_disagree_give_it_no_label(tmp_path, twice):
         assert site.labels == (None if twice == "other" else ("31",))
 
 
+def _rxrx1_wells(folder):
+    for well in ("B02", "B03"):
+        put(folder / "RPE-04" / "Plate1", *(f"{well}_s1_w{c}.png" for c in range(1, 7)))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "fault"),
+    [(("RPE-04", 1, "B03"), "well B03"), (("RPE-04", 2, "B02"), "plate 2"),
+     (("RPE-4", "Plate01", "b2"), ""), (("mine", "BR117", "7"), "")],
+)  # fmt: skip
+def test_rxrx1_rows_whose_columns_say_another_well_than_their_name_are_not_used(
+    tmp_path, wrong, fault
+):
+    _rxrx1_wells(tmp_path)
+    rows = [("RPE-04_1_B02", *wrong, 31), ("RPE-04_1_B03", "RPE-04", 1, "B03", "47.0")]
+    put_table(tmp_path / "train.csv", ("id_code", "experiment", "plate", "well", "sirna"), *rows)
+    reading = read(tmp_path)
+    labels = {site.metadata["Well"]: site.labels for site in reading.usable}
+    assert labels == {"B02": None if fault else ("31",), "B03": ("47",)}
+    assert [p.code for p in reading.problems] == ["label_contradiction"] * bool(fault)
+    assert all(f"says {fault} in" in p.reason for p in reading.problems)
+
+
+def test_rxrx1_tables_without_names_are_joined_by_the_three_columns_of_the_place(tmp_path):
+    _rxrx1_wells(tmp_path)
+    rows = [("RPE-04", "Plate1", "B2", 31), ("RPE-04", 1, "B03", 47)]
+    put_table(tmp_path / "train.csv", ("Experiment", "Plate", "Well", "sirna"), *rows)
+    put_table(tmp_path / "metadata.csv", ("operator",), ("somebody",))
+    reading = read(tmp_path)
+    assert [site.labels for site in reading.usable] == [("31",), ("47",)]
+    # What names no well hides no other table, and is said.
+    (problem,) = reading.problems
+    assert (problem.path, problem.code) == ("metadata.csv", "label_row_malformed")
+
+
+@pytest.mark.parametrize("where", ["train_controls", "test_controls"])
+def test_rxrx1_wells_that_are_treated_by_one_table_and_controls_by_another(tmp_path, where):
+    _rxrx1_wells(tmp_path)
+    columns = ("id_code", "sirna", "well_type")
+    put_table(tmp_path / "train.csv", columns[:2], ("RPE-04_1_B02", 31), ("RPE-04_1_B03", 47))
+    put_table(tmp_path / f"{where}.csv", columns, ("RPE-04_1_B02", 31, "negative_control"))
+    reading = read(tmp_path)
+    assert [site.labels for site in reading.usable] == [None, ("47",)]
+    (problem,) = reading.problems
+    assert problem.code == "label_contradiction"
+    assert "different well types: 'negative_control' and 'treatment'" in problem.reason
+
+
 def test_rxrx1_cell_types_are_those_of_the_table(tmp_path):
     """Names of experiments begin with them in the public release, and need not elsewhere."""
     for plate in (1, 2, 3):

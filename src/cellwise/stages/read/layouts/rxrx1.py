@@ -16,8 +16,22 @@ from dataclasses import replace
 
 from cellwise.contracts.layout import Arrangement, Layout, Listing, Plane, Problem
 from cellwise.domain.screens.names import unpadded
-from cellwise.domain.screens.wells import TREATMENT
-from cellwise.stages.read._tables import LabelTable, read_label_table
+from cellwise.stages.read._tables import LabelTable
+from cellwise.stages.read.layouts._rxrx1_tables import (
+    IN_NAMES,
+    Said,
+    absent,
+    columns_of,
+    contradiction,
+    differing,
+    label_of,
+    misplaced,
+    other_place,
+    part_of,
+    role_of,
+    row_key,
+    tables_of,
+)
 from cellwise.stages.read.names import Named, match_names, share
 
 _NAME = re.compile(r"(?P<well>[A-P]\d{2})_s(?P<site>\d+)_w(?P<channel>[1-6])", re.IGNORECASE)
@@ -33,11 +47,6 @@ _ROLES = {
 }
 # Before keys without zeros, which no name begins with.
 _LOOSE = "/"
-_TABLES = ("train.csv", "train_controls.csv", "test.csv", "test_controls.csv")
-# A row and the table that it stands in.
-_Said = tuple[LabelTable, Mapping[str, str]]
-_IN_NAMES = ("site_id", "well_id", "id_code", "experiment", "plate", "well", "site", "dataset")
-_RENAMED = {"well_type": "WellType", "cell_type": "CellType", "sirna": "Sirna"}
 
 
 def build() -> Layout:
@@ -54,18 +63,19 @@ def _arrange(listing: Listing) -> Arrangement:
     labels: dict[str, str] = {}
     metadata: dict[str, Mapping[str, str]] = {}
     parts: dict[str, str] = {}
-    tables = _tables(listing)
+    tables, unread = tables_of(listing)
     rows_of, problems = _rows_of(sites, tables)
+    problems = [*unread, *problems]
     for site_id, said in rows_of.items():
         table, row = said[0]
-        texts = sorted({_label(own) for _, own in said})
-        if len(texts) > 1:
-            problems.append(_contradiction(table, site_id, texts))
-        labels[site_id] = texts[0] if len(texts) == 1 else ""
-        metadata[site_id] = {**_columns(row), **_role(table, row)}
-        part = row.get("dataset") or table.path.name.split(".")[0].split("_")[0]
-        if part.lower() in ("train", "test"):
-            parts[site_id] = part.lower()
+        unlike = differing(said)
+        if unlike:
+            problems.append(contradiction(table, site_id, *unlike))
+        labels[site_id] = "" if unlike else label_of(row)
+        metadata[site_id] = {**columns_of(row), **role_of(table, row)}
+        part = part_of(table, row)
+        if part in ("train", "test"):
+            parts[site_id] = part
     planes = tuple(_typed(plane, metadata.get(plane.site_id, {})) for plane in planes)
     return Arrangement(
         planes,
@@ -82,31 +92,33 @@ def _arrange(listing: Listing) -> Arrangement:
 
 def _rows_of(
     sites: Mapping[str, Sequence[str]], tables: Sequence[LabelTable]
-) -> tuple[dict[str, list[_Said]], list[Problem]]:
+) -> tuple[dict[str, list[Said]], list[Problem]]:
     """The rows that speak of each site; those written as it is leave no room for B2 beside B02."""
-    exact: dict[str, list[_Said]] = defaultdict(list)
-    loose: list[_Said] = []
+    exact: dict[str, list[Said]] = defaultdict(list)
+    loose: list[Said] = []
     problems: list[Problem] = []
+    names = {site_id for named in sites.values() for site_id in named}
+    experiments = frozenset(unpadded(name.rsplit("_", 3)[0]) for name in names)
     for table in tables:
         problems += table.problems
         for row in table.rows:
-            named = sites.get(_row_key(row).lower()) or ()
+            named = sites.get(row_key(row).lower()) or ()
+            other = other_place(row, _found(sites, row_key(row)), experiments)
+            if other:
+                problems.append(misplaced(table, row_key(row), other))
+                continue
             for site_id in named:
                 exact[site_id].append((table, row))
             if not named:
                 loose.append((table, row))
-    also: dict[str, list[_Said]] = defaultdict(list)
+    also: dict[str, list[Said]] = defaultdict(list)
     for said in loose:
-        found = [one for one in _found(sites, _row_key(said[1])) if one not in exact]
+        found = [one for one in _found(sites, row_key(said[1])) if one not in exact]
         for site_id in found:
             also[site_id].append(said)
         if not found:
-            problems.append(_absent(said[0], _row_key(said[1])))
+            problems.append(absent(said[0], row_key(said[1])))
     return {**exact, **also}, problems
-
-
-def _label(row: Mapping[str, str]) -> str:
-    return row.get("sirna_id") or row.get("sirna") or ""
 
 
 def _typed(plane: Plane, told: Mapping[str, str]) -> Plane:
@@ -117,23 +129,11 @@ def _typed(plane: Plane, told: Mapping[str, str]) -> Plane:
     return replace(plane, metadata={**plane.metadata, "CellType": kind})
 
 
-def _contradiction(table: LabelTable, site_id: str, texts: Sequence[str]) -> Problem:
-    return Problem(
-        "label_contradiction",
-        table.path.name,
-        f"{site_id} has different labels: {' and '.join(map(repr, texts))}; it is taken as "
-        "unlabelled.",
-        "Keep one row of the well.",
-        site_id,
-        set_aside=False,
-    )
-
-
 def _other_labels(tables: list[LabelTable], sites: Mapping[str, Sequence[str]]) -> str:
     """Which columns could hold the classes where the siRNA is one and the same everywhere."""
     for table in tables:
-        rows = [row for row in table.rows if _found(sites, _row_key(row))]
-        places = {*_IN_NAMES, "well_type", "sirna", "sirna_id"}
+        rows = [row for row in table.rows if _found(sites, row_key(row))]
+        places = {*IN_NAMES, "well_type", "sirna", "sirna_id"}
         counts = {n: Counter(row[n] for row in rows) for n in table.columns if n not in places}
         # A class is learned and tested on two fields or more.
         telling = [n for n, c in counts.items() if len(c) > 1 and min(c.values()) > 1]
@@ -166,12 +166,6 @@ def _found(sites: Mapping[str, Sequence[str]], key: str) -> Sequence[str]:
     return sites.get(key.lower()) or sites.get(_LOOSE + unpadded(key)) or ()
 
 
-def _role(table: LabelTable, row: Mapping[str, str]) -> dict[str, str]:
-    """The challenge's tables of treatments say of no row that it is one."""
-    plain = table.path.name.lower() in ("train.csv", "test.csv") and not row.get("well_type")
-    return {"WellType": TREATMENT} if plain else {}
-
-
 def _named(listing: Listing) -> tuple[list[Named], list[str]]:
     named, rest = match_names(listing, _NAME)
     fitting = [n for n in named if len(n.folders) > 1 and _PLATE.fullmatch(n.folders[-1])]
@@ -197,38 +191,4 @@ def _plane(name: Named) -> Plane:
     part = next((folder for folder in above if folder in ("train", "test")), "")
     return Plane(
         site_id, site_id, f"w{name.get('channel')}", name.path, part=part, metadata=metadata
-    )
-
-
-def _tables(listing: Listing) -> list[LabelTable]:
-    """The tables of either release that name experiments, with column names in lower case."""
-    files = [listing.table("metadata.csv")] if listing.table("metadata.csv") else []
-    files = files or [listing.table(name) for name in _TABLES]
-    tables = []
-    for file in files:
-        if file is None:
-            continue
-        read = read_label_table(file)
-        columns = tuple(column.lower() for column in read.columns)
-        if {"site_id", "id_code"} & set(columns):
-            rows = tuple({n.lower(): v for n, v in row.items()} for row in read.rows)
-            tables.append(LabelTable(file, columns, rows, read.notes, read.problems))
-    return tables
-
-
-def _row_key(row: Mapping[str, str]) -> str:
-    return row.get("site_id") or row["id_code"]
-
-
-def _columns(row: Mapping[str, str]) -> dict[str, str]:
-    return {_RENAMED.get(n, n): v for n, v in row.items() if n not in _IN_NAMES and v}
-
-
-def _absent(table: LabelTable, text: str) -> Problem:
-    return Problem(
-        "label_without_image",
-        table.path.name,
-        f"{text!r} has no image in the folder.",
-        "Add the image, or remove the row.",
-        set_aside=False,
     )
