@@ -49,6 +49,7 @@ def run_status(run: Path) -> dict[str, Any]:
     progress = _progress(folder, steps) if status == "running" else None
     return {
         "status": status,
+        "holder": _holder(run) if status == "running" else None,
         "progress": progress,
         "recipe": record["recipe"]["name"],
         "started": record["started"],
@@ -86,9 +87,23 @@ def step_title(step: dict[str, Any]) -> str:
     return kind if kind == name else f"{kind} {name}"
 
 
+def _holder(run: Path) -> dict[str, Any] | None:
+    """Who works on a run: `host`, `pid`, and `silent` seconds since its last sign."""
+    from cellwise.flow.pipeline.lock import holder_elsewhere, said_by_holder
+
+    said = said_by_holder(run)
+    here = {"host": said.get("host"), "pid": said["pid"], "silent": 0.0} if said else None
+    return holder_elsewhere(run) or here
+
+
 def _liveness(run: Path, record: dict[str, Any]) -> str:
-    """A run that says `running` without a holder of its lock was killed."""
+    """A run that says `running` without a holder of its lock was killed.
+
+    Locks of other hosts are not seen on every network disk: there its holder's last sign counts.
+    """
     from filelock import FileLock, Timeout
+
+    from cellwise.flow.pipeline.lock import SILENT, holder_elsewhere
 
     lock = FileLock(run / ".lock")
     try:
@@ -96,6 +111,12 @@ def _liveness(run: Path, record: dict[str, Any]) -> str:
     except (Timeout, OSError):
         return str(record["status"])
     lock.release()
+    other = holder_elsewhere(run)
+    if other and other["silent"] < SILENT:
+        return str(record["status"])
+    if other:
+        minutes = round(other["silent"] / 60)
+        return f"killed on {other['host']} {minutes} min ago (the same command resumes)"
     return "killed (the same command resumes)"
 
 

@@ -1,6 +1,8 @@
 """`cellwise status` only looks, whatever state the folder is in."""
 
 import json
+import os
+import time
 
 import pytest
 from filelock import FileLock
@@ -48,6 +50,22 @@ def test_a_run_that_says_running_without_a_holder_was_killed(out):
     assert run_status(out)["status"] == "killed (the same command resumes)"
     with FileLock(out / ".lock"):
         pass
+
+
+@pytest.mark.parametrize(("silent", "said"), [(5, "running"), (600, "killed on far 10 min ago")])
+def test_a_run_held_on_another_host_whose_lock_is_not_seen_here(out, silent, said):
+    (out / "run.json").write_text(json.dumps({**record(out), "status": "running"}))
+    (out / ".lock.json").write_text(json.dumps({"pid": 7, "host": "far"}))
+    sign = time.time() - silent
+    os.utime(out / ".lock.json", (sign, sign))
+    facts = run_status(out)
+    assert facts["status"].startswith(said)
+    shown = CliRunner().invoke(app, ["status", str(out)]).output
+    if said == "running":
+        assert facts["holder"]["host"] == "far"
+        assert "held by process 7 on far" in shown
+    else:
+        assert facts["holder"] is None
 
 
 def test_looking_changes_nothing(out):

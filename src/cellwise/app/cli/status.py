@@ -26,6 +26,9 @@ def status(run: RunPath, as_json: AsJson = False) -> None:
         print(json.dumps(facts, indent=1, sort_keys=True))
         return
     print(f"{run}: {facts['status']}, recipe {facts['recipe']}, started {facts['started']}")
+    if holder := facts["holder"]:
+        last = f", last sign {holder['silent']:.0f} s ago" if holder["silent"] else ""
+        print(f"  held by process {holder['pid']} on {holder['host']}{last}")
     width = max(len(step_title(step)) for step in facts["steps"]) if facts["steps"] else 0
     for step in facts["steps"]:
         title, n = step_title(step), step["sites"]

@@ -17,6 +17,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any, Self
 
+from cellwise.domain.plain_words import counted
 from cellwise.errors import PreflightError
 from cellwise.flow.engines import Context, Heard, Needs, Result, Unit, listen, listen_no_more
 from cellwise.store.processor import keep_to_one_thread, wait_passively
@@ -49,6 +50,7 @@ class LocalEngine:
         self._pool: ProcessPoolExecutor | None = None
         self._leash: Connection | None = None
         self._voice: Any = None
+        self._say: Callable[[str], None] = _unheard
 
     def __enter__(self) -> Self:
         return self
@@ -58,6 +60,7 @@ class LocalEngine:
 
     def make_ready(self, needs: Needs, say: Callable[[str], None]) -> None:
         """Nothing to see: workers of this machine see what it sees."""
+        self._say = say
 
     def map(
         self,
@@ -95,6 +98,8 @@ class LocalEngine:
             except (BrokenProcessPool, MemoryError):
                 self.stop()
                 _check_that_workers_start()
+                again = counted(len(batch[0]), "sites") if batch[0] else "its work"
+                self._say(f"A worker process was lost: {again} once more, one by one if need be.")
                 results = _without_the_killer(work, batch, lost, heard)
                 # What was under way beside it starts again.
                 pending = deque((other, self._given(work, other)) for other, _ in pending)

@@ -2,10 +2,17 @@
 
 import json
 import os
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from cellwise.errors import StorageError
+
+LOG = "log.jsonl"
+# Seconds between notes on a training.
+_EVERY = 10.0
 
 
 class Listener(Protocol):
@@ -75,6 +82,68 @@ class EventLog:
                 f"Cannot write {self._path}: {error.strerror}. Make room there, or allow writing, "
                 "and give the same command again.",
             ) from error
+
+
+class Logged:
+    """A listener that notes what happens within steps in `log.jsonl`, and passes everything on.
+
+    The ends of steps are noted with all their facts by who does the steps. A disk that is full
+    keeps nobody from working: what is lost is a line here.
+
+    Args:
+        listener: Whoever watches.
+        log: Where lines go.
+    """
+
+    def __init__(self, listener: Listener, log: EventLog) -> None:
+        self._listener, self._log = listener, log
+        self._step, self._unit = "", ""
+        self._done, self._begun, self._noted = 0, 0.0, 0.0
+
+    def step_started(self, name: str, *, total: int, unit: str, why: str) -> None:
+        """A step begins."""
+        self._step, self._unit, self._done = name, unit, 0
+        self._begun = self._noted = time.monotonic()
+        self._note("step_started", step=name, total=total, unit=unit, why=why)
+        self._listener.step_started(name, total=total, unit=unit, why=why)
+
+    def step_advanced(self, done: int, *, total: int, note: str) -> None:
+        """A batch of sites is done; of trainings, a line every ten seconds."""
+        now = time.monotonic()
+        if done != self._done and (self._unit or now - self._noted >= _EVERY):
+            self._note(
+                "batch" if self._unit else "progress",
+                step=self._step,
+                done=done,
+                total=total,
+                units=done - self._done,
+                seconds=round(now - self._begun, 3),
+                note=note,
+            )
+            self._done, self._noted = done, now
+        self._listener.step_advanced(done, total=total, note=note)
+
+    def step_finished(self, name: str, *, seconds: float, counts: dict[str, Any]) -> None:
+        """Pass it on."""
+        self._listener.step_finished(name, seconds=seconds, counts=counts)
+
+    def step_reused(self, name: str, *, counts: dict[str, Any]) -> None:
+        """Pass it on."""
+        self._listener.step_reused(name, counts=counts)
+
+    def ended(self, status: str) -> None:
+        """Pass it on."""
+        self._listener.ended(status)
+
+    def message(self, text: str) -> None:
+        """What the user is told: warnings, workers that were lost and work that is given again."""
+        self._note("message", text=text)
+        self._listener.message(text)
+
+    def _note(self, event: str, **facts: Any) -> None:
+        with suppress(StorageError):
+            stamp = datetime.now(UTC).isoformat(timespec="seconds")
+            self._log.write(event=event, time=stamp, **facts)
 
 
 def _ends_a_line(handle: BinaryIO) -> bool:

@@ -7,6 +7,7 @@ of the holder lies beside it for the message.
 import json
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +20,9 @@ from filelock import FileLock, Timeout
 from cellwise.errors import RunLocked, StorageError
 
 _PATIENCE = 0.5
+# Seconds between signs of the holder, and without one after which it is taken to be gone.
+_SIGN = 15.0
+SILENT = 4 * _SIGN
 # So long a holder may take to say what for.
 _UNSAID = 10.0
 
@@ -61,13 +65,84 @@ def locked(run: Path, waiting: Waiting | None = None) -> Iterator[None]:
             f"Cannot write the run folder {run}: {words}. Choose another --out.",
         ) from error
     try:
+        _refuse_other_hosts(run)
         holder = {**this_process(), **({"what": waiting.what} if waiting else {})}
         _write_holder(run / ".lock.json", json.dumps(holder))
-        yield
+        with _signs(run / ".lock.json"):
+            yield
     finally:
         with suppress(OSError):
             (run / ".lock.json").unlink(missing_ok=True)
         lock.release()
+
+
+@contextmanager
+def _signs(path: Path) -> Iterator[None]:
+    """Touch the file now and then: who looks from another host sees by it that this one lives."""
+    over = threading.Event()
+
+    def give() -> None:
+        while not over.wait(_SIGN):
+            with suppress(OSError):
+                os.utime(path)
+
+    thread = threading.Thread(target=give, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _refuse_other_hosts(run: Path) -> None:
+    """See that no other host goes on holding a folder whose lock this one could take.
+
+    Some network disks know the locks of one host only. A holder that was killed leaves its name
+    and gives no signs: after some it is taken to be gone.
+
+    Raises:
+        RunLocked: It gives signs.
+    """
+    path = run / ".lock.json"
+    holder = said_by_holder(run)
+    if not holder or holder.get("host") == socket.gethostname():
+        return
+    first, begun = _sign_of(path), time.monotonic()
+    while time.monotonic() - begun < SILENT / 2:
+        sign = _sign_of(path)
+        if not sign:
+            return
+        if sign != first:
+            raise RunLocked(
+                f"{run} is in use by {holder_of(run)}, though its lock is free here: this file "
+                "system does not carry locks from host to host. Wait for it, or choose another "
+                "--out."
+            )
+        time.sleep(min(1.0, _SIGN / 4))
+
+
+def _sign_of(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def holder_elsewhere(run: Path) -> dict[str, Any]:
+    """The process of another host that says it holds a folder, and when it last gave a sign.
+
+    Returns:
+        `host`, `pid` and `silent`, seconds since its last sign by the clocks of both; nothing
+        where nobody says so, or somebody on this machine.
+    """
+    holder = said_by_holder(run)
+    sign = _sign_of(run / ".lock.json")
+    if not holder or not sign or holder.get("host") == socket.gethostname():
+        return {}
+    # A clock ahead of ours makes signs of the future.
+    silent = max(time.time() - sign / 1e9, 0.0)
+    return {"host": holder.get("host"), "pid": holder["pid"], "silent": round(silent, 1)}
 
 
 def _write_holder(path: Path, text: str) -> None:
@@ -98,7 +173,7 @@ def this_process() -> dict[str, Any]:
 
 def holder_of(run: Path) -> str:
     """Who holds a folder, in words."""
-    holder = _said_by_holder(run)
+    holder = said_by_holder(run)
     return f"process {holder['pid']} on {holder.get('host')}" if holder else "another process"
 
 
@@ -115,7 +190,7 @@ def _acquire(lock: FileLock, run: Path, waiting: Waiting | None) -> None:
             lock.acquire(timeout=_PATIENCE, poll_interval=0.05)
         except Timeout as error:
             waited = time.monotonic() - begun
-            does = _said_by_holder(run)
+            does = said_by_holder(run)
             alike = waiting and (
                 does.get("what") == waiting.what if does else waited < min(_UNSAID, waiting.seconds)
             )
@@ -133,7 +208,8 @@ def _acquire(lock: FileLock, run: Path, waiting: Waiting | None) -> None:
             return
 
 
-def _said_by_holder(run: Path) -> dict[str, Any]:
+def said_by_holder(run: Path) -> dict[str, Any]:
+    """What the holder of a folder wrote beside the lock; nothing where nobody did."""
     try:
         holder = json.loads((run / ".lock.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -14,7 +14,7 @@ from cellwise.flow.hosts import leading
 from cellwise.flow.likeness import unlike_words
 from cellwise.flow.pipeline.checks import check_request
 from cellwise.flow.pipeline.contents import content_path
-from cellwise.flow.pipeline.events import EventLog, Listener, Silent
+from cellwise.flow.pipeline.events import LOG, EventLog, Listener, Logged, Silent
 from cellwise.flow.pipeline.files.identity import learn, recognise, remember
 from cellwise.flow.pipeline.files.listed import list_files
 from cellwise.flow.pipeline.leftovers import sweep
@@ -104,7 +104,8 @@ def run_held(
     with engine, leading(request.out, request.nodes):
         if earlier.get("status") != "done":
             sweep(request.out)
-        told = Told(listener, run.temporary)
+        log = EventLog(run.path / LOG)
+        told = Logged(Told(listener, run.temporary), log)
         engine.make_ready(_needs(request), told.message)
         state = State(request, told, run, engine, earlier=earlier)
         recognise(state, request.listing or list_files(request.folder))
@@ -139,7 +140,7 @@ def _needs(request: Request) -> Needs:
 
 def _recorded(state: State, record: dict[str, Any], course: Course) -> str:
     """Do the steps; however they end, the record says so. Returns the step that is waited for."""
-    log = EventLog(state.run.path / "log.jsonl")
+    log = EventLog(state.run.path / LOG)
     started = time.monotonic()
     waiting, status = "", "failed"
     try:

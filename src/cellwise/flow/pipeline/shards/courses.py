@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from cellwise.domain.nouns import SITES
 from cellwise.errors import PreflightError
-from cellwise.flow.pipeline.events import EventLog
+from cellwise.flow.pipeline.events import LOG, EventLog
 from cellwise.flow.pipeline.reasons import not_passed_over
 from cellwise.flow.pipeline.shards.plan import (
     differences,
@@ -148,7 +148,7 @@ class Opening(Whole):
 
 def _close(state: State, said: list[dict[str, Any]]) -> None:
     """Note what shards said of themselves, and forget their folders."""
-    log = EventLog(state.run.path / "log.jsonl")
+    log = EventLog(state.run.path / LOG)
     for record in said:
         log.write(event="shard", **record)
     close(state.run)

@@ -13,7 +13,7 @@ from cellwise.domain.records import file_of
 from cellwise.errors import PreflightError, RunLocked
 from cellwise.flow.engines import Engine, engines
 from cellwise.flow.pipeline.checks import check_request
-from cellwise.flow.pipeline.events import Listener
+from cellwise.flow.pipeline.events import LOG, EventLog, Listener, Logged
 from cellwise.flow.pipeline.inputs import site_keys
 from cellwise.flow.pipeline.lock import Waiting, holder_of, locked, this_process
 from cellwise.flow.pipeline.progress import Told
@@ -138,8 +138,9 @@ def _worked(
     """Do the steps of a plan; however they end, the shard's record says so."""
     run, folder = RunFolder(request.out), part.folder(RunFolder(request.out))
     engine: Engine = engines.build({"name": "local", "workers": request.workers})
+    told = Logged(Told(listener, folder), EventLog(folder / LOG))
     state = State(
-        request, Told(listener, folder), run, engine, listing=plan.listing, earlier=earlier,
+        request, told, run, engine, listing=plan.listing, earlier=earlier,
         contents=plan.contents, folders=plan.folders, own=folder,
     )  # fmt: skip
     mine = part.takes(state.sites()["site_id"])
