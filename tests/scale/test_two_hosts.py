@@ -42,8 +42,8 @@ def start(home, out, recipe, *words):
     command = [sys.executable, "-m", "cellwise", "run", "images", "--labels", "labels.csv"]
     command += ["--out", str(out), "--recipe", recipe, "--workers", "1", "--device", "cpu", *words]
     around = {**environment(), "OMP_NUM_THREADS": "1"}
-    log = out.with_name(f"{out.name}{''.join(words)}.log").open("wb")
-    return subprocess.Popen(command, cwd=home, env=around, stdout=log, stderr=log)
+    with out.with_name(f"{out.name}{''.join(words)}.log").open("wb") as log:
+        return subprocess.Popen(command, cwd=home, env=around, stdout=log, stderr=log)
 
 
 def ended(process):
