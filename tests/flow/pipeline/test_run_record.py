@@ -73,7 +73,9 @@ def test_the_record_has_exactly_its_keys(images, out):
 def test_each_line_of_the_log_is_an_event(images, out):
     run(images, out)
     events = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-    assert [event["event"] for event in events] == ["started", *["step"] * 3, "done"]
+    within = {"message", "step_started", "batch", "progress"}
+    ends = [event["event"] for event in events if event["event"] not in within]
+    assert ends == ["started", *["step"] * 3, "done"]
 
 
 @pytest.mark.parametrize(
