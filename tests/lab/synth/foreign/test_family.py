@@ -20,7 +20,11 @@ from cellwise.lab.synth.style import USUAL_LOOK
 
 SIDE_UM = 81.92
 FAMILY = "f379a238e09f6494a5c8a5fc8e903c8bae44f82de0c423d76a9e4af7e159dac3"
-DRAWS = "03124a4ed812c3eebbacfb9e91ee9665e96665b16ea982f1aa564f4c27408ab4"
+# Of processors with AVX-512 and of others: an exponential differs in its last digit.
+DRAWS = {
+    "03124a4ed812c3eebbacfb9e91ee9665e96665b16ea982f1aa564f4c27408ab4",
+    "dd82165f1b788fd2e60e2e1871ce86dcdebaa457681ea471014f358a543dd24d",
+}
 
 
 def test_the_ranges_are_those_that_were_frozen():
@@ -43,7 +47,7 @@ def test_a_seed_draws_the_labels_that_it_drew_when_the_family_was_frozen():
             sample = draw_sample(model, "train", number)
             seen.update(repr((sample.verdict, sample.counts, sample.line)).encode())
             seen.update(np.packbits(sample.cells.shown).tobytes())
-    assert seen.hexdigest() == DRAWS
+    assert seen.hexdigest() in DRAWS
 
 
 def test_seeds_are_open_spare_or_sealed():
