@@ -633,3 +633,14 @@ def test_every_layout_survives_a_folder_of_another_kind(tmp_path, name):
     put(tmp_path, "what ever.png", "<script>alert(1)</script>x.png".replace("/", "_"))
     reading = read(tmp_path, layout=name)
     assert len(reading.sites) + codes(reading).count("name_unmatched") == 2
+
+
+@pytest.mark.parametrize("word", ["nan", "NA", "None", ""])
+def test_rxrx1_words_for_nothing_are_no_treatment(tmp_path, word):
+    _rxrx1_wells(tmp_path)
+    rows = [("RPE-04_1_B02", word), ("RPE-04_1_B03", 47)]
+    put_table(tmp_path / "train.csv", ("id_code", "sirna"), *rows)
+    reading = read(tmp_path)
+    labels = {site.metadata["Well"]: site.labels for site in reading.usable}
+    assert labels == {"B02": None, "B03": ("47",)}
+    assert "nan" not in reading.classes.names

@@ -107,7 +107,7 @@ def _flat(roles: Mapping[Any, object], before: str = "") -> dict[str, object]:
 
 
 SPEC = StepSpec(
-    version=3,
+    version=4,
     grain="table",
     options=Options,
     reads=(Read(IMAGES),),

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from cellwise.contracts.layout import Listing, Problem
+from cellwise.domain.missing import is_missing
 from cellwise.domain.screens.names import unpadded
 from cellwise.domain.screens.wells import TREATMENT
 from cellwise.stages.read._tables import LabelTable, read_label_table
@@ -54,7 +55,8 @@ def row_key(row: Mapping[str, str]) -> str:
 
 def label_of(row: Mapping[str, str]) -> str:
     """The siRNA of a row; empty where it says none."""
-    text = row.get("sirna_id") or row.get("sirna") or ""
+    said = (row.get("sirna_id", ""), row.get("sirna", ""))
+    text = next((one for one in said if not is_missing(one)), "")
     # Programs that met an empty cell in the column write 4 as 4.0.
     return re.sub(r"^(\d+)\.0+$", r"\1", text)
 
