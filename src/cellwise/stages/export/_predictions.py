@@ -25,7 +25,8 @@ def prediction_columns(run: RunTables) -> list[str]:
     if not run.predictions.is_file():
         raise PreflightError(
             f"{run.path} holds no predictions: its recipe learns nothing, or it is unfinished. "
-            "Let `cellwise run` end first."
+            "Let `cellwise run` end first; of a run that answers wells, give --to profiles or "
+            "--to rxrx1-csv."
         )
     read_classes(run.predictions, PREDICTIONS)
     return [str(name) for name in pq.read_schema(run.predictions).names]
