@@ -125,6 +125,20 @@ def test_look_filter_sort_choose_and_open_by_keyboard_alone(visit, address):
     assert visit.errors == []
 
 
+def test_a_key_on_a_cell_that_is_still_loaded_is_not_lost(gallery):
+    page = gallery.page
+    ready(page)
+    page.evaluate(
+        """() => {
+            document.getElementById("larger").click();
+            const holder = document.getElementById("gallery");
+            holder.focus();
+            holder.dispatchEvent(new KeyboardEvent("keydown", { key: " ", bubbles: true }));
+        }"""
+    )
+    playwright.expect(page.locator("#chosen-words")).to_contain_text("1 cell chosen")
+
+
 def test_the_address_says_all(gallery):
     page = gallery.page
     page.get_by_label("Probability from").fill("0.4")

@@ -42,6 +42,7 @@ export class Gallery {
     this.total = 0;
     this.first = at;
     this.restored = false;
+    this.later = null;
     this.#fresh();
     this.blocks.want(at, at + this.columns * 4);
   }
@@ -124,6 +125,9 @@ export class Gallery {
     }
     this.#soon();
     this.#read();
+    const later = this.later;
+    this.later = null;
+    later?.();
   }
 
   #soon() {
@@ -307,13 +311,18 @@ export class Gallery {
   }
 
   #toggle(index) {
-    const cell = this.cellAt(index);
-    if (cell) this.selection.toggle(cell.row);
+    this.#with(index, (cell) => this.selection.toggle(cell.row));
   }
 
   #open(index) {
+    this.#with(index, (cell) => this.open(cell));
+  }
+
+  // A key or click on a cell that is still being loaded is answered when the cell is here.
+  #with(index, act) {
     const cell = this.cellAt(index);
-    if (cell) this.open(cell);
+    if (cell) act(cell);
+    else this.later = () => this.#with(index, act);
   }
 
   #where(event) {
