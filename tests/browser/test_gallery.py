@@ -278,3 +278,22 @@ def test_names_are_text(odd_visit):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert odd_visit.errors == []
+
+
+def test_the_token_leaves_the_address_and_the_rest_of_it_stays(visit, address):
+    page = visit.page
+    page.goto(f"{address}/cells?token=secret&well=B01#cell=plate_A04/3")
+    ready(page)
+    assert page.url.startswith(f"{address}/cells?well=B01")
+    assert "secret" not in page.evaluate("JSON.stringify([location.href, document.referrer])")
+    assert "secret" not in page.evaluate("performance.getEntries().map((one) => one.name).join()")
+    told = page.evaluate(
+        """async () => {
+          const { post, giveName } = await import("/static/api.js");
+          const named = await giveName("Ann");
+          return [named.who, named.role, await post("/api/session", { who: "Bea" })];
+        }"""
+    )
+    assert told[:2] == ["Ann", "viewer"]
+    assert told[2]["who"] == "Bea"
+    assert not visit.errors

@@ -14,6 +14,7 @@ PLACES = (
     "/",
     "/cells",
     "/api/run",
+    "/api/session",
     "/api/cells",
     "/api/cells/sheet.jpg",
     "/api/cells/outlines.bin",
@@ -87,6 +88,14 @@ def test_the_report_is_served_as_it_lies_there(client, shown_run):
         assert client.get("/").text == report
     finally:
         (shown_run.run / "report.html").unlink()
+
+
+def test_the_report_is_kept_apart_from_the_rest_of_the_page(client):
+    """A script in a report could otherwise act as its reader."""
+    policy = client.get("/").headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "sandbox allow-scripts" in policy
+    assert "allow-same-origin" not in policy
 
 
 def test_an_unfinished_run_is_refused_with_advice(tmp_path):

@@ -16,6 +16,9 @@ def register(app: typer.Typer) -> None:
 def view(
     run: RunPath,
     port: Annotated[int, typer.Option("--port", help="0 takes a free one.", min=0)] = 0,
+    edit: Annotated[
+        bool, typer.Option("--edit", help="Let visitors judge cells and make exports.")
+    ] = False,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
 ) -> None:
     """The report and a gallery of cells on the loopback address."""
@@ -24,4 +27,4 @@ def view(
     from cellwise.flow.pipeline.stop import Stopped
 
     with suppress(Stopped):
-        serve(open_run(run).path, port=port, open_browser=browser)
+        serve(open_run(run).path, port=port, open_browser=browser, edit=edit)

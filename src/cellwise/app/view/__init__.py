@@ -3,8 +3,15 @@
 from pathlib import Path
 
 
-def serve(run: Path, *, port: int = 0, token: str | None = None, open_browser: bool = True) -> None:
+def serve(
+    run: Path,
+    *,
+    port: int = 0,
+    token: str | None = None,
+    open_browser: bool = True,
+    edit: bool = False,
+) -> None:
     """Serve a run until it is stopped; see `cellwise.app.view.server`."""
     from cellwise.app.view import server
 
-    server.serve(run, port=port, token=token, open_browser=open_browser)
+    server.serve(run, port=port, token=token, open_browser=open_browser, edit=edit)

@@ -10,14 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from cellwise.app.view.guard import guard
+from cellwise.app.view.guard import Access, guard
 from cellwise.errors import PreflightError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 
-def serve(run: Path, *, port: int = 0, token: str | None = None, open_browser: bool = True) -> None:
+def serve(
+    run: Path,
+    *,
+    port: int = 0,
+    token: str | None = None,
+    open_browser: bool = True,
+    edit: bool = False,
+) -> None:
     """Serve a run on 127.0.0.1 until it is interrupted, and print its address.
 
     Args:
@@ -25,6 +32,7 @@ def serve(run: Path, *, port: int = 0, token: str | None = None, open_browser: b
         port: 0 takes a free one.
         token: The secret of the address; a fresh random one if not given.
         open_browser: Whether to open the address in the user's browser.
+        edit: Whether visitors may change something: judge cells, make exports.
 
     Raises:
         PreflightError: The folder holds no cells, or the port is taken.
@@ -36,7 +44,7 @@ def serve(run: Path, *, port: int = 0, token: str | None = None, open_browser: b
 
     give_back_large_pieces()
     secret = token or secrets.token_urlsafe(24)
-    app = make_app(run, secret)
+    app = make_app(run, Access(secret, edit=edit))
     listener = _listen(port)
     address = f"http://127.0.0.1:{listener.getsockname()[1]}/?token={quote(secret, safe='')}"
     # From here on a browser that is quicker than the server waits for it.
@@ -54,8 +62,8 @@ def serve(run: Path, *, port: int = 0, token: str | None = None, open_browser: b
         listener.close()
 
 
-def make_app(run: Path, token: str) -> "FastAPI":
-    """The application for one run; `token` is what every request must show.
+def make_app(run: Path, access: Access | str) -> "FastAPI":
+    """The application for one run; `access` says who may come in, a text is a token for viewers.
 
     Raises:
         PreflightError: No cells were found in the run yet.
@@ -64,11 +72,13 @@ def make_app(run: Path, token: str) -> "FastAPI":
     from fastapi import FastAPI
 
     from cellwise.app.view.data.opened import has_no_cells
-    from cellwise.app.view.routes import cells, fields, maps, pages
+    from cellwise.app.view.routes import cells, fields, maps, pages, session
     from cellwise.app.view.shown import Shown
 
     app = FastAPI(title="cellwise", docs_url=None, redoc_url=None, openapi_url=None)
-    guard(app, token)
+    known = Access(access) if isinstance(access, str) else access
+    guard(app, known)
+    app.include_router(session.routes(known))
     app.include_router(pages.report(run))
     if has_no_cells(run):
         # Of whole fields the report is all there is to show.

@@ -17,12 +17,21 @@ _FILES = {
     for path in sorted(_STATIC.iterdir())
     if path.suffix in _KINDS
 }
+# The report is a page of its own with its scripts in it: it loads nothing, and as a page of no
+# server it can neither read from this one nor ask it for anything.
+_REPORT_POLICY = (
+    "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; "
+    "script-src 'unsafe-inline'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "sandbox allow-scripts allow-popups allow-modals allow-downloads"
+)
 _PAGES = ("cells", "fields", "field", "map")
 
 
 def report(run: Path) -> APIRouter:
     """The report at `/`."""
     router = APIRouter()
+    headers = {"Content-Security-Policy": _REPORT_POLICY}
 
     @router.get("/", response_class=HTMLResponse)
     def at_start() -> Any:
@@ -30,9 +39,10 @@ def report(run: Path) -> APIRouter:
         if not path.is_file():
             return HTMLResponse(
                 "<!DOCTYPE html><title>cellwise</title><p>This run has no report yet: "
-                "<code>cellwise report RUN</code> makes it. <a href='/cells'>The cells</a>"
+                "<code>cellwise report RUN</code> makes it. <a href='/cells'>The cells</a>",
+                headers=headers,
             )
-        return FileResponse(path, media_type="text/html")
+        return FileResponse(path, media_type="text/html", headers=headers)
 
     return router
 

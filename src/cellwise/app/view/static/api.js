@@ -3,20 +3,21 @@
 const TOKEN = "This page's token is no longer valid. Open the address that `cellwise view` printed.";
 const GONE = "The server does not answer. Is `cellwise view` still running?";
 
-async function ask(path, signal) {
+async function ask(path, signal, sent = {}) {
   let response;
   try {
-    response = await fetch(path, { signal });
+    response = await fetch(path, { signal, ...sent });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Error(GONE);
   }
   if (response.ok) return response;
-  if (response.status === 403) throw new Error(TOKEN);
   throw Object.assign(new Error(await words(response)), { status: response.status });
 }
 
 async function words(response) {
+  const isJson = (response.headers.get("content-type") ?? "").startsWith("application/json");
+  if (response.status === 403 && !isJson) return TOKEN;
   try {
     const { detail } = await response.json();
     if (typeof detail === "string") return detail;
@@ -32,6 +33,35 @@ const bytes = async (path, signal) => (await ask(path, signal)).arrayBuffer();
 
 async function picture(path, signal) {
   return createImageBitmap(await (await ask(path, signal)).blob());
+}
+
+// Who looks at this page: { who, role, csrf }; asked for once.
+let known = null;
+
+export function session() {
+  known ??= json("/api/session").catch((error) => {
+    known = null;
+    throw error;
+  });
+  return known;
+}
+
+// What changes something; the answer is JSON.
+export async function post(path, body, signal) {
+  const { csrf } = await session();
+  const headers = { "Content-Type": "application/json", "X-Cellwise-Token": csrf };
+  try {
+    return await (await ask(path, signal, { method: "POST", headers, body: JSON.stringify(body) })).json();
+  } catch (error) {
+    // The session may be another one by now: the next try asks who it is.
+    if (error.status === 403) known = null;
+    throw error;
+  }
+}
+
+export async function giveName(who) {
+  known = Promise.resolve(await post("/api/session", { who }));
+  return known;
 }
 
 const query = (values) => new URLSearchParams(Object.entries(values).filter(([, value]) => value !== undefined && value !== null && value !== ""));
