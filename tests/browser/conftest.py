@@ -98,9 +98,10 @@ def served(run: Path) -> Iterator[str]:
     """The address of a server that shows a run, as `cellwise view` starts it."""
     import uvicorn
 
-    from cellwise.app.view.server import _listen, make_app
+    from cellwise.app.view.listening import Listening
+    from cellwise.app.view.server import make_app
 
-    listener = _listen(0)
+    listener = Listening().open()
     config = uvicorn.Config(make_app(run, "secret"), log_level="error")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

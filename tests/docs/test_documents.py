@@ -32,7 +32,11 @@ def test_a_command_in_a_document_exists_with_its_options(line):
     if hasattr(verb, "commands"):
         # A verb with sub-verbs has the options of the one that is named.
         verb = verb.commands[rest[0]]
-    options = {option for parameter in verb.params for option in parameter.opts}
+    options = {
+        option
+        for parameter in verb.params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+    }
     used = {word.split("=")[0] for word in rest if word.startswith("--")}
     assert used <= options, (name, used - options)
 

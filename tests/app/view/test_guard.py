@@ -1,5 +1,7 @@
 """Sessions in a server: the token leaves the address, and changes need a page of this server."""
 
+from typing import Any
+
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -30,11 +32,18 @@ def made(access):
     return app, said
 
 
+class Client(TestClient):
+    """A visitor, what they show to change something, and what was said to their server."""
+
+    def __init__(self, app: FastAPI, said: Any) -> None:
+        super().__init__(app, base_url=HOME)
+        self.said, self.proof = said, {}
+
+
 @pytest.fixture
 def served():
     app, said = made(Access(TOKEN, edit=True))
-    with TestClient(app, base_url=HOME) as client:
-        client.said = said
+    with Client(app, said) as client:
         yield client
 
 

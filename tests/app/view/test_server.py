@@ -6,7 +6,8 @@ import pytest
 from fastapi.testclient import TestClient
 from tests.app.view.conftest import TOKEN
 
-from cellwise.app.view.server import _listen, make_app
+from cellwise.app.view.listening import Listening
+from cellwise.app.view.server import make_app
 from cellwise.errors import PreflightError
 from cellwise.store.run.folder import RunFolder
 
@@ -104,18 +105,18 @@ def test_an_unfinished_run_is_refused_with_advice(tmp_path):
 
 
 def test_a_port_in_use_is_named():
-    first = _listen(0)
+    first = Listening().open()
     first.listen()
     port = first.getsockname()[1]
     try:
         with pytest.raises(PreflightError, match=str(port)):
-            _listen(port)
+            Listening(port=port).open()
     finally:
         first.close()
 
 
 def test_only_the_loopback_address_is_listened_on():
-    listener = _listen(0)
+    listener = Listening().open()
     assert listener.getsockname()[0] == "127.0.0.1"
     listener.close()
 

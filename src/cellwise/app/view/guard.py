@@ -2,22 +2,22 @@
 
 1. `Host` names this server, so that no name that is bound anew to its address reaches it.
 2. A session, known by a cookie that scripts cannot read. It begins with the token of the address
-   that the command printed, which then leaves the address; programs send the token in a header.
+   that the command printed, which then leaves the address, or with a password; programs send the
+   token in a header.
 3. What changes something comes from a page of this server (`Origin`) and carries the session's
    `X-Cellwise-Token`, which pages of others cannot know.
 """
 
-import hashlib
 import secrets
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import parse_qsl, unquote, urlencode
 
 from fastapi import Depends, HTTPException
 from starlette.requests import Request
 
-from cellwise.app.view.access.addresses import LOOPBACK, host_of, place, same_origin
-from cellwise.app.view.access.sessions import Role, Session, Sessions, name_of_person
+from cellwise.app.view.access.addresses import host_of, place, same_origin
+from cellwise.app.view.access.allowed import Access as Access
+from cellwise.app.view.access.sessions import Role, Session, name_of_person
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -43,41 +43,11 @@ NAME = "X-Cellwise-Name"
 MOST_BYTES = 32 * 2**20
 """The longest body of a request."""
 NAME_COOKIE = "cellwise_name"
+LOGIN = "/login"
+_OPEN = (LOGIN, "/static/view.css")
+"""What the page that asks for a password needs."""
 _READING = ("GET", "HEAD", "OPTIONS")
 _TOKEN_WORDS = "Open the address that `cellwise view` printed: it holds this start's token."
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Who may come in, and as what.
-
-    Args:
-        token: The secret of the printed address.
-        edit: Whether visitors may change something; else all are viewers.
-        hosts: The names by which this server may be called.
-        https: Whether visitors come over TLS.
-        sessions: Those who are in.
-    """
-
-    token: str
-    edit: bool = False
-    hosts: tuple[str, ...] = LOOPBACK
-    https: bool = False
-    sessions: Sessions = field(default_factory=Sessions)
-
-    @property
-    def cookie(self) -> str:
-        """The name of the cookie: browsers do not keep those of other ports apart."""
-        return "cellwise_" + hashlib.sha256(self.token.encode()).hexdigest()[:12]
-
-    @property
-    def role(self) -> Role:
-        """What who comes with the token may do."""
-        return Role.EDITOR if self.edit else Role.VIEWER
-
-    def is_token(self, text: str) -> bool:
-        """Whether this is the token, found in a time that tells nothing of it."""
-        return bool(self.token) and secrets.compare_digest(text.encode(), self.token.encode())
 
 
 class _Refused(Exception):
@@ -88,21 +58,14 @@ class _Refused(Exception):
 
 def guard(app: "FastAPI", access: Access) -> None:
     """Let nobody through but those who may; `request.state.session` says who asks."""
-    from starlette.responses import JSONResponse, PlainTextResponse
 
     async def check(request: Request, call_next: Any) -> "Response":
         try:
-            if host_of(request.headers.get("host", "")) not in access.hosts:
-                raise _Refused("This address is not served here.")
-            if "token" in request.query_params:
-                return _welcome(request, access)
-            request.state.session = _session(request, access)
-            if request.method not in _READING:
-                _check_change(request, access)
+            early = _check_asker(request, access)
         except _Refused as refused:
-            if request.url.path.startswith("/api/") and request.method not in _READING:
-                return JSONResponse({"detail": refused.words}, refused.status, HEADERS)
-            return PlainTextResponse(refused.words, refused.status, HEADERS)
+            return _refusal(request, access, refused)
+        if early is not None:
+            return early
         response: Response = await call_next(request)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
@@ -111,11 +74,46 @@ def guard(app: "FastAPI", access: Access) -> None:
     app.middleware("http")(check)
 
 
+def _check_asker(request: Request, access: Access) -> "Response | None":
+    """Take in who asks; an answer where that is all there is to do."""
+    if host_of(request.headers.get("host", "")) not in access.hosts:
+        raise _Refused("This address is not served here.")
+    if access.proxied and request.headers.get("x-forwarded-proto", "https") != "https":
+        raise _Refused("The proxy was asked without TLS. Open the address with https://.")
+    reading = request.method in _READING
+    if access.token and "token" in request.query_params:
+        return _welcome(request, access)
+    if access.passwords is not None and request.url.path in _OPEN:
+        if not reading:
+            _check_origin(request, access, needed=True)
+            _check_length(request)
+        return None
+    request.state.session = _session(request, access)
+    if not reading:
+        _check_origin(request, access)
+        _check_proof(request)
+        _check_length(request)
+    return None
+
+
+def _refusal(request: Request, access: Access, refused: _Refused) -> "Response":
+    from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse
+
+    path, reading = request.url.path, request.method in _READING
+    if refused.status == 401 and reading and not path.startswith(("/api/", "/static/")):
+        there = place(path, request.url.query)
+        target = LOGIN if there == "/" else f"{LOGIN}?{urlencode({'next': there})}"
+        return RedirectResponse(target, 303, HEADERS)
+    if path.startswith("/api/") and (access.passwords is not None or not reading):
+        return JSONResponse({"detail": refused.words}, refused.status, HEADERS)
+    return PlainTextResponse(refused.words, refused.status, HEADERS)
+
+
 def _welcome(request: Request, access: Access) -> "Response":
     """Begin a session and lead to the same address without the token."""
     from starlette.responses import RedirectResponse
 
-    if request.method not in _READING or not access.is_token(request.query_params["token"]):
+    if request.method not in _READING or not access.lets_in(request.query_params["token"]):
         raise _Refused(_TOKEN_WORDS)
     pairs = parse_qsl(request.url.query, keep_blank_values=True)
     query = urlencode([(name, value) for name, value in pairs if name != "token"])
@@ -124,11 +122,16 @@ def _welcome(request: Request, access: Access) -> "Response":
     if session is None:
         known = unquote(request.cookies.get(NAME_COOKIE, ""))
         session = access.sessions.open(access.role, name_of_person(known))
+    keep_session(response, access, session)
+    return response
+
+
+def keep_session(response: "Response", access: Access, session: Session) -> None:
+    """Let the browser keep the secret of a session."""
     # Lax, as a link from elsewhere may lead here; nothing is changed by following one.
     response.set_cookie(
         access.cookie, session.key, httponly=True, samesite="lax", path="/", secure=access.https
     )
-    return response
 
 
 def _session(request: Request, access: Access) -> Session:
@@ -138,21 +141,33 @@ def _session(request: Request, access: Access) -> Session:
         request.state.proven = True
         return Session(access.role, name_of_person(unquote(request.headers.get(NAME, ""))))
     session = access.sessions.find(request.cookies.get(access.cookie, ""))
+    if session is None and access.passwords is not None:
+        raise _Refused(
+            "You are not logged in, or your session has ended. Load the page again.", 401
+        )
     if session is None:
         raise _Refused(_TOKEN_WORDS)
     return session
 
 
-def _check_change(request: Request, access: Access) -> None:
-    headers = request.headers
-    origin = headers.get("origin")
-    if origin is not None and not same_origin(origin, headers["host"], https=access.https):
+def _check_origin(request: Request, access: Access, *, needed: bool = False) -> None:
+    origin = request.headers.get("origin")
+    if origin is None and not needed:
+        return
+    if not same_origin(origin or "", request.headers["host"], https=access.https):
         raise _Refused("This was asked for by a page of another server.")
-    if not getattr(request.state, "proven", False):
-        shown = headers.get(PROOF, "").encode()
-        if not secrets.compare_digest(shown, request.state.session.csrf.encode()):
-            raise _Refused(f"The header {PROOF} is missing or out of date. Load the page again.")
-    size = headers.get("content-length", "")
+
+
+def _check_proof(request: Request) -> None:
+    if getattr(request.state, "proven", False):
+        return
+    shown = request.headers.get(PROOF, "").encode()
+    if not secrets.compare_digest(shown, request.state.session.csrf.encode()):
+        raise _Refused(f"The header {PROOF} is missing or out of date. Load the page again.")
+
+
+def _check_length(request: Request) -> None:
+    size = request.headers.get("content-length", "")
     if not size.isdecimal():
         raise _Refused("State the length of what you send (Content-Length).", 411)
     if int(size) > MOST_BYTES:

@@ -1,38 +1,41 @@
 """The server: the report at `/`, the pages of cells and fields, the same content under `/api`.
 
-It listens on the loopback address only; `guard` says who may see anything.
+`listening` says where it listens, `guard` who may see anything.
 """
 
 import secrets
-import socket
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from cellwise.app.view.access.passwords import Passwords
 from cellwise.app.view.guard import Access, guard
-from cellwise.errors import PreflightError
+from cellwise.app.view.listening import Listening
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+_SECONDS_TO_END = 5
+"""How long answers that are on their way may take when the server is stopped."""
+
 
 def serve(
     run: Path,
+    listening: Listening,
     *,
-    port: int = 0,
-    token: str | None = None,
-    open_browser: bool = True,
+    passwords: Passwords | None = None,
     edit: bool = False,
+    open_browser: bool = True,
 ) -> None:
-    """Serve a run on 127.0.0.1 until it is interrupted, and print its address.
+    """Serve a run until it is interrupted, and print its address.
 
     Args:
         run: The run folder.
-        port: 0 takes a free one.
-        token: The secret of the address; a fresh random one if not given.
-        open_browser: Whether to open the address in the user's browser.
+        listening: Where.
+        passwords: What lets people in; else the token of the printed address does.
         edit: Whether visitors may change something: judge cells, make exports.
+        open_browser: Whether to open the address in the user's browser.
 
     Raises:
         PreflightError: The folder holds no cells, or the port is taken.
@@ -43,23 +46,46 @@ def serve(
     from cellwise.parts.memory import give_back_large_pieces
 
     give_back_large_pieces()
-    secret = token or secrets.token_urlsafe(24)
-    app = make_app(run, Access(secret, edit=edit))
-    listener = _listen(port)
-    address = f"http://127.0.0.1:{listener.getsockname()[1]}/?token={quote(secret, safe='')}"
+    access = Access(
+        token="" if passwords is not None else secrets.token_urlsafe(24),
+        edit=edit,
+        hosts=listening.hosts,
+        https=listening.https,
+        proxied=bool(listening.behind_proxy),
+        passwords=passwords,
+    )
+    app = make_app(run, access)
+    listener = listening.open()
+    addresses = listening.addresses(listener.getsockname()[1])
     # From here on a browser that is quicker than the server waits for it.
     listener.listen()
-    print(f"{run} is shown at {address}\nStop with Ctrl+C.", flush=True)
+    shown = ", ".join(address + _secret(access.token) for address in addresses)
+    print(f"{run} is shown at {shown}\nStop with Ctrl+C.", flush=True)
     if open_browser:
-        webbrowser.open(address)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+        # Other users of this machine can read what a browser is started with.
+        webbrowser.open(addresses[0] + (_secret(access.ticket()) if access.token else ""))
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        # Whoever asks could state any address there; `Access.client` reads what a proxy added.
+        proxy_headers=False,
+        timeout_graceful_shutdown=_SECONDS_TO_END,
+        ssl_certfile=listening.certificate,
+        ssl_keyfile=listening.key,
+    )
     try:
-        server.run(sockets=[listener])
+        uvicorn.Server(config).run(sockets=[listener])
     except KeyboardInterrupt:
         # The server has closed its connections; an interrupt is how it is meant to end.
         return
     finally:
         listener.close()
+
+
+def _secret(token: str) -> str:
+    return f"?token={quote(token, safe='')}" if token else ""
 
 
 def make_app(run: Path, access: Access | str) -> "FastAPI":
@@ -72,13 +98,15 @@ def make_app(run: Path, access: Access | str) -> "FastAPI":
     from fastapi import FastAPI
 
     from cellwise.app.view.data.opened import has_no_cells
-    from cellwise.app.view.routes import cells, fields, maps, pages, session
+    from cellwise.app.view.routes import cells, fields, login, maps, pages, session
     from cellwise.app.view.shown import Shown
 
     app = FastAPI(title="cellwise", docs_url=None, redoc_url=None, openapi_url=None)
     known = Access(access) if isinstance(access, str) else access
     guard(app, known)
     app.include_router(session.routes(known))
+    if known.passwords is not None:
+        app.include_router(login.routes(known))
     app.include_router(pages.report(run))
     if has_no_cells(run):
         # Of whole fields the report is all there is to show.
@@ -89,16 +117,3 @@ def make_app(run: Path, access: Access | str) -> "FastAPI":
     app.include_router(fields.routes(shown))
     app.include_router(maps.routes(shown))
     return app
-
-
-def _listen(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("127.0.0.1", port))
-    except OSError as error:
-        listener.close()
-        raise PreflightError(
-            f"Port {port} cannot be used ({error.strerror}). Choose another --port, or 0."
-        ) from error
-    return listener

@@ -19,16 +19,18 @@ def routes(access: Access) -> APIRouter:
 
     @router.get("/api/session")
     def session(asking: Visitor) -> dict[str, Any]:
-        return _told(asking)
+        return _told(access, asking)
 
     @router.post("/api/session")
     def name(asking: Visitor, who: _Name) -> JSONResponse:
         """Take the name that verdicts of this visitor are to carry; the browser keeps it."""
+        if access.passwords is not None and asking.who:
+            raise HTTPException(409, "Your name is that of your login. Log out to change it.")
         known = name_of_person(who)
         if not known:
             raise HTTPException(422, "Give a name of at least one letter.")
         asking.who = known
-        response = JSONResponse(_told(asking))
+        response = JSONResponse(_told(access, asking))
         # Cookies hold ASCII alone.
         response.set_cookie(
             NAME_COOKIE, quote(known), max_age=_YEAR, httponly=True, samesite="lax",
@@ -36,8 +38,23 @@ def routes(access: Access) -> APIRouter:
         )  # fmt: skip
         return response
 
+    @router.post("/api/session/end")
+    def end(asking: Visitor) -> JSONResponse:
+        """Log out."""
+        access.sessions.close(asking.key)
+        response = JSONResponse({})
+        response.delete_cookie(
+            access.cookie, httponly=True, samesite="lax", path="/", secure=access.https
+        )
+        return response
+
     return router
 
 
-def _told(session: Session) -> dict[str, Any]:
-    return {"who": session.who, "role": str(session.role), "csrf": session.csrf}
+def _told(access: Access, session: Session) -> dict[str, Any]:
+    return {
+        "who": session.who,
+        "role": str(session.role),
+        "csrf": session.csrf,
+        "login": access.passwords is not None,
+    }

@@ -9,6 +9,7 @@ import { button, byId, counted, element, isTyping, link, whole } from "./element
 import { Gallery } from "./gallery.js";
 import { classColour, OTHER } from "./palette.js";
 import { Selection } from "./selection.js";
+import { showVisitor } from "./visitor.js";
 
 let run = null;
 let gallery = null;
@@ -214,3 +215,4 @@ async function begin() {
 }
 
 await begin();
+showVisitor();

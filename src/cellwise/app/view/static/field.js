@@ -9,6 +9,7 @@ import { colours, Overlay } from "./overlay.js";
 import { classColour, OTHER, ramp, STRANGE } from "./palette.js";
 import { drawBar, scaleBar } from "./scalebar.js";
 import { Viewport } from "./viewport.js";
+import { showVisitor } from "./visitor.js";
 
 let run = null;
 let field = null;
@@ -359,3 +360,4 @@ function cropChannels() {
     },
   };
 }
+showVisitor();

@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import * as state from "./state.js";
 import { byId, counted, element, link, whole } from "./elements.js";
 import { OTHER, ramp } from "./palette.js";
+import { showVisitor } from "./visitor.js";
 
 const AT_ONCE = 48;
 const shown = byId("shown");
@@ -188,3 +189,4 @@ try {
 } catch (error) {
   fail(error);
 }
+showVisitor();

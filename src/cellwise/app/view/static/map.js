@@ -5,6 +5,7 @@ import * as card from "./card.js";
 import * as state from "./state.js";
 import { byId, counted, element, isTyping, link, whole } from "./elements.js";
 import { classColour, OTHER, ramp, STRANGE } from "./palette.js";
+import { showVisitor } from "./visitor.js";
 
 const SIDE = 1000;
 const CORNERS = 60;
@@ -269,3 +270,4 @@ try {
 } catch (error) {
   fail(error);
 }
+showVisitor();
