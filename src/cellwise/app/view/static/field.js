@@ -55,9 +55,13 @@ function moved() {
   }, 120);
 }
 
+// Steps to other fields that were asked for while a field was being loaded.
+const ahead = [];
+let loading = false;
 async function show(site) {
   const turn = ++latest;
   ready = false;
+  loading = true;
   byId("view").dataset.settled = "false";
   byId("trouble").hidden = !run.trouble;
   byId("trouble").textContent = run.trouble;
@@ -68,6 +72,9 @@ async function show(site) {
     const found = await api.field(site, { plate: now.plate, well: now.well });
     if (turn !== latest) return;
     field = found;
+    loading = false;
+    while (ahead.length && !loading) walk(ahead.shift());
+    if (loading) return;
     active = pointed = -1;
     map = null;
     overlay.clear();
@@ -91,7 +98,10 @@ async function show(site) {
     if (open && open.site === site) await card.show(open);
     port.soon();
   } catch (error) {
-    if (turn === latest) fail(error);
+    if (turn !== latest) return;
+    loading = false;
+    ahead.length = 0;
+    fail(error);
   }
 }
 
@@ -217,7 +227,8 @@ function step(by) {
 }
 
 function walk(name) {
-  if (!field?.[name]) return;
+  if (loading) ahead.push(name);
+  if (loading || !field?.[name]) return;
   state.change({ site: field[name], view: "", cell: "" }, { push: true });
   show(field[name]);
 }
