@@ -151,6 +151,7 @@ def test_every_case_names_parts_that_there_are():
             scorers.check(case.step["by"])
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_the_quick_form_ends_with_its_table(tmp_path, monkeypatch, capsys):
     chosen = [c for c in cases.quick_cases() if c.name in ("puzzle, fields", "cam", "cell, crops")]

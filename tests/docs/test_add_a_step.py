@@ -124,6 +124,7 @@ def table(out):
     return pl.read_parquet(out / "spots.parquet")
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_page_work(home, tmp_path, monkeypatch):
     shutil.copytree(home, tmp_path / "home")
     monkeypatch.chdir(tmp_path / "home")

@@ -38,6 +38,7 @@ def thin_out(world):
     return kept["site_id"].to_list()
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_the_page_leads_from_fields_to_labels_of_cells(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -42,6 +42,7 @@ def test_a_wrong_option_of_the_part_is_refused_before_any_work(home):
     assert not (home / "no.run").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_a_recipe_trains_with_it(home):
     for line in commands(PAGE, "Name it in a recipe"):

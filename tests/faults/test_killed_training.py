@@ -95,6 +95,7 @@ def test_going_back_to_earlier_settings_after_a_death_takes_no_model_over(
     assert left_on_disk(out) == undisturbed
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_a_training_that_is_killed_then_interrupted_goes_on(home, options, undisturbed, tmp_path):
     out, log = tmp_path / "out.run", tmp_path / "log"

@@ -13,7 +13,7 @@ from cellwise.app.clean import clean_run
 from cellwise.domain.tables import CURATION
 from cellwise.store.run.tables import write_table
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import cellwise
 pytestmark = pytest.mark.long
 
 
+@pytest.mark.slow
 def test_a_plate_without_a_protein_channel_has_no_negative_control(tmp_path):
     names = wells(8)
     for number, well in enumerate(names):

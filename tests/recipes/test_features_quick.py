@@ -18,7 +18,7 @@ from cellwise.store.run.embeddings import read_embeddings
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.tables import read_table
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.tables import read_classes, read_table
 from cellwise.store.worlds.class_lists import class_list
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.slow]
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "mix-parts.md"
 LEARNERS = (

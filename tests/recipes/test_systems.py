@@ -15,6 +15,8 @@ from cellwise.lab.simulate.request import SimulateRequest
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.tables import read_table
 
+pytestmark = pytest.mark.slow
+
 WEIGHTS = {"masked_0": 3, "masked_1": 3, "centre": 3, "bag64": 6, "bag32": 8}
 
 

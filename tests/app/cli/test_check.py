@@ -61,6 +61,7 @@ def asked(monkeypatch):
     return found
 
 
+@pytest.mark.slow
 def test_the_last_line_runs_what_was_checked(call, asked, home):
     more = ["--labels", "my labels.csv", "--layout", "pattern", "--pattern", "{well}_{channel}"]
     more += ["--recipe", "one-class", "--set", "read.roles.GFP=protein", "--set", "cells.size=32"]
@@ -202,6 +203,7 @@ def test_run_tells_of_the_fields_that_it_tries(call, home, asked, monkeypatch):
     assert any(note.startswith("trying out") for note in told)
 
 
+@pytest.mark.slow
 def test_it_says_which_classes_the_report_will_not_judge(call, home):
     names = ("few", "few", "few", "many", "many", "many", "many")
     plate(home / "seven", 7)

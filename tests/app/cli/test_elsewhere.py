@@ -142,6 +142,7 @@ def test_other_commands_refuse_addresses(home, verb, monkeypatch, capsys):
     assert not Path("s3:").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_a_bucket_gives_the_results_of_its_folder_and_goes_on(home, bucket):
     bucket.upload(home / "plate1", "screens/plate1")

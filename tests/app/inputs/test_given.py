@@ -161,6 +161,7 @@ def test_two_that_fetch_at_once_wait_for_each_other(packed, told, cache):
 
     def release():
         said.wait(30)
+        (home / ".lock.json").unlink()
         lock.release()
 
     thread = threading.Thread(target=release)

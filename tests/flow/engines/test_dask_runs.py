@@ -54,6 +54,7 @@ steps:
 """
 
 
+@pytest.mark.slow
 def test_predictions_are_those_of_one_process_byte_for_byte(tmp_path):
     images, named = plate(tmp_path / "images", 8), labels(tmp_path / "labels.csv", 8)
     recipe = tmp_path / "whole.yaml"

@@ -110,6 +110,7 @@ def test_fewer_at_a_time_where_work_takes_several_processors(work):
         assert {record.counts["pid"] for group in groups for record in group} == {os.getpid()}
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_where_no_worker_can_start_nothing_is_set_aside(tmp_path):
     """A script without `if __name__ == "__main__":` starts itself again in each worker."""

@@ -168,6 +168,7 @@ def test_labels_that_are_a_folder_are_refused(images, out, tmp_path):
         run(images, out, labels=tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_every_shipped_recipe_passes_its_own_check(images, out, tmp_path):
     from cellwise.flow.pipeline.checks import check_steps

@@ -121,6 +121,7 @@ def test_the_same_call_again_trains_nothing_and_says_the_same(climbed):
     assert [name for name, _ in watching.started] == ["trainings"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_ladder_goes_on_in_two_processes_to_the_same_table(climbed, tmp_path):
     """Both seeds still have trainings to do, so that each process does one."""
 

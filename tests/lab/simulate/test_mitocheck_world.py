@@ -16,6 +16,8 @@ from cellwise.store.run.masks import read_labels
 from cellwise.store.worlds.mitocheck_folder import read_known_cells
 from cellwise.store.worlds.truth import read_truth
 
+pytestmark = pytest.mark.slow
+
 
 def _make(out, **settings):
     request = SimulateRequest(out, "mitocheck", **settings)

@@ -16,6 +16,8 @@ from cellwise.stages.read.spec import Options
 from cellwise.store.images.fields import read_field
 from cellwise.store.worlds.truth import read_truth
 
+pytestmark = pytest.mark.slow
+
 SITES = 2 * (8 + 124)
 
 

@@ -11,6 +11,7 @@ def cells():
     return windows(6)
 
 
+@pytest.mark.slow
 def test_distances_as_scipy_measures_them(cells):
     for window in cells:
         for plane, mask in (

@@ -24,6 +24,7 @@ def field(seed, height=160, width=120, dtype=np.uint8):
     return (pixels * most).astype(dtype), labels
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(seed=st.integers(0, 999), dtype=st.sampled_from([np.uint8, np.uint16, np.float32]))
 def test_a_field_of_twice_the_side_is_cut_as_its_half(seed, dtype):

@@ -206,6 +206,7 @@ def test_wrong_settings_stop_the_step(world, options):
         do(step, world.job(**options), world.ids)
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_the_same_files_come_out(world):
     """`kill -9` while crops are being written, several times, then once to the end."""
     run_step(world, [world.ids], size=32)

@@ -80,6 +80,7 @@ def test_300_cells_keep_their_numbers():
     assert best_iou(found.masks.nuclei, nuclei) > 0.9
 
 
+@pytest.mark.slow
 def test_more_than_65535_cells():
     rows, columns, pitch = 257, 256, 5
     tile = np.zeros((pitch, pitch), np.uint8)

@@ -101,6 +101,7 @@ def test_of_many_networks_each_is_tried_shortly(monkeypatch, trial, tmp_path):
     assert sum(tried) == pytest.approx(0.1)
 
 
+@pytest.mark.slow
 def test_quarters_of_a_large_field_are_tried_with_a_network_of_stride_32(trial, tmp_path):
     # 160 or 96 pixels are no whole number of places, in halves of them.
     given = Options.of({

@@ -67,6 +67,7 @@ def test_two_processes_learn_what_one_does(run, task):
         np.testing.assert_allclose(two[1][name], value, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_epochs_are_judged_alike_and_a_shared_training_is_carried_on(run):
     options = {**SGD, "validate": 0.2, "epochs": 3}

@@ -10,6 +10,8 @@ from cellwise.lab.synth.rxrx1.design import make_design
 from cellwise.lab.synth.rxrx1.effects import make_effects
 from cellwise.lab.synth.rxrx1.severity import SEVERITIES
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).parents[4] / "benchmarks" / "simulator_acceptance_rxrx1.py"
 
 

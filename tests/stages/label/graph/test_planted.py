@@ -30,6 +30,7 @@ def _denoised(planted, soft, more):
     ).values
 
 
+@pytest.mark.slow
 def test_five_thousand_cells_are_as_right_as_the_source_makes_them():
     planted = by_cell(5000, 0)
     # What a network would say: .8 of the label that it was given, .05 of the others.
