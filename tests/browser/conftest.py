@@ -94,15 +94,16 @@ def report_run(tmp_path_factory):
 
 
 @contextmanager
-def served(run: Path) -> Iterator[str]:
+def served(run: Path, *, edit: bool = False) -> Iterator[str]:
     """The address of a server that shows a run, as `cellwise view` starts it."""
     import uvicorn
 
+    from cellwise.app.view.guard import Access
     from cellwise.app.view.listening import Listening
     from cellwise.app.view.server import make_app
 
     listener = Listening().open()
-    config = uvicorn.Config(make_app(run, "secret"), log_level="error")
+    config = uvicorn.Config(make_app(run, Access("secret", edit=edit)), log_level="error")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

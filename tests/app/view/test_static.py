@@ -30,7 +30,7 @@ def test_all_modules_of_a_page_are_asked_for_at_once(page):
 def test_a_page_has_no_script_or_style_of_its_own_and_leads_to_all_others(page):
     text = (STATIC / f"{page}.html").read_text()
     assert not re.search(r"style=|onclick=|<style|<script(?! type=\"module\" src=)", text)
-    assert re.findall(r'<a href="/(\w+)"', text) == ["fields", "cells", "map"]
+    assert re.findall(r'<a href="/(\w+)"', text) == ["fields", "cells", "map", "exports"]
 
 
 def test_only_one_module_fetches_and_none_writes_html():

@@ -5,6 +5,8 @@
 
 import secrets
 import webbrowser
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -98,18 +100,28 @@ def make_app(run: Path, access: Access | str) -> "FastAPI":
     from fastapi import FastAPI
 
     from cellwise.app.view.data.opened import has_no_cells
-    from cellwise.app.view.routes import cells, fields, login, maps, pages, session
+    from cellwise.app.view.exports.jobs import Jobs
+    from cellwise.app.view.routes import cells, exports, fields, login, maps, pages, session
     from cellwise.app.view.shown import Shown
 
-    app = FastAPI(title="cellwise", docs_url=None, redoc_url=None, openapi_url=None)
+    jobs = Jobs(run)
+
+    @asynccontextmanager
+    async def ends(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        jobs.stop()
+
+    app = FastAPI(title="cellwise", docs_url=None, redoc_url=None, openapi_url=None, lifespan=ends)
     known = Access(access) if isinstance(access, str) else access
     guard(app, known)
     app.include_router(session.routes(known))
     if known.passwords is not None:
         app.include_router(login.routes(known))
     app.include_router(pages.report(run))
+    app.include_router(exports.routes(run, jobs))
     if has_no_cells(run):
-        # Of whole fields the report is all there is to show.
+        # Of whole fields there are the report and tables of wells.
+        app.include_router(pages.pages(("exports",)))
         return app
     shown = Shown(run)
     app.include_router(pages.pages())

@@ -52,7 +52,7 @@ def build() -> Exporter:
                 f"{run.path}: the predictions have no column per class. "
                 "This format is for runs of up to 64 classes."
             )
-        numbers = _numbers(classes)
+        numbers = class_numbers(classes)
         with writing(path) as partial:
             with partial.open("w", encoding="utf-8", newline="") as handle:
                 _write_rows(handle, run, classes, numbers)
@@ -128,7 +128,7 @@ def _sites(run: RunTables) -> pl.DataFrame:
     return (test if test.height else sites).sort("site_id")
 
 
-def _numbers(classes: list[str]) -> list[int]:
+def class_numbers(classes: list[str]) -> list[int]:
     """The challenge's number of each class, which is called by name or by that number.
 
     Raises:

@@ -44,7 +44,7 @@ _PAGE = """<!DOCTYPE html>
 </body>
 </html>
 """
-_NAME = """<label>Your name <input name="who" type="text" autocomplete="name" required autofocus
+_NAME = """<label>Your name <input name="who" type="text" autocomplete="name" required{focus}
  maxlength="{longest}" value="{who}"></label>"""
 
 
@@ -94,12 +94,16 @@ def _enter(access: Access, request: Request, given: dict[str, str]) -> Response:
 def _page(
     access: Access, there: str, trouble: str = "", *, who: str = "", status: int = 200
 ) -> HTMLResponse:
-    name = _NAME.format(longest=LONGEST_NAME, who=escape(who)) if access.edit else ""
+    first = access.edit and not who
+    name = ""
+    if access.edit:
+        focus = " autofocus" if first else ""
+        name = _NAME.format(longest=LONGEST_NAME, who=escape(who), focus=focus)
     content = _PAGE.format(
         trouble=f'<p id="trouble" role="alert">{escape(trouble)}</p>' if trouble else "",
         next=escape(there),
         name=name,
-        focus="" if name else " autofocus",
+        focus="" if first else " autofocus",
     )
     return HTMLResponse(content, status, _HEADERS)
 

@@ -25,7 +25,7 @@ _REPORT_POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "sandbox allow-scripts allow-popups allow-modals allow-downloads"
 )
-_PAGES = ("cells", "fields", "field", "map")
+PAGES = ("cells", "fields", "field", "map", "exports")
 
 
 def report(run: Path) -> APIRouter:
@@ -47,15 +47,15 @@ def report(run: Path) -> APIRouter:
     return router
 
 
-def pages() -> APIRouter:
-    """The pages of cells and fields, and `/static`."""
+def pages(names: tuple[str, ...] = PAGES) -> APIRouter:
+    """Pages by name, and `/static`."""
     router = APIRouter()
     headers = {"Content-Security-Policy": POLICY}
 
     def page(name: str) -> Any:
         return FileResponse(_STATIC / f"{name}.html", media_type="text/html", headers=headers)
 
-    for name in _PAGES:
+    for name in names:
         router.add_api_route(f"/{name}", lambda name=name: page(name), response_class=HTMLResponse)
 
     @router.get("/static/{name}")

@@ -92,3 +92,8 @@ export const fieldChances = (site, name) => json(`${fieldPlace(site)}/probabilit
 export const fieldMap = (site, step, name) => picture(`${fieldPlace(site)}/map.png?${query({ step, class: name })}`);
 export const small = (site) => `${fieldPlace(site)}/small.jpg`;
 export const tile = (site, level, row, column, channels, signal) => picture(`${fieldPlace(site)}/tiles/${level}/${row}/${column}.jpg?channels=${channels}`, signal);
+
+export const exports = () => json("/api/exports");
+export const makeExport = (name) => post("/api/exports", { name });
+export const stopExport = (name) => post("/api/exports/stop", { name });
+export const exportFile = (name) => `/api/exports/${encodeURIComponent(name)}/file`;
