@@ -1,6 +1,7 @@
 """Mining a rare class: the cells that look most like those that people know to show it."""
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,20 @@ LEAST_KNOWN = 3
 _KEY = ["site_id", "cell_id"]
 
 
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Candidates for a class.
+
+    Args:
+        cells: `site_id`, `cell_id`, `x`, `y`, the probability of the class and `known_near`, the
+            most alike first.
+        known: How many cells are known to show the class.
+    """
+
+    cells: pl.DataFrame
+    known: int
+
+
 def find_near(
     path: Path, name: str, count: int, *, embeddings: str = "", least: int = LEAST_KNOWN
 ) -> dict[str, Any]:
@@ -56,11 +71,45 @@ def find_near(
     """
     run = RunFolder(path)
     part = _plain(name, _classes(run, name))
+    said = followed(annotations(run).filter(pl.col("class") == name), run.masks).found
+    near = near_cells(run, name, said, embeddings=embeddings, least=least)
+    found = near.cells[:count]
+    _write(run, name, part, found)
+    sheet = new_sheet(run, f"near-{part}")
+    write_sheet(run, sheet, found, drawn=f"near known {name}")
+    return {
+        "known": near.known,
+        "candidates": len(near.cells),
+        "listed": len(found),
+        "sheet": str(sheet),
+    }
+
+
+def near_cells(
+    run: RunFolder,
+    name: str,
+    said: pl.DataFrame,
+    *,
+    embeddings: str = "",
+    least: int = LEAST_KNOWN,
+) -> Near:
+    """The candidates for a class, see `find_near`; nothing is written.
+
+    Args:
+        run: A finished run with labelled fields and embeddings of cells.
+        name: The class.
+        said: `site_id`, `cell_id` and `verdict` of today's cells that were judged for it.
+        embeddings: The embed step; the only one where empty.
+        least: Known neighbours that make a candidate.
+
+    Raises:
+        PreflightError, UsageError: As `find_near`.
+    """
+    _classes(run, name)
     rows = inherited_cells(run).rows.select(*_KEY, "x", "y", f"Prob_{name}")
     kept = open_embeddings(run, _step(run, embeddings))
     place = kept.places(rows)
     rows, place = rows.filter(pl.Series(place >= 0)), place[place >= 0]
-    said = followed(annotations(run).filter(pl.col("class") == name), run.masks).found
     # Who contradicts another person leaves it open what the cell shows.
     refused = _among(rows, said.filter(pl.col("verdict") == NO))
     known = _among(rows, said.filter(pl.col("verdict") == YES)) & ~refused
@@ -72,17 +121,9 @@ def find_near(
     near, away = _near_known(standard_scores(kept.read(place)), known)
     open_ = (near >= least) & ~_among(rows, said)
     order = np.lexsort((away[open_], -near[open_]))
-    chosen = np.flatnonzero(open_)[order][:count]
+    chosen = np.flatnonzero(open_)[order]
     found = rows[chosen].with_columns(pl.Series("known_near", near[chosen], dtype=pl.Int32))
-    _write(run, name, part, found)
-    sheet = new_sheet(run, f"near-{part}")
-    write_sheet(run, sheet, found, drawn=f"near known {name}")
-    return {
-        "known": int(known.sum()),
-        "candidates": int(open_.sum()),
-        "listed": len(found),
-        "sheet": str(sheet),
-    }
+    return Near(found, int(known.sum()))
 
 
 def _near_known(

@@ -56,6 +56,8 @@ class Bags:
             elsewhere; None where nobody looked.
         audited: `[cell]`, for how many cells of labelled fields a cell stands that was drawn at
             random and judged, 0 for all others; None where nothing was drawn.
+        audit: `[cell, class]`, what was seen and refused in cells drawn at random where that is not
+            to teach; None where it is in `verdict`.
         silent: `[cell]`, whether nothing is learned from the cell, for its field is a copy of
             another one or was set aside otherwise; None where all teach.
     """
@@ -78,6 +80,7 @@ class Bags:
     verdict: Floats | None = None
     labelled: Flags | None = None
     audited: Floats | None = None
+    audit: Floats | None = None
     silent: Flags | None = None
 
     @property
@@ -119,6 +122,7 @@ class Bags:
             given_without={fold: some(given) for fold, given in self.given_without.items()},
             verdict=some(self.verdict),
             audited=some(self.audited),
+            audit=some(self.audit),
             silent=some(self.silent),
         )
 

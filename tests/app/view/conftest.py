@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -37,6 +38,12 @@ def write_run(root: Path, **options: Any) -> Any:
 @pytest.fixture(scope="session")
 def shown_run(tmp_path_factory):
     return write_run(tmp_path_factory.mktemp("view"))
+
+
+@pytest.fixture
+def own_run(shown_run, tmp_path):
+    """The folder of a copy of the run, for tests that change it."""
+    return Path(shutil.copytree(shown_run.run, tmp_path / "own.run"))
 
 
 @pytest.fixture(scope="session")

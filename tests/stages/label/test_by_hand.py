@@ -182,7 +182,8 @@ def _audited(run, sheet):
     """Weights of cells of p and q, and the counts."""
     cells = read_table(run.cells, CELLS, columns=["site_id", "cell_id"])
     cells = cells.filter(pl.col("site_id") != "u").sort("site_id", "cell_id")
-    _, weight, told = judged(run, sheet, cells, ClassList(("a", "b", "none"), "none"))
+    found = judged(run, sheet, cells, ClassList(("a", "b", "none"), "none"))
+    weight, told = found.audited, found.told
     return None if weight is None else weight.tolist(), told
 
 
@@ -249,3 +250,32 @@ def test_labels_are_verdicts_where_there_are_and_folds_are_kept_apart(verdict, l
 def test_a_weight_without_verdicts_is_refused():
     with pytest.raises(BadOption, match="judged_weight"):
         Options.of({"judged_weight": 2})
+
+
+def test_what_chance_drew_may_be_kept_from_teaching(run):
+    cells = read_table(run.cells, CELLS).filter(pl.col("site_id") != "u").sort("site_id", "cell_id")
+    sheet = _drawn(run, [("p", 1, 0), ("q", 2, 0)], [6])
+    rows = sheet.read_text().splitlines()
+    heads = rows[0].split(",")
+    place = heads.index("classes")
+    for n, word in ((1, "none"), (2, "b")):
+        parts = rows[n].split(",")
+        parts[place] = word
+        rows[n] = ",".join(parts)
+    sheet.write_text("\n".join(rows) + "\n")
+    picked = run.path.parent / "picked.csv"
+    # One cell that a queue brought, and one that chance had drawn too.
+    picked.write_text(HEAD + "p,2,a,no,bob\np,1,b,yes,bob\n")
+    classes = ClassList(("a", "b", "none"), "none")
+    for table in (sheet, picked):
+        judged(run, table, cells, classes)
+    every = run.annotations / "annotations.parquet"
+    kept = judged(run, every, cells, classes, random_teaches=False)
+    taught = np.argwhere(np.isfinite(kept.verdict)).tolist()
+    assert taught == [[1, 0]]
+    assert kept.told["by_hand"] == 1
+    assert np.argwhere(np.isfinite(kept.audit)).tolist() == [[0, 0], [0, 1], [4, 0], [4, 1]]
+    assert kept.audited.tolist() == [3, 0, 0, 0, 3, 0]
+    usual = judged(run, every, cells, classes)
+    assert usual.audit is None
+    assert usual.audited.tolist() == kept.audited.tolist()

@@ -100,16 +100,33 @@ def make_app(run: Path, access: Access | str) -> "FastAPI":
     from fastapi import FastAPI
 
     from cellwise.app.view.data.opened import has_no_cells
+    from cellwise.app.view.desk.desk import Desk
     from cellwise.app.view.exports.jobs import Jobs
-    from cellwise.app.view.routes import cells, exports, fields, login, maps, pages, session
+    from cellwise.app.view.learning.process import Learning
+    from cellwise.app.view.routes import (
+        cells,
+        desk,
+        exports,
+        fields,
+        learn,
+        login,
+        maps,
+        pages,
+        session,
+    )
     from cellwise.app.view.shown import Shown
 
-    jobs = Jobs(run)
+    jobs, learning = Jobs(run), Learning(run)
+    at_desk: list[Desk] = []
 
     @asynccontextmanager
     async def ends(_: FastAPI) -> AsyncIterator[None]:
         yield
+        # What the page started ends with it.
         jobs.stop()
+        learning.close()
+        for one in at_desk:
+            one.finish()
 
     app = FastAPI(title="cellwise", docs_url=None, redoc_url=None, openapi_url=None, lifespan=ends)
     known = Access(access) if isinstance(access, str) else access
@@ -124,8 +141,11 @@ def make_app(run: Path, access: Access | str) -> "FastAPI":
         app.include_router(pages.pages(("exports",)))
         return app
     shown = Shown(run)
+    at_desk.append(Desk(shown))
     app.include_router(pages.pages())
     app.include_router(cells.routes(shown))
     app.include_router(fields.routes(shown))
     app.include_router(maps.routes(shown))
+    app.include_router(desk.routes(at_desk[0]))
+    app.include_router(learn.routes(learning, shown))
     return app

@@ -5,17 +5,18 @@ that has its outline; where no cell has, it is counted and named, and no other c
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from cellwise.contracts.labeller import BY_HAND, CellLabels, Floats
+from cellwise.contracts.labeller import BY_HAND, Bags, CellLabels, Floats
 from cellwise.domain.classes import ClassList
 from cellwise.errors import PreflightError
 from cellwise.measures.audit import weights
+from cellwise.stages.label.spec import Options
 from cellwise.store.annotations.draws import draw_beside, drawn_from_these_masks
 from cellwise.store.annotations.imported import imported
 from cellwise.store.annotations.outlines import followed
@@ -30,13 +31,33 @@ _NAMED = 20
 _LEAST_DRAWN_FROM = 0.9
 
 
-def judged(
-    run: RunFolder, path: Path, cells: pl.DataFrame, classes: ClassList
-) -> tuple[Floats, Floats | None, dict[str, Any]]:
-    """`[cell, class]`: 1 for seen, 0 for refused, NaN for no verdict; and what is told of it.
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What people said of cells.
 
-    Between them `[cell]`, for how many cells each judged one of a random draw stands, 0 for others;
-    None without the record of a draw beside the table, from these masks and cells.
+    Args:
+        verdict: `[cell, class]` that teaches: 1 for seen, 0 for refused, NaN for no verdict.
+        audited: `[cell]`, for how many cells each judged one of a random draw stands, 0 for others;
+            None without the record of a draw beside the table, from these masks and cells.
+        audit: `[cell, class]`, what was said of drawn cells where it does not teach; else None.
+        told: Counts for the record.
+    """
+
+    verdict: Floats
+    audited: Floats | None
+    audit: Floats | None
+    told: dict[str, Any]
+
+
+def judged(
+    run: RunFolder,
+    path: Path,
+    cells: pl.DataFrame,
+    classes: ClassList,
+    *,
+    random_teaches: bool = True,
+) -> Judged:
+    """What people said of the cells that get labels.
 
     Verdicts of a table of the user's are kept in the run. People who contradict each other, and
     who are unsure, leave the label as it is.
@@ -46,6 +67,8 @@ def judged(
         path: The table.
         cells: `site_id` and `cell_id` of the cells that get labels.
         classes: All classes of the run.
+        random_teaches: Whether verdicts on cells that chance drew teach as others do; else a cell
+            with such a verdict teaches by nobody's word.
 
     Raises:
         PreflightError: The table cannot be understood, names no cell of the run, or names numbers
@@ -62,16 +85,23 @@ def judged(
         )
     rows = last_words(today.found)
     verdict, contradicted = _matrix(rows, cells, classes.positive)
-    at_random = len(rows.filter(pl.col("drawn") == RANDOM))
-    audited, why = _audited(run, path, rows, cells, verdict)
+    at_random = rows.filter(pl.col("drawn") == RANDOM)
+    audit = None
+    if not random_teaches:
+        audit, _ = _matrix(at_random, cells, classes.positive)
+        others = rows.join(at_random.select(_KEY), on=_KEY, how="anti")
+        verdict, _ = _matrix(others, cells, classes.positive)
+    seen = verdict if audit is None else audit
+    audited, why = _audited(run, path, rows, cells, seen)
     of_labelled = rows.join(cells.select(_KEY), on=_KEY, how="semi")
     told = {
         "verdicts": len(rows),
         "verdicts_repeated": brought.repeated,
         "verdicts_by_outline": today.moved,
-        "verdicts_drawn_at_random": at_random,
+        "verdicts_drawn_at_random": len(at_random),
+        **({} if random_teaches else {"verdicts_kept_for_the_audit": len(at_random)}),
         "cells_of_the_random_draw": 0 if audited is None else int((audited > 0).sum()),
-        **({"random_draw_tells_nothing_because": why} if why and at_random else {}),
+        **({"random_draw_tells_nothing_because": why} if why and len(at_random) else {}),
         "verdicts_of_cells_without_field_label": len(rows) - len(of_labelled),
         "unsure": len(rows.filter(~pl.col("verdict").is_in([YES, NO]))),
         "contradicted": len(contradicted),
@@ -80,7 +110,17 @@ def judged(
         "cells_not_found_named": [f"{site}/{cell}" for site, cell in lost[:_NAMED]],
         BY_HAND: int(np.isfinite(verdict).any(axis=1).sum()),
     }
-    return verdict, audited, told
+    return Judged(verdict, audited, audit, told)
+
+
+def with_people(
+    bags: Bags, run: RunFolder, options: Options, cells: pl.DataFrame, classes: ClassList
+) -> tuple[Bags, dict[str, Any]]:
+    """The bags with what people said of their cells, and counts; see `judged`."""
+    path, teaches = Path(options.annotations), not options.hold_out_random
+    said = judged(run, path, cells, classes, random_teaches=teaches)
+    found = replace(bags, verdict=said.verdict, audited=said.audited, audit=said.audit)
+    return found, said.told
 
 
 def _audited(

@@ -47,6 +47,10 @@ class Options(StepOptions):
     judged_weight: float = Field(default=0, ge=0)
     """Weight in training of a cell that a person judged; 0 for 1, or for more where the labeller
     says so."""
+    hold_out_random: bool = False
+    """Whether verdicts on cells that chance drew for an audit are kept from teaching. They then
+    tell only what is supposed of all other cells (by the labeller `posterior`), and what was
+    learned can be judged by them."""
     test_part: bool = False
     """Whether `progressive` gives labels to cells of the test part too, whatever is known of them.
     Figures of the test part are then of fields that were looked at, though not of their labels."""
@@ -68,6 +72,8 @@ class Options(StepOptions):
             raise BadOption(f"label: {name!r} labels no unlabelled fields; leave out 'test_part'.")
         if self.judged_weight and not self.annotations:
             raise BadOption("label: 'judged_weight' is of cells that 'annotations: <file>' names.")
+        if self.hold_out_random and not self.annotations:
+            raise BadOption("label: 'hold_out_random' is of verdicts that 'annotations' names.")
         if "scores" in needs and not self.from_ and not ("rounds" in needs and self.embeddings):
             learned = ", or vectors with 'embeddings: <embed step>'" if "rounds" in needs else ""
             raise BadOption(
@@ -171,6 +177,7 @@ SPEC = StepSpec(
         "test_part",
         "annotations",
         "judged_weight",
+        "hold_out_random",
     ),
     shelves=_SHELVES,
     contents=(Content("truth", "folder", recorded=False), Content("annotations")),

@@ -31,7 +31,7 @@ from cellwise.domain.units import CELL, SAMPLE, SITE, bag_numbers, group_numbers
 from cellwise.errors import FormatError, PreflightError
 from cellwise.registry import split_spec
 from cellwise.stages.label import labellers
-from cellwise.stages.label._by_hand import judged, with_verdicts
+from cellwise.stages.label._by_hand import with_people, with_verdicts
 from cellwise.stages.label._candidates import write_candidates
 from cellwise.stages.label._fields import (
     labelled_bags,
@@ -103,8 +103,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         bags = replace(bags, truth=known, seed=job.seed)
     told: dict[str, Any] = {}
     if options.annotations:
-        verdict, audited, told = judged(run, Path(options.annotations), cells, every)
-        bags = replace(bags, verdict=verdict, audited=audited)
+        bags, told = with_people(bags, run, options, cells, every)
     labeller = labellers.build(options.by)
     if options.learns:
         bags = replace(bags, silent=silent_cells(run, cells))

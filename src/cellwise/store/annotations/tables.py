@@ -12,7 +12,9 @@ import polars as pl
 from cellwise.domain.tables import ANNOTATIONS
 from cellwise.errors import PreflightError
 from cellwise.registry import did_you_mean
+from cellwise.store.annotations.saves import MERGED, annotations, saves_in
 from cellwise.store.annotations.words import IMPORT, NO, UNSURE, VERDICTS, YES
+from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.tables import read_table
 
 _NAMES = {
@@ -74,7 +76,7 @@ def read_verdicts(path: Path, classes: Sequence[str], negative: str | None) -> B
     if not path.is_file():
         raise PreflightError(f"label.annotations: there is no file {path}.")
     if path.suffix == ".parquet":
-        rows = read_table(path, ANNOTATIONS)
+        rows = _annotations_in(path)
         for name in rows["class"].unique(maintain_order=True):
             _check_class(f"{path}", name, classes)
         return Brought(rows, 0, ours=True)
@@ -93,6 +95,17 @@ def read_verdicts(path: Path, classes: Sequence[str], negative: str | None) -> B
         pl.lit(None, pl.Float32).alias("model_said"),
     )
     return Brought(shown, len(rows) - len(once), ours=False)
+
+
+def _annotations_in(path: Path) -> pl.DataFrame:
+    """A table of annotations; where the saves that it is made of lie beside it, what they say.
+
+    Of a table that was not made anew since the last save that would be less than what holds.
+    """
+    rows = read_table(path, ANNOTATIONS)
+    if path.name != MERGED or path.parent.name != "annotations":
+        return rows
+    return annotations(RunFolder(path.parent.parent)) if len(saves_in(path.parent)) else rows
 
 
 def _text_table(path: Path) -> tuple[pl.DataFrame, int]:

@@ -18,6 +18,7 @@ from cellwise.domain.tables import ANNOTATIONS, PREDICTIONS
 from cellwise.errors import FormatError, PreflightError
 from cellwise.store.annotations.saves import save
 from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.masks import mask_key
 from cellwise.store.run.tables import empty_frame, read_table, write_table
 
 
@@ -96,8 +97,8 @@ def test_who_judged_a_cell_is_known(made):
     row = {
         "site_id": "plate_A01",
         "cell_id": 3,
-        "mask_key": "k",
-        "outline": [1, 2],
+        "mask_key": mask_key(run.masks, "plate_A01"),
+        "outline": [],
         "x": 1.0,
         "y": 1.0,
         "class": "inside",
@@ -107,9 +108,10 @@ def test_who_judged_a_cell_is_known(made):
         "when": "2026-01-01T00:00:00+00:00",
         "model_said": 0.5,
     }
-    save(run, pl.DataFrame([row], schema=empty_frame(ANNOTATIONS).schema), name="one")
     opened = open_run(made.run)
-    assert list(opened.judges) == ["Ada <b>"]
+    assert len(opened.ask(Question(who="nobody"), everywhere)) == 108
+    save(run, pl.DataFrame([row], schema=empty_frame(ANNOTATIONS).schema), name="one")
+    assert opened.said.now().people == ["Ada <b>"]
     assert opened.ask(Question(who="Ada <b>"), everywhere).tolist() == [2]
     assert opened.ask(Question(who="anyone"), everywhere).tolist() == [2]
     assert len(opened.ask(Question(who="nobody"), everywhere)) == 107

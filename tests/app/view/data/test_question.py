@@ -103,9 +103,7 @@ def test_unknown_values_stand_last_in_both_orders(opened, monkeypatch):
     monkeypatch.setitem(opened.cells._columns, "area_of_halves", values)
     for order in ("up", "down"):
         asked = Question(sort="area_of_halves", order=order)
-        found = answer(
-            opened.cells, asked, judged=opened.judged, inside=lambda name, c: np.ones(108, bool)
-        )
+        found = answer(opened.cells, asked, inside=lambda name, c: np.ones(108, bool))
         assert sorted(found[-2:].tolist()) == [3, 50]
 
 

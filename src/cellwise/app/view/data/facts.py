@@ -30,7 +30,7 @@ def facts(opened: Opened, trouble: str = "") -> dict[str, Any]:
         "plates": list(fields.plates),
         "wells": list(fields.wells),
         "flags": list(cells.flag_names),
-        "judges": sorted(opened.judges),
+        "judges": opened.said.now().people,
         "labelled": bool(cells.field_labels.filled.any()),
         "sorts": [*WORDS, *(name for name in cells.columns() if name not in WORDS)],
         "calibration": opened.calibration if cells.classes else None,

@@ -44,7 +44,7 @@ class Live:
         if stamp == self._opened.stamp and not self.trouble:
             return
         try:
-            self._opened, self.trouble = open_run(self.path), ""
+            self._opened, self.trouble = open_run(self.path, self._opened), ""
         except (CellwiseError, OSError) as error:
             self.trouble = (
                 f"The run changed and cannot be read at present; this is how it was before. {error}"

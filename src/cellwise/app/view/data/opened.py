@@ -11,14 +11,17 @@ import polars as pl
 from cellwise.app.view.data.cells import Cells, read_cells
 from cellwise.app.view.data.fields import Fields, read_fields
 from cellwise.app.view.data.kept import Kept
+from cellwise.app.view.data.picked import drawn_rows, near_rows
 from cellwise.app.view.data.question import Inside, Question, Rows, answer
+from cellwise.app.view.data.queues import Asked, queue_rows
+from cellwise.app.view.data.said import Said, SaidNow
 from cellwise.domain.channels import Channel
+from cellwise.domain.classes import ClassList
 from cellwise.domain.crop_plan import CropPlan
 from cellwise.errors import FormatError, PreflightError
 from cellwise.kernels.crop import windows_of
 from cellwise.stages.report.sections.provenance import calibration_of
 from cellwise.stages.report.shown import crop_plan
-from cellwise.store.annotations.saves import annotations
 from cellwise.store.run.crops import CropStore
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.sites import find_images, run_channels
@@ -40,7 +43,8 @@ class Opened:
         plan: How cells were cut out.
         store: The single-cell images, None where there are none.
         calibration: What the probabilities were fitted against, see the report.
-        judges: People who judged cells, and the rows that each did.
+        listed: The classes that people judge, None where the run has none.
+        said: What people said of cells, always as it is now.
         orders: Answers to questions, kept.
     """
 
@@ -54,7 +58,8 @@ class Opened:
     plan: CropPlan
     store: CropStore | None
     calibration: str
-    judges: dict[str, Rows]
+    listed: ClassList | None
+    said: SaidNow
     orders: Kept[Rows]
 
     @property
@@ -64,17 +69,50 @@ class Opened:
 
     def ask(self, asked: Question, inside: Inside) -> Rows:
         """The rows of the cells that fit, in the order asked for; see `question.answer`."""
-        return self.orders.give(
-            asked, lambda: answer(self.cells, asked, judged=self.judged, inside=inside)
+        if not (asked.who or asked.verdict or asked.queue):
+            return self.orders.give(asked, lambda: answer(self.cells, asked, inside=inside))
+        said = self.said.now()
+        then = said.until(asked.until)
+
+        def rows() -> Rows:
+            name = asked.name or (self.cells.classes[0] if self.cells.classes else "")
+            return answer(
+                self.cells,
+                asked,
+                inside=inside,
+                judged=lambda who: self._mask(then if who == "nobody" else said, who),
+                verdict=lambda word: self._flags(said.with_verdict(name, word)),
+                queue=lambda code: self._queue(asked, code, then),
+            )
+
+        return self.orders.give((asked, said.version), rows)
+
+    def _mask(self, said: Said, who: str) -> npt.NDArray[np.bool_]:
+        """Which cells this person judged; `anyone`, `nobody` and `contradicted` are words."""
+        found = self._flags(said.judged("anyone" if who == "nobody" else who))
+        return ~found if who == "nobody" else found
+
+    def _flags(self, rows: Rows) -> npt.NDArray[np.bool_]:
+        found = np.zeros(len(self.cells), bool)
+        found[rows] = True
+        return found
+
+    def _queue(self, asked: Question, code: int, said: Said) -> Rows:
+        wanted = Asked(asked.queue, code, asked.whole == "yes", asked.visitor)
+        return queue_rows(
+            self.cells,
+            wanted,
+            said,
+            judgeable=self.listed.positive if self.listed else (),
+            drawn=lambda: drawn_rows(self.run, self.cells, self.said.masks),
+            near=self._near,
         )
 
-    def judged(self, who: str) -> npt.NDArray[np.bool_]:
-        """Which cells this person judged; `anyone` and `nobody` are words."""
-        found = np.zeros(len(self.cells), bool)
-        for name, rows in self.judges.items():
-            if who in (name, "anyone", "nobody"):
-                found[rows] = True
-        return ~found if who == "nobody" else found
+    def _near(self, name: str, said: Said) -> Rows:
+        """Rows near cells known to show a class; kept, for vectors of all cells are compared."""
+        known = said.rows.filter(pl.col("class") == name).sort("row", "who", "verdict")
+        key = ("near", name, tuple(known.select("row", "who", "verdict").rows()))
+        return self.orders.give(key, lambda: near_rows(self.run, self.cells, name, said))
 
     def windows(self, rows: Rows) -> npt.NDArray[np.float64]:
         """What was cut out for these cells: `[cell, (top, left, side)]` in pixels of the field."""
@@ -106,10 +144,19 @@ def has_no_cells(path: Path) -> bool:
 
 
 def stamp_of(path: Path) -> str:
-    """What changes when a table of the run is written anew."""
+    """What changes when a table of the run is written anew; not when a person judges a cell."""
     folder = RunFolder(path)
+    return _stamp(folder.cells, folder.sites, folder.predictions)
+
+
+def cells_stamp(run: RunFolder) -> str:
+    """What changes when the cells themselves are found anew: rows then mean other cells."""
+    return _stamp(run.cells, run.sites)
+
+
+def _stamp(*files: Path) -> str:
     words = []
-    for file in (folder.cells, folder.sites, folder.predictions, folder.annotations):
+    for file in files:
         try:
             facts = file.stat()
             words.append(f"{facts.st_ino:x}-{facts.st_size:x}-{facts.st_mtime_ns:x}")
@@ -118,8 +165,8 @@ def stamp_of(path: Path) -> str:
     return f"{hash(tuple(words)) & 0xFFFFFFFFFFFF:012x}"
 
 
-def open_run(path: Path) -> Opened:
-    """Load a run.
+def open_run(path: Path, before: Opened | None = None) -> Opened:
+    """Load a run; what did not change since it was opened `before` is not read again.
 
     Raises:
         PreflightError: The folder is no run, or no cells were found in it yet.
@@ -149,7 +196,8 @@ def open_run(path: Path) -> Opened:
         plan=crop_plan(record),
         store=_store(run, cells),
         calibration=_calibration(run),
-        judges=_judges(run, cells),
+        listed=_listed(run, reading),
+        said=SaidNow(run, cells, before.said if before else None),
         orders=Kept(_ORDERS_KEPT),
     )
 
@@ -171,19 +219,12 @@ def _calibration(run: RunFolder) -> str:
     return calibration_of(decisions)
 
 
-def _judges(run: RunFolder, cells: Cells) -> dict[str, Rows]:
-    """People who judged cells; saves that cannot be read count as none."""
-    if not run.annotations.is_dir():
-        return {}
-    try:
-        said = annotations(run)
-    except (FormatError, OSError):
-        return {}
-    ids = pl.Series("site_id", cells.fields.ids, pl.String)
-    keys = pl.DataFrame({"site_id": ids.gather(cells.site), "cell_id": cells.cell})
-    keys = keys.with_row_index("row").with_columns(pl.col("cell_id").cast(pl.Int32))
-    found = said.select("site_id", "cell_id", "who").unique().join(keys, on=["site_id", "cell_id"])
-    return {
-        str(who): part["row"].to_numpy().astype(np.int64)
-        for (who,), part in found.group_by("who", maintain_order=True)
-    }
+def _listed(run: RunFolder, reading: dict[str, Any]) -> ClassList | None:
+    """The classes that people judge: those of the labels, else those that were decided."""
+    told = reading.get("classes")
+    if not told and run.decision("decide").is_file():
+        decided = read_json(run.decision("decide"))
+        told = {"names": decided.get("classes") or (), "negative": decided.get("negative")}
+    if not told or not told.get("names"):
+        return None
+    return ClassList(tuple(str(name) for name in told["names"]), told.get("negative"))

@@ -34,7 +34,12 @@ class Question:
         disagrees: Whether the likeliest class is none of the labels of the field.
         border: Whether the cell touches the edge.
         flag: What was odd about the cell; `none` for nothing.
-        who: Who judged the cell; `anyone`, or `nobody`.
+        who: Who judged the cell; `anyone`, `nobody`, or `contradicted` where two people differ.
+        verdict: What anyone said of the class.
+        queue: One of `queues.QUEUES`, whose order holds in place of `sort` and `order`.
+        whole: Whether the queue is for judging all classes of a cell at once.
+        visitor: Who takes the queue.
+        until: The time of what people said that the queue leaves out; all where it is empty.
         chosen: Rows of the table, as in `3,7-9`.
         within: A polygon on the map of cells: x and y of its corners in turn.
         scatter: Which map that is; the run's first where it is empty.
@@ -57,6 +62,11 @@ class Question:
     border: Choice = ""
     flag: str = ""
     who: str = ""
+    verdict: str = ""
+    queue: str = ""
+    whole: Choice = ""
+    visitor: str = ""
+    until: str = ""
     chosen: str = ""
     within: str = ""
     scatter: str = ""
@@ -65,17 +75,28 @@ class Question:
 
 
 Judges = Callable[[str], npt.NDArray[np.bool_]]
+Queue = Callable[[int], Rows]
 Inside = Callable[[str, npt.NDArray[np.float64]], npt.NDArray[np.bool_]]
 
 
-def answer(cells: Cells, asked: Question, *, judged: Judges, inside: Inside) -> Rows:
+def answer(
+    cells: Cells,
+    asked: Question,
+    *,
+    inside: Inside,
+    judged: Judges | None = None,
+    verdict: Judges | None = None,
+    queue: Queue | None = None,
+) -> Rows:
     """The rows of the cells that fit, in the order asked for.
 
     Args:
         cells: All cells.
         asked: What is wanted.
-        judged: Which cells a person of this name judged.
         inside: Which cells lie in a polygon `[corner, (x, y)]` of the map of a name.
+        judged: Which cells a person of this name judged.
+        verdict: Of which cells anyone said this of the class.
+        queue: The rows of the queue that is asked for, in order, given the place of the class.
 
     Raises:
         UsageError: A class, flag, column, list of rows or polygon that is not there.
@@ -88,12 +109,17 @@ def answer(cells: Cells, asked: Question, *, judged: Judges, inside: Inside) -> 
         keep &= cells.border == (asked.border == "yes")
     if asked.flag:
         keep &= _flagged(cells, asked.flag)
-    if asked.who:
+    if asked.who and judged is not None:
         keep &= judged(asked.who)
+    if asked.verdict and verdict is not None:
+        keep &= verdict(asked.verdict)
     if asked.chosen:
         keep &= _chosen(asked.chosen, len(cells))
     if asked.within:
         keep &= inside(asked.scatter, polygon(asked.within))
+    if asked.queue and queue is not None:
+        found = queue(code)
+        return found[keep[found]]
     rows = np.flatnonzero(keep)
     key = _key(cells, asked.sort, code)
     return rows if key is None and asked.order == "down" else _sorted(rows, key, asked.order)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from cellwise.app.view.data.opened import Opened
 from cellwise.app.view.data.question import Rows
@@ -54,13 +55,19 @@ def whole(opened: Opened, row: int) -> dict[str, Any]:
             if name.startswith("Metadata_") and facts[name] is not None
         },
         "flags": flags(opened, row),
-        "judged_by": [who for who, judged in opened.judges.items() if row in judged],
+        "judged_by": judges_of(opened, row),
         "probabilities": [
             [cells.classes[code], round(value, 4)]
             for code, value in cells.chances.of_cell(row)[:_MOST_CLASSES]
         ],
         "of_classes": len(cells.classes),
     }
+
+
+def judges_of(opened: Opened, row: int) -> list[str]:
+    """Who judged a cell."""
+    rows = opened.said.now().rows
+    return sorted(rows.filter(pl.col("row") == row)["who"].unique().to_list())
 
 
 def flags(opened: Opened, row: int) -> list[str]:

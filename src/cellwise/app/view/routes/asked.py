@@ -8,7 +8,8 @@ from fastapi.responses import Response
 
 from cellwise.app.view.data.opened import Opened
 from cellwise.app.view.data.question import Question
-from cellwise.errors import UsageError
+from cellwise.app.view.guard import Visitor
+from cellwise.errors import PreflightError, UsageError
 
 T = TypeVar("T")
 _Choice = Literal["", "yes", "no"]
@@ -18,6 +19,7 @@ _Long = Annotated[str, Query(max_length=40_000)]
 
 
 def _question(
+    asking: Visitor,
     name: Annotated[str, Query(alias="class", max_length=2000)] = "",
     plate: _Text = "",
     well: _Text = "",
@@ -33,15 +35,22 @@ def _question(
     border: _Choice = "",
     flag: _Text = "",
     who: _Text = "",
+    verdict: Literal["", "yes", "no", "unsure"] = "",
+    queue: _Text = "",
+    whole: _Choice = "",
+    until: Annotated[str, Query(max_length=40)] = "",
     chosen: _Long = "",
     within: _Long = "",
     scatter: _Text = "",
     sort: _Text = "probability",
     order: Literal["down", "up"] = "down",
 ) -> Question:
+    # Who takes a queue follows from the request, not from the address.
+    visitor = asking.who if queue else ""
     return Question(
         name, plate, well, site, cell, low, high, unsure, sure, assigned, likeliest, disagrees,
-        border, flag, who, chosen, within, scatter, sort, order,
+        border, flag, who, verdict, queue, whole, visitor, until, chosen, within, scatter, sort,
+        order,
     )  # fmt: skip
 
 
@@ -56,7 +65,7 @@ def told(make: Callable[[], T]) -> T:
     """What `make` gives; something that is not there is an answer with its words, not an error."""
     try:
         return make()
-    except UsageError as error:
+    except (UsageError, PreflightError) as error:
         raise HTTPException(422, str(error)) from error
 
 

@@ -97,3 +97,9 @@ export const exports = () => json("/api/exports");
 export const makeExport = (name) => post("/api/exports", { name });
 export const stopExport = (name) => post("/api/exports/stop", { name });
 export const exportFile = (name) => `/api/exports/${encodeURIComponent(name)}/file`;
+
+export const get = json;
+export const desk = () => json("/api/desk");
+export const said = (name) => json(`/api/desk/said?${query({ class: name })}`);
+export const saidWhole = () => json("/api/desk/said?whole=yes");
+export const saidOfCell = (row) => json(`/api/desk/cell?row=${row}`);

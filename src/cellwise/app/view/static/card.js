@@ -16,6 +16,7 @@ const WORDS = {
 const dialog = byId("card");
 let context = {};
 let latest = 0;
+let shown = null;
 
 dialog.addEventListener("close", () => {
   latest += 1;
@@ -33,21 +34,41 @@ export function prepare(values) {
 
 export const isOpen = () => dialog.open;
 
+// The row of the open cell.
+export const row = () => (dialog.open ? shown?.row ?? null : null);
+
 export async function show(place) {
   const turn = ++latest;
   const cell = await api.cell(place);
   if (turn !== latest) return;
+  shown = cell;
   const title = element("h2", `Cell ${cell.cell} of field ${cell.site}`);
   title.id = "card-title";
   const bar = element("div", "", "row");
   if (context.step) bar.append(button("‹ Previous", () => context.step(-1)), button("Next ›", () => context.step(1)));
   bar.append(button("Close", () => dialog.close()));
-  dialog.replaceChildren(title, pictures(cell), links(cell), about(cell), ...chances(cell), bar);
+  dialog.replaceChildren(title, pictures(cell), element("p", "", "verdicts"), links(cell), about(cell), ...chances(cell), bar);
+  judged();
   setOpenCell(cell);
   if (!dialog.open) dialog.showModal();
   // The button that has the focus stands at the end; the image is to be seen first.
   bar.lastChild.focus({ preventScroll: true });
   dialog.scrollTop = 0;
+}
+
+// What people said of the open cell, each with their word.
+export async function judged() {
+  const holder = dialog.querySelector(".verdicts");
+  const place = shown;
+  const { said } = await api.saidOfCell(place.row).catch(() => ({ said: [] }));
+  if (place !== shown) return;
+  const people = Map.groupBy ? Map.groupBy(said, (one) => one.who) : new Map([["", said]]);
+  holder.replaceChildren(...[...people].flatMap(([who, words]) => {
+    const seen = words.filter((one) => one.verdict !== "no");
+    const more = words.length - seen.length;
+    const text = [...seen.map((one) => `${one.class}: ${one.verdict}`), ...(more === 1 ? [`${words.find((one) => one.verdict === "no").class}: no`] : more ? [`${more} classes: no`] : [])];
+    return [element("b", `${who || "someone"} `), element("span", `${text.join(", ")} (${words[0].drawn}, ${words[0].when.slice(0, 16).replace("T", " ")}) `)];
+  }));
 }
 
 // Draw the open card anew, with other channels or without outline.
@@ -125,7 +146,6 @@ function about(cell) {
     ["Area", `${cell.area} pixels${cell.pixel_size ? ` (${(cell.area * cell.pixel_size ** 2).toPrecision(3)} µm²)` : ""}`],
     ["Touches the edge", cell.border ? "yes" : "no"],
     ["Noticed", cell.flags.map((flag) => flag.replaceAll("_", " ")).join(", ")],
-    ["Judged by", cell.judged_by.join(", ")],
     ...rows.slice(0, 12),
   ]);
 }

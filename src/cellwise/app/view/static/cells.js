@@ -5,7 +5,9 @@ import * as card from "./card.js";
 import * as filters from "./filters.js";
 import * as state from "./state.js";
 import { Channels } from "./channels.js";
+import { Desk } from "./desk.js";
 import { button, byId, counted, element, isTyping, link, whole } from "./elements.js";
+import { Learn } from "./learn.js";
 import { Gallery } from "./gallery.js";
 import { classColour, OTHER } from "./palette.js";
 import { Selection } from "./selection.js";
@@ -14,6 +16,8 @@ import { showVisitor } from "./visitor.js";
 let run = null;
 let gallery = null;
 let channels = null;
+let desk = null;
+let learn = null;
 const selection = new Selection(state.read().picked);
 const asked = () => state.filters();
 
@@ -131,17 +135,21 @@ function choosing() {
   byId("choose").setAttribute("aria-pressed", gallery.choosing);
 }
 
+// With Shift a figure is another sign on most keyboards.
+const figure = (event) => (event.shiftKey ? /^Digit([1-9])$/.exec(event.code)?.[1] ?? event.key : event.key);
+
 document.addEventListener("keydown", (event) => {
-  if (isTyping(event) || !run) return;
+  if (!run || desk?.press(event) || isTyping(event)) return;
   if (card.isOpen()) {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (by) step(by);
-    else channels.press(event.key);
+    else channels.press(figure(event));
     return;
   }
-  if (channels.press(event.key)) return;
+  if (channels.press(figure(event))) return;
   if (event.key === "+" || event.key === "=") resize(1);
   else if (event.key === "-") resize(-1);
+  else if (event.key.toLowerCase() === "j") byId("judge").click();
   else if (event.key === "s" || event.key === "S") choosing();
   else if (event.key.startsWith("Arrow") && event.target === document.body) byId("gallery").focus();
 });
@@ -151,19 +159,22 @@ function buttons() {
   byId("larger").addEventListener("click", () => resize(1));
   byId("choose").addEventListener("click", choosing);
   byId("reset").addEventListener("click", () => {
-    const { size, channels: shown, lines } = state.read();
-    state.write({ size, channels: shown, lines }, { push: true });
+    const { size, channels: shown, lines, desk: open } = state.read();
+    state.write({ size, channels: shown, lines, desk: open }, { push: true });
+    desk.follow().catch(fail);
     filters.fill(state.read(), run);
     showCells();
   });
   filters.listen(() => {
     const now = state.read();
-    const kept = Object.fromEntries(["size", "channels", "lines", "picked", "chosen", "within", "scatter"].map((name) => [name, now[name]]));
+    const kept = Object.fromEntries(["size", "channels", "lines", "picked", "chosen", "within", "scatter", "desk", "queue", "whole", "until"].map((name) => [name, now[name]]));
     state.write({ ...kept, ...filters.asked(run) }, { push: true });
+    desk.follow().catch(fail);
     showCells();
   });
   addEventListener("popstate", () => {
     filters.fill(state.read(), run);
+    desk.follow().catch(fail);
     showCells(Number(state.read().at ?? 0));
   });
   selection.addEventListener("change", chosen);
@@ -196,18 +207,24 @@ async function begin() {
       });
       gallery.rowsBetween = async (start, stop) => (await api.rows(asked(), start, stop)).rows;
       card.prepare({ run, channels, step, closed: () => byId("gallery").focus({ preventScroll: true }) });
+      desk = new Desk({ run, gallery, selection, card, step, show: () => { filters.fill(state.read(), run); showCells(); } });
+      learn = new Learn({ desk, renew: begin, only: (text) => { desk.leave(); filter({ chosen: text }); } });
       buttons();
       byId("side").open = !matchMedia("(max-width: 56rem)").matches;
     } else {
       // The run was written anew: its rows are other cells.
       selection.clear();
       gallery.run = run;
+      desk.run = run;
     }
+    filters.people(run.judges);
     notes();
     filters.fill(state.read(), run);
     chosen();
     showCells(Number(state.read().at ?? 0));
     tools();
+    await desk.begin();
+    if (!learn.state && desk.now.classes.length) await learn.look();
     await openLinked();
   } catch (error) {
     fail(error);

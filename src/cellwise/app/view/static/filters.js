@@ -19,12 +19,19 @@ export function offer(run) {
   options("plate", run.plates, { show: run.plates.length > 1 });
   options("well", run.wells);
   options("flag", run.flags);
-  options("who", run.judges);
+  people(run.judges);
   options("sort", run.sorts.slice(5));
-  for (const name of ["low", "high", "unsure", "sure", "assigned"]) field(name).closest("label").hidden = run.classes.length === 0;
+  for (const name of ["low", "high", "unsure", "sure", "assigned", "verdict"]) field(name).closest("label").hidden = run.classes.length === 0;
   field("disagrees").closest("label").hidden = !run.labelled || run.classes.length === 0;
   if (!run.classes.length) for (const word of ["", "uncertainty", "likeliest"]) field("sort").querySelector(`option[value="${word}"]`).remove();
   names(field("site"));
+}
+
+// Those who judged cells, of whom there may be more by now.
+export function people(names) {
+  const select = field("who");
+  const there = new Set([...select.options].map((one) => one.value));
+  for (const name of names) if (!there.has(name)) select.append(new Option(name, name));
 }
 
 // Names of fields that hold what was typed.
@@ -69,4 +76,4 @@ export function listen(changed) {
   form.addEventListener("submit", (event) => event.preventDefault());
 }
 
-export const isFiltered = (state) => FILTERS.some((name) => state[name] && !["class", "sort", "order"].includes(name));
+export const isFiltered = (state) => FILTERS.some((name) => state[name] && !["class", "sort", "order", "whole", "until"].includes(name));

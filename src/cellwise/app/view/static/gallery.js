@@ -2,8 +2,7 @@
 
 import { Blocks } from "./blocks.js";
 import { number } from "./elements.js";
-import { classColour } from "./palette.js";
-import { drawBar, scaleBar } from "./scalebar.js";
+import { paintLasso, paintTile } from "./painting.js";
 import { inside } from "./polygons.js";
 
 // Browsers cut off higher elements; above it the scroll bar is scaled.
@@ -56,6 +55,7 @@ export class Gallery {
       this.#measure(first);
     }
     this.#soon();
+    this.#read();
   }
 
   larger(step) {
@@ -153,8 +153,8 @@ export class Gallery {
     const style = getComputedStyle(this.holder);
     this.colours = Object.fromEntries(["ink", "soft", "line", "accent", "blank"].map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
     context.textBaseline = "top";
-    for (let index = first; index <= last; index++) this.#tile(index, this.#box(index));
-    if (this.lasso) this.#lassoed();
+    for (let index = first; index <= last; index++) paintTile(this, index, this.#box(index));
+    if (this.lasso) paintLasso(this);
     if (last >= 0) this.blocks.want(first, last);
     this.moved(first, last, this.total);
   }
@@ -162,92 +162,6 @@ export class Gallery {
   #box(index) {
     const row = Math.floor(index / this.columns);
     return { x: GAP + (index % this.columns) * (this.side + GAP), y: GAP + row * this.pitch - this.top };
-  }
-
-  #tile(index, { x, y }) {
-    const { context, side: size, colours } = this;
-    const found = this.blocks.at(index);
-    const cell = found?.cell;
-    const { block, n } = found ?? {};
-    if (block?.sheet) {
-      const [across, down] = [n % block.across, Math.floor(n / block.across)];
-      context.drawImage(block.sheet, across * block.side, down * block.side, block.side, block.side, x, y, size, size);
-    } else {
-      context.fillStyle = this.run.pictures || !cell ? colours.blank : "#1b1d20";
-      context.fillRect(x, y, size, size);
-    }
-    if (!cell) return;
-    if (this.lines && block.lines) {
-      const wide = this.blocks.tile;
-      context.drawImage(block.lines, (n % block.across) * wide, Math.floor(n / block.across) * wide, wide, wide, x, y, size, size);
-    }
-    if (cell.best !== null) {
-      context.fillStyle = classColour(this.run.coloured, cell.best);
-      context.fillRect(x, y + size - 3, size, 3);
-    }
-    if (this.lettered) this.#letters(cell, x, y);
-    this.#marks(index, cell, x, y);
-  }
-
-  #letters(cell, x, y) {
-    const { context, side: size, colours } = this;
-    const bar = cell.size ? scaleBar(cell.size * cell.window[2]) : null;
-    if (bar && this.run.pictures) drawBar(context, bar, { x, y, width: size, height: size, margin: 7, thick: 2, font: size >= 90 ? 10 : 0 });
-    context.textAlign = "left";
-    context.fillStyle = colours.ink;
-    context.font = "600 12px system-ui, sans-serif";
-    const start = cell.probability === null ? "" : `${number(cell.probability)} `;
-    const wide = context.measureText(start).width;
-    context.fillText(start, x, y + size + 3);
-    context.font = "12px system-ui, sans-serif";
-    this.#text(start && this.blocks.name, x + wide, y + size + 3, size - wide);
-    context.fillStyle = colours.soft;
-    context.font = "11px system-ui, sans-serif";
-    this.#text(`${cell.well ?? cell.site} #${cell.cell}`, x, y + size + (start ? 18 : 4), size);
-  }
-
-  // A line of text that ends with an ellipsis where it does not fit.
-  #text(words, x, y, room) {
-    const { context } = this;
-    let shown = words;
-    while (shown && context.measureText(shown === words ? shown : `${shown}…`).width > room) shown = shown.slice(0, shown.length > 60 ? 60 : -1);
-    if (shown) context.fillText(shown === words ? shown : `${shown}…`, x, y);
-  }
-
-  #marks(index, cell, x, y) {
-    const { context, side: size, colours } = this;
-    if (this.selection.has(cell.row)) {
-      context.lineWidth = 3;
-      context.strokeStyle = colours.accent;
-      context.strokeRect(x - 0.5, y - 0.5, size + 1, size + 1);
-      context.fillStyle = colours.accent;
-      context.fillRect(x, y, 18, 18);
-      context.strokeStyle = "#fff";
-      context.lineWidth = 2;
-      context.beginPath();
-      context.moveTo(x + 4, y + 9);
-      context.lineTo(x + 8, y + 13);
-      context.lineTo(x + 14, y + 5);
-      context.stroke();
-    }
-    if (index === this.active && document.activeElement === this.holder) {
-      context.lineWidth = 2;
-      context.strokeStyle = colours.ink;
-      context.setLineDash([4, 2]);
-      context.strokeRect(x - 3, y - 3, size + 6, size + 6);
-      context.setLineDash([]);
-    }
-  }
-
-  #lassoed() {
-    const { context, colours } = this;
-    context.beginPath();
-    this.lasso.forEach(([x, y], n) => context[n ? "lineTo" : "moveTo"](x, y - this.top));
-    context.fillStyle = "rgb(90 200 210 / 20%)";
-    context.strokeStyle = colours.accent;
-    context.lineWidth = 2;
-    context.fill();
-    context.stroke();
   }
 
   // What assistive technology is told of the active cell.
@@ -264,6 +178,8 @@ export class Gallery {
     const words = [`Cell ${cell.cell} of field ${cell.site}`];
     if (cell.probability !== null) words.push(`probability of ${this.blocks.name} ${number(cell.probability)}`);
     if (cell.best !== null) words.push(`likeliest ${cell.best}, ${number(cell.best_probability)}`);
+    const mark = this.marked?.(cell.row);
+    if (mark) words.push(mark.words);
     option.textContent = words.join(", ");
     option.dataset.row = cell.row;
   }
@@ -304,25 +220,25 @@ export class Gallery {
     const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: this.columns, ArrowUp: -this.columns, PageDown: page, PageUp: -page, Home: -this.active, End: this.total - 1 - this.active };
     if (event.key in steps) this.go(this.active + steps[event.key], { extend: event.shiftKey });
     else if (event.key === " ") this.#toggle(this.active);
-    else if (event.key === "Enter") this.#open(this.active);
+    else if (event.key === "Enter") this.entered?.() || this.#open(this.active);
     else if (event.key === "Escape") this.selection.clear();
     else return;
     event.preventDefault();
   }
 
   #toggle(index) {
-    this.#with(index, (cell) => this.selection.toggle(cell.row));
+    this.with(index, (cell) => this.selection.toggle(cell.row));
   }
 
   #open(index) {
-    this.#with(index, (cell) => this.open(cell));
+    this.with(index, (cell) => this.open(cell));
   }
 
   // A key or click on a cell that is still being loaded is answered when the cell is here.
-  #with(index, act) {
+  with(index, act) {
     const cell = this.cellAt(index);
     if (cell) act(cell);
-    else this.later = () => this.#with(index, act);
+    else this.later = () => this.with(index, act);
   }
 
   #where(event) {

@@ -3,7 +3,7 @@
 // What decides which cells are shown, and in which order.
 export const FILTERS = [
   "class", "plate", "well", "site", "assigned", "likeliest", "disagrees", "low", "high", "unsure", "sure",
-  "border", "flag", "who", "chosen", "within", "scatter", "sort", "order",
+  "border", "flag", "who", "verdict", "queue", "whole", "until", "chosen", "within", "scatter", "sort", "order",
 ];
 
 const short = (values) => Object.fromEntries(Object.entries(values).filter(([, value]) => value !== "" && value !== null && value !== undefined));

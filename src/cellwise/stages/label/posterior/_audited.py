@@ -64,7 +64,8 @@ def audit_of(bags: Bags, rows: Numbers, columns: Numbers) -> Audit | None:
     if bags.verdict is None or bags.audited is None:
         return None
     weight = bags.audited[rows].astype(np.float64)
-    shows = np.where(weight[:, None] > 0, bags.verdict[np.ix_(rows, columns)], np.nan)
+    said = bags.verdict if bags.audit is None else bags.audit
+    shows = np.where(weight[:, None] > 0, said[np.ix_(rows, columns)], np.nan)
     group = bags.site if bags.group is None else bags.group
     return Audit(shows.astype(np.float64), weight, group[rows]) if weight.any() else None
 

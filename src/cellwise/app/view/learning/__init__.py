@@ -1,0 +1,1 @@
+"""Learning again from what people said: the run's own recipe, as a process of its own."""
