@@ -1,5 +1,6 @@
 """A submission held against what it has to answer: a list of ids, a challenge folder, a run."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def wanted_by(against: Path, kind: str) -> Wanted:
 
     Args:
         against: A table with the column `ID` or `id_code`; a folder with `test.csv` or
-            `sample_submission.csv`; or a run folder with treatments of wells.
+            `sample_submission.csv`; or a run folder, of RxRx1 with treatments of wells.
         kind: `hpa` or `rxrx1`.
 
     Raises:
@@ -50,6 +51,8 @@ def wanted_by(against: Path, kind: str) -> Wanted:
     if against.is_file():
         return _listed(against, column)
     run = RunFolder(against)
+    if kind == "hpa" and run.record.is_file() and run.sites.is_file():
+        return _of_run(run)
     if kind == "rxrx1" and run.treatments().is_file():
         from cellwise.stages.export.rxrx1_csv import submitted
 
@@ -63,9 +66,20 @@ def wanted_by(against: Path, kind: str) -> Wanted:
         raise PreflightError(f"There is no file or folder {against}.")
     raise UsageError(
         f"--against {against}: there is no {' or '.join(_FILES[kind])} in it"
-        f"{' and no treatments.parquet of a run' if kind == 'rxrx1' else ''}. Name a table with "
+        f"{' and no treatments.parquet of a run' if kind == 'rxrx1' else ', and it is no run'}. "
+        "Name a table with "
         f"the column {column}."
     )
+
+
+def _of_run(run: RunFolder) -> Wanted:
+    """The fields that the export of a run writes, and the sizes of their images."""
+    from cellwise.stages.export.hpa_csv import written_sites
+
+    rows = written_sites(run)
+    known = rows.drop_nulls(["width", "height"])
+    sizes = zip(known["raw_id"], known["width"], known["height"], strict=True)
+    return Wanted(tuple(rows["raw_id"]), {}, sizes={name: (w, h) for name, w, h in sizes})
 
 
 def _listed(path: Path, column: str) -> Wanted:
@@ -90,23 +104,29 @@ def size_fault(row: SubmissionRow, wanted: Wanted) -> RowFault | None:
     return RowFault(row.line, row.raw_id, "other_size", what)
 
 
-def faults_against(rows: pl.DataFrame, wanted: Wanted) -> list[RowFault]:
+def faults_against(
+    rows: pl.DataFrame, wanted: Wanted, *, faulty: Collection[str] = ()
+) -> list[RowFault]:
     """What is missing, too much, or another answer.
 
     Args:
         rows: `line`, `id`, and `answer` (text, null where answers are not compared).
         wanted: What has to be there.
+        faulty: Ids of rows that are there and were refused: of them nothing more is said.
     """
+    alike = {_spelled(name): name for name in wanted.ids}
     given = {str(name): (int(line), answer) for line, name, answer in rows.iter_rows()}
     asked = set(wanted.ids)
     faults = [
         RowFault(0, name, "missing_row", "the file has no row for it")
         for name in wanted.ids
-        if name not in given
+        if name not in given and name not in faulty
     ]
     for name, (line, answer) in given.items():
         if name not in asked:
-            faults.append(RowFault(line, name, "unknown_row", "nobody asks for it"))
+            meant = alike.get(_spelled(name))
+            what = "nobody asks for it" + (f", but for {meant!r}" if meant else "")
+            faults.append(RowFault(line, name, "unknown_row", what))
         elif wanted.answers and answer != wanted.answers[name]:
             what = f"{answer!r}, where the run answers {wanted.answers[name]!r}"
             faults.append(RowFault(line, name, "other_answer", what))
@@ -114,6 +134,11 @@ def faults_against(rows: pl.DataFrame, wanted: Wanted) -> list[RowFault]:
             what = f"{answer!r} is no treatment of the training wells"
             faults.append(RowFault(line, name, "unknown_class", what))
     return faults
+
+
+def _spelled(name: str) -> str:
+    """An id as people take it for the same: without case, spaces and the ending of a file."""
+    return name.strip().casefold().removesuffix(".png")
 
 
 def _classes(folder: Path) -> frozenset[str]:

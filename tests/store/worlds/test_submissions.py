@@ -1,5 +1,6 @@
 """Submission files of strangers: what is right is read, what is wrong is named with its line."""
 
+import gzip
 import string
 from contextlib import suppress
 
@@ -9,7 +10,10 @@ from hypothesis import strategies as st
 from tests.truths import submission_rows, write_submission
 
 from cellwise.errors import CellwiseError, FormatError
+from cellwise.store.worlds.raw_lines import is_ended
 from cellwise.store.worlds.submissions import (
+    HPA_COLUMNS,
+    RXRX1_COLUMNS,
     read_hpa_submission,
     read_rxrx1_submission,
     refuse_faults,
@@ -49,6 +53,9 @@ def test_fields_without_predictions_need_no_size(tmp_path):
         (["b", "8", "8", f"0 nan {EMPTY}"], "confidence", "'nan' is not finite"),
         (["b", "8", "8", f"0 inf {EMPTY}"], "confidence", "'inf' is not finite"),
         (["b", "8", "8", f"0 sure {EMPTY}"], "confidence", "sure"),
+        (["b", "8", "8", f"0 1_0 {EMPTY}"], "confidence", "'1_0'"),
+        (["b", "8", "8", f"0 ٣ {EMPTY}"], "confidence", "'٣'"),
+        (["", "8", "8", f"0 1 {EMPTY}"], "no_id", "no id"),
         (["b", "0", "8", f"0 1 {EMPTY}"], "image_size", "'0' is no image size"),
         (["b", "8.0", "8", f"0 1 {EMPTY}"], "image_size", "'8.0'"),
         (["b", "", "8", f"0 1 {EMPTY}"], "image_size", "''"),
@@ -65,6 +72,38 @@ def test_a_faulty_row_is_named(tmp_path, row, code, words):
         refuse_faults(path, faults)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("cut", ["b", "b,8", "b,8,8"])
+def test_a_row_that_is_cut_is_no_field_without_cells(tmp_path, cut, end):
+    path = tmp_path / "s.csv"
+    whole = ["ID,ImageWidth,ImageHeight,PredictionString", "a,8,8,", "", cut]
+    path.write_bytes(end.join(whole).encode())
+    found = read_hpa_submission(path)
+    # Blank lines are nothing, and count in the numbers of lines.
+    assert [(one.line, one.raw_id, one.code) for one in found.faults] == [(4, "b", "cut_row")]
+    assert [row.raw_id for row in found.rows] == ["a"]
+    assert not is_ended(path)
+    path.write_bytes(end.join([*whole[:2], "b,8,8,", ""]).encode())
+    assert read_hpa_submission(path).faults == ()
+    assert is_ended(path)
+
+
+def test_a_compressed_table_has_no_lines_to_be_cut(tmp_path):
+    text = "ID,ImageWidth,ImageHeight,PredictionString\na,8,8,\n"
+    (tmp_path / "s.csv").write_bytes(gzip.compress(text.encode()))
+    assert read_hpa_submission(tmp_path / "s.csv").faults == ()
+    assert is_ended(tmp_path / "s.csv")
+
+
+def test_a_header_alone_answers_nothing(tmp_path):
+    for header, read in (
+        (HPA_COLUMNS, lambda path: read_hpa_submission(path).faults),
+        (RXRX1_COLUMNS, lambda path: read_rxrx1_submission(path)[1]),
+    ):
+        path = write_submission(tmp_path / "s.csv", [], header=header)
+        assert [(one.line, one.code) for one in read(path)] == [(1, "no_row")]
+
+
 def test_files_that_are_no_submission(tmp_path):
     path = tmp_path / "s.csv"
     for text, words in (
@@ -72,6 +111,9 @@ def test_files_that_are_no_submission(tmp_path):
         ("ID,ImageWidth,PredictionString\n", "column ImageHeight is missing"),
         ("id_code,label\n", "column sirna is missing"),
         ("a,b\n1,2\n", "is no submission file"),
+        ("ID;ImageWidth;ImageHeight;PredictionString\n", "semicolons stand between"),
+        ("id_code\tsirna\n", "tabs stand between"),
+        ("ID,sirna" + "x" * 90_000 + "\n", "is missing .found: ID, sirnax{35}.. Write"),
         ("ID,ImageWidth,ImageHeight,PredictionString\na,1,1,x,y,z\n", "cannot be read as a table"),
     ):
         path.write_text(text)

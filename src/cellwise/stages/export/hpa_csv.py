@@ -72,7 +72,7 @@ def read_back(path: Path, run: RunTables, *, classes: int) -> None:
         csv.field_size_limit(_LONGEST)
         rows = csv.reader(handle)
         next(rows, None)
-        for line, site in enumerate(_sites(run).iter_rows(named=True), start=2):
+        for line, site in enumerate(written_sites(run).iter_rows(named=True), start=2):
             texts = next(rows, None)
             if texts is None or len(texts) != len(HEADER) or texts[0] != site["raw_id"]:
                 raise FormatError(f"{path}, line {line}: the row of {site['raw_id']} is not there.")
@@ -106,7 +106,7 @@ def _write_rows(handle: TextIO, run: RunTables, classes: list[str], numbers: lis
     columns = ["unit", "site_id", "cell_id", *(PREFIX + name for name in classes)]
     scored = by_site(run.predictions, columns)
     waiting = next(scored, None)
-    for site in _sites(run).iter_rows(named=True):
+    for site in written_sites(run).iter_rows(named=True):
         # Both tables are sorted by site, so they are walked side by side.
         while waiting is not None and waiting[0] < site["site_id"]:
             waiting = next(scored, None)
@@ -118,8 +118,8 @@ def _write_rows(handle: TextIO, run: RunTables, classes: list[str], numbers: lis
         writer.writerow((site["raw_id"], _known(width), _known(height), text))
 
 
-def _sites(run: RunTables) -> pl.DataFrame:
-    """One row per field to be written, sorted by `site_id`."""
+def written_sites(run: RunTables) -> pl.DataFrame:
+    """One row per field to be written, sorted by `site_id`, with `raw_id`, `height`, `width`."""
     table = read_table(run.sites, SITES)
     sites = table.group_by("site_id").agg(
         pl.col("raw_id", "part").first(), pl.col("height", "width").drop_nulls().first()

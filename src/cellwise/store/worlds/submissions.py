@@ -15,6 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from cellwise.errors import FormatError
+from cellwise.store.worlds.raw_lines import short_lines
 from cellwise.store.worlds.truth import read_text_table
 
 HPA_COLUMNS = ("ID", "ImageWidth", "ImageHeight", "PredictionString")
@@ -80,6 +81,12 @@ def submission_kind(path: Path) -> str:
         FormatError: Neither.
     """
     columns = read_text_table(path, ()).columns
+    others = {";": "semicolons", "\t": "tabs"}
+    if len(columns) == 2 and (found := next((s for s in others if s in columns[1]), "")):
+        raise FormatError(
+            f"{path} is no submission file: {others[found]} stand between its columns. "
+            "Write it with commas."
+        )
     for kind, wanted in (("hpa", HPA_COLUMNS), ("rxrx1", RXRX1_COLUMNS)):
         if set(wanted) <= set(columns):
             return kind
@@ -103,12 +110,15 @@ def read_hpa_submission(path: Path, *, classes: int = 19) -> Submission:
     Raises:
         FormatError: The file is empty, no CSV, or misses a column.
     """
-    table = read_text_table(path, HPA_COLUMNS)
+    table, short = _rows_of(path, HPA_COLUMNS)
     numbers = {str(number): number for number in range(classes)}
     rows: list[SubmissionRow] = []
     faults: list[RowFault] = []
     first: dict[str, int] = {}
-    for line, raw_id, width, height, text in table.select("line", *HPA_COLUMNS).iter_rows():
+    for line, raw_id, width, height, text in table.iter_rows():
+        if fault := _of_whole_row(line, raw_id, short):
+            faults.append(fault)
+            continue
         if raw_id in first:
             what = f"this field stands already in line {first[raw_id]}"
             faults.append(RowFault(line, raw_id, "duplicate_row", what))
@@ -118,7 +128,7 @@ def read_hpa_submission(path: Path, *, classes: int = 19) -> Submission:
             rows.append(_whole_row(line, raw_id, width, height, text, numbers))
         except _RowError as error:
             faults.append(RowFault(line, raw_id, error.code, str(error)))
-    return Submission(path, tuple(rows), tuple(faults))
+    return Submission(path, tuple(rows), (*faults, *_without_rows(table)))
 
 
 def read_rxrx1_submission(path: Path) -> tuple[pl.DataFrame, tuple[RowFault, ...]]:
@@ -127,19 +137,44 @@ def read_rxrx1_submission(path: Path) -> tuple[pl.DataFrame, tuple[RowFault, ...
     Raises:
         FormatError: The file is empty, no CSV, or misses a column.
     """
-    table = read_text_table(path, RXRX1_COLUMNS).select("line", *RXRX1_COLUMNS)
+    table, short = _rows_of(path, RXRX1_COLUMNS)
     table = table.with_columns(pl.col("sirna").str.strip_chars())
     faults = []
     first: dict[str, int] = {}
     for line, name, sirna in table.iter_rows():
-        if name in first:
+        if fault := _of_whole_row(line, name, short):
+            faults.append(fault)
+        elif name in first:
             what = f"this well stands already in line {first[name]}"
             faults.append(RowFault(line, name, "duplicate_row", what))
         elif not (sirna.isascii() and sirna.isdecimal()):
             faults.append(RowFault(line, name, "no_class", _no_class(sirna)))
         first.setdefault(name, line)
     bad = [fault.line for fault in faults]
-    return table.filter(~pl.col("line").is_in(bad)), tuple(faults)
+    return table.filter(~pl.col("line").is_in(bad)), (*faults, *_without_rows(table))
+
+
+def _rows_of(path: Path, columns: tuple[str, ...]) -> tuple[pl.DataFrame, frozenset[int]]:
+    """`line` and the columns of all rows but blank lines, and the lines of rows that are cut."""
+    table = read_text_table(path, columns).select("line", *columns)
+    # A row with a last value is whole.
+    short = short_lines(path, table.filter(pl.col(columns[-1]) == "")["line"].to_list())
+    blank = pl.all_horizontal(pl.col(name) == "" for name in columns)
+    return table.filter(~(blank & pl.col("line").is_in(sorted(short)))), short
+
+
+def _of_whole_row(line: int, raw_id: str, short: frozenset[int]) -> RowFault | None:
+    """What is wrong with a row before its values are looked at."""
+    if line in short:
+        what = "the row ends before its last column: the file may be cut off"
+        return RowFault(line, raw_id, "cut_row", what)
+    return None if raw_id.strip() else RowFault(line, raw_id, "no_id", "the row has no id")
+
+
+def _without_rows(table: pl.DataFrame) -> tuple[RowFault, ...]:
+    if len(table):
+        return ()
+    return (RowFault(1, "", "no_row", "there is no row below the header"),)
 
 
 def _no_class(sirna: str) -> str:
@@ -242,6 +277,10 @@ def _confidences(words: list[str]) -> list[float]:
     except ValueError as error:
         # Python's own message repeats the word at the end, in quotes.
         raise _RowError("confidence", f"a confidence is no number ({error})") from error
+    # Python takes 1_0 and digits of other alphabets, other programs do not.
+    if not (whole := "".join(words)).isascii() or "_" in whole:
+        odd = next(word for word in words if not word.isascii() or "_" in word)
+        raise _RowError("confidence", f"a confidence is no number ({odd!r})")
     if not all(map(math.isfinite, values)):
         place = next(k for k, value in enumerate(values) if not math.isfinite(value))
         raise _RowError("confidence", f"confidence {words[place]!r} is not finite")

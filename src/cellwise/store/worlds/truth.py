@@ -24,6 +24,8 @@ from cellwise.store.run.masks import mask_path, narrow, read_labels
 
 CELL_COLUMNS = ("site_id", "cell_id", "classes", "ignored")
 FORMAT_VERSION = 1
+# So much of a header is said: characters of a name, and names.
+_NAME, _NAMES = 40, 12
 _LISTS = ("classes", "given")
 _END = "_cells.tif"
 _HIGHEST = 2**31 - 1
@@ -149,8 +151,10 @@ def read_text_table(path: Path, needed: Iterable[str]) -> pl.DataFrame:
         raise FormatError(f"{path} cannot be read as a table: {what}. Write it again.") from error
     missing = [name for name in needed if name not in frame.columns]
     if missing:
+        # A file without line ends is one header.
+        found = ", ".join(name[:_NAME] for name in frame.columns[:_NAMES])
         raise FormatError(
-            f"{path}: column {', '.join(missing)} is missing (found: {', '.join(frame.columns)}). "
+            f"{path}: column {', '.join(missing)} is missing (found: {found}). "
             "Write the header as documented."
         )
     # Nobody needs a column of that name, and ours is said in messages.

@@ -67,6 +67,7 @@ def submission_screen(facts: Mapping[str, Any]) -> list[Line]:
         ("Submission", f"{'HPA 2021' if hpa else 'RxRx1'}, {rows}"),
         ("Classes", f"{len(used)}: {shown}"),
         *_overlap_lines(facts.get("overlaps", ())),
+        *[("Warning", text) for text in facts["warnings"]],
     ]
     problems = facts["problems"]
     if not problems:
@@ -76,8 +77,14 @@ def submission_screen(facts: Mapping[str, Any]) -> list[Line]:
         return [*lines, ("Problems", f"none ({checked})")]
     lines.append(("Problems", _codes(problems)))
     return lines + _some(
-        [("", f"line {p['line']}: {p['id']}: {p['reason']}") for p in problems], "problems"
+        [("", ": ".join(filter(None, (_line_said(p), p["id"], p["reason"])))) for p in problems],
+        "problems",
     )
+
+
+def _line_said(problem: Mapping[str, Any]) -> str:
+    """Where a problem stands; nothing of a row that is not there."""
+    return f"line {problem['line']}" if problem["line"] else ""
 
 
 def _overlap_lines(overlaps: Sequence[Mapping[str, Any]]) -> list[Line]:
