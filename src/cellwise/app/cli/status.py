@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -11,6 +11,7 @@ from cellwise.app.cli.terminal.options import AsJson, RunPath
 from cellwise.app.cli.terminal.screen import clock
 from cellwise.app.status import run_status, step_title
 from cellwise.domain.plain_words import by_number, counted
+from cellwise.errors import UsageError
 from cellwise.store.run.folder import RunFolder
 
 
@@ -19,8 +20,35 @@ def register(app: typer.Typer) -> None:
     app.command("status", help="What is done, running and set aside.")(status)
 
 
-def status(run: RunPath, as_json: AsJson = False) -> None:
+def status(
+    run: RunPath,
+    as_json: AsJson = False,
+    metrics: Annotated[
+        bool, typer.Option("--metrics", help="Print metrics in the text format of Prometheus.")
+    ] = False,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            "--metrics-port",
+            min=0,
+            max=65535,
+            help="Answer with them at this port of 127.0.0.1 until interrupted; 0 = a free one.",
+        ),
+    ] = None,
+) -> None:
     """What is done, running and set aside."""
+    if as_json + metrics + (metrics_port is not None) > 1:
+        raise UsageError("--json, --metrics and --metrics-port: choose one of them.")
+    if metrics_port is not None:
+        from cellwise.app.metrics import serve_metrics
+
+        serve_metrics(run, metrics_port)
+        return
+    if metrics:
+        from cellwise.app.metrics import metrics_text
+
+        print(metrics_text(run), end="")
+        return
     facts = run_status(run)
     if as_json:
         print(json.dumps(facts, indent=1, sort_keys=True))
