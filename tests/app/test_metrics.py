@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from cellwise.app import metrics
 from cellwise.app.cli import app
+from cellwise.app.status import run_status
 from cellwise.errors import PreflightError
 
 parser = pytest.importorskip("prometheus_client.parser", reason="the extra prometheus is not here")
@@ -51,12 +52,12 @@ def test_a_finished_run_in_numbers(out):
 
 def test_a_run_under_way_says_how_far_it_is(out, tmp_path, monkeypatch):
     facts = {
-        **metrics.run_status(out),
+        **run_status(out),
         "status": "running",
         "holder": {"host": "far", "pid": 7, "silent": 3.5},
         "progress": {"step": "cells", "done": 5, "total": 20, "seconds_left": 60.0, "epoch": None},
     }
-    monkeypatch.setattr(metrics, "run_status", lambda _: facts)
+    monkeypatch.setattr("cellwise.app.metrics.run_status", lambda _: facts)
     found = numbers(metrics.metrics_text(out))
     assert found["cellwise_run_state", "running"] == 1
     assert found["cellwise_progress_done", "cells"] == 5
@@ -78,7 +79,7 @@ def test_it_is_served_until_interrupted_and_says_so_where_the_run_is_gone(out, c
         asked.set()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(metrics.time, "sleep", look)
+    monkeypatch.setattr("time.sleep", look)
     try:
         metrics.serve_metrics(out, 0)
     finally:
