@@ -66,6 +66,7 @@ class ClassSet:
         surely: Of the cells at or above it at most `error` do not show the class; None where no
             threshold is known to reach that.
         shown: Judged cells that show the class.
+        groups: Groups that these cells are of.
         effective: How many cells of equal weight, each a group of its own, say as much.
         covered: Of the cells that show it, those whose set has it, thresholds from other groups.
     """
@@ -73,6 +74,7 @@ class ClassSet:
     may: float | None
     surely: float | None
     shown: int
+    groups: int
     effective: float
     covered: Share
 
@@ -127,6 +129,7 @@ def fit_sets(sample: Sample, *, error: float = ERROR, seed: int = 0) -> Sets:
                 may,
                 _claims(sample, column, error),
                 int((sample.shows[:, column] == 1).sum()),
+                len(np.unique(own)),
                 _size(chance, weight, own, error) if len(chance) else 0.0,
                 share_of(covered, sample.weight[shown], group[shown]),
             )

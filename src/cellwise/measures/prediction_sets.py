@@ -16,6 +16,7 @@ from cellwise.measures.conformal import (
     ERROR,
     FEWEST,
     FEWEST_GROUPS,
+    ClassSet,
     Sample,
     Sets,
     fit_sets,
@@ -169,7 +170,12 @@ def _fitted(chance: Floats, shows: Floats, weight: Floats, group: Groups) -> Set
 
 def _told(sets: Sets, names: tuple[str, ...]) -> dict[str, Any]:
     rows = [
-        {"class": name, **asdict(one), "covered": _plain(asdict(one.covered))}
+        {
+            "class": name,
+            **asdict(one),
+            "covered": _plain(asdict(one.covered)),
+            "why": _why_no_threshold(one),
+        }
         for name, one in zip(names, sets.classes, strict=True)
     ]
     return {
@@ -179,6 +185,17 @@ def _told(sets: Sets, names: tuple[str, ...]) -> dict[str, Any]:
         "covered": _plain(asdict(sets.covered)),
         "classes": rows,
     }
+
+
+def _why_no_threshold(one: ClassSet) -> str:
+    """Why nothing is promised of a class; empty where something is."""
+    if one.may is not None:
+        return ""
+    if one.shown < FEWEST:
+        return f"fewer than {FEWEST} judged cells show it"
+    if one.groups < FEWEST_GROUPS:
+        return f"the judged cells that show it are of fewer than {FEWEST_GROUPS} groups"
+    return "the judged cells that show it are too much alike"
 
 
 def _plain(share: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from cellwise.app.audit import audit_run, draw_cells, draw_new_cells
 from cellwise.app.cli import app
+from cellwise.app.cli.audit._screen import sets_lines
 from cellwise.domain.tables import PREDICTIONS
 from cellwise.errors import PreflightError, UsageError
 from cellwise.measures.prediction_sets import promise_of
@@ -83,11 +84,32 @@ def test_a_judged_draw_promises_what_its_cells_hold_across_fields(applied):
     by_name = {one["class"]: one for one in new["classes"]}
     # Nobody saw c: nothing is promised of it.
     assert by_name["c"]["may"] is None
+    assert by_name["c"]["why"] == "fewer than 20 judged cells show it"
+    assert by_name["a"]["why"] == ""
+    said = "\n".join(sets_lines(found["sets"]))
+    assert "90 % of what cells of such fields show of 3 of 4 classes is in their sets" in said
+    shown = sum(one["shown"] for one in new["classes"])
+    assert f"{shown:,} of {shown:,} shown by judged cells are of these classes" in said
     assert 0 < by_name["a"]["may"] < 1
     assert by_name["none"]["shown"] == sum(word == "none" for word in truth.values())
     assert new["covered"]["low"] <= 0.9 <= new["covered"]["high"]
     assert new["promise"], new["why"]
     assert promise_of(new_draw(run)).may[0] == by_name["a"]["may"]
+
+
+def test_what_no_set_holds_is_no_part_of_the_promise(applied):
+    """Many cells of a class in two fields: no threshold, though there are enough of them."""
+    run, truth, _, _ = applied
+    few = sorted({name for name, _ in truth})[:2]
+    of_two = {cell: "c" if cell[0] in few else word for cell, word in truth.items()}
+    draw_new_cells(run.path, 1000, seed=0)
+    sets = audit_run(run.path, verdicts=_filled(run, of_two))["sets"]
+    (one,) = (one for one in sets["new"]["classes"] if one["class"] == "c")
+    assert (one["shown"], one["groups"], one["may"]) == (2 * EACH, 2, None)
+    said = "\n".join(sets_lines(sets))
+    assert one["why"] == "the judged cells that show it are of fewer than 10 groups"
+    rest = sum(other["shown"] for other in sets["new"]["classes"]) - 2 * EACH
+    assert f"{rest:,} of {rest + 2 * EACH:,} shown by judged cells are of these classes" in said
 
 
 def test_exports_hold_what_cells_may_show_and_nothing_for_those_at_a_border(applied, tmp_path):
@@ -195,6 +217,6 @@ def test_the_command_draws_from_new_fields(applied):
     assert isinstance(CliRunner().invoke(app, ["audit", path, "--new"]).exception, UsageError)
     drawn = CliRunner().invoke(app, ["audit", path, "--draw", "200", "--new"])
     assert drawn.exit_code == 0
-    assert f"{NEW}.csv" in drawn.stdout
+    assert f"{NEW}.csv: 200 cells\n" in drawn.stdout
     again = CliRunner().invoke(app, ["audit", path, "--draw", "200", "--new"])
     assert isinstance(again.exception, PreflightError)

@@ -172,7 +172,7 @@ def test_missing_and_unknown_rows_are_said(tmp_path, world):
     assert any("line 5, other" in note for note in found.warnings)
     with pytest.raises(PreflightError, match="no field in common"):
         evaluate(hpa(tmp_path, [["other", "8", "8", ""]]), world)
-    with pytest.raises(PreflightError, match="no field in common"):
+    with pytest.raises(FormatError, match="there is no row below the header"):
         evaluate(hpa(tmp_path, []), world)
 
 

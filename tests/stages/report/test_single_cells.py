@@ -8,7 +8,7 @@ import pytest
 from tests.stages.report.test_inherited import _section
 
 from cellwise.app.audit import audit_run, draw_cells, draw_new_cells
-from cellwise.domain.tables import SCORES
+from cellwise.domain.tables import PREDICTIONS, SCORES
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.tables import read_table, write_table
 
@@ -50,6 +50,18 @@ def test_without_an_audit_nothing_is_promised_and_labels_of_fields_go_by_that_na
     assert "This is no reliability of single cells" in part
     assert "Against cells that a person judged" not in part
     assert ", before " in part
+
+
+def test_a_class_that_hardly_varies_has_no_share_of_its_spread(decided):
+    assert "Within a " in _section(decided, "variability")
+    run = RunFolder(decided.run)
+    frame = read_table(run.predictions, PREDICTIONS)
+    near = pl.Series("Prob_inside", np.linspace(0.3, 0.309, len(frame)), dtype=pl.Float32)
+    frame = frame.with_columns(near, (1 - near).alias("Prob_Negative"))
+    write_table(run.predictions, PREDICTIONS, frame)
+    part = _section(decided, "variability")
+    assert "Within a " not in part
+    assert "differs by less than 0.01 between all cells: inside" in part
 
 
 def test_judged_cells_have_diagrams_of_their_own_and_shares_intervals(decided):

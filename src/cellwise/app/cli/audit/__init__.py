@@ -49,7 +49,9 @@ def audit(
         raise UsageError("--new says what is drawn from: give --draw 1000 too.")
     if draw:
         sheet = (draw_new_cells if new else draw_cells)(run, draw, seed=seed)
-        print(f"wrote {sheet}")
+        with sheet.open(encoding="utf-8") as handle:
+            drawn = sum(1 for _ in handle) - 1
+        print(f"wrote {sheet}: {drawn:,} cells{', all that there are' * (drawn < draw)}")
         print("Write what each cell shows into its column 'classes': a|b, the negative class for")
         print("none, ? where unsure. From the top: any first part of it is a random draw. Then:")
         print(f"  cellwise audit {run} --verdicts {sheet}")

@@ -83,14 +83,25 @@ def sets_lines(sets: dict[str, Any]) -> list[str]:
     lines = ["", f"{new['judged']:,} of {new['drawn']:,} cells drawn from new fields were judged"]
     if not new["promise"]:
         return [*lines, f"no promise of prediction sets: {new['why']}"]
-    lines.append(f"Prediction sets: {promised} of what cells of such fields show is in their sets")
+    held = [one for one in new["classes"] if one["may"] is not None]
+    some = len(held) < len(new["classes"])
+    of = f" of {len(held)} of {counted(len(new['classes']), 'classes')}" if some else ""
+    lines.append(
+        f"Prediction sets: {promised} of what cells of such fields show{of} is in their sets"
+    )
+    if some:
+        shown = sum(one["shown"] for one in new["classes"])
+        lines.append(
+            f"  {new['covered']['judged']:,} of {shown:,} shown by judged cells are of these "
+            "classes; no set holds the others"
+        )
     lines.append(
         f"  measured on other groups {_share(new['covered'], _of_shown(new['covered']))}, "
         f"as good as {new['effective']:.0f} cells; {new['size']:.1f} classes in a set"
     )
     for one in new["classes"]:
         if one["may"] is None:
-            lines.append(f"  {one['class']}: no promise, {one['shown']} judged cells show it")
+            lines.append(f"  {one['class']}: no promise, {one['why']} ({one['shown']})")
             continue
         sure = "" if one["surely"] is None else f", surely from {one['surely']:.3f}"
         lines.append(

@@ -14,6 +14,8 @@ from cellwise.stages.report.material import PLATE, WELL, Material
 
 _BINS = 20
 _LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+# Less than this between all cells is no spread of which shares say anything.
+_FLAT = 0.01
 _CHARTS, _HISTOGRAMS, _GROUPS = 4, 24, 120
 
 
@@ -26,9 +28,11 @@ def context(material: Material) -> dict[str, Any]:
     everyone = _with_labels(material)
     table, what = _grouped(everyone)
     unlearned = material.unlearned
-    classes = [name for name in material.classes if name not in unlearned]
+    learned = [name for name in material.classes if name not in unlearned]
+    flat = [name for name in learned if _is_flat(table, name)]
+    classes = [name for name in learned if name not in flat]
     shares = [_within(table, name, material.column(name)) for name in classes]
-    shown = [name for name in _informative(material) if name][:_CHARTS]
+    shown = [name for name in _informative(material) if name in classes][:_CHARTS]
     return {
         "what": what,
         "histograms": [
@@ -38,6 +42,8 @@ def context(material: Material) -> dict[str, Any]:
         "shares": [share for share in shares if share is not None],
         "hidden": max(0, len(classes) - len(shown)),
         "unlearned": unlearned,
+        "flat": flat,
+        "flat_below": _FLAT,
         "n": material.predictions.height,
         "n_groups": table["_group"].n_unique(),
         "most_groups": _GROUPS,
@@ -77,6 +83,11 @@ def _informative(material: Material) -> list[str]:
         if not any(np.allclose(values[name], 1 - values[other], atol=1e-3) for other in kept):
             kept.append(name)
     return kept
+
+
+def _is_flat(table: pl.DataFrame, name: str) -> bool:
+    found = table["Prob_" + name].to_numpy()
+    return bool(np.ptp(found) < _FLAT) if len(found) else True
 
 
 def _within(table: pl.DataFrame, name: str, column: str) -> dict[str, Any] | None:

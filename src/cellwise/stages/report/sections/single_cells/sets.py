@@ -26,6 +26,8 @@ def context(material: Material) -> dict[str, Any]:
         "promised": promised,
         "of": material.sets_of,
         "rows": [_line(one) for one in new["classes"]] if promised else [],
+        "n_held": sum(one["may"] is not None for one in new["classes"]) if promised else 0,
+        "n_shown": sum(one["shown"] for one in new["classes"]) if promised else 0,
         "chart": _chart(new, 1 - found["error"]) if promised else "",
         "folds": _known(found["folds"]),
         "fields": _known(found["fields"]),
@@ -52,7 +54,7 @@ def _chart(new: dict[str, Any], promise: float) -> Any:
         note = f"n = {share['judged']} that show it"
         return Row(name, share["value"], share["low"], share["high"], note, colour, promise)
 
-    rows = [row("all of them", new["covered"], BLUE)]
+    rows = [row("all of these", new["covered"], BLUE)]
     rows += [
         row(one["class"], one["covered"], GREY)
         for one in new["classes"]
