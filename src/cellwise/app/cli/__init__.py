@@ -10,6 +10,7 @@ import typer
 from cellwise import __version__
 from cellwise.app.cli import (
     audit,
+    cache,
     check,
     clean,
     demo,
@@ -57,6 +58,7 @@ for module in (
     view,
     status,
     clean,
+    cache,
 ):
     module.register(app)
 for module in (simulate, fetch, prepare, train_segmenter, ladder, models, parts, recipes, doctor):

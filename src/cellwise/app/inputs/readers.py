@@ -51,5 +51,11 @@ def reader_of(home: Path) -> str:
     return ""
 
 
+def last_read(home: Path) -> float:
+    """When the last reader came or went, or the copy was made, in seconds of the epoch."""
+    place = home / _FOLDER
+    return (place if place.is_dir() else home).stat().st_mtime
+
+
 def _host() -> str:
     return "".join(c if c.isalnum() or c in ".-" else "_" for c in socket.gethostname())
