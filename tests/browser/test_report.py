@@ -96,3 +96,21 @@ def test_contents_lead_to_their_section(opened):
     opened.page.wait_for_timeout(800)
     assert opened.page.locator("#provenance h2").is_visible()
     assert opened.page.url.endswith("#provenance")
+
+
+def test_it_is_dark_where_the_system_is_and_light_on_paper(opened):
+    """Brightness of the page's ground, its words and the words in its charts."""
+    page = opened.page
+    looks = """() => ["body", "main p", "svg .tick"].map((name) => {
+      const style = getComputedStyle(document.querySelector(name));
+      const colour = name === "body" ? style.backgroundColor : name.startsWith("svg") ? style.fill : style.color;
+      return colour.match(/\\d+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0) / 765;
+    })"""  # noqa: E501
+    light = page.evaluate(looks)
+    page.emulate_media(color_scheme="dark")
+    dark = page.evaluate(looks)
+    page.emulate_media(media="print", color_scheme="dark")
+    paper = page.evaluate(looks)
+    for ground, *words in (light, paper):
+        assert all(ground - word > 0.4 for word in words)
+    assert all(word - dark[0] > 0.4 for word in dark[1:])

@@ -1,5 +1,6 @@
 """Judgements and galleries: what is called trustworthy, and which cells are shown."""
 
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,8 @@ from cellwise.stages.report._answers import reliability_points
 from cellwise.stages.report.material import Choices, Material, choose
 from cellwise.stages.report.sections.galleries import spread_over_sites
 from cellwise.stages.report.sections.provenance import _said
-from cellwise.stages.report.sections.verdict import _by_reason
+from cellwise.stages.report.sections.verdict import _by_reason, _together
+from cellwise.stages.split._account import untestable
 
 
 def test_reliability_points_count_every_cell_once():
@@ -91,3 +93,28 @@ def test_classes_that_are_judged_alike_for_the_same_reason_stand_together():
 )
 def test_counts_of_steps_are_said_in_words(name, value, said):
     assert _said(name, value) == said
+
+
+def test_warnings_about_classes_of_one_group_become_one_sentence():
+    """The split step words them; what it says of other things stays as and where it was."""
+    balance = [
+        {"class": name, "groups": groups, "sites": n, "folds": [n, 0]}
+        for name, groups, n in (("a", 1, 2), ("b's", 1, 1), ("c", 2, 9))
+    ]
+    warnings = ["first", *untestable(balance), "last"]
+    assert len(warnings) == 5
+    told = _together(warnings)
+    assert told[0] == "first"
+    assert told[1].startswith("2 classes lie in one group each: a (2 fields), b's (1 field).")
+    assert told[2:] == warnings[3:]
+    assert _together(warnings[2:]) == warnings[2:]
+
+
+def test_classes_that_no_labelled_field_has_are_folded(make_run, tmp_path):
+    made = make_run(tmp_path, classes=("inside", "nowhere", "Negative"))
+    page = made.html(sites=1, gallery=1)
+    part = page[page.index('id="classes"') : page.index('id="reliability"')]
+    shown, _, folded = part.partition("<details><summary>1 class that no labelled field has")
+    names = [re.findall(r'<td class="name">(\w+)</td>', text) for text in (shown, folded)]
+    assert names[0] == ["inside", "Negative"]
+    assert names[1][0] == "nowhere"

@@ -6,7 +6,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from cellwise.stages.report.drawing.svg import short
+from cellwise.stages.report.drawing.svg import shades, short
 from cellwise.stages.report.material import WELL, Material
 from cellwise.stages.report.sections import (
     audit,
@@ -124,7 +124,9 @@ def render(material: Material, report: Callable[[int, int, str], None]) -> str:
         )
     report(len(sections), len(sections), "done")
     page = environment.get_template("page.html")
-    return page.render(sections=filled, name=run_title(material.record), material=material)
+    return page.render(
+        sections=filled, name=run_title(material.record), material=material, shades=shades()
+    )
 
 
 def _percent(share: float | None) -> str:

@@ -52,7 +52,7 @@ def _if_there(noun: Noun, under: str) -> Read:
 
 
 SPEC = StepSpec(
-    version=2,
+    version=3,
     grain="table",
     options=Options,
     reads=(

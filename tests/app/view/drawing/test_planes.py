@@ -13,7 +13,7 @@ from cellwise.app.view.drawing.planes import Planes, _levels
 from cellwise.app.view.drawing.tiles import Tiles
 from cellwise.app.view.drawing.tinting import asked_channels
 from cellwise.app.view.shown import Drawn
-from cellwise.stages.report.drawing.images import blend, stretch
+from cellwise.parts.drawing.images import blend, stretch
 
 
 def test_a_channel_is_what_its_file_holds(drawn, shown_run):

@@ -12,7 +12,7 @@ from tests.app.view.conftest import write_run
 from cellwise.app.view.data.opened import open_run
 from cellwise.app.view.drawing.sheets import ACROSS, Sheets, _levels
 from cellwise.app.view.drawing.tinting import Shown
-from cellwise.stages.report.drawing.images import blend, stretch
+from cellwise.parts.drawing.images import blend, stretch
 
 
 def pixels(content):

@@ -2,16 +2,12 @@
 
 from typing import Any
 
-import numpy as np
-
 from cellwise.app.view.data.opened import Opened
 from cellwise.app.view.data.question import WORDS
-from cellwise.stages.report.drawing.colours import MOST_SHOWN
+from cellwise.parts.drawing.class_palette import coloured_classes
+from cellwise.parts.drawing.colours import MOST_SHOWN
 from cellwise.stages.report.shown import switches
 from cellwise.store.run.folder import run_title
-
-# As many colours as can be told apart; see `palette.js`.
-MOST_COLOURED = 12
 
 
 def facts(opened: Opened, trouble: str = "") -> dict[str, Any]:
@@ -43,10 +39,5 @@ def facts(opened: Opened, trouble: str = "") -> dict[str, Any]:
 
 
 def coloured(opened: Opened) -> list[str]:
-    """The classes that have a colour of their own: all, or the likeliest of most cells."""
-    classes, best = opened.cells.classes, opened.cells.chances.best
-    if len(classes) <= MOST_COLOURED:
-        return list(classes)
-    counts = np.bincount(best[best >= 0], minlength=len(classes))
-    order = np.argsort(-counts, kind="stable")[:MOST_COLOURED]
-    return [classes[code] for code in order]
+    """The classes that have a colour of their own."""
+    return coloured_classes(opened.cells.classes, opened.cells.chances.best)

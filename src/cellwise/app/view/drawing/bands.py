@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from cellwise.stages.report.drawing.images import Levels, blend
+from cellwise.parts.drawing.images import Levels, blend
 
 _PIXELS = 1 << 16
 

@@ -5,7 +5,7 @@ import numpy as np
 from cellwise.app.view.data.kept import Kept
 from cellwise.app.view.data.opened import Opened
 from cellwise.errors import FormatError
-from cellwise.stages.report.drawing.images import Levels, encode
+from cellwise.parts.drawing.images import Levels, encode
 from cellwise.store.run.class_maps import ClassMaps, read_class_maps
 
 # Black, blue, teal, yellow, white: each lighter than the one before, whoever looks.

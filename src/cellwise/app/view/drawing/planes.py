@@ -18,7 +18,7 @@ from cellwise.app.view.data.kept import Kept
 from cellwise.app.view.data.opened import Opened
 from cellwise.domain.records import Site
 from cellwise.errors import CellwiseError, FormatError, InputError
-from cellwise.stages.report.drawing.images import common_limits, limits
+from cellwise.parts.drawing.images import common_limits, limits
 from cellwise.store.images.fields import read_field
 from cellwise.store.run.sites import sites_of
 

@@ -11,7 +11,7 @@ from cellwise.app.view.data.question import Rows
 from cellwise.app.view.drawing.bands import blended
 from cellwise.app.view.drawing.tinting import Bounds, Shown, asked_channels
 from cellwise.errors import FormatError
-from cellwise.stages.report.drawing.images import Levels, Pixels, encode, limits
+from cellwise.parts.drawing.images import Levels, Pixels, encode, limits
 from cellwise.store.run.crops import CropStore
 
 ACROSS = 16

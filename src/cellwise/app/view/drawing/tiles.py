@@ -7,7 +7,7 @@ from cellwise.app.view.data.opened import Opened
 from cellwise.app.view.drawing.bands import blended
 from cellwise.app.view.drawing.planes import TILE, Plane, Planes
 from cellwise.app.view.drawing.tinting import Shown
-from cellwise.stages.report.drawing.images import Levels, encode, shrink, stretch
+from cellwise.parts.drawing.images import Levels, encode, shrink, stretch
 
 _BYTES_KEPT = 96e6
 _SMALL = 240

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cellwise.domain.channels import Channel
 from cellwise.errors import UsageError
-from cellwise.stages.report.drawing.colours import MOST_SHOWN, first_shown, tints
+from cellwise.parts.drawing.colours import MOST_SHOWN, first_shown, tints
 
 _NUMBER = r"(\d{1,2}(\.\d{1,7})?)"
 _ONE = re.compile(rf"(\d{{1,3}})(:{_NUMBER}:{_NUMBER})?(:([0-9a-f]{{6}}))?")

@@ -12,8 +12,7 @@ from cellwise.app.view.exports.archive import zipped
 from cellwise.app.view.exports.forms import BY_NAME, FORMS, Form, place_of
 from cellwise.app.view.exports.jobs import Jobs, kept, read_only
 from cellwise.app.view.guard import Editor, Visitor
-from cellwise.app.view.routes.asked import told
-from cellwise.errors import PreflightError
+from cellwise.errors import PreflightError, UsageError
 from cellwise.store.run.folder import RunFolder
 
 _Name = Annotated[str, Body(embed=True, max_length=100)]
@@ -37,7 +36,9 @@ def routes(run: Path, jobs: Jobs) -> APIRouter:
     def make(asking: Editor, name: _Name) -> dict[str, Any]:
         """Have an export made, in the background."""
         try:
-            told(lambda: jobs.ask(name))
+            jobs.ask(name)
+        except UsageError as error:
+            raise HTTPException(422, str(error)) from error
         except PreflightError as error:
             raise HTTPException(409, str(error)) from error
         return _row(run, jobs, BY_NAME[name])

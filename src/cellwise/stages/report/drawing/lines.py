@@ -66,6 +66,31 @@ def outlines(cells: Labels, nuclei: Labels, side: int) -> bytes:
     return line_png(drawn, (CELL, NUCLEUS))
 
 
+def class_outlines(
+    cells: Labels, nuclei: Labels, side: int, codes: npt.NDArray[np.uint8], colours: Sequence[str]
+) -> bytes:
+    """A transparent PNG with each cell in the colour of its class and nuclei in thin white.
+
+    Args:
+        cells: Label image `[y, x]`.
+        nuclei: Label image `[y, x]`.
+        side: About the longer side of the PNG.
+        codes: Of each number in `cells` which of `colours` it has, 1 the first; of 0 it is 0.
+        colours: `#rrggbb` of classes.
+    """
+    cells, nuclei = line_labels(cells, side), line_labels(nuclei, side)
+    inside = codes[cells]
+    framed = np.pad(inside, 1)
+    around = np.maximum.reduce(
+        [framed[:-2, 1:-1], framed[2:, 1:-1], framed[1:-1, :-2], framed[1:-1, 2:]]
+    )
+    # A line lies on both sides of a border; outside it has the colour of the cell beside it.
+    of_class = np.where(cells > 0, inside, around)
+    drawn = np.where(borders(cells), of_class, 0).astype(np.uint8)
+    drawn[edges(nuclei)] = len(colours) + 1
+    return line_png(drawn, (*colours, CELL))
+
+
 def line_png(numbers: npt.NDArray[np.uint8], colours: Sequence[str]) -> bytes:
     """A PNG of lines with a dark rim of one pixel on both sides.
 

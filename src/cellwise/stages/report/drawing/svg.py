@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
-SKY, PURPLE, GREY, INK = "#56B4E9", "#CC79A7", "#8a8f98", "#22262b"
+SKY, PURPLE, GREY = "#56B4E9", "#CC79A7", "#8a8f98"
+# That of the words of the page, which differs in the dark.
+INK = "var(--ink)"
 GROUPS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, GREY)
 _RAMP = ((244, 247, 246), (186, 224, 214), (100, 182, 192), (48, 124, 168), (38, 70, 118))
 
@@ -51,6 +53,10 @@ def tick_words(values: Sequence[float]) -> list[str]:
     return [f"{value:,.{decimals}f}".replace("-", "−") for value in values]
 
 
+STEPS = 16
+"""Shades of amounts that are told apart."""
+
+
 def shade(share: float) -> str:
     """The ramp's colour for a share of 0..1, light to dark."""
     place = min(1.0, max(0.0, share)) * (len(_RAMP) - 1)
@@ -58,6 +64,20 @@ def shade(share: float) -> str:
     rest = place - left
     mixed = (round(a + rest * (b - a)) for a, b in zip(_RAMP[left], _RAMP[left + 1], strict=True))
     return "#" + "".join(f"{value:02x}" for value in mixed)
+
+
+def step_of(share: float) -> int:
+    """Which of the shades a share of 0..1 has; the class `s0`, `s1`, ... of the style sheet."""
+    return min(STEPS - 1, max(0, int(share * STEPS)))
+
+
+def shades() -> list[tuple[str, str]]:
+    """Colour of each shade on a light and on a dark page: more stands out from both."""
+    return [
+        # The darkest of the ramp would be lost on a dark page.
+        (shade(step / (STEPS - 1)), shade(0.94 * (1 - step / (STEPS - 1))))
+        for step in range(STEPS)
+    ]
 
 
 def short(value: float | None) -> str:

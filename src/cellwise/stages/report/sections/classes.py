@@ -25,8 +25,11 @@ def context(material: Material) -> dict[str, Any]:
     figures = _figures(material.metrics)
     if not results and not figures:
         return {"empty": _why_empty(material)}
+    tested = [result for result in results if result.fields]
     return {
-        "rows": [{"result": result, "words": WORDS[result.judgement]} for result in results],
+        # Of a class that no labelled field has there are dashes alone: such rows are folded.
+        "rows": _rows(tested or results),
+        "folded": _rows([result for result in results if not result.fields]) if tested else [],
         "chart": _chart(results),
         "without": [result.name for result in results if not result.fields],
         "figures": [row for row in figures if not row["name"].startswith(_CONTROL)],
@@ -37,6 +40,10 @@ def context(material: Material) -> dict[str, Any]:
         "n_cells": results[0].cells if results else 0,
         "n_fields": results[0].fields + results[0].others if results else 0,
     }
+
+
+def _rows(results: list[ClassResult]) -> list[dict[str, Any]]:
+    return [{"result": result, "words": WORDS[result.judgement]} for result in results]
 
 
 def _why_empty(material: Material) -> str:

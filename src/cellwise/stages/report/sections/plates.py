@@ -9,17 +9,24 @@ from markupsafe import Markup
 
 from cellwise.domain.plain_words import counted
 from cellwise.domain.records import normalise_well
-from cellwise.stages.report._plate_chart import plate, row_name
+from cellwise.stages.report._plate_chart import legend, plate, row_name, small_plate
 from cellwise.stages.report.drawing.svg import short
 from cellwise.stages.report.material import PLATE, WELL, Material
 
 _FORMATS = ((4, 6), (6, 8), (8, 12), (16, 24), (32, 48))
-_PLATES, _CLASSES = 8, 8
+_CLASSES = 8
+# So many plates are drawn large, a row of maps each; more are small and side by side.
+_LARGE, _MOST = 3, 48
+# Kinds of maps that are open where there are many plates.
+_OPEN = 3
 _MOST_ALONE = 50
 
 
 def context(material: Material) -> dict[str, Any]:
-    """One row of maps per plate; every map of one kind shares one scale over all plates."""
+    """A row of maps per plate, or of many plates small maps side by side for each kind.
+
+    Every map of one kind shares one scale over all plates.
+    """
     table = well_table(material)
     if table is None or not table.height:
         return {"empty": "The images name no wells, so there is no plate to draw."}
@@ -28,28 +35,55 @@ def context(material: Material) -> dict[str, Any]:
     if len(names) > 1 and table.height == len(names):
         return {**_told(material, names, kinds, _MOST_ALONE), "alone": _alone(table, kinds)}
     bounds = {column: _bounds(table[column], unit) for column, _, unit in kinds}
+    told = {
+        **_told(material, names, kinds, _MOST),
+        "alone": None,
+        "plates": [],
+        "small": [],
+        "edge": [note for name in names[:_MOST] for note in _edge_notes(table, name, kinds)],
+    }
+    parts = {name: table.filter(pl.col(PLATE) == name) for name in names[:_MOST]}
+    if len(names) > _LARGE:
+        return {**told, "small": _small(parts, kinds, bounds), "n_plates": len(names)}
     plates = [
         {
             "name": name,
-            "n": table.filter(pl.col(PLATE) == name).height,
+            "n": part.height,
             "maps": [
-                {
-                    "title": title,
-                    "chart": _map(
-                        table.filter(pl.col(PLATE) == name), column, title, bounds[column]
-                    ),
-                }
+                {"title": title, "chart": _map(part, column, title, bounds[column])}
                 for column, title, _ in kinds
             ],
         }
-        for name in names[:_PLATES]
+        for name, part in parts.items()
     ]
-    return {
-        **_told(material, names, kinds, _PLATES),
-        "alone": None,
-        "plates": plates,
-        "edge": [note for name in names[:_PLATES] for note in _edge_notes(table, name, kinds)],
-    }
+    return {**told, "plates": plates}
+
+
+def _small(
+    parts: dict[str, pl.DataFrame],
+    kinds: list[tuple[str, str, str]],
+    bounds: dict[str, tuple[float, float]],
+) -> list[dict[str, Any]]:
+    """For each kind of map its scale and all plates, small."""
+    shape = _shape(pl.concat(parts.values()))
+    return [
+        {
+            "title": title,
+            "open": place < _OPEN,
+            "scale": legend(bounds[column]),
+            "plates": [
+                {
+                    "name": name,
+                    "chart": small_plate(
+                        _values(part, column), shape,
+                        title=f"Plate {name}: {title}", bounds=bounds[column],
+                    ),
+                }
+                for name, part in parts.items()
+            ],
+        }
+        for place, (column, title, _) in enumerate(kinds)
+    ]  # fmt: skip
 
 
 def _told(
@@ -175,19 +209,30 @@ def _bounds(values: pl.Series, unit: str) -> tuple[float, float]:
 
 
 def _map(table: pl.DataFrame, column: str, title: str, bounds: tuple[float, float]) -> Markup:
-    wells, tips = {}, {}
-    for row in table.to_dicts():
-        if row[column] is None:
-            continue
+    tips = {}
+    for row in table.filter(pl.col(column).is_not_null()).to_dicts():
         place = (row["row"], row["column"])
-        wells[place] = float(row[column])
         name = f"{row_name(place[0])}{place[1] + 1:02d}"
         tips[place] = (
             f"{name}: {title} {short(row[column])}, n = {counted(row['n_cells'], 'cells')}"
         )
+    wells = _values(table, column)
+    return plate(wells, _shape(table), title=title, bounds=bounds, tips=tips)
+
+
+def _values(table: pl.DataFrame, column: str) -> dict[tuple[int, int], float]:
+    """Row and column of wells to what is known of them."""
+    known = table.filter(pl.col(column).is_not_null())
+    return {
+        (row, place): float(value)
+        for row, place, value in known.select("row", "column", column).iter_rows()
+    }
+
+
+def _shape(table: pl.DataFrame) -> tuple[int, int]:
+    """Rows and columns of the smallest usual plate that has all these wells."""
     rows, columns = int(table["row"].max() or 0) + 1, int(table["column"].max() or 0) + 1  # type: ignore[arg-type]
-    shape = next((f for f in _FORMATS if f[0] >= rows and f[1] >= columns), (rows, columns))
-    return plate(wells, shape, title=title, bounds=bounds, tips=tips)
+    return next((f for f in _FORMATS if f[0] >= rows and f[1] >= columns), (rows, columns))
 
 
 def _edge_notes(table: pl.DataFrame, name: str, kinds: list[tuple[str, str, str]]) -> list[str]:

@@ -10,7 +10,8 @@ import polars as pl
 from cellwise.domain.plain_words import counted
 from cellwise.parts.drawing.images import data_link
 from cellwise.stages.report._charts import histogram
-from cellwise.stages.report.drawing.lines import CELL, NUCLEUS, outlines
+from cellwise.stages.report.drawing.by_class import ClassColours
+from cellwise.stages.report.drawing.lines import CELL, NUCLEUS, class_outlines, outlines
 from cellwise.stages.report.drawing.svg import BLUE
 from cellwise.stages.report.material import Material, choose, place_of
 from cellwise.stages.report.shown import SIDE, switches
@@ -35,8 +36,11 @@ def context(material: Material) -> dict[str, Any]:
         return {"empty": "No cells were looked for in this run, so there are no outlines to show."}
     counts = _cells_per_site(material.sites, material.cells)
     rows = _site_rows(material, counts)
+    colours = _class_colours(material)
+    seen: set[int] = set()
     return {
-        "images": _images(material, counts),
+        "images": _images(material, counts, colours, seen),
+        "classes": [] if colours is None else colours.legend(seen - {0}),
         "chart": _counts_chart(list(counts.values())) if len(counts) >= _CHARTED else "",
         "flags": _flags(material.cells),
         "n_cells": material.n_cells,
@@ -112,7 +116,19 @@ def _overlaps(material: Material) -> dict[str, Any]:
     return {"pixels": int(sum(found.values())), "fields": len(sites), "sites": sites[:8]}
 
 
-def _images(material: Material, counts: dict[str, int]) -> list[dict[str, Any]]:
+def _class_colours(material: Material) -> ClassColours | None:
+    """Colours by class; None where no class is predicted of single cells."""
+    if material.predictions is None or material.units != "cell" or not material.classes:
+        return None
+    return ClassColours(
+        material.predictions, {name: material.column(name) for name in material.classes}
+    )
+
+
+def _images(
+    material: Material, counts: dict[str, int], colours: ClassColours | None, seen: set[int]
+) -> list[dict[str, Any]]:
+    """The fields that are shown; the codes of classes in them are added to `seen`."""
     assert material.sites is not None
     names = choose(
         material.sites["site_id"].to_list(), material.choices.sites, material.choices.seed
@@ -130,7 +146,13 @@ def _images(material: Material, counts: dict[str, int]) -> list[dict[str, Any]]:
         links = {} if material.drawn is None else material.drawn.links(name)
         masks = material.images.masks(name)
         if masks is not None:
-            links["lines"] = data_link(outlines(masks.cells, masks.nuclei, SIDE), "png")
+            if colours is None:
+                drawn = outlines(masks.cells, masks.nuclei, SIDE)
+            else:
+                codes = colours.codes(name, int(masks.cells.max(initial=0)))
+                seen.update(codes[np.unique(masks.cells)].tolist())
+                drawn = class_outlines(masks.cells, masks.nuclei, SIDE, codes, colours.colours)
+            links["lines"] = data_link(drawn, "png")
         sheet.append({**shown, **links})
     return sheet
 

@@ -1,5 +1,6 @@
 """The verdict: what may be trusted, what not, and why, in words and with its n."""
 
+import re
 from typing import Any
 
 import polars as pl
@@ -13,6 +14,11 @@ from cellwise.stages.report.sections import control, known, label_context, repli
 from cellwise.stages.report.sections.provenance import calibration, each_class
 
 _SHOWN = 12
+# As the split step words it.
+_ONE_GROUP = re.compile(
+    r"Class (['\"])(.+)\1 lies in one group only \((\d+ fields?)\): "
+    r"it cannot be tested out of fold\."
+)
 # A larger share of cells cut by their window is worth a warning.
 _MOST_CUT = 0.1
 
@@ -212,7 +218,8 @@ def _controls_apart(material: Material) -> list[tuple[str, str]]:
 
 def _leaks(material: Material) -> list[tuple[str, str]]:
     account = material.split
-    points = [("care", str(warning)) for warning in account.get("warnings") or []]
+    warnings = [str(warning) for warning in account.get("warnings") or []]
+    points = [("care", words) for words in _together(warnings)]
     leaking = [
         row for row in account.get("leaks") or [] if row.get("used") and row.get("straddling")
     ]
@@ -226,3 +233,20 @@ def _leaks(material: Material) -> list[tuple[str, str]]:
             )
         )
     return points
+
+
+def _together(warnings: list[str]) -> list[str]:
+    """Warnings of single classes that say the same as one sentence, where the first of them was."""
+    alone = {words: match for words in warnings if (match := _ONE_GROUP.fullmatch(words))}
+    if len(alone) < 2:
+        return warnings
+    named = ", ".join(f"{match[2]} ({match[3]})" for match in alone.values())
+    sentence = (
+        f"{len(alone)} classes lie in one group each: {named}. They cannot be tested out of fold."
+    )
+    first = next(iter(alone))
+    return [
+        sentence if words == first else words
+        for words in warnings
+        if words == first or words not in alone
+    ]

@@ -50,10 +50,15 @@ for (const button of document.querySelectorAll("button.enlarge")) {
 
 // The same file is also served by `cellwise view`, where every cell can be looked at.
 if (location.protocol.startsWith("http")) {
-  const entry = document.createElement("li");
-  const link = document.createElement("a");
-  link.href = "/cells";
-  link.textContent = "All cells →";
-  entry.append(link);
-  document.querySelector("nav ol").prepend(entry);
+  const contents = document.querySelector("nav");
+  const pages = [["/exports", "Exports →"]];
+  if ("cells" in contents.dataset) pages.push(["/cells", "All cells →"]);
+  for (const [address, words] of pages) {
+    const entry = document.createElement("li");
+    const link = document.createElement("a");
+    link.href = address;
+    link.textContent = words;
+    entry.append(link);
+    contents.querySelector("ol").prepend(entry);
+  }
 }
