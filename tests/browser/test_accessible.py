@@ -1,0 +1,95 @@
+"""What axe-core finds on the pages and on the report, and fingers on the image of a field."""
+
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+pytestmark = pytest.mark.browser
+
+PAGES = ("/cells", "/fields", "/field?site=plate_A05", "/map", "/exports")
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """The script of axe-core, from the package that brings it (MPL 2.0)."""
+    package = pytest.importorskip(
+        "axe_playwright_python", reason="no axe-core: axe-playwright-python is not installed"
+    )
+    return (Path(package.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+
+
+def found(page, axe):
+    """Serious findings, with the parts that they are about."""
+    page.evaluate(axe)
+    run = "axe.run(document, { resultTypes: ['violations'] })"
+    return [
+        (finding["id"], [node["target"] for node in finding["nodes"][:3]])
+        for finding in page.evaluate(run)["violations"]
+        if finding["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_report_has_no_serious_finding(visit, report_run, axe, scheme):
+    visit.page.emulate_media(color_scheme=scheme)
+    visit.page.goto((report_run.run / "report.html").as_uri())
+    assert found(visit.page, axe) == []
+
+
+def test_axe_does_find_what_is_wrong(visit, axe):
+    visit.page.set_content("<html><img src='data:,'><p style='color:#ddd'>pale</p>")
+    assert {name for name, _ in found(visit.page, axe)} >= {"image-alt", "color-contrast"}
+
+
+@pytest.mark.slow
+def test_the_pages_have_no_serious_finding(visit, address, axe):
+    page = visit.page
+    page.goto(f"{address}/?token=secret")
+    for place in PAGES:
+        page.goto(f"{address}{place}")
+        page.wait_for_load_state("networkidle")
+        assert (place, found(page, axe)) == (place, [])
+        # axe calls a page without it moderate.
+        assert page.locator("main").count() == 1
+
+
+def test_fingers_move_and_enlarge_the_image_of_a_field(browser, address):
+    context = browser.new_context(viewport={"width": 500, "height": 900}, has_touch=True)
+    page = context.new_page()
+    page.goto(f"{address}/field?token=secret&site=plate_A05")
+    page.wait_for_load_state("networkidle")
+    box = page.locator(".view canvas").first.bounding_box()
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    fingers = context.new_cdp_session(page)
+
+    def touch(kind, *apart):
+        points = [
+            {"x": middle[0] + x, "y": middle[1] + y, "id": n} for n, (x, y) in enumerate(apart)
+        ]
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    def view():
+        """Left, top and scale, which the address of the page holds a moment later."""
+        page.wait_for_timeout(600)
+        kept = parse_qs(urlsplit(page.url).query)["view"][0]
+        return [float(part) for part in kept.split(",")]
+
+    touch("touchStart", (-20, 0), (20, 0))
+    for step in range(1, 9):
+        touch("touchMove", (-20 - 8 * step, 0), (20 + 8 * step, 0))
+    touch("touchEnd")
+    left, top, scale = view()
+    fitted = min(box["width"], box["height"]) / 160
+    # The fingers were 40 pixels apart and are 168.
+    assert scale / fitted == pytest.approx(168 / 40, rel=0.1)
+    touch("touchStart", (0, 0))
+    for step in range(1, 9):
+        touch("touchMove", (-6 * step, 0))
+    touch("touchEnd")
+    moved = view()
+    context.close()
+    assert moved[1:] == [top, scale]
+    assert moved[0] - left == pytest.approx(48 / scale, rel=0.2)
