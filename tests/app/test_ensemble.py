@@ -125,6 +125,21 @@ def test_weights_that_do_not_fit_are_refused(runs, tmp_path, weights):
         ensemble_runs([runs / "one", runs / "two"], tmp_path / "out", weights=weights)
 
 
+def test_a_copy_of_a_run_does_not_count_twice(runs, tmp_path):
+    shutil.copytree(runs / "one", tmp_path / "copy")
+    parts = [runs / "one", runs / "two", tmp_path / "copy"]
+    with pytest.raises(PreflightError, match=r"one and .*copy give every cell the same"):
+        ensemble_runs(parts, tmp_path / "out", workers=1)
+    assert not (tmp_path / "out").exists()
+
+    # One cell that differs makes them two.
+    def other(chance):
+        return pl.concat([chance[:-1], 1 - chance[-1:]])
+
+    changed(tmp_path / "copy", other)
+    assert ensemble_runs(parts, tmp_path / "out", workers=1).exit_code in (0, 3)
+
+
 def test_one_run_is_no_ensemble_and_an_ensemble_has_no_models(runs, tmp_path):
     for parts in ([runs / "one"], [runs / "one", runs / "one"]):
         with pytest.raises(UsageError, match="two or more different runs"):

@@ -10,7 +10,7 @@ import yaml
 from cellwise.errors import PreflightError, UsageError
 from cellwise.flow.pipeline.run import Outcome, run_pipeline
 from cellwise.flow.request import make_request
-from cellwise.stages.member.step import check_finished, check_same
+from cellwise.stages.member.step import check_finished, check_same, said_by
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.sites import find_images
 
@@ -43,7 +43,8 @@ def ensemble_runs(
 
     Raises:
         UsageError: Fewer than two runs, or one of them twice.
-        PreflightError: One is not finished, or has other masks or classes than the first.
+        PreflightError: One is not finished, has other masks or classes than the first, or says of
+            every cell what another says.
         BadOption: Weights that do not fit.
     """
     if len(runs) < 2 or len({run.resolve() for run in runs}) < len(runs):
@@ -57,6 +58,7 @@ def ensemble_runs(
     first = RunFolder(runs[0])
     for run in runs[1:]:
         check_same(first, RunFolder(run).predictions)
+    _refuse_twins(first, runs)
     content = _recipe(read_json(first.record), runs, combine, weights)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ensemble.yaml"
@@ -66,6 +68,24 @@ def ensemble_runs(
             command=command,
         )  # fmt: skip
     return run_pipeline(request, None if listener is None else listener())
+
+
+def _refuse_twins(first: RunFolder, runs: Sequence[Path]) -> None:
+    """Refuse two runs of the same probabilities, such as a copy: one of them would count twice.
+
+    Raises:
+        PreflightError: There are such.
+    """
+    seen: dict[str, Path] = {}
+    for run in runs:
+        said = said_by(first, RunFolder(run).predictions)
+        if said in seen:
+            raise PreflightError(
+                f"{seen[said]} and {run} give every cell the same probabilities: joined, they are "
+                "one run that counts twice. Leave one out, or make it anew with another recipe or "
+                "--seed."
+            )
+        seen[said] = run
 
 
 def _recipe(

@@ -127,7 +127,15 @@ def test_a_mixture_is_the_weighted_mean_of_its_parts():
 
 @pytest.mark.parametrize(
     ("of", "weights"),
-    [(["none"], []), (["none", "none"], [1]), (["none", "none"], [0, 0]), (["none"] * 2, [-1, 2])],
+    [
+        (["none"], []),
+        (["none", "none"], [1]),
+        (["none", "none"], [0, 0]),
+        (["none"] * 2, [-1, 2]),
+        # Shares of a sum that is no number would be 0 for every cell.
+        (["none"] * 2, [1e308, 1e308]),
+        (["none"] * 2, [float("inf"), 1]),
+    ],
 )
 def test_weights_that_are_none_are_refused(of, weights):
     with pytest.raises(BadOption, match="decide mixture"):

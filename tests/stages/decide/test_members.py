@@ -231,6 +231,14 @@ def test_a_column_that_is_not_there_is_named(world):
         maker.decide(**TWO, weights="auto", per="Metadata_Line")
 
 
+def test_weights_for_a_value_that_no_cell_has_are_refused(world):
+    """A value that is spelled otherwise would leave its cells at the weights of all."""
+    maker, *_ = world
+    weights = {"hela": [0.0, 1.0], "others": [1.0, 0.0]}
+    with pytest.raises(BadOption, match=r"weights name 'hela', and no cell has .* HeLa"):
+        maker.decide(**TWO, weights=weights, per="Metadata_CellLine")
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -242,6 +250,8 @@ def test_a_column_that_is_not_there_is_named(world):
         {"combine": "probabilities", "weights": {"HeLa": [1, 2]}},
         {"combine": "probabilities", "weights": {"HeLa": [1]}, "per": "Metadata_CellLine"},
         {"combine": "probabilities", "weights": [1.0, float("inf")]},
+        {"combine": "probabilities", "weights": [1e308, 1e308]},
+        {"combine": "probabilities", "weights": {"others": [1e-320, 1e-320]}, "per": "Metadata_A"},
         {"combine": "probabilities", "weights": [1.0, 2.0], "per": "Metadata_CellLine"},
         {"combine": "median", "weights": "auto"},
     ],

@@ -17,6 +17,7 @@ from cellwise.stages.decide.spec import AUTO, OTHERS, Options
 
 # Points of a curve of ranks; between them it is straight.
 _POINTS = 257
+_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,12 @@ def _weights(
     """Weights of the members for all cells, and for those of some groups."""
     asked = options.weights
     if isinstance(asked, dict):
+        there_are = {group for group in groups_of(given.sites, given.cells, options.per) if group}
+        if odd := sorted(set(asked) - there_are - {OTHERS}):
+            raise BadOption(
+                f"decide: weights name {', '.join(map(repr, odd))}, and no cell has that "
+                f"{options.per}; there are: {', '.join(sorted(there_are)[:_NAMED]) or 'none'}."
+            )
         named = tuple((name, tuple(own)) for name, own in asked.items() if name != OTHERS)
         return tuple(asked.get(OTHERS, ())), named
     if not isinstance(asked, str):

@@ -4,6 +4,7 @@ Source: the HPA 2021 system of Riedel (21st): half of `in_field`, half of `boost
 """
 
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 from cellwise.contracts.curves import Mixture
@@ -25,9 +26,9 @@ def build(
     if len(of) < 2:
         raise BadOption(f"decide mixture: of names two or more deciders, not {list(of)}.")
     given = [float(weight) for weight in weights] or [1.0] * len(of)
-    if len(given) != len(of) or min(given) < 0 or not sum(given) > 0:
+    if len(given) != len(of) or min(given) < 0 or not 0 < sum(given) < inf:
         raise BadOption(
-            f"decide mixture: one weight for each of {len(of)} deciders, none below 0, not all 0: "
+            f"decide mixture: one weight for each of {len(of)} deciders, none below 0, not all 0 and all finite: "
             f"{list(weights)}."
         )
     parts = [deciders.build(spec) for spec in of]

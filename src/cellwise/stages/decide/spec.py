@@ -26,6 +26,8 @@ _SHELVES = {
     "adjust": "cellwise.stages.decide.adjust",
 }
 AUTO, OTHERS = "auto", "others"
+# Scores times a weight beyond these, and sums of such, leave the range of numbers.
+_LEAST, _MOST = 1e-9, 1e9
 NONE_SHARED = (
     "'weights: auto' compares score steps on labelled fields that none of their models has learned "
     "from, and there is none that all of them scored. Networks of one fold each share no such "
@@ -150,6 +152,11 @@ class Options(StepOptions):
                 raise BadOption(
                     f"decide: weights are one number for each of {members} score steps in 'from', "
                     f"none below 0 and not all 0: {each}."
+                )
+            if isinstance(each, list) and not _LEAST <= max(each) <= _MOST:
+                raise BadOption(
+                    f"decide: the largest of the weights lies in {_LEAST:g}..{_MOST:g}, as sums of "
+                    f"others are no numbers any more: {each}. Shares such as 0.7 and 0.3 do."
                 )
 
     def check_named(self, named: Mapping[str, StepOptions]) -> None:

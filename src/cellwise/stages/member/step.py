@@ -6,6 +6,7 @@ same; classes by name. A row counts as out of fold where the other run scored it
 a model that had not seen it. Writes `scores/<name>.parquet`.
 """
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,16 @@ def check_same(run: RunFolder, predictions: Path) -> None:
             f"({', '.join(odd[:_NAMED])}): its cells are not the same. Make its run anew with "
             f"--masks {run.masks}."
         )
+
+
+def said_by(run: RunFolder, predictions: Path) -> str:
+    """A digest of the cells and probabilities of a table of predictions, over a run's classes."""
+    listed = read_json(run.reading)["classes"]
+    classes = ClassList(tuple(listed["names"]), listed["negative"])
+    rows = _predictions(predictions, classes).sort(_KEY)
+    found = sha256(rows.select(classes.positive).to_numpy().tobytes())
+    found.update(rows.select(_KEY).write_csv().encode())
+    return found.hexdigest()
 
 
 def _logits(chance: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
