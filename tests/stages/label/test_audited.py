@@ -224,3 +224,20 @@ def test_twins_that_people_told_apart_are_none():
 def test_no_verdict_is_no_audit():
     bags, _ = _bags()
     assert audit_of(bags, np.arange(3), np.arange(3)) is None
+
+
+def test_a_draw_that_does_not_teach_tells_what_it_would_and_fixes_no_cell():
+    bags, truth = _bags(fields=80)
+    taught = _judged(bags, truth, 200)
+    kept = replace(taught, verdict=np.full_like(taught.verdict, np.nan), audit=taught.verdict)
+    rows, columns = np.arange(len(truth)), np.arange(3)
+    field = bags.site
+    given = bags.field_labels
+    told = [fields_of(one, rows, columns, field, given, _even) for one in (taught, kept)]
+    assert told[1].told is not None
+    np.testing.assert_array_equal(told[0].told.shown, told[1].told.shown)
+    np.testing.assert_array_equal(told[0].told.missed, told[1].told.missed)
+    labels = _even(truth.astype(np.float32))
+    # Nobody's word stands in place of a label.
+    np.testing.assert_array_equal(told[1].judged(labels), labels)
+    assert not np.array_equal(told[0].judged(labels), labels)

@@ -1,6 +1,8 @@
 """Queues against the tables, calculated anew by plain loops."""
 
 import math
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -9,7 +11,9 @@ from tests.app.view.conftest import write_run
 from tests.app.view.desk.conftest import AtDesk
 
 from cellwise.app.audit import draw_cells
+from cellwise.app.view.data.chances import Likeliest
 from cellwise.app.view.data.question import Question
+from cellwise.app.view.data.queues import _rare
 from cellwise.errors import UsageError
 
 
@@ -116,3 +120,19 @@ def test_contradicted_cells_and_verdicts_are_filters(at):
     assert ask(verdict="no") == [5]
     assert ask(verdict="no", name="spots") == []
     assert len(ask(who="nobody")) == 106
+
+
+def test_of_very_many_classes_the_likeliest_are_enough():
+    random = np.random.default_rng(1)
+    names = tuple(f"c{number}" for number in range(1108))
+    codes = np.stack([random.permutation(1108)[:5] for _ in range(40)]).astype(np.int32)
+    values = np.sort(random.random((40, 5)).astype(np.float32), 1)[:, ::-1].copy()
+    codes[3], values[3] = -1, np.nan
+    few = Likeliest(names, codes, values, codes[:, 0], values[:, 0])
+    worth = []
+    share = {c: values[codes == c].sum() / 40 for c in set(codes[codes >= 0].tolist())}
+    for row in range(40):
+        each = [-math.log2(max(share[c], 1 / 41)) * v for c, v in few.of_cell(row)]
+        worth.append(max(each, default=math.nan))
+    cells: Any = SimpleNamespace(chances=few, classes=names)
+    assert _rare(cells, 0, whole=True) == pytest.approx(worth, rel=1e-5, nan_ok=True)

@@ -1,5 +1,6 @@
 """One run as the page shows it: its tables as arrays, its crops, its words."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -162,7 +163,8 @@ def _stamp(*files: Path) -> str:
             words.append(f"{facts.st_ino:x}-{facts.st_size:x}-{facts.st_mtime_ns:x}")
         except OSError:
             words.append("none")
-    return f"{hash(tuple(words)) & 0xFFFFFFFFFFFF:012x}"
+    # The same in every process: what a page could not save in one server it saves in the next.
+    return hashlib.sha256(" ".join(words).encode()).hexdigest()[:12]
 
 
 def open_run(path: Path, before: Opened | None = None) -> Opened:

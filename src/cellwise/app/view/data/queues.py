@@ -15,6 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from cellwise.app.view.data.cells import Cells
+from cellwise.app.view.data.chances import Likeliest
 from cellwise.app.view.data.said import Said
 from cellwise.errors import UsageError
 from cellwise.store.annotations.words import RANDOM
@@ -126,16 +127,32 @@ def _rare(cells: Cells, code: int, *, whole: bool) -> Floats:
     """The probability of the class; of all classes the largest, the rarer the class the larger."""
     if not whole:
         return cells.chances.of_class(code)
+    if isinstance(cells.chances, Likeliest):
+        return _rare_of_likeliest(cells.chances)
     found = np.full(len(cells), np.nan, np.float32)
     for other in range(len(cells.classes)):
         chance = cells.chances.of_class(other)
         known = np.isfinite(chance)
-        if not known.any():
-            continue
-        # Of a class that is nowhere likely nothing is said by its bits.
-        share = float(chance[known].sum()) / max(1, len(cells))
-        found = np.fmax(found, chance * np.float32(-np.log2(max(share, 1 / (len(cells) + 1)))))
+        if known.any():
+            found = np.fmax(found, chance * _bits(np.float64(chance[known].sum()), len(cells)))
     return found
+
+
+def _rare_of_likeliest(chances: Likeliest) -> Floats:
+    """The same where only the likeliest of very many classes are known."""
+    there = chances.codes >= 0
+    values = np.where(there, chances.values, 0)
+    codes = chances.codes[there]
+    sums = np.bincount(codes, values[there], minlength=len(chances.classes)).astype(np.float64)
+    worth = values * _bits(sums, len(values))[chances.codes]
+    return np.where(there.any(1), worth.max(1), np.nan).astype(np.float32)
+
+
+def _bits(sums: npt.NDArray[np.float64] | np.float64, count: int) -> Floats:
+    """What it tells that a cell shows a class of this mean probability, in bits."""
+    # Of a class that is nowhere likely the bits would have no end.
+    share = np.maximum(np.asarray(sums) / max(1, count), 1 / (count + 1))
+    return np.asarray(-np.log2(share), np.float32)
 
 
 def _disagrees(cells: Cells, code: int, *, whole: bool) -> Floats:

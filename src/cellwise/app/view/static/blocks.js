@@ -70,7 +70,8 @@ export class Blocks {
       this.#trim(number);
     } catch (error) {
       if (error.name !== "AbortError" && turn === this.turn) this.failed(error);
-      this.found.delete(number);
+      // By now other filters may hold, and a block of theirs have this number.
+      if (this.found.get(number) === block) this.found.delete(number);
       return;
     } finally {
       if (turn === this.turn) {

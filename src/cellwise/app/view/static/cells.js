@@ -82,6 +82,16 @@ function filter(values) {
   showCells();
 }
 
+// These filters in place of all others, and of a queue.
+function alone(values) {
+  const now = state.read();
+  const kept = Object.fromEntries(["size", "channels", "lines", "desk", "whole", "class"].map((name) => [name, now[name]]));
+  state.write({ ...kept, ...values }, { push: true });
+  filters.fill(state.read(), run);
+  desk.follow().catch(fail);
+  showCells();
+}
+
 function chosen() {
   const bar = byId("chosen");
   bar.hidden = !selection.size;
@@ -207,8 +217,8 @@ async function begin() {
       });
       gallery.rowsBetween = async (start, stop) => (await api.rows(asked(), start, stop)).rows;
       card.prepare({ run, channels, step, closed: () => byId("gallery").focus({ preventScroll: true }) });
-      desk = new Desk({ run, gallery, selection, card, step, show: () => { filters.fill(state.read(), run); showCells(); } });
-      learn = new Learn({ desk, renew: begin, only: (text) => { desk.leave(); filter({ chosen: text }); } });
+      desk = new Desk({ run, gallery, selection, card, step, alone, show: () => { filters.fill(state.read(), run); showCells(); } });
+      learn = new Learn({ desk, renew: begin, only: (text) => alone({ chosen: text }) });
       buttons();
       byId("side").open = !matchMedia("(max-width: 56rem)").matches;
     } else {

@@ -12,9 +12,9 @@ const PER_PAGE = 9;
 const VERDICTS = ["yes", "no", "unsure"];
 
 export class Desk {
-  // `card` says which cell is open; `show` lists cells anew; `step` goes to the next open cell.
-  constructor({ run, gallery, selection, card, show, step }) {
-    Object.assign(this, { run, gallery, selection, card, show, step });
+  // `card` says which cell is open; `show` lists cells anew, `alone` with these filters only; `step` goes to the next open cell.
+  constructor({ run, gallery, selection, card, show, alone, step }) {
+    Object.assign(this, { run, gallery, selection, card, show, alone, step });
     this.page = 0;
     this.said = new Said();
     this.saving = new Saving();
@@ -49,6 +49,8 @@ export class Desk {
     const changed = open !== this.open || wanted !== this.name || (all === "yes") !== this.whole;
     Object.assign(this, { open, whole: all === "yes", queue: queue ?? "", name: wanted });
     byId("desk").hidden = !open;
+    // A queue has an order of its own.
+    for (const order of ["sort", "order"]) byId("filters").elements[order].disabled = open && this.queue !== "";
     byId("judge").setAttribute("aria-pressed", open);
     document.body.classList.toggle("judging", open);
     if (changed && open) await this.said.show(this.whole ? "" : this.name, this.now.classes.length);
@@ -66,12 +68,6 @@ export class Desk {
     this.now = await api.desk();
     state.change({ queue, until: queue ? this.now.now : "", at: "" }, { push: true });
     this.#changed();
-  }
-
-  // Give up the queue, as where other cells are to be listed.
-  leave() {
-    state.change({ queue: "", until: "" });
-    this.follow();
   }
 
   judgeWhole(all) {
@@ -123,7 +119,9 @@ export class Desk {
     // With Shift, figures are those of the channels, as they are without the desk.
     if (digit !== null && event.shiftKey) return false;
     if (key === "z") event.shiftKey ? this.saving.redo() : this.saving.undo();
-    else if (!this.mayJudge) return digit !== null && this.panel.why();
+    else if (!this.mayJudge) {
+      if (digit === null || !this.panel.why()) return false;
+    }
     else if (digit !== null) this.figure(Number(digit));
     else if (this.whole && key === "u") this.unsure();
     else if (this.whole && key === "enter" && this.card.isOpen()) this.rest();
@@ -195,13 +193,15 @@ export class Desk {
       if (row !== null && act([row])) this.step(1);
     } else {
       const { active } = this.gallery;
-      this.gallery.with(active, (cell) => {
-        const wasLast = active >= this.gallery.total - 1;
-        if (!act([cell.row])) return;
-        if (wasLast) this.panel.tell("This was the last cell of the list.");
-        else this.gallery.go(active + 1);
-      });
+      const cell = this.gallery.cellAt(active);
+      // Nobody can say what a cell shows that is not there yet.
+      if (!cell) return this.panel.tell("This cell is still being loaded.");
+      const wasLast = active >= this.gallery.total - 1;
+      if (!act([cell.row])) return null;
+      if (wasLast) this.panel.tell("This was the last cell of the list.");
+      else this.gallery.go(active + 1);
     }
+    return null;
   }
 
   #send(rows, said) {
@@ -220,11 +220,6 @@ export class Desk {
       this.panel.draw();
       if (this.card.isOpen()) this.card.judged();
     }
-  }
-
-  // The filters changed by the desk itself.
-  refilter() {
-    return this.#changed();
   }
 
   // Verdicts that did not come through this page's own saves.

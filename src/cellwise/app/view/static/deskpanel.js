@@ -1,6 +1,5 @@
 // What is seen of the desk: queue, verdicts as buttons, what was saved, what could not be.
 
-import * as state from "./state.js";
 import { button, byId, counted, element, whole } from "./elements.js";
 
 const QUEUES = {
@@ -126,21 +125,17 @@ export class Panel {
 
   #note() {
     const { now, session } = this.desk;
-    const parts = [element("span", `${session.who ? `${session.who}: ` : ""}you judged ${counted(now.mine, "cell")}, all ${whole(now.judged)}.`)];
-    if (now.contradicted) parts.push(button(`People differ: ${whole(now.contradicted)}`, () => this.#only({ who: "contradicted" })));
+    const parts = [element("span", `${session.who ? `${session.who}: ` : ""}you judged ${counted(now.mine, "cell")}, everybody together ${whole(now.judged)}.`)];
+    if (now.contradicted) parts.push(button(`People differ: ${whole(now.contradicted)}`, () => this.desk.alone({ who: "contradicted" })));
     if (now.drawn) parts.push(element("span", `Of the random draw you judged ${whole(now.judged_at_random)} of ${whole(now.drawn)}.`));
     if (now.lost) parts.push(element("span", `${counted(now.lost, "verdict is", "verdicts are")} on cells that are not found any more.`));
     byId("desk-note").replaceChildren(...parts);
   }
 
-  #only(values) {
-    state.change({ ...values, queue: "", until: "", at: "" }, { push: true });
-    this.desk.refilter();
-  }
-
   why() {
-    if (!byId("who-form").hidden) byId("who-word").focus();
-    return false;
+    if (byId("who-form").hidden) return false;
+    byId("who-word").focus();
+    return true;
   }
 
   tell(words) {

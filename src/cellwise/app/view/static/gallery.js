@@ -3,7 +3,7 @@
 import { Blocks } from "./blocks.js";
 import { number } from "./elements.js";
 import { paintLasso, paintTile } from "./painting.js";
-import { inside } from "./polygons.js";
+import { enclosed } from "./lasso.js";
 
 // Browsers cut off higher elements; above it the scroll bar is scaled.
 const HIGHEST = 8e6;
@@ -227,18 +227,18 @@ export class Gallery {
   }
 
   #toggle(index) {
-    this.with(index, (cell) => this.selection.toggle(cell.row));
+    this.#with(index, (cell) => this.selection.toggle(cell.row));
   }
 
   #open(index) {
-    this.with(index, (cell) => this.open(cell));
+    this.#with(index, (cell) => this.open(cell));
   }
 
   // A key or click on a cell that is still being loaded is answered when the cell is here.
-  with(index, act) {
+  #with(index, act) {
     const cell = this.cellAt(index);
     if (cell) act(cell);
-    else this.later = () => this.with(index, act);
+    else this.later = () => this.#with(index, act);
   }
 
   #where(event) {
@@ -292,19 +292,9 @@ export class Gallery {
     this.#read();
   }
 
-  // Cells whose middle lies within the line, or that it was drawn through.
   #enclosed(path) {
-    const flat = path.flat();
-    const chosen = new Set(path.map((point) => this.#indexAt(point)).filter((index) => index !== null));
-    const rows = path.map(([, y]) => Math.floor(y / this.pitch));
-    for (let row = Math.max(0, Math.min(...rows)); row <= Math.max(...rows); row++) {
-      for (let column = 0; column < this.columns; column++) {
-        const index = row * this.columns + column;
-        const middle = [GAP + column * (this.side + GAP) + this.side / 2, GAP + row * this.pitch + this.side / 2];
-        if (index < this.total && inside(flat, ...middle)) chosen.add(index);
-      }
-    }
-    this.selection.add([...chosen].map((index) => this.cellAt(index)?.row).filter((row) => row !== undefined));
+    const chosen = enclosed(path, { columns: this.columns, pitch: this.pitch, side: this.side, gap: GAP, total: this.total, at: (point) => this.#indexAt(point) });
+    this.selection.add(chosen.map((index) => this.cellAt(index)?.row).filter((row) => row !== undefined));
     this.#soon();
   }
 }
