@@ -162,3 +162,15 @@ def test_long_bodies_and_bodies_of_unknown_length_are_refused(inside):
     long = inside.proof | {"Content-Length": str(2**40)}
     assert inside.post("/api/say", content=b"{}", headers=long).status_code == 413
     assert not inside.said
+
+
+def test_what_a_browser_is_started_with_opens_once():
+    """Other users of the machine can read it in the list of processes."""
+    access = Access(TOKEN)
+    app, _ = made(access)
+    ticket = access.ticket()
+    with TestClient(app, base_url=HOME) as first, TestClient(app, base_url=HOME) as second:
+        assert first.get("/page", params={"token": ticket}).is_success
+        assert second.get("/page", params={"token": ticket}).status_code == 403
+        assert first.get("/page").is_success
+        assert second.get("/page", params={"token": TOKEN}).is_success

@@ -1,5 +1,6 @@
 """Judgements and galleries: what is called trustworthy, and which cells are shown."""
 
+import json
 import re
 from dataclasses import replace
 from types import SimpleNamespace
@@ -12,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cellwise.stages.report._answers import reliability_points
+from cellwise.stages.report._warnings import together
 from cellwise.stages.report.material import Choices, Material, choose
 from cellwise.stages.report.sections.galleries import spread_over_sites
 from cellwise.stages.report.sections.provenance import _said
-from cellwise.stages.report.sections.verdict import _by_reason, _together
+from cellwise.stages.report.sections.verdict import _by_reason
 from cellwise.stages.split._account import untestable
 
 
@@ -77,7 +79,7 @@ def test_classes_of_which_there_is_nothing_to_see_are_left_out(case):
     assert list(made.unlearned) == expected
 
 
-def test_classes_that_are_judged_alike_for_the_same_reason_stand_together():
+def test_classes_that_are_judged_alike_for_the_same_reason_standtogether():
     why = {"a": "no field", "b": "one field", "c": "no field"}
     results: list[Any] = [SimpleNamespace(name=name, why=why[name]) for name in "abc"]
     assert _by_reason(results) == [(["a", "c"], "no field"), (["b"], "one field")]
@@ -103,11 +105,11 @@ def test_warnings_about_classes_of_one_group_become_one_sentence():
     ]
     warnings = ["first", *untestable(balance), "last"]
     assert len(warnings) == 5
-    told = _together(warnings)
+    told = together(warnings)
     assert told[0] == "first"
     assert told[1].startswith("2 classes lie in one group each: a (2 fields), b's (1 field).")
     assert told[2:] == warnings[3:]
-    assert _together(warnings[2:]) == warnings[2:]
+    assert together(warnings[2:]) == warnings[2:]
 
 
 def test_classes_that_no_labelled_field_has_are_folded(make_run, tmp_path):
@@ -118,3 +120,16 @@ def test_classes_that_no_labelled_field_has_are_folded(make_run, tmp_path):
     names = [re.findall(r'<td class="name">(\w+)</td>', text) for text in (shown, folded)]
     assert names[0] == ["inside", "Negative"]
     assert names[1][0] == "nowhere"
+
+
+def test_the_split_lists_classes_that_a_labelled_field_has(plate_run):
+    path = plate_run.run / "split.json"
+    account = json.loads(path.read_text())
+    account["balance"].append({"class": "nowhere", "sites": 0, "groups": 0, "folds": [0, 0]})
+    account["warnings"] = untestable(account["balance"])
+    path.write_text(json.dumps(account))
+    page = plate_run.html(sites=1, gallery=1)
+    part = page[page.index('id="splits"') : page.index('id="provenance"')]
+    assert '<td class="name">inside</td>' in part
+    assert '<td class="name">nowhere</td>' not in part
+    assert "Class &#39;nowhere&#39; has no labelled field." in part

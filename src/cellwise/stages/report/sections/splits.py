@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cellwise.stages.report._warnings import together
 from cellwise.stages.report.material import Material
 
 
@@ -17,8 +18,9 @@ def context(material: Material) -> dict[str, Any]:
         "folds": folds,
         "by": [_plain(name) for name in account.get("by") or []],
         "leaks": [_leak(row) for row in account.get("leaks") or []],
-        "balance": account.get("balance") or [],
-        "warnings": account.get("warnings") or [],
+        # A class without a labelled field has a row of zeros, and stands among the warnings.
+        "balance": [row for row in account.get("balance") or [] if row.get("sites")],
+        "warnings": together([str(words) for words in account.get("warnings") or []]),
         "sizes": _sizes(material, folds),
         "passed_over": sorted(
             (_plain(name), reason) for name, reason in (account.get("passed_over") or {}).items()

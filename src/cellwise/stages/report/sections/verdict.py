@@ -1,6 +1,5 @@
 """The verdict: what may be trusted, what not, and why, in words and with its n."""
 
-import re
 from typing import Any
 
 import polars as pl
@@ -8,17 +7,13 @@ import polars as pl
 from cellwise.domain.held_out import TOO_GOOD, labels_pass_on
 from cellwise.domain.plain_words import by_number, counted
 from cellwise.stages.report._results import ClassResult, class_results
+from cellwise.stages.report._warnings import together
 from cellwise.stages.report.drawing.svg import short
 from cellwise.stages.report.material import Material
 from cellwise.stages.report.sections import control, known, label_context, replicates
 from cellwise.stages.report.sections.provenance import calibration, each_class
 
 _SHOWN = 12
-# As the split step words it.
-_ONE_GROUP = re.compile(
-    r"Class (['\"])(.+)\1 lies in one group only \((\d+ fields?)\): "
-    r"it cannot be tested out of fold\."
-)
 # A larger share of cells cut by their window is worth a warning.
 _MOST_CUT = 0.1
 
@@ -219,7 +214,7 @@ def _controls_apart(material: Material) -> list[tuple[str, str]]:
 def _leaks(material: Material) -> list[tuple[str, str]]:
     account = material.split
     warnings = [str(warning) for warning in account.get("warnings") or []]
-    points = [("care", words) for words in _together(warnings)]
+    points = [("care", words) for words in together(warnings)]
     leaking = [
         row for row in account.get("leaks") or [] if row.get("used") and row.get("straddling")
     ]
@@ -233,20 +228,3 @@ def _leaks(material: Material) -> list[tuple[str, str]]:
             )
         )
     return points
-
-
-def _together(warnings: list[str]) -> list[str]:
-    """Warnings of single classes that say the same as one sentence, where the first of them was."""
-    alone = {words: match for words in warnings if (match := _ONE_GROUP.fullmatch(words))}
-    if len(alone) < 2:
-        return warnings
-    named = ", ".join(f"{match[2]} ({match[3]})" for match in alone.values())
-    sentence = (
-        f"{len(alone)} classes lie in one group each: {named}. They cannot be tested out of fold."
-    )
-    first = next(iter(alone))
-    return [
-        sentence if words == first else words
-        for words in warnings
-        if words == first or words not in alone
-    ]
