@@ -83,7 +83,7 @@ def _check_asker(request: Request, access: Access) -> "Response | None":
     reading = request.method in _READING
     if access.token and "token" in request.query_params:
         return _welcome(request, access)
-    if access.passwords is not None and request.url.path in _OPEN:
+    if access.passwords is not None and _path(request) in _OPEN:
         if not reading:
             _check_origin(request, access, needed=True)
             _check_length(request)
@@ -96,12 +96,23 @@ def _check_asker(request: Request, access: Access) -> "Response | None":
     return None
 
 
+def _path(request: Request) -> str:
+    """The path that is routed; that of `request.url` is put together from what `Host` states."""
+    path: str = request.scope["path"]
+    return path
+
+
+def _query(request: Request) -> str:
+    text: bytes = request.scope["query_string"]
+    return text.decode("latin-1")
+
+
 def _refusal(request: Request, access: Access, refused: _Refused) -> "Response":
     from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse
 
-    path, reading = request.url.path, request.method in _READING
+    path, reading = _path(request), request.method in _READING
     if refused.status == 401 and reading and not path.startswith(("/api/", "/static/")):
-        there = place(path, request.url.query)
+        there = place(path, _query(request))
         target = LOGIN if there == "/" else f"{LOGIN}?{urlencode({'next': there})}"
         return RedirectResponse(target, 303, HEADERS)
     if path.startswith("/api/") and (access.passwords is not None or not reading):
@@ -115,9 +126,9 @@ def _welcome(request: Request, access: Access) -> "Response":
 
     if request.method not in _READING or not access.lets_in(request.query_params["token"]):
         raise _Refused(_TOKEN_WORDS)
-    pairs = parse_qsl(request.url.query, keep_blank_values=True)
+    pairs = parse_qsl(_query(request), keep_blank_values=True)
     query = urlencode([(name, value) for name, value in pairs if name != "token"])
-    response = RedirectResponse(place(request.url.path, query), 303, HEADERS)
+    response = RedirectResponse(place(_path(request), query), 303, HEADERS)
     session = access.sessions.find(request.cookies.get(access.cookie, ""))
     if session is None:
         known = unquote(request.cookies.get(NAME_COOKIE, ""))

@@ -136,10 +136,4 @@ def _written(host: str) -> str:
 
 
 def _is_name(text: str) -> bool:
-    host = host_of(text)
-    port = text[len(host) :]
-    letters = host.strip("[]").replace(":", "") if host.startswith("[") else host
-    good = bool(letters) and all(
-        sign.isascii() and (sign.isalnum() or sign in ".-_") for sign in letters
-    )
-    return good and (not port or (port[0] == ":" and port[1:].isdecimal()))
+    return bool(host_of(text))

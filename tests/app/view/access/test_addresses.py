@@ -19,6 +19,10 @@ from cellwise.app.view.access.addresses import host_of, is_loopback, place, same
         ("cells.lab.example:8443", "cells.lab.example"),
         ("", ""),
         ("[", ""),
+        ("127.0.0.1:80/login?", ""),
+        ("127.0.0.1#", ""),
+        ("user@127.0.0.1", ""),
+        ("127.0.0.1:", ""),
     ],
 )
 def test_the_name_is_without_port(header, host):

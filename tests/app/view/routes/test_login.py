@@ -181,3 +181,8 @@ def test_after_the_password_nobody_is_led_elsewhere():
         led = next_place(asked)
         assert led.startswith("/")
         assert not led.startswith(("//", "/\\", "/login")), asked
+
+
+@pytest.mark.parametrize("host", ["cells.lab.example:443/login?", "cells.lab.example:1/login#"])
+def test_a_path_in_the_name_of_the_server_opens_nothing(come, host):
+    assert come(host=host).get("/api/run").status_code == 403

@@ -1,18 +1,21 @@
 """Names of a server and origins of pages, as requests state them."""
 
 import ipaddress
+import re
 from urllib.parse import quote, urlsplit
 
+_HOST = re.compile(r"(\[[0-9a-f:.%]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?")
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 """The names of this machine for itself."""
 
 
 def host_of(header: str) -> str:
-    """The name in a `Host` header, in small letters and without port; of IPv6 in brackets."""
-    text = header.strip().lower()
-    if text.startswith("["):
-        return text[: text.find("]") + 1]
-    return text.rsplit(":", 1)[0] if ":" in text else text
+    """The name in a `Host` header, in small letters and without port; of IPv6 in brackets.
+
+    Empty where more than a name and a port stands there, as a path would.
+    """
+    found = _HOST.fullmatch(header.strip().lower())
+    return found[1] if found is not None else ""
 
 
 def same_origin(origin: str, host: str, *, https: bool) -> bool:
