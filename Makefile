@@ -70,8 +70,11 @@ slurm:
 	else echo "no slurm and no way to install it: its tests will be skipped"; fi
 
 # Pages that are made from the code; a test says when they are out of date.
+# The site, in site/index.html; a broken link or anchor is an error.
 docs: $(INSTALLED)
 	$(BIN)/cellwise parts --markdown > docs/parts.md
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+	@echo "open site/index.html"
 
 clean:
-	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
