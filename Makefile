@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 BIN := $(VENV)/bin
 
 # `make test` leaves out the few tests that `make test-long` runs.
-.PHONY: demo test test-long test-slurm quick lint types format browser slurm docs clean
+.PHONY: demo test test-long test-slurm quick lint types format browser slurm docs release clean
 
 demo: $(INSTALLED)
 	@start=$$(date +%s); \
@@ -75,6 +75,10 @@ docs: $(INSTALLED)
 	$(BIN)/cellwise parts --markdown > docs/parts.md
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 	@echo "open site/index.html"
+
+# Wheel and source archive in dist/, looked into and tried in an environment of their own.
+release: $(INSTALLED)
+	$(BIN)/python .ci/release.py
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -188,7 +188,7 @@ def contracts() -> str:
 def changes() -> str:
     """What is new, from one file for each change."""
     kinds = {"feature": "New", "fix": "Mended", "speed": "Faster", "docs": "Documents"}
-    parts = ["# Changes\n\nSince the last release:\n"]
+    parts = ["# Changes\n\n[What may change](../reference/versions.md) between releases. New:\n"]
     for kind, title in kinds.items():
         found = sorted((ROOT / "changes").glob(f"*.{kind}.md"))
         texts = [" ".join(path.read_text(encoding="utf-8").split()) for path in found]
