@@ -28,8 +28,8 @@ def build(
     given = [float(weight) for weight in weights] or [1.0] * len(of)
     if len(given) != len(of) or min(given) < 0 or not 0 < sum(given) < inf:
         raise BadOption(
-            f"decide mixture: one weight for each of {len(of)} deciders, none below 0, not all 0 and all finite: "
-            f"{list(weights)}."
+            f"decide mixture: one weight for each of {len(of)} deciders, none below 0, not all 0 "
+            f"and all finite: {list(weights)}."
         )
     parts = [deciders.build(spec) for spec in of]
     share = tuple(weight / sum(given) for weight in given)
