@@ -1,14 +1,15 @@
 """`cellwise predict` over a folder of fields, beside the first HPA system's way at equal backbone.
 
-    python benchmarks/predict.py --work FOLDER [--fields 200] [--backbone resnet18] [--json FILE]
+    python benchmarks/predict.py --work FOLDER [--fields 200] [--first 20] [--backbone resnet18]
+                                 [--json FILE]
 
 Two runs learn for one epoch from the same small simulated folder: ours from crops of single cells,
-theirs from whole fields of 512 pixels. Then both predict the same new fields, each as a user gives
-the command: reading, segmentation, crops, probabilities, decisions and report. Theirs shows the
-network each cell alone in an otherwise black field, in single precision, as that system does; ours
-shows it the crop, with what `--runtime auto` finds fastest. Segmentation is the same for both, so
-what is compared is all of `predict`; the networks' part alone stands beside it. Weights are by
-chance, so answers mean nothing. CPU seconds are those of the command and all its processes.
+theirs from whole fields of 512 pixels. Then both predict new fields, theirs fewer of them as it
+takes long, each as a user gives the command: reading, segmentation, crops, probabilities, decisions
+and report. Theirs shows the network each cell alone in an otherwise black field, in single
+precision, as that system does; ours shows it the crop, with what `--runtime auto` finds fastest.
+Segmentation is the same for both, so what is compared is all of `predict`. Weights are by chance,
+so answers mean nothing. CPU seconds are those of the command and all its processes.
 
 The pair is also held against each other's runtime: our run once more in single precision, its
 probabilities beside those of `auto`. A command that was finished is not given again.
@@ -66,14 +67,15 @@ def command(log: Path, *words: str) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def predicted(work: Path, way: str, runtime: str, asked: argparse.Namespace) -> dict[str, Any]:
+def predicted(work: Path, way: str, runtime: str) -> dict[str, Any]:
     """One line of the result, made once."""
     name = f"{way.replace(' ', '-')}-{runtime}"
     done, log = work / f"{name}.json", work / f"{name}.log"
     if done.exists():
         return dict(json.loads(done.read_text(encoding="utf-8")))
     out = work / f"{name}.predicted"
-    words = ("predict", str(work / f"{way.replace(' ', '-')}.run"), str(work / "new"))
+    folder = work / ("new" if way == "ours" else "fewer")
+    words = ("predict", str(work / f"{way.replace(' ', '-')}.run"), str(folder))
     begun = time.monotonic()
     used = command(
         log, *words, "--out", str(out), "--workers", "1", "--device", "cpu", "--runtime", runtime
@@ -83,17 +85,13 @@ def predicted(work: Path, way: str, runtime: str, asked: argparse.Namespace) -> 
     row = {
         "way": way,
         "runtime": runtime,
-        "fields": asked.fields,
+        "fields": record["counts"]["sites"],
         "cells": cells,
         "cpu_s": round(used, 1),
         "wall_s": round(time.monotonic() - begun, 1),
         "cells_per_cpu_s": round(cells / used, 2),
-        "score": {
-            step["step"]: step.get("seconds")
-            for step in record.get("steps", [])
-            if step.get("kind") == "score"
-        },
-        "counts": record["counts"].get("score: net") or record["counts"].get("net"),
+        "steps_wall_s": {step["name"]: round(step["seconds"], 1) for step in record["steps"]},
+        "runtimes": next(s["counts"] for s in record["steps"] if s["kind"] == "score"),
     }
     done.write_text(json.dumps(row), encoding="utf-8")
     return row
@@ -116,12 +114,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--fields", type=int, default=200)
+    parser.add_argument("--first", type=int, default=20)
     parser.add_argument("--backbone", default="resnet18")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     work: Path = asked.work
     work.mkdir(parents=True, exist_ok=True)
-    worlds = {"taught": (LABELLED, 1), "new": (asked.fields, 2)}
+    worlds = {"taught": (LABELLED, 1), "new": (asked.fields, 2), "fewer": (asked.first, 3)}
     for name, (sites, seed) in worlds.items():
         if not (work / name).exists():
             sizes = ("--sites", str(sites), "--size", str(SIDE), "--seed", str(seed))
@@ -139,7 +138,7 @@ def main() -> None:
     machine = f"{platform.machine()}, {os.cpu_count()} processors"
     found: dict[str, Any] = {"machine": machine, "load": os.getloadavg()[0], "rows": []}
     for way, runtime in (("ours", "auto"), ("ours", "fp32"), ("first system", "fp32")):
-        found["rows"].append(predicted(work, way, runtime, asked))
+        found["rows"].append(predicted(work, way, runtime))
         print(json.dumps(found["rows"][-1]), flush=True)
         if asked.json:
             asked.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
