@@ -9,6 +9,7 @@ import pytest
 from tests.plates import QUICK, treated, write_labels, write_plate
 from tests.worlds import wells
 
+from cellwise.app.cli.terminal.ending import print_ending
 from cellwise.app.ensemble import ensemble_runs
 from cellwise.domain.tables import PREDICTIONS
 from cellwise.errors import BadOption, PreflightError, UsageError
@@ -92,6 +93,25 @@ def _with_other_classes(run):
     write_table(path, PREDICTIONS, rows, classes=("Golgi", "Negative"))
 
 
+def _cell_by_cell(run, how):
+    path = RunFolder(run).predictions
+    rows = read_table(path, PREDICTIONS)
+    write_table(path, PREDICTIONS, how(rows), classes=read_classes(path, PREDICTIONS))
+
+
+def _with_a_chance_of(value):
+    def broken(run):
+        last = pl.int_range(pl.len()) == pl.len() - 1
+        chance = pl.when(last).then(value).otherwise("Prob_Nuclear").cast(pl.Float32)
+        _cell_by_cell(run, lambda rows: rows.with_columns(chance.alias("Prob_Nuclear")))
+
+    return broken
+
+
+def _with_a_cell_twice(run):
+    _cell_by_cell(run, lambda rows: pl.concat([rows, rows[-1:]]))
+
+
 def _unfinished(run):
     record = RunFolder(run).record
     record.write_text(json.dumps({**read_json(record), "status": "running"}))
@@ -106,6 +126,9 @@ def _without_predictions(run):
     [
         (_with_other_masks, "two has other masks than .*one in 1 of 8 fields"),
         (_with_other_classes, "other classes than this run: 'Golgi', 'Nuclear'"),
+        (_with_a_chance_of(float("nan")), r"two.* no probability .* 1 cell.*A08/\d+ of 'Nuclear'"),
+        (_with_a_chance_of(1.5), r"two.* no probability in 0..1 for 1 cell, first A08/"),
+        (_with_a_cell_twice, "two.* has several rows for 1 cell, first A08/"),
         (_unfinished, r"two has not finished \(running\)"),
         (_without_predictions, "two holds no predictions"),
         (shutil.rmtree, "two is no run folder"),
@@ -138,6 +161,16 @@ def test_a_copy_of_a_run_does_not_count_twice(runs, tmp_path):
 
     changed(tmp_path / "copy", other)
     assert ensemble_runs(parts, tmp_path / "out", workers=1).exit_code in (0, 3)
+
+
+def test_cells_of_which_a_run_says_nothing_are_told_at_the_end(runs, tmp_path, capsys):
+    shutil.copytree(runs / "two", tmp_path / "two")
+    _cell_by_cell(tmp_path / "two", lambda rows: rows.filter(pl.col("site_id") != "A08"))
+    left = len(said(tmp_path / "two"))
+    found = ensemble_runs([runs / "one", tmp_path / "two"], tmp_path / "out", workers=1)
+    print_ending(found)
+    every = len(said(runs / "one"))
+    assert f"two says something of {left} of {every} cells" in capsys.readouterr().out
 
 
 def test_one_run_is_no_ensemble_and_an_ensemble_has_no_models(runs, tmp_path):

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from cellwise.domain.classes import ClassList
+from cellwise.domain.plain_words import counted
 from cellwise.domain.steps import Job, Report
 from cellwise.domain.tables import CELLS, PREDICTIONS, SCORES
 from cellwise.domain.units import CELL
@@ -69,8 +70,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     cells = read_table(run.cells, CELLS).sort(_KEY).select(_KEY)
     report(0, 1, f"{len(cells)} cells")
     check_same(run, path)
-    known = theirs.filter(pl.all_horizontal(pl.col(name).is_finite() for name in classes.positive))
-    found = cells.join(known, on=_KEY, how="inner", maintain_order="left")
+    found = cells.join(theirs, on=_KEY, how="inner", maintain_order="left")
     if found.is_empty() and len(cells):
         raise PreflightError(f"member: {path} has a probability of none of these cells.")
     folds = RunReader(run).folds().select("site_id", left_out="fold")
@@ -100,7 +100,8 @@ def _predictions(path: Path, classes: ClassList) -> pl.DataFrame:
     """Rows of cells: `site_id`, `cell_id`, `fold`, and a column for each positive class.
 
     Raises:
-        PreflightError: The table is over other classes.
+        PreflightError: The table is over other classes, lists a cell twice, or what it gives a cell
+            is no probability.
     """
     theirs = read_classes(path, PREDICTIONS)
     if set(theirs) != set(classes.names):
@@ -119,7 +120,31 @@ def _predictions(path: Path, classes: ClassList) -> pl.DataFrame:
         rows = read_table(path, PREDICTIONS, columns=columns).with_columns(
             pl.Series(name, values) for name, values in place.items()
         )
-    return rows.filter(pl.col("unit") == CELL).drop("unit")
+    rows = rows.filter(pl.col("unit") == CELL).drop("unit")
+    _refuse_broken(path, rows, classes)
+    return rows
+
+
+def _refuse_broken(path: Path, rows: pl.DataFrame, classes: ClassList) -> None:
+    """Refuse what no finished run writes: it would be left out, or held at 0 or 1, in silence."""
+    possible = pl.all_horizontal(
+        pl.col(name).is_between(0, 1).fill_null(value=False) for name in classes.positive
+    )
+    odd = rows.filter(~possible)
+    twice = rows.filter(pl.struct(_KEY).is_duplicated())
+    for broken, what in ((odd, "what is no probability in 0..1"), (twice, "several rows")):
+        if len(broken):
+            first = broken.row(0, named=True)
+            of = next((f" of {n!r}" for n in classes.positive if not _is_chance(first[n])), "")
+            cells = counted(len(broken.unique(_KEY)), "cells")
+            raise PreflightError(
+                f"member: {path} has {what} for {cells}, first "
+                f"{first['site_id']}/{first['cell_id']}{of}. Run {path.parent} again."
+            )
+
+
+def _is_chance(value: float | None) -> bool:
+    return value is not None and 0 <= value <= 1
 
 
 def check_same(run: RunFolder, predictions: Path) -> None:

@@ -1,5 +1,6 @@
 """The last lines of a run: what was done, what may be trusted, where to look."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cellwise.domain.held_out import TOO_GOOD, labels_pass_on
@@ -30,7 +31,13 @@ def print_ending(outcome: "Outcome") -> None:
         f"{cells}{aside} set aside"
         f"{f' ({run.quarantine})' if aside != 'nothing' else ''} · exit {outcome.exit_code}"
     )
-    for line in (*_unlike(run), *_noticed(run), *_copies(run), *_headlines(run)):
+    for line in (
+        *_unlike(run),
+        *_partly_joined(run),
+        *_noticed(run),
+        *_copies(run),
+        *_headlines(run),
+    ):
         print(line)
     if run.report.is_file():
         print(f"open {run.report}   or   cellwise view {outcome.run}")
@@ -70,6 +77,22 @@ def _unlike(run: RunFolder) -> list[str]:
     """Why answers for these images may mean nothing, where a finished run was applied to them."""
     record = read_json(run.record) if run.record.is_file() else {}
     return [str(words) for words in record.get("unlike") or []]
+
+
+def _partly_joined(run: RunFolder) -> list[str]:
+    """A line for each run of an ensemble that says nothing of some cells."""
+    record = read_json(run.record) if run.record.is_file() else {}
+    given = {one["name"]: one["options"] for one in record.get("recipe", {}).get("steps", ())}
+    found = []
+    for step in record.get("steps", ()):
+        without = step["counts"].get("without", 0) if step["kind"] == "member" else 0
+        if without:
+            said = step["counts"]["cells"]
+            found.append(
+                f"{Path(given[step['name']]['predictions']).parent} says something of {said:,} of "
+                f"{said + without:,} cells: the others are judged by the other runs alone."
+            )
+    return found
 
 
 def _noticed(run: RunFolder) -> list[str]:
