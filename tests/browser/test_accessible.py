@@ -4,6 +4,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from tests.browser.conftest import served
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -54,6 +55,22 @@ def test_the_pages_have_no_serious_finding(visit, address, axe):
         assert (place, found(page, axe)) == (place, [])
         # axe calls a page without it moderate.
         assert page.locator("main").count() == 1
+
+
+@pytest.mark.slow
+def test_the_label_desk_has_no_serious_finding(visit, report_run, axe):
+    page = visit.page
+    with served(report_run.run, edit=True) as address:
+        page.goto(f"{address}/cells?token=secret&desk=open")
+        page.locator("#who-word").fill("ann")
+        page.keyboard.press("Enter")
+        playwright.expect(page.locator("#who-form")).to_be_hidden()
+        page.locator("#desk-more summary").click()
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_load_state("networkidle")
+            assert (scheme, found(page, axe)) == (scheme, [])
+        page.goto("about:blank")
 
 
 def test_fingers_move_and_enlarge_the_image_of_a_field(browser, address):

@@ -1,6 +1,8 @@
 """The label desk in a real browser: from a look to a run that learned from twenty verdicts."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 from tests.browser.conftest import served
@@ -111,8 +113,9 @@ def test_look_filter_correct_learn_and_see_the_change_without_a_mouse(visit, lea
     assert [url for url in visit.requests if not url.startswith((address, "data:", "about:"))] == []
 
 
-def test_what_could_not_be_saved_is_said_and_sent_again(visit, report_run):
-    with served(report_run.run, edit=True) as address:
+def test_what_could_not_be_saved_is_said_and_sent_again(visit, report_run, tmp_path):
+    own = Path(shutil.copytree(report_run.run, tmp_path / "own.run"))
+    with served(own, edit=True) as address:
         page = visit.page
         page.goto(f"{address}/cells?token=secret&desk=open")
         playwright.expect(page.locator("#desk")).to_be_visible()
@@ -138,7 +141,7 @@ def test_what_could_not_be_saved_is_said_and_sent_again(visit, report_run):
         playwright.expect(page.locator("#desk-note")).to_contain_text("1 cell", timeout=15_000)
         playwright.expect(page.locator("#unsaved")).to_be_hidden()
         page.goto("about:blank")
-    assert len(annotations(RunFolder(report_run.run))) == 1
+    assert len(annotations(RunFolder(own))) == 1
 
 
 def test_the_desk_of_odd_names_and_of_a_telephone(odd_visit):

@@ -71,7 +71,7 @@ export class Learn {
     const { change } = await api.get("/api/learn/change");
     const holder = byId("learn-change");
     if (!change) return holder.replaceChildren();
-    const parts = [element("h3", "Before and after learning"), this.#words(change)];
+    const parts = [element("h2", "Before and after learning"), this.#words(change)];
     if (change.rows.length) {
       const text = ranges(change.rows);
       if (text.length < 30000) parts.push(button(`Show the ${whole(change.rows.length)} cells that changed`, () => this.only(text)));
