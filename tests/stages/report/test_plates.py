@@ -8,6 +8,7 @@ import polars as pl
 from cellwise.domain.tables import SITES
 from cellwise.stages.report._plate_chart import small_plate
 from cellwise.stages.report.drawing.svg import shades
+from cellwise.stages.report.sections import plates
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.tables import read_table, write_table
 
@@ -41,11 +42,11 @@ def test_the_folder_is_named_where_a_problem_is_of_no_file(plate_run):
     assert '<td class="path">the folder</td>' in plate_run.html()
 
 
-def many(plate_run, plates=5):
+def many(plate_run, number_of_plates=5):
     """The run with its twelve wells on several plates."""
     path = RunFolder(plate_run.run).sites
     sites = read_table(path, SITES)
-    number = (pl.col("site_id").rank("dense") - 1) % plates + 1
+    number = (pl.col("site_id").rank("dense") - 1) % number_of_plates + 1
     write_table(path, SITES, sites.with_columns(Metadata_Plate=pl.format("P{}", number)))
     return section(plate_run.html(sites=1, gallery=1))
 
@@ -66,7 +67,7 @@ def test_many_plates_are_small_maps_side_by_side(plate_run):
 
 
 def test_up_to_three_plates_are_large(plate_run):
-    part = many(plate_run, plates=3)
+    part = many(plate_run, number_of_plates=3)
     assert "<details" not in part
     assert part.count("<h3>Plate") == 3
 
@@ -90,3 +91,15 @@ def test_more_stands_out_on_a_light_and_on_a_dark_page():
     assert [light(c) for c in on_light] == sorted(map(light, on_light), reverse=True)
     assert [light(c) for c in on_dark] == sorted(map(light, on_dark))
     assert len(set(on_light)) == len(set(on_dark)) == 16
+
+
+def test_edges_of_many_plates_are_told_as_a_list_that_folds(plate_run, monkeypatch):
+    monkeypatch.setattr(
+        plates, "_edge_notes", lambda table, name, kinds: [f"{name} a", f"{name} b"]
+    )
+    part = many(plate_run, number_of_plates=3)
+    assert "6 differences between outer and inner wells are larger" in part
+    assert part.count("<li>") == 6
+    assert "<summary>All" not in part
+    part = many(plate_run, number_of_plates=4)
+    assert "<summary>All 8</summary>" in part

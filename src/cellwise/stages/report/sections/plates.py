@@ -255,6 +255,6 @@ def _edge_notes(table: pl.DataFrame, name: str, kinds: list[tuple[str, str, str]
             notes.append(
                 f"{where}{title} is {short(float(a.mean()))} on average in the outer wells "
                 f"(n = {len(a)}) and {short(float(b.mean()))} in the inner wells "
-                f"(n = {len(b)}): more than three standard errors apart."
+                f"(n = {len(b)})."
             )
     return notes
