@@ -36,7 +36,8 @@ steps:
   - segment: {{name: small_unet}}
   - cells: {{size: {size}, policy: {policy}}}
   - split: {{by: auto, folds: 2}}
-  - train: {{as: net, task: {task}, epochs: 1, batch: 8, folds: [0],
+  - label: {{as: inherited}}
+  - train: {{as: net, task: {task}, labels: {labels}, epochs: 1, batch: 8, folds: [0],
             net: {{name: backbone, model: {backbone}, pretrained: false}}}}
   - score: {{as: net, model: net, by: {by}}}
   - decide: {{from: [net]}}
@@ -44,12 +45,19 @@ steps:
   - report:
 """
 WAYS = {
-    "ours": {"size": 128, "policy": "mask_others", "task": "cell", "by": "cell_net"},
+    "ours": {
+        "size": 128,
+        "policy": "mask_others",
+        "task": "cell",
+        "by": "cell_net",
+        "labels": "inherited",
+    },
     "first system": {
         "size": 64,
         "policy": "mask_all",
         "task": f"{{name: image, size: {SIDE}}}",
         "by": "masked_view",
+        "labels": '""',
     },
 }
 
