@@ -8,6 +8,8 @@ import pytest
 from tests.faults.deaths import changes, die
 from tests.faults.fault_runs import left_on_disk, partial_files, record, run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def points(death, still_plate, tmp_path_factory):

@@ -16,6 +16,8 @@ from tests.faults.fault_runs import (
 )
 from tests.worlds import labels, plate
 
+pytestmark = pytest.mark.slow
+
 QUICK = ("train.epochs=2", "train.net.width=8", "train.threads=1", "score.threads=1")
 POINTS = 12
 # Every third point is tried with the other long tests, and the rest where there is time.

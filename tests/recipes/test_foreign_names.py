@@ -8,7 +8,7 @@ from tests.worlds import draw, save, wells
 import cellwise
 from cellwise.flow.check import check_folder
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.slow]
 
 # The plate's own names, and what other laboratories call the same stains.
 NAMES = {"DNA": "DAPI405", "GFP": "EGFP"}

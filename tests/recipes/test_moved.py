@@ -13,7 +13,7 @@ import cellwise
 from cellwise.app.cli import app
 from cellwise.app.status import run_status
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.slow]
 
 
 def images_in(report):

@@ -12,7 +12,7 @@ from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.tables import read_classes, read_table
 from cellwise.store.worlds.truth import read_truth
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.slow]
 
 SHORT = [f"{name}.epochs=1" for name in ("cell", "cell1", "cell2")]
 _PER_FOLD = 8

@@ -5,6 +5,8 @@ from tests.faults.deaths import died
 from tests.faults.fault_runs import left_on_disk, partial_files
 from tests.scale.shard_runs import finish, merge, shard
 
+pytestmark = pytest.mark.slow
+
 # A prime, so that deaths fall on other changes of each batch.
 STEP = 17
 

@@ -16,6 +16,8 @@ from cellwise.app.cli import app
 from cellwise.app.inputs.places import VARIABLE
 from cellwise.errors import CellwiseError, PreflightError, UsageError
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["bucket", "s3_environment", "s3_set"]
 
 QUIET = ("--workers", "1")

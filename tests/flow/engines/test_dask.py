@@ -23,6 +23,8 @@ from cellwise.flow.engines.dask.engine import DaskEngine
 from cellwise.flow.engines.dask.places import LocalPlace, SchedulerPlace
 from cellwise.flow.engines.dask.work import Answer
 
+pytestmark = pytest.mark.slow
+
 JOB = Job(Path(), Path(), "x", {}, "k", 0)
 SITES = [f"s{i:02d}" for i in range(12)]
 

@@ -29,7 +29,7 @@ from cellwise.flow.engines.dask.cluster_file import ClusterFile
 from cellwise.flow.engines.dask.engine import DaskEngine
 from cellwise.flow.engines.dask.places import LocalPlace
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.slow]
 
 
 @pytest.fixture(autouse=True)

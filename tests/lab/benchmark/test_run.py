@@ -16,7 +16,7 @@ from cellwise.lab.benchmark.page.write import COLUMNS
 from cellwise.lab.benchmark.run import run_benchmark
 from cellwise.store.worlds.truth import read_truth
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.slow]
 
 KEY = ["site_id", "cell_id"]
 MEASURED = ("train_seconds", "peak_mb")
