@@ -113,7 +113,7 @@ def difference(work: Path) -> float:
         )
         for name in ("auto", "fp32")
     )
-    columns = [name for name in one.columns if name.startswith("Probability_")]
+    columns = [name for name in one.columns if name.startswith("Prob_")]
     return float((one.select(columns) - other.select(columns)).to_numpy().__abs__().max())
 
 
