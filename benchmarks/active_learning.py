@@ -1,6 +1,6 @@
 """Which cells to judge: average precision against cells looked at, by queue, on simulated worlds.
 
-    python benchmarks/active_learning.py WORLDS... [--counts 0 50 100 ...] [--json FILE]
+    python -m benchmarks.active_learning WORLDS... [--counts 0 50 100 ...] [--json FILE]
 
 A world is made by `cellwise simulate WORLD --world hpa --severity hard --sites 200 --size 256`. The
 outlines are the world's own, the learner is kernel ridge on measured features. It starts from
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from by_hand import KEY, World
+from benchmarks.by_hand import KEY, World
 from sklearn.metrics import average_precision_score
 
 from cellwise.app.view.data.chances import Matrix
@@ -100,7 +100,8 @@ class Taught:
     def queue(self, name: str, judged: np.ndarray) -> np.ndarray:
         """The cells of a queue that are not judged yet, the first first."""
         chance = np.clip(self.apart(self.labels(judged)), 0, 1).astype(np.float32)
-        pool = Pool(self.classes, chance, self.inherited)
+        # A queue asks of cells what stands in the pool, and nothing else.
+        pool: Any = Pool(self.classes, chance, self.inherited)
         rows = np.flatnonzero(judged)
         said = pl.DataFrame(
             {"row": np.repeat(rows, len(self.classes)), "class": list(self.classes) * len(rows)},
