@@ -21,6 +21,7 @@ from tests.faults.fault_runs import (
 )
 from tests.faults.test_killed import children_of, gone, said
 from tests.flow.engines.test_dask import SITES, folders, lost, trusted
+from tests.scale.storms import RECIPE as WHOLE
 from tests.worlds import labels, plate
 
 from cellwise.errors import Interrupted, PreflightError
@@ -36,22 +37,6 @@ pytestmark = [pytest.mark.long, pytest.mark.slow]
 def more_patience(monkeypatch):
     """Interpreters of workers start beside whatever else this machine does."""
     monkeypatch.setattr("tests.faults.fault_runs.PATIENCE", 400.0)
-
-
-WHOLE = """\
-format: 1
-steps:
-  - read:
-  - segment: watershed
-  - cells: {size: 24}
-  - embed: {as: measured, by: measured}
-  - split: {folds: 2}
-  - label: {as: cell}
-  - train: {as: cell, task: vectors, embeddings: measured, labels: cell,
-            learner: kernel_ridge}
-  - score: {as: cell, model: cell, by: vector_learner, embeddings: measured}
-  - decide: {from: [cell]}
-"""
 
 
 @pytest.mark.slow
