@@ -5,15 +5,19 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
+from threading import Event, Thread
 from typing import Any
 
 import httpx
 import pytest
 
+from cellwise.app.view.desk import desk as desk_module
+from cellwise.domain.tables import ANNOTATIONS
+from cellwise.store.annotations import saves
 from cellwise.store.annotations.saves import annotations
 from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.tables import read_table
 
 EACH = 60
 
@@ -67,8 +71,8 @@ def test_two_servers_one_killed_while_it_saves_lose_nothing_that_was_answered(ow
     answered: dict[str, dict[int, Any]] = {"ann": {}, "bob": {}}
     try:
         threads = [
-            threading.Thread(target=judge, args=(ann, 1000, answered["ann"], "yes")),
-            threading.Thread(target=judge, args=(bob, 2000, answered["bob"], "no")),
+            Thread(target=judge, args=(ann, 1000, answered["ann"], "yes")),
+            Thread(target=judge, args=(bob, 2000, answered["bob"], "no")),
         ]
         for thread in threads:
             thread.start()
@@ -85,10 +89,10 @@ def test_two_servers_one_killed_while_it_saves_lose_nothing_that_was_answered(ow
     assert len(answered["ann"]) == EACH
     assert EACH // 3 <= len(answered["bob"]) < EACH
     said = annotations(RunFolder(own_run))
-    for who, saves in answered.items():
+    for who, theirs_answered in answered.items():
         theirs = said.filter(said["who"] == who)
         # Each row once; of the request that was under way nobody can know.
-        assert len(saves) <= len(theirs) <= len(saves) + 1
+        assert len(theirs_answered) <= len(theirs) <= len(theirs_answered) + 1
         assert set(theirs["verdict"]) == {"yes" if who == "ann" else "no"}
     # No file is torn or half there, and what was not answered is sent again and kept once.
     again = Server(own_run, "bob")
@@ -103,7 +107,26 @@ def test_two_servers_one_killed_while_it_saves_lose_nothing_that_was_answered(ow
     assert said["who"].value_counts().sort("who")["count"].to_list() == [EACH, EACH]
     merged = RunFolder(own_run).annotations / "annotations.parquet"
     # The server that ended in peace left the table of what holds.
-    from cellwise.domain.tables import ANNOTATIONS
-    from cellwise.store.run.tables import read_table
-
     assert read_table(merged, ANNOTATIONS).equals(said)
+
+
+def test_the_end_waits_for_a_table_that_is_being_written(at_desk, monkeypatch):
+    begun, go_on = Event(), Event()
+
+    def slowly(run):
+        begun.set()
+        assert go_on.wait(30)
+        saves.merge(run)
+
+    monkeypatch.setattr(desk_module, "merge", slowly)
+    monkeypatch.setattr(desk_module, "_MERGED_AFTER", 0)
+    at_desk.say([5], "yes")
+    assert begun.wait(30)
+    ending = Thread(target=at_desk.desk.finish)
+    ending.start()
+    ending.join(0.2)
+    assert ending.is_alive()
+    go_on.set()
+    ending.join(30)
+    table = read_table(at_desk.desk.opened.run.annotations / "annotations.parquet", ANNOTATIONS)
+    assert len(table) == 1

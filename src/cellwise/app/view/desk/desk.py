@@ -45,7 +45,7 @@ class Desk:
         self, shown: Shown, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._shown, self._clock = shown, clock
-        self._lock = Lock()
+        self._lock, self._merging = Lock(), Lock()
         self._last = ""
         self._later: Timer | None = None
 
@@ -224,19 +224,22 @@ class Desk:
             self._later.start()
 
     def _merge(self, run: RunFolder) -> None:
-        with self._lock:
-            self._later = None
-        # Saves hold all; a table that cannot be written now is written with the next one.
-        with suppress(OSError, FormatError):
-            merge(run)
+        with self._merging:
+            with self._lock:
+                self._later = None
+            # Saves hold all; a table that cannot be written now is written with the next one.
+            with suppress(OSError, FormatError):
+                merge(run)
 
     def finish(self) -> None:
-        """Write what is still to be written."""
+        """Write what is still to be written; a table that is being written is waited for."""
         with self._lock:
             waiting, self._later = self._later, None
         if waiting is not None:
             waiting.cancel()
             self._merge(self.opened.run)
+        with self._merging:
+            pass
 
     def _after(self, rows: Rows, classes: list[str]) -> dict[str, Any]:
         """What the page needs to know of cells that were judged just now."""
