@@ -226,8 +226,9 @@ def test_pixels_of_another_size_or_type_are_refused():
     boxes = find_boxes(labels)
     with pytest.raises(InputError, match="differ in size"):
         crop_cells(np.zeros((1, 9, 8), np.uint8), labels, boxes=boxes, plan=CropPlan())
-    with pytest.raises(InputError, match="not float64"):
+    with pytest.raises(InputError, match="not float64") as caught:
         crop_cells(np.zeros((1, 9, 9)), labels, boxes=boxes, plan=CropPlan())
+    assert caught.value.code == "pixel_type"
 
 
 def naive(pixels, labels, size):

@@ -127,8 +127,9 @@ def test_other_sizes_and_true_cells_that_overlap_are_refused():
     with pytest.raises(InputError, match="cannot be compared"):
         find_run_overlaps(encode_labels(one), encode_labels(other))
     twice = decode_texts([text(one > 0)] * 2, height=4, width=5)
-    with pytest.raises(InputError, match="overlap one another"):
+    with pytest.raises(InputError, match="overlap one another") as caught:
         find_run_overlaps(encode_labels(one), twice)
+    assert caught.value.code == "overlap"
 
 
 def test_letters_may_be_any_bytes():

@@ -25,6 +25,17 @@ def test_a_wrong_setting_ends_with_2_and_makes_nothing(images, tmp_path):
     assert not out.exists()
 
 
+def test_an_error_of_the_program_ends_with_1_and_says_what_to_report(tmp_path, monkeypatch):
+    def broken(run):
+        raise ZeroDivisionError(str(run))
+
+    monkeypatch.setattr("cellwise.app.cli.status.run_status", broken)
+    done = here(command("status", tmp_path))
+    assert done.returncode == 1
+    assert f"ZeroDivisionError: {tmp_path}" in done.stderr
+    assert "cellwise doctor" in done.stderr.splitlines()[-1]
+
+
 def test_a_missing_folder_ends_with_4(tmp_path):
     out = tmp_path / "out.run"
     one_message(here(words(tmp_path / "nowhere", out)), 4, "nowhere")

@@ -189,6 +189,16 @@ def test_masks_of_another_size_set_one_site_aside(world):
     assert records["s0"].code == "size_mismatch"
 
 
+def test_cell_numbers_beyond_what_a_table_holds_set_one_site_aside(world):
+    masks = read_masks(world.run.masks, "s0")
+    cells = masks.cells.astype(np.uint32)
+    cells[cells == cells.max()] = 2**31
+    write_masks(world.run.masks, "s0", Masks(cells, masks.nuclei))
+    records = {r.site_id: r.error for r in do(step, world.job(), world.ids)}
+    assert records["s0"].code == "mask_ids"
+    assert [site for site, error in records.items() if error is not None] == ["s0"]
+
+
 def test_sites_that_reading_refused_do_not_decide_the_channels(world):
     world.sites = [
         replace(s, files=(*s.files, ChannelFile(Channel("er", "er"), ("no.png",))))

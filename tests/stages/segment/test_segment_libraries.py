@@ -363,8 +363,9 @@ def test_a_label_image_of_another_size_is_refused(weights, name, monkeypatch):
     spec = {"name": name, "weights": weights}
     if name == "instanseg":
         spec["pixel_size"] = 0.5
-    with pytest.raises(InputError, match=f"{name} gave a label image"):
+    with pytest.raises(InputError, match=f"{name} gave a label image") as caught:
         segmenters.build(spec)(field("nucleus", "er"))
+    assert caught.value.code == "segmentation"
 
 
 @pytest.mark.parametrize(
