@@ -1,6 +1,6 @@
 """Pages of the site that are made from the code, each time that the site is built.
 
-The reference of commands, recipes, tables and contracts is not written by hand, so it cannot say
+The reference of commands, recipes and contracts is not written by hand, so it cannot say
 something else than the program. Links from pages to files of the repository become plain text: the
 site holds no sources.
 """
@@ -38,7 +38,6 @@ def on_files(files: Any, config: Any) -> Any:
     pages = {
         "reference/commands.md": commands(),
         "reference/recipes.md": recipes(),
-        "reference/tables.md": tables(),
         "reference/python.md": python(),
         "reference/contracts.md": contracts(),
         "project/changes.md": changes(),
@@ -138,26 +137,6 @@ def _head(text: str) -> Iterator[str]:
     first = [line for line in found if not line.startswith("**")]
     yield " ".join(first)
     yield from (line for line in found if line.startswith("**"))
-
-
-def tables() -> str:
-    """Columns and types of every table of a run."""
-    from cellwise.domain import tables as kinds
-
-    words = (
-        "Columns and types of each table, in the order of the file. A table of a newer cellwise is "
-        "refused with its name; further columns, such as `Metadata_*`, `Prob_*` and measured "
-        "numbers, follow where *open* is said."
-    )
-    parts = [f"# Tables of a run\n\n{words}\n"]
-    found = [one for one in vars(kinds).values() if isinstance(one, kinds.TableKind)]
-    for kind in sorted(found, key=lambda one: one.name):
-        more = ", *open*" if kind.open else ""
-        order = ", ".join(f"`{name}`" for name in kind.sort)
-        parts.append(f"\n## {kind.name}\n\nSorted by {order or 'nothing'}{more}.\n\n")
-        parts.append("| column | type |\n| --- | --- |\n")
-        parts += [f"| `{name}` | {dtype} |\n" for name, dtype in kind.columns.items()]
-    return "".join(parts)
 
 
 def python() -> str:
