@@ -18,12 +18,12 @@ demo: $(INSTALLED)
 test: $(INSTALLED) browser
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
-test-long: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
+test-long: $(INSTALLED) browser slurm
+	CELLWISE_SLURM=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m slow
 
-# With a real Slurm, as root; about two minutes.
+# What of `make test-long` uses a real Slurm, as root; about three minutes.
 test-slurm: $(INSTALLED) slurm
-	CELLWISE_SLURM=1 $(BIN)/python -m pytest tests/scale/test_slurm.py tests/scale/test_slurm_dask.py
+	CELLWISE_SLURM=1 $(BIN)/python -m pytest tests/scale/test_slurm.py tests/scale/test_slurm_dask.py tests/scale/test_slurm_nodes.py
 
 quick: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 -m "not long and not slow and not browser"

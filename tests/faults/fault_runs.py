@@ -105,7 +105,7 @@ def records(out, step):
     return path.read_bytes().count(b"\n") if path.is_file() else 0
 
 
-def left_on_disk(out):
+def left_on_disk(out: Path) -> dict[str, str]:
     """Digest of every result file; records, logs and notes of work under way do not count."""
     own = ("masks", "crops", "embeddings", "labels", "scores", "decisions", "models")
     paths = [p for name in own for p in sorted((out / name).rglob("*")) if p.is_file()]

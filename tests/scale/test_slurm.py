@@ -1,13 +1,9 @@
 """The printed script under a real Slurm: the bytes of one machine, also after kills."""
 
-import os
 import re
-import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from tests.faults.fault_runs import environment, left_on_disk, record, records
@@ -128,10 +124,7 @@ def test_a_killed_process_and_a_killed_node_cost_nothing(cluster, tmp_path):
     under_way(cluster, out, job, fields=1)
     # The node is lost with all that runs on it: Slurm gives its task to another one.
     node = NODES[1]
-    steps = [pid for pid in processes_of(node) if pid != cluster.daemons[node].pid]
-    cluster.kill(node)
-    for pid in steps:
-        kill(pid)
+    cluster.lose(node)
     time.sleep(1)
     cluster.start_node(node)
     states = cluster.wait_for_all(limit=LIMIT)
@@ -141,25 +134,3 @@ def test_a_killed_process_and_a_killed_node_cost_nothing(cluster, tmp_path):
         cluster.wait_for_all(limit=LIMIT)
     assert record(out)["status"] == "done", logs(out)
     assert left_on_disk(out) == alone
-
-
-def processes_of(node):
-    """The processes that name a node among their words or in their environment."""
-    found = set()
-    for path in Path("/proc").iterdir():
-        if path.name.isdigit():
-            try:
-                words = (path / "cmdline").read_bytes().split(b"\0")
-                surroundings = (path / "environ").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if f"SLURMD_NODENAME={node}".encode() in surroundings or (
-                b"slurmd" in words[0] and node.encode() in words
-            ):
-                found.add(int(path.name))
-    return found
-
-
-def kill(pid):
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
