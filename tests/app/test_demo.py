@@ -23,6 +23,8 @@ from cellwise.app.demo import (
 )
 from cellwise.flow.pipeline.events import Silent
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory):
@@ -117,7 +119,6 @@ def test_labels_follow_the_table_of_wells():
     assert text.splitlines()[1:] == ["A01,Negative,0,A-D,negative,1", "B05,,3,A-D,,2"]
 
 
-@pytest.mark.slow
 def test_the_demo_reaches_its_figures(tmp_path):
     """The main job on the real plate; its figures computed once more from the table of cells."""
     outcome, shown = run_demo(tmp_path, workers=1, command=["demo"], listener=Silent())

@@ -33,6 +33,7 @@ def found(page, axe):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_report_has_no_serious_finding(visit, report_run, axe, scheme):
     visit.page.emulate_media(color_scheme=scheme)

@@ -10,6 +10,7 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.slow
 def test_an_export_is_made_and_downloaded(visit, tmp_path):
     made = writer().write_run(tmp_path)
     page = visit.page

@@ -87,6 +87,7 @@ def test_without_a_mouse_from_the_plate_to_the_card_of_a_cell(visit, address):
     assert visit.errors == []
 
 
+@pytest.mark.slow
 def test_arrows_lead_to_the_fields_beside(field):
     page = field.page
     page.keyboard.press("ArrowRight")
@@ -100,6 +101,7 @@ def test_arrows_lead_to_the_fields_beside(field):
     playwright.expect(page.locator("h2").first).to_have_text("plate_A05")
 
 
+@pytest.mark.slow
 def test_the_address_keeps_place_channels_and_colours(field):
     page = field.page
     page.keyboard.press("+")
@@ -143,6 +145,7 @@ def test_dragging_moves_and_does_not_open(field):
     assert not page.locator("#card").is_visible()
 
 
+@pytest.mark.slow
 def test_contrast_and_colour_change_what_is_seen(field):
     page = field.page
     page.keyboard.press("o")
@@ -165,6 +168,7 @@ def test_contrast_and_colour_change_what_is_seen(field):
     assert np.abs(look(page).mean((0, 1)) - before).max() < 2
 
 
+@pytest.mark.slow
 def test_images_that_are_gone_are_said_to_be_gone(visit, tmp_path):
     made = writer().write_run(tmp_path)
     (made.images / "A02_gfp.png").unlink()

@@ -139,6 +139,7 @@ def test_a_key_on_a_cell_that_is_still_loaded_is_not_lost(gallery):
     playwright.expect(page.locator("#chosen-words")).to_contain_text("1 cell chosen")
 
 
+@pytest.mark.slow
 def test_the_address_says_all(gallery):
     page = gallery.page
     page.get_by_label("Probability from").fill("0.4")
@@ -163,6 +164,7 @@ def test_the_address_says_all(gallery):
     assert "size=144" in page.url
 
 
+@pytest.mark.slow
 def test_going_back_undoes_a_filter(gallery):
     page = gallery.page
     page.get_by_label("Well").select_option("A02")
@@ -172,6 +174,7 @@ def test_going_back_undoes_a_filter(gallery):
     assert page.get_by_label("Well").input_value() == ""
 
 
+@pytest.mark.slow
 def test_filters_that_no_cell_fits_say_so(gallery):
     page = gallery.page
     page.get_by_label("Uncertainty from").fill("1")
@@ -221,6 +224,7 @@ def test_shift_chooses_all_between_and_control_a_all(gallery):
     playwright.expect(page.locator("#chosen")).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_channels_go_by_box_and_by_key(gallery):
     page = gallery.page
     page.keyboard.press("o")
@@ -240,12 +244,14 @@ def test_outlines_are_there_at_first_and_go_by_key(gallery):
     playwright.expect(page).to_have_url(re.compile("lines=no"))
 
 
+@pytest.mark.slow
 def test_an_address_with_a_cell_opens_that_cell(visit, address):
     visit.page.goto(f"{address}/cells?token=secret&well=B01#cell=plate_A04/3")
     visit.page.wait_for_selector("#card[open]")
     assert "Cell 3 of field plate_A04" in visit.page.locator("#card").inner_text()
 
 
+@pytest.mark.slow
 def test_the_report_leads_to_the_cells(visit, address):
     visit.page.goto(f"{address}/?token=secret")
     visit.page.get_by_role("link", name="All cells").click()
@@ -253,6 +259,7 @@ def test_the_report_leads_to_the_cells(visit, address):
     assert visit.errors == []
 
 
+@pytest.mark.slow
 def test_two_tabs_do_not_disturb_each_other(gallery, address):
     page = gallery.page
     other = page.context.new_page()

@@ -42,6 +42,7 @@ def test_all_images_are_drawn(opened):
     assert opened.page.locator(".strip img").count() > 20
 
 
+@pytest.mark.slow
 def test_outlines_can_be_switched_off(opened):
     lines = opened.page.locator(".sheet .lines").first
     assert lines.is_visible()
@@ -49,6 +50,7 @@ def test_outlines_can_be_switched_off(opened):
     assert not lines.is_visible()
 
 
+@pytest.mark.slow
 def test_channels_can_be_switched_and_come_back_as_they_were(opened):
     page, image = opened.page, "#segmentation img.image"
     first = page.evaluate(SUMS, image)
@@ -66,6 +68,7 @@ def test_channels_can_be_switched_and_come_back_as_they_were(opened):
     assert opened.errors == []
 
 
+@pytest.mark.slow
 def test_cells_are_switched_apart_from_fields(opened):
     page = opened.page
     fields = page.evaluate(SUMS, "#segmentation img.image")
@@ -76,6 +79,7 @@ def test_cells_are_switched_apart_from_fields(opened):
     assert page.evaluate(SUMS, "#segmentation img.image") == fields
 
 
+@pytest.mark.slow
 def test_a_field_opens_large_and_closes_again(opened):
     opened.page.locator("button.enlarge").first.click()
     viewer = opened.page.locator("dialog.viewer")
@@ -85,12 +89,14 @@ def test_a_field_opens_large_and_closes_again(opened):
     assert not viewer.is_visible()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [360, 768, 1280, 1920])
 def test_nothing_sticks_out_at_any_width(opened, width):
     opened.page.set_viewport_size({"width": width, "height": 800})
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.slow
 def test_contents_lead_to_their_section(opened):
     opened.page.locator("nav a", has_text="How this was made").click()
     opened.page.wait_for_timeout(800)

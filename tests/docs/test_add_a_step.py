@@ -183,6 +183,7 @@ def test_the_table_goes_where_the_declaration_says(home, copy):
     assert faint["spots"].sum() > table(copy / "two.run")["spots"].sum()
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_between_two_batches(home, finished, copy):
     out = copy / "killed.run"
     script = [sys.executable, "-c", DIES, copy / "images", out, home / "both.yaml"]
@@ -252,6 +253,7 @@ def test_its_state_is_shown(copy):
     assert record(copy / "out.run")["counts"]["spots"] == table(copy / "out.run")["spots"].sum()
 
 
+@pytest.mark.slow
 def test_workers_do_it_as_well(home, finished, copy, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
     run(copy / "images", copy / "wide.run", recipe=home / "both.yaml", workers=2)

@@ -6,6 +6,8 @@ import pytest
 from tests.docs.written_packages import HOW_TO, commands, install, write_files
 from tests.docs.written_packages import do as do_with
 
+pytestmark = pytest.mark.slow
+
 PAGE = HOW_TO / "bring-your-own-part.md"
 
 
@@ -42,7 +44,6 @@ def test_a_wrong_option_of_the_part_is_refused_before_any_work(home):
     assert not (home / "no.run").exists()
 
 
-@pytest.mark.slow
 @pytest.mark.long
 def test_a_recipe_trains_with_it(home):
     for line in commands(PAGE, "Name it in a recipe"):

@@ -136,6 +136,7 @@ def test_a_part_of_the_output_without_permission_ends_with_5(still_plate, undist
     assert left_on_disk(out) == undisturbed
 
 
+@pytest.mark.slow
 def test_images_on_a_read_only_disk_are_no_trouble(tmp_path, undisturbed):
     images = plate(tmp_path / "images")
     with read_only(images):
@@ -163,6 +164,7 @@ def test_neither_a_home_nor_a_writable_installation_is_needed(still_plate, undis
     assert left_on_disk(out) == undisturbed
 
 
+@pytest.mark.slow
 def test_an_image_without_permission_is_set_aside_until_it_is_given(tmp_path):
     images = plate(tmp_path / "images", 2)
     out = tmp_path / "out.run"
@@ -175,6 +177,7 @@ def test_an_image_without_permission_is_set_aside_until_it_is_given(tmp_path):
     assert quarantine(out) == []
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_a_folder_without_permission_is_listed_and_the_others_go_on(tmp_path):
     images = plate(tmp_path / "images", 2)
@@ -213,6 +216,7 @@ main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "size", [2500, *(pytest.param(size, marks=pytest.mark.slow) for size in (300, 9000))]
 )
@@ -225,6 +229,7 @@ def test_a_limit_on_file_size_ends_with_5(still_plate, undisturbed, tmp_path, si
     assert left_on_disk(out) == undisturbed
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_a_full_disk_with_workers_is_said_once(still_plate, undisturbed, tmp_path):
     disk = tmp_path / "disk"
@@ -238,6 +243,7 @@ def test_a_full_disk_with_workers_is_said_once(still_plate, undisturbed, tmp_pat
         assert left_on_disk(out) == undisturbed
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_output_that_nobody_reads_is_no_error(still_plate, tmp_path):
     out = tmp_path / "out.run"

@@ -79,6 +79,7 @@ def test_kill_in_the_middle_of_a_step(still_plate, undisturbed, tmp_path, step, 
     assert partial_files(out) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "moment",
     [
@@ -96,6 +97,7 @@ def test_kill_at_any_time(still_plate, undisturbed, tmp_path, moment):
     assert left_on_disk(out) == undisturbed
 
 
+@pytest.mark.slow
 def test_workers_of_a_killed_run_end_by_themselves(still_plate, undisturbed, tmp_path):
     out = tmp_path / "out.run"
     with child(words(still_plate, out, workers=2), tmp_path / "log") as process:
@@ -109,6 +111,7 @@ def test_workers_of_a_killed_run_end_by_themselves(still_plate, undisturbed, tmp
     assert left_on_disk(out) == undisturbed
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_a_killed_worker_costs_nothing(still_plate, undisturbed, tmp_path):
     out = tmp_path / "out.run"
@@ -119,6 +122,7 @@ def test_a_killed_worker_costs_nothing(still_plate, undisturbed, tmp_path):
     assert left_on_disk(out) == undisturbed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "workers"),
     [

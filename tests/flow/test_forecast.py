@@ -49,6 +49,7 @@ def test_no_more_processes_start_than_there_is_work_for(workers, count):
         assert not step.spec.device or _processes(step, on_gpu, count) == 1
 
 
+@pytest.mark.slow
 def test_scoring_starts_once_in_each_worker_and_not_in_the_run_itself(home):
     alone, many = cost(home, 1), cost(home, 64)
     # 8 fields are at most 8 batches.

@@ -104,6 +104,7 @@ def test_a_cell_that_falls_between_pixels_leaves_no_gap():
     assert len(drawn.areas) == 1
 
 
+@pytest.mark.slow
 def test_more_than_65535_cells_get_a_wider_type():
     labels = np.arange(1, 300 * 300 + 1).reshape(300, 300)
     drawn = draw(labels, (600, 600))

@@ -8,6 +8,8 @@ import pytest
 from cellwise.errors import BadOption, InputError, Interrupted
 from cellwise.learning.ranks import Ranks, in_ranks
 
+pytestmark = pytest.mark.slow
+
 
 def say(word, tell):
     """Only the first one is heard."""

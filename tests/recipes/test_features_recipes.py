@@ -14,7 +14,7 @@ import cellwise
 from cellwise.store.run.embeddings import Embeddings
 from cellwise.store.run.folder import RunFolder
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

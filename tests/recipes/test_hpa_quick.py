@@ -15,7 +15,7 @@ from cellwise.lab.simulate.request import SimulateRequest
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.tables import read_table
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from cellwise.domain.tables import LABELS, SCORES
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.tables import read_table
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.slow]
 
 TWO_ROUNDS = """
 format: 1

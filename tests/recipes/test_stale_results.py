@@ -6,6 +6,8 @@ from tests.worlds import labels, plate
 
 from cellwise.errors import PreflightError
 
+pytestmark = pytest.mark.slow
+
 QUICK = ("train.epochs=1", "train.threads=1", "score.threads=1")
 
 

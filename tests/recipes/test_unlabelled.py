@@ -11,7 +11,7 @@ from cellwise.domain.tables import FOLDS, LABELS, SITES
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.tables import read_table
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.slow]
 
 RECIPE = """
 format: 1

@@ -23,7 +23,7 @@ from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.models import read_card
 from cellwise.store.run.tables import read_table
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.slow]
 
 RECIPE = """
 format: 1

@@ -63,6 +63,7 @@ def test_a_check_reads_only(plate):
     assert sorted(p.name for p in plate.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_segmenting_without_labels_still_gives_cells(plate, tmp_path):
     run = cellwise.run(plate / "images", out=tmp_path / "run", recipe="segment-only")
     assert run.cells["Cells_AreaShape_Area"].min() > 0

@@ -69,6 +69,7 @@ def test_shards_leave_what_one_machine_leaves(still_plate, alone, tmp_path, of):
     assert {one["status"] for one in said["shards"]} == {"done"}
 
 
+@pytest.mark.slow
 def test_what_shards_did_not_do_before_the_end_is_done_by_the_last_call(
     still_plate, alone, tmp_path
 ):
@@ -121,6 +122,7 @@ def test_a_finish_without_any_shard_is_refused(still_plate, tmp_path):
         finish(still_plate, tmp_path / "out.run")
 
 
+@pytest.mark.slow
 def test_fields_that_are_set_aside_are_no_lack(tmp_path):
     images = plate(tmp_path / "images", 4)
     # Clipped all over: no header tells.
@@ -141,6 +143,7 @@ def test_a_finished_run_has_nothing_for_shards(still_plate, alone, tmp_path):
     assert left_on_disk(out) == alone
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_in_shards(still_plate, alone, tmp_path, death):
     out = tmp_path / "out.run"
     assert died(death, out, lambda: whole(still_plate, out), after=100)
@@ -151,6 +154,7 @@ def test_a_run_that_was_stopped_goes_on_in_shards(still_plate, alone, tmp_path, 
     assert left_on_disk(out) == alone
 
 
+@pytest.mark.slow
 def test_the_run_goes_on_alone_with_what_shards_did(still_plate, alone, tmp_path):
     out = tmp_path / "out.run"
     shard(still_plate, out, "1/2")
@@ -174,6 +178,7 @@ def test_records_of_the_run_are_only_read_by_shards(tmp_path):
     assert DoneLog(own, under=main).latest == log.latest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [60, 90])
 def test_shards_of_other_settings_take_nothing_of_a_run_back(
     still_plate, alone, tmp_path, death, after

@@ -44,6 +44,7 @@ def test_a_shard_of_other_settings_or_of_another_number_is_refused(
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_a_finish_of_other_settings_is_refused_and_a_merge_begins_anew(
     still_plate, begun, tmp_path
 ):
@@ -79,6 +80,7 @@ def test_facts_that_are_alike_differ_in_nothing(still_plate, tmp_path):
     assert differences(facts, json.loads(json.dumps(facts))) == []
 
 
+@pytest.mark.slow
 def test_images_that_changed_are_refused(tmp_path):
     images, out = plate(tmp_path / "images", 4), tmp_path / "out.run"
     shard(images, out, "1/2")

@@ -60,6 +60,7 @@ def _listed(path):
         return [(row["site_id"], int(row["cell_id"])) for row in csv.DictReader(sheet)]
 
 
+@pytest.mark.slow
 def test_what_is_near_known_cells_is_listed_first_and_what_was_judged_is_not(mined):
     run, showing = mined
     known, refused = showing[:10], showing[10]

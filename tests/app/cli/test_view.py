@@ -94,6 +94,7 @@ def ended(process, sent):
     return process.returncode, told, out
 
 
+@pytest.mark.slow
 def test_a_server_with_tls_lets_people_in_by_password_and_ends(start, certificate, tmp_path):
     file = tmp_path / "passwords"
     file.write_text(f"viewer: {PASSWORD}\n")
@@ -122,6 +123,7 @@ def test_a_server_with_tls_lets_people_in_by_password_and_ends(start, certificat
     assert PASSWORD not in out
 
 
+@pytest.mark.slow
 def test_an_answer_that_nobody_takes_does_not_keep_it_from_ending(start):
     process, line = start("--edit")
     address, token = re.findall(r"(http://127\.0\.0\.1:\d+)/\?token=([\w-]+)", line)[0]

@@ -45,6 +45,7 @@ def hpa(tmp_path, rows):
     return write_submission(tmp_path / "submission.csv", rows)
 
 
+@pytest.mark.slow
 def test_new_and_labelled_fields_are_two_tables(tmp_path, world):
     run = write_run(tmp_path / "run")
     found = evaluate(run, world, draws=20)
@@ -56,6 +57,7 @@ def test_new_and_labelled_fields_are_two_tables(tmp_path, world):
     assert found.metrics["hpa_map_60"] != found.metrics["labelled_hpa_map_60"]
 
 
+@pytest.mark.slow
 def test_a_run_and_the_submission_made_from_it_say_the_same(tmp_path, world):
     run = write_run(tmp_path / "run", shift=1)
     # Five digits make ties; eight keep the order of the probabilities.

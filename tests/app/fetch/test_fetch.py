@@ -181,6 +181,7 @@ def command(table, out, *more):
     return [sys.executable, "-c", program, *words, *more]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_fetch_that_was_killed_goes_on_and_leaves_the_same_bytes(tmp_path, number):
     stems = [f"501/77_B{well}_1" for well in range(1, 9)]

@@ -199,6 +199,7 @@ def test_a_cache_that_cannot_be_written_names_the_cure(packed, tmp_path, teller)
     assert "--out" not in error.value.strerror
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_folder_labels_and_masks_of_a_bucket(bucket, teller, cache):
     for name, data in FILES.items():

@@ -17,6 +17,8 @@ from cellwise.errors import PreflightError, UsageError
 from cellwise.kernels.matching import f1_at
 from cellwise.store.network_weights import read_network, read_network_card
 
+pytestmark = pytest.mark.slow
+
 
 def silent(done, total, note):
     pass
@@ -32,7 +34,6 @@ def request_for(folder, out, **options):
     return TrainRequest((folder,), out, **{"epochs": 2, "batch": 2, "width": 4, **options})
 
 
-@pytest.mark.slow
 def test_a_short_training_finds_the_nuclei_of_its_images(tmp_path, monkeypatch):
     monkeypatch.setattr(_fit, "STEPS", 120)
     data = write_pairs(tmp_path / "data", side=128, count=10, radius=9)

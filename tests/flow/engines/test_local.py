@@ -65,6 +65,7 @@ def test_a_worker_that_dies_costs_the_site_it_held(work, name):
     assert [(record.site_id, record.error.code) for record in failed] == [("s05", "worker_died")]
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_a_site_too_large_for_the_memory_costs_itself_without_workers_too(work):
     records = everything(work.too_large_on_s05, size=12, workers=1)
@@ -160,6 +161,7 @@ def test_no_more_at_a_time_than_asked_for(work, tmp_path):
         assert max(record.counts["at_once"] for group in groups for record in group) <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_a_worker_that_dies_while_nobody_waits_costs_the_site_it_held(work):
     """The pool is found broken by the next batch that is handed over."""

@@ -117,6 +117,7 @@ def test_who_is_who_is_what_a_slow_search_finds(tmp_path_factory, seed):
     assert set(made.partners().select("cell_id", "found_id").rows()) == slow
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_a_ladder_judges_the_cells_that_its_recipes_find(tmp_path):
     make_world(tmp_path / "world", train=8, test=4)

@@ -44,6 +44,7 @@ def test_the_value_itself_is_the_mean_of_the_worlds_means():
     assert gathered(as_is(SHAPES), values, draws=1) == pytest.approx([(2 + 5 + 0) / 3])
 
 
+@pytest.mark.slow
 def test_it_agrees_with_a_loop_that_draws_one_thing_at_a_time():
     """Mean and spread of the average precision over many draws, by two programs."""
     random = np.random.default_rng(0)

@@ -48,6 +48,7 @@ def rows_of(path):
         return list(csv.DictReader(stream))
 
 
+@pytest.mark.slow
 def test_the_same_words_give_the_same_bytes_for_one_worker_and_for_two(world, tmp_path):
     assert bytes_of(make(tmp_path / "two", workers=2).folder) == bytes_of(world)
 

@@ -56,6 +56,7 @@ def test_times_of_a_field_and_other_sites_of_its_well_are_no_copies(world):
     assert counts["same_images"] == 0
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(
     bright=st.integers(20, 255),

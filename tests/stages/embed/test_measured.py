@@ -157,6 +157,7 @@ def test_relative_numbers_do_not_change_with_the_gain(gain, seed):
     np.testing.assert_allclose(found[0], found[1], rtol=0.02, atol=0.02)
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(st.sets(st.sampled_from(ALL_GROUPS)), st.booleans(), st.booleans())
 def test_groups_left_out_change_no_number_of_the_others(groups, levels, protein):

@@ -121,6 +121,7 @@ def test_cells_of_a_field_that_is_lost_are_not_in_the_table(tmp_path, anndata):
     assert set(table.obs["region"]) == {"s2_cells"}
 
 
+@pytest.mark.slow
 def test_the_store_says_what_it_is_and_is_replaced(tmp_path, anndata):
     run, _, store = made(tmp_path, {"s1": cells_of()})
     assert not (store / "export.json").exists()

@@ -119,6 +119,7 @@ def test_an_interrupt_leaves_as_an_interrupt(tmp_path, undisturbed):
     assert digests(run) == undisturbed
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 def test_a_killed_process_is_carried_on_by_another(tmp_path, undisturbed):
     run = make_run(tmp_path)

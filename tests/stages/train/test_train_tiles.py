@@ -296,6 +296,7 @@ def answered(rows, card):
     return {site: card.classes[k] for site, k in zip(rows["site_id"], best, strict=True)}
 
 
+@pytest.mark.slow
 def test_arcface_is_learned_in_each_of_three_ways(run):
     """Softmax and then ArcFace; both of one head, 0.8 to 0.2; and each of its own head."""
     arcface = {"name": "backbone", "model": "resnet10t", "head": {"name": "arcface", "size": 8}}

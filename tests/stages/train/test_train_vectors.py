@@ -75,6 +75,7 @@ def accuracy(frame):
     return float((found == np.array(truth)).mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -107,6 +108,7 @@ def test_the_card_keeps_the_statistics_of_the_training_items(run):
     np.testing.assert_allclose(card.normalisation["std"], vectors.std(0), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_stopped_training_ends_with_the_same_weights(run):
     train(make_job(run, **HEAD, batch=8), silent)
     whole = read_model(run.model("model", 1))[1]

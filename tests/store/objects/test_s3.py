@@ -232,6 +232,7 @@ def test_what_the_server_refuses_is_said_with_its_cure(ask, odd_server, status, 
         list(ask().pages())
 
 
+@pytest.mark.slow
 def test_a_silent_server_is_not_waited_for_long(ask, odd_server):
     odd_server["say"] = lambda path, asked: None
     began = time.monotonic()

@@ -62,6 +62,7 @@ def test_what_a_run_has_nothing_for_is_said(editor):
     assert "no profiles" in answer.json()["detail"]
 
 
+@pytest.mark.slow
 def test_a_folder_is_that_of_the_command_and_comes_as_a_zip(editor, made, tmp_path):
     assert editor.get("/api/exports/geojson/file").status_code == 404
     assert editor.post("/api/exports", json={"name": "geojson"}).is_success
@@ -77,6 +78,7 @@ def test_a_folder_is_that_of_the_command_and_comes_as_a_zip(editor, made, tmp_pa
     assert row["kept"]["size"] == sum(map(len, want.values()))
 
 
+@pytest.mark.slow
 def test_a_file_is_that_of_the_command(editor, made, tmp_path):
     assert editor.post("/api/exports", json={"name": "cells-csv"}).is_success
     assert finished(editor, "cells-csv")["state"]["step"] == "done"
