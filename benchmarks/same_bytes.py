@@ -1,10 +1,11 @@
 """One run on five engines: whether each leaves the same bytes, and how long each takes.
 
     python -m benchmarks.same_bytes [--json FILE] [--fields 200] [--size 256] [--only demo fields]
-        [--engines "one process" ...]
+        [--engines "one process" ...] [--epochs 2]
 
 `demo` is the plate of the demo with `plate-quick`, `fields` a simulated HPA set with `hpa-quick`;
-both train, score and decide. The engines: one process, two processes, Dask with two workers on this
+both train, score and decide, with few epochs: a training is on one host with each engine, and what
+is compared is the rest. The engines: one process, two processes, Dask with two workers on this
 machine, an array of Slurm (`--print-slurm`, three shards, then the rest), and Dask whose workers
 are jobs of Slurm. The Slurm is a real one, started here with two nodes of one processor; it needs
 root and Debian's packages (`make slurm`). Seconds are those of the whole command, and for the array
@@ -43,9 +44,10 @@ wait: 300
 Words = list[str]
 
 
-def given(kind: str, home: Path, fields: int, size: int) -> Words:
+def given(kind: str, home: Path, fields: int, size: int, epochs: int) -> Words:
     """The words of `cellwise run` for an input, which is made here."""
-    fixed = ["--device", "cpu", "--set", "train.threads=1", "--set", "score.threads=1"]
+    settings = ("train.threads=1", "score.threads=1", f"train.epochs={epochs}")
+    fixed = ["--device", "cpu", *(word for text in settings for word in ("--set", text))]
     if kind == "demo":
         labels = unpack(home)
         return [str(home / "input"), "--labels", str(labels), "--recipe", "plate-quick", *fixed]
@@ -110,6 +112,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--fields", type=int, default=200)
     parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--only", nargs="*", default=["demo", "fields"])
     parser.add_argument("--engines", nargs="*")
     parser.add_argument("--json", type=Path)
@@ -119,7 +122,7 @@ def main() -> None:
         home = Path(folder)
         cluster.environment |= {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
         for kind in options.only:
-            words = given(kind, home / kind, options.fields, options.size)
+            words = given(kind, home / kind, options.fields, options.size, options.epochs)
             first: dict[str, str] = {}
             for name, do in engines(cluster, home).items():
                 if options.engines and name not in options.engines:

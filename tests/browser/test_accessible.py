@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from tests.browser.conftest import served
+from tests.browser.test_fields import settled
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -78,7 +79,7 @@ def test_fingers_move_and_enlarge_the_image_of_a_field(browser, address):
     context = browser.new_context(viewport={"width": 500, "height": 900}, has_touch=True)
     page = context.new_page()
     page.goto(f"{address}/field?token=secret&site=plate_A05")
-    page.wait_for_load_state("networkidle")
+    settled(page)
     box = page.locator(".view canvas").first.bounding_box()
     middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     fingers = context.new_cdp_session(page)
@@ -89,17 +90,26 @@ def test_fingers_move_and_enlarge_the_image_of_a_field(browser, address):
         ]
         fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
-    def view():
-        """Left, top and scale, which the address of the page holds a moment later."""
-        page.wait_for_timeout(600)
-        kept = parse_qs(urlsplit(page.url).query)["view"][0]
-        return [float(part) for part in kept.split(",")]
+    def view(before=""):
+        """Left, top and scale as text, once the address of the page holds others than before."""
+        page.wait_for_function(
+            """before => {
+              const kept = new URL(location).searchParams.get("view");
+              const still = kept === window.lastView;
+              window.lastView = kept;
+              return kept !== null && kept !== before && still;
+            }""",
+            arg=before,
+            polling=700,
+        )
+        return parse_qs(urlsplit(page.url).query)["view"][0]
 
     touch("touchStart", (-20, 0), (20, 0))
     for step in range(1, 9):
         touch("touchMove", (-20 - 8 * step, 0), (20 + 8 * step, 0))
     touch("touchEnd")
-    left, top, scale = view()
+    first = view()
+    left, top, scale = map(float, first.split(","))
     fitted = min(box["width"], box["height"]) / 160
     # The fingers were 40 pixels apart and are 168.
     assert scale / fitted == pytest.approx(168 / 40, rel=0.1)
@@ -107,7 +117,7 @@ def test_fingers_move_and_enlarge_the_image_of_a_field(browser, address):
     for step in range(1, 9):
         touch("touchMove", (-6 * step, 0))
     touch("touchEnd")
-    moved = view()
+    moved = [float(part) for part in view(first).split(",")]
     context.close()
     assert moved[1:] == [top, scale]
     assert moved[0] - left == pytest.approx(48 / scale, rel=0.2)
