@@ -3,7 +3,7 @@
     python -m benchmarks.same_bytes [--json FILE] [--fields 200] [--size 256] [--only demo fields]
         [--engines "one process" ...] [--epochs 2]
 
-`demo` is the plate of the demo with `plate-quick`, `fields` a simulated HPA set with `hpa-quick`;
+`demo` is the plate of the demo with its settings, `fields` a simulated HPA set with `hpa-quick`;
 both train, score and decide, with few epochs: a training is on one host with each engine, and what
 is compared is the rest. The engines: one process, two processes, Dask with two workers on this
 machine, an array of Slurm (`--print-slurm`, three shards, then the rest), and Dask whose workers
@@ -50,7 +50,8 @@ def given(kind: str, home: Path, fields: int, size: int, epochs: int) -> Words:
     fixed = ["--device", "cpu", *(word for text in settings for word in ("--set", text))]
     if kind == "demo":
         labels = unpack(home)
-        return [str(home / "input"), "--labels", str(labels), "--recipe", "plate-quick", *fixed]
+        own = ["--set", "segment.name=watershed", "--set", "cells.window=40", *fixed]
+        return [str(home / "input"), "--labels", str(labels), "--recipe", "plate-quick", *own]
     call(
         *("simulate", home / "set", "--world", "hpa", "--severity", "medium", "--seed", 11),
         *("--sites", fields, "--size", size),
