@@ -4,7 +4,7 @@ import pytest
 
 from cellwise.errors import UsageError
 from cellwise.flow import devices
-from cellwise.flow.devices import devices_of
+from cellwise.flow.devices import check_devices, devices_of, pick_device
 from cellwise.flow.recipe.load import load_recipe
 from cellwise.flow.recipe.resolve import resolve
 
@@ -31,3 +31,14 @@ def test_workers_may_have_the_gpu_that_this_machine_lacks(steps):
 def test_a_training_needs_one_here(steps):
     with pytest.raises(UsageError, match="sees no GPU here"):
         devices_of("cuda", {}, steps, engine="dask")
+
+
+def test_the_graphics_processor_of_a_mac_is_taken_by_name_where_torch_has_it(monkeypatch):
+    monkeypatch.setattr(devices, "has_mps", lambda: False)
+    with pytest.raises(UsageError, match="no Metal here"):
+        pick_device("mps")
+    monkeypatch.setattr(devices, "has_mps", lambda: True)
+    assert (pick_device("mps"), pick_device("auto")) == ("mps", "cpu")
+    check_devices(1, "mps")
+    with pytest.raises(UsageError, match="one graphics processor"):
+        check_devices(2, "mps")

@@ -9,6 +9,7 @@ from cellwise.domain.precisions import check_precision
 from cellwise.errors import BadOption
 from cellwise.parts import precision
 from cellwise.parts.nets import nets
+from cellwise.parts.runtimes import runtimes_here
 
 
 @pytest.mark.parametrize(("units", "answer"), [(True, "bf16"), (False, "fp32")])
@@ -35,6 +36,12 @@ def test_what_is_asked_for_is_taken(asked, device):
 def test_fp16_on_a_processor_is_refused():
     with pytest.raises(BadOption, match="for a GPU"):
         precision.resolve("fp16", "cpu")
+
+
+def test_a_mac_calculates_in_single_precision_only():
+    assert (precision.resolve("auto", "mps"), runtimes_here("mps")) == ("fp32", ("fp32",))
+    with pytest.raises(BadOption, match="give fp32"):
+        precision.resolve("bf16", "mps")
 
 
 def test_units_are_asked_of_the_processor():

@@ -1,4 +1,5 @@
 import errno
+from pathlib import Path
 
 import pytest
 
@@ -116,3 +117,23 @@ def test_a_rename_that_fails_puts_the_old_folder_back(tmp_path, monkeypatch):
         write()
     assert (path / "mark").read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_file_that_somebody_reads_on_windows_is_replaced_a_moment_later(tmp_path, monkeypatch):
+    path, real, refused = tmp_path / "a.txt", Path.replace, []
+    write_text(path, "old")
+
+    def held(whole, target):
+        if len(refused) < 3:
+            refused.append(target)
+            raise PermissionError(errno.EACCES, "The process cannot access the file")
+        return real(whole, target)
+
+    monkeypatch.setattr(Path, "replace", held)
+    with pytest.raises(StorageError, match="No permission"):
+        write_text(path, "new")
+    assert (path.read_text(), len(refused)) == ("old", 1)
+    monkeypatch.setattr(atomic, "_HELD", 5.0)
+    write_text(path, "new")
+    assert (path.read_text(), len(refused)) == ("new", 3)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]

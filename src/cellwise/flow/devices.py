@@ -5,10 +5,10 @@ from typing import Any
 
 from cellwise.errors import UsageError
 from cellwise.flow.recipe.resolve import Step
-from cellwise.parts.devices import count_gpus, has_gpu
+from cellwise.parts.devices import count_gpus, has_gpu, has_mps
 from cellwise.registry import split_spec
 
-DEVICES = ("auto", "cpu", "cuda")
+DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def devices_of(
@@ -51,20 +51,28 @@ def check_devices(devices: int, device: str) -> None:
     """
     if devices < 1:
         raise UsageError(f"--devices is at least 1, not {devices}.")
+    if device == "mps" and devices > 1:
+        raise UsageError(f"--devices {devices}: a Mac has one graphics processor (--device mps).")
     there = devices if device == "cpu" or devices == 1 else count_gpus()
     if devices > there:
         raise UsageError(f"--devices {devices}: torch sees {there} GPUs here.")
 
 
 def pick_device(device: str) -> str:
-    """`cpu` or `cuda`; `auto` takes the GPU where torch sees one.
+    """`cpu`, `cuda` or `mps`; `auto` takes the GPU where torch sees one.
+
+    `mps`, the graphics processor of a Mac, is taken only by name: it has not been tried yet.
 
     Raises:
-        UsageError: An unknown device, or `cuda` where there is none.
+        UsageError: An unknown device, or `cuda` or `mps` where there is none.
     """
     if device not in DEVICES:
         raise UsageError(f"--device is one of {', '.join(DEVICES)}, not {device!r}.")
     if device == "cpu":
+        return device
+    if device == "mps":
+        if not has_mps():
+            raise UsageError("--device mps: torch has no Metal here; give --device cpu.")
         return device
     present = has_gpu()
     if device == "cuda" and not present:

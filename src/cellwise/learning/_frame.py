@@ -38,7 +38,7 @@ def run_trainer(
         learner: Saves its own checkpoints.
         batches: Those of an epoch.
         epochs: To run, at most.
-        device: `cpu` or `cuda`.
+        device: `cpu`, `cuda` or `mps`.
         devices: Processes of this host that train together; each of them calls this.
         nodes: Hosts with as many.
         folder: For what lightning may want to write.
@@ -49,7 +49,7 @@ def run_trainer(
         KeyboardInterrupt: Stopped from outside.
     """
     trainer = Trainer(
-        accelerator="gpu" if device.startswith("cuda") else "cpu",
+        accelerator="gpu" if device.startswith("cuda") else device,
         devices=devices,
         num_nodes=nodes,
         strategy="auto" if devices * nodes == 1 else _shared(device),
@@ -59,7 +59,7 @@ def run_trainer(
         plugins=[LightningEnvironment()],
         max_epochs=epochs,
         # Equal bits are promised on a processor only; on a card they would cost much of its speed.
-        deterministic=not device.startswith("cuda"),
+        deterministic=device == "cpu",
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -91,6 +91,8 @@ def seed_batch(seed: int, device: torch.device) -> None:
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
         torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
 
 
 @contextmanager

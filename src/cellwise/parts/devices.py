@@ -8,6 +8,13 @@ def has_gpu() -> bool:
     return torch.cuda.is_available()
 
 
+def has_mps() -> bool:
+    """Whether torch can work on the graphics processor of this Mac."""
+    import torch
+
+    return torch.backends.mps.is_available()
+
+
 def count_gpus() -> int:
     """How many GPUs torch sees."""
     import torch

@@ -19,11 +19,16 @@ def resolve(precision: str, device: str) -> str:
     """`fp32`, `bf16` or `fp16`: what `auto` stands for on this device, the others as they are.
 
     On a card `bf16` if it has it, else `fp16`; on a processor `bf16` where there are instructions
-    for it (AVX-512 BF16 or AMX), else `fp32`, for without them it is slower.
+    for it (AVX-512 BF16 or AMX), else `fp32`, for without them it is slower. On a Mac's graphics
+    processor `fp32`.
 
     Raises:
-        BadOption: `fp16` on a processor.
+        BadOption: `fp16` on a processor, anything but `fp32` on a Mac's graphics processor.
     """
+    if device == "mps":
+        if precision not in ("auto", "fp32"):
+            raise BadOption(f"precision {precision} has not been tried on mps; give fp32 or auto.")
+        return "fp32"
     if precision == "fp16" and not device.startswith("cuda"):
         raise BadOption("precision fp16 is for a GPU; on a processor give bf16, auto or fp32.")
     if precision != "auto":

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,6 +35,10 @@ _ADVICE = {
 }
 
 
+# How many seconds a file that is to be replaced may be held open by others, on Windows.
+_HELD = 5.0 if os.name == "nt" else 0.0
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it becomes `path` in one step.
@@ -47,7 +52,8 @@ def writing(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
-        with partial.open("rb") as handle:
+        # Windows syncs only what is open for writing.
+        with partial.open("r+b") as handle:
             os.fsync(handle.fileno())
         rename(partial, path)
         _sync_folder(path.parent)
@@ -125,9 +131,23 @@ def rename(whole: Path, path: Path) -> None:
     """Give a whole file its name; a file of that name is replaced in one step."""
     for watcher in _watchers:
         watcher.before(path)
-    whole.replace(path)
+    _replace(whole, path)
     for watcher in _watchers:
         watcher.after(path)
+
+
+def _replace(whole: Path, path: Path) -> None:
+    """Windows refuses while somebody reads the file that is replaced: it is tried for a moment."""
+    end = time.monotonic() + _HELD
+    while True:
+        try:
+            whole.replace(path)
+        except PermissionError:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 @contextmanager

@@ -24,8 +24,10 @@ def runtimes_here(device: str) -> tuple[str, ...]:
     """The runtimes that may be faster than the plain one on this machine, that one first.
 
     Args:
-        device: `cpu` or `cuda`.
+        device: `cpu`, `cuda` or `mps`.
     """
+    if device == "mps":
+        return (PLAIN,)
     if device.startswith("cuda"):
         from cellwise.parts.precision import resolve
 

@@ -81,7 +81,8 @@ def handed(options: dict[str, Any], job: Job) -> dict[str, Any]:
     defaults = _defaults(options)
     spec = dict(options)
     if "device" in defaults and spec.get("device") is None:
-        spec["device"] = job.device
+        # Of the segmenters none has been tried on a Mac's graphics processor.
+        spec["device"] = "cpu" if job.device == "mps" else job.device
     if "threads" in defaults and spec.get("threads") is None and job.workers > 1:
         spec["threads"] = max(1, count_cores() // job.workers)
     return spec

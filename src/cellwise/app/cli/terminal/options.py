@@ -74,7 +74,7 @@ Pattern = Annotated[
     str, typer.Option("--pattern", help="File names such as {plate}_{well}_s{site}_w{channel}.")
 ]
 Workers = Annotated[int, typer.Option("--workers", help="Processes; 0 = one per core.", min=0)]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, or mps (a Mac).")]
 Devices = Annotated[int, typer.Option("--devices", help="Devices that share a training.", min=1)]
 Nodes = Annotated[
     int,
