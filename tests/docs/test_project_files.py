@@ -36,7 +36,7 @@ def test_the_citation_names_this_version_the_systems_and_the_embedded_data():
     systems = {"hpa-galixir", "hpa-puzzle-cam", "hpa-graph-denoise", "hpa-cam-cycles",
                "rxrx1-by-cell-type"}  # fmt: skip
     assert systems <= recipes
-    for name in (*systems, "BBBC013", "MitoCheck"):
+    for name in (*systems, "BBBC013", "BBBC038", "BBBC039", "MitoCheck", "RxRx1", "Protein Atlas"):
         assert name in notes
     for one in cited["references"]:
         assert {"type", "title", "authors", "year"} <= set(one)
