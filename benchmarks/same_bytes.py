@@ -53,7 +53,7 @@ def given(kind: str, home: Path, fields: int, size: int, epochs: int) -> Words:
         own = ["--set", "segment.name=watershed", "--set", "cells.window=40", *fixed]
         return [str(home / "input"), "--labels", str(labels), "--recipe", "plate-quick", *own]
     call(
-        *("simulate", home / "set", "--world", "hpa", "--severity", "medium", "--seed", 11),
+        *("simulate", home / "set", "--world", "hpa", "--severity", "default", "--seed", 11),
         *("--sites", fields, "--size", size),
     )
     return [str(home / "set"), "--recipe", "hpa-quick", *fixed]
