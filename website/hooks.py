@@ -166,7 +166,7 @@ def contracts() -> str:
 
 def changes() -> str:
     """What is new, from one file for each change."""
-    kinds = {"feature": "New", "fix": "Mended", "speed": "Faster", "docs": "Documents"}
+    kinds = {"feature": "New", "fix": "Fixed", "speed": "Faster", "docs": "Documents"}
     parts = ["# Changes\n\n[What may change](../reference/versions.md) between releases. New:\n"]
     for kind, title in kinds.items():
         found = sorted((ROOT / "changes").glob(f"*.{kind}.md"))

@@ -12,6 +12,7 @@ from cellwise.app.cli import app
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "cellwise"
 GLOSSARY = ROOT / "docs" / "reference" / "glossary.md"
+REPLACED = ROOT / "docs" / "reference" / "words-replaced.md"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 # Pattern of a word that is not used -> what stands in its place.
@@ -34,6 +35,7 @@ INSTEAD = {
 WORDS = {re.compile(rf"\b({word})(?!\w)", re.IGNORECASE): fit for word, fit in INSTEAD.items()}
 # Command words, names of files and names in a recipe stand in marks of code and are not prose.
 CODE = re.compile(r"```.*?```|`[^`]*`|\]\([^)]*\)|^\|.*\| one look.*$", re.DOTALL | re.MULTILINE)
+REPLACED_CODE = re.compile(r"```.*?```|`[^`]*`|(?<=\])\([^)]*\)", re.DOTALL)
 # So do the names of arguments in docstrings.
 NAMED = re.compile(r"^\s+\w+: ", re.MULTILINE)
 # The benchmark's rows are called so in finished benchmarks, and the command keeps its name.
@@ -44,6 +46,14 @@ def wrong(text):
     """Words of a text that the glossary replaces, each with its replacement."""
     prose = KEPT.sub("", CODE.sub("", NAMED.sub("", text)))
     return [(m.group(0), fit) for word, fit in WORDS.items() for m in word.finditer(prose)]
+
+
+def replaced():
+    """The phrases of the page of replaced words that the table of this file does not have."""
+    rows = re.findall(r"^\| (`.+?`) \|", REPLACED.read_text(encoding="utf-8"), re.MULTILINE)
+    words = [word for row in rows for word in re.findall(r"`([^`]+)`", row)]
+    return [word for word in words if word not in ("pictures?", "haze", "ladders?", "laps?",
+            "storeys?")]  # fmt: skip
 
 
 def messages(path):
@@ -64,6 +74,20 @@ def helps():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_pages_keep_to_the_glossary(page):
     assert not wrong(page.read_text(encoding="utf-8"))
+
+
+def test_replaced_words_are_in_no_page():
+    """Except on the page that is made from docstrings."""
+    assert len(replaced()) > 30
+    found = {}
+    for page in PAGES:
+        text = REPLACED_CODE.sub("", page.read_text(encoding="utf-8"))
+        words = [
+            w for w in replaced() if re.search(rf"\b{re.escape(w)}(?!\w)", text, re.IGNORECASE)
+        ]
+        if words and page.name != "parts.md":
+            found[page.name] = words
+    assert found == {}
 
 
 def test_help_keeps_to_the_glossary():
