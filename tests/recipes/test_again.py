@@ -9,6 +9,7 @@ from tests.faults.fault_runs import left_on_disk
 from tests.plates import QUICK
 
 import cellwise
+from cellwise.app.audit import draw_cells
 from cellwise.app.clean import clean_run
 from cellwise.domain.tables import CURATION
 from cellwise.store.run.tables import write_table
@@ -84,3 +85,34 @@ def test_a_cleaned_run_reports_and_resumes_without_learning_again(plate, copy):
     again(plate, copy)
     assert {name for name, state in states(copy).items() if state == "done"} == {"cells-cells"}
     assert left_on_disk(copy) == before
+
+
+def test_verdicts_that_probabilities_are_fitted_to_redo_the_decision_and_what_follows(plate, copy):
+    sheet = draw_cells(copy, 60, seed=0)
+
+    names = json.loads((copy / "reading.json").read_text())["classes"]["names"]
+
+    def judge(every):
+        said = pl.when(pl.int_range(pl.len()) % every == 0).then(pl.lit(names[0]))
+        rows = pl.read_csv(sheet, infer_schema=False)
+        rows.with_columns(classes=said.otherwise(pl.lit(names[1]))).write_csv(sheet)
+
+    judge(2)
+    asked = f"decide.annotations={sheet}"
+    again(plate, copy, asked)
+    assert states(copy)["decide-decide"] == "done"
+
+    def reused():
+        before = ("segment", "cells", "train", "score")
+        return {s for name, s in states(copy).items() if name.startswith(before)} == {"reused"}
+
+    assert reused()
+    said = json.loads((copy / "run.json").read_text())["steps"]
+    counts = {step["name"]: step["counts"] for step in said if step["kind"] == "decide"}
+    assert counts["decide"]["audit"]["cells"] == 60
+    again(plate, copy, asked)
+    assert set(states(copy).values()) == {"reused"}
+    judge(3)
+    again(plate, copy, asked)
+    assert states(copy)["decide-decide"] == "done"
+    assert reused()

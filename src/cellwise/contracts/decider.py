@@ -21,11 +21,14 @@ class Evidence:
         logits: `[cell, class]`.
         field: `[cell]`, index of the cell's field in `labels`; every field has at least one cell.
         labels: `[field, class]`, whether the field carries the class.
+        weight: `[field]`, above 0, how much each counts; None for all alike. Cells that people
+            judged come as fields of one cell each, and one that stands for many counts for more.
     """
 
     logits: npt.NDArray[np.float32]
     field: npt.NDArray[np.int64]
     labels: npt.NDArray[np.bool_]
+    weight: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)

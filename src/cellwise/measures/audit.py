@@ -63,6 +63,19 @@ def weights(there: Groups, stratum: Groups, judged: Flags) -> Floats:
     return np.where(judged, each[stratum], 0.0)
 
 
+def stands_for(there: Groups, stratum: Groups, judged: Flags) -> Floats | None:
+    """The same of all judged cells that were drawn; None where a stratum has none of them.
+
+    Args:
+        there: `[stratum]`, cells that were drawn from.
+        stratum: `[cell]`, numbers from 0; -1 for cells that were not drawn.
+        judged: `[cell]`, which cells were judged, drawn or not.
+    """
+    done = judged & (stratum >= 0)
+    seen = np.bincount(stratum[done], minlength=len(there))
+    return None if (seen[there > 0] == 0).any() else weights(there, stratum, done)
+
+
 def false_share(cells: Judged) -> Share:
     """Of inherited positives, the share that does not show the class."""
     return _mean(cells, cells.inherited, counted=0).share

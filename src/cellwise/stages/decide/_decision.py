@@ -11,9 +11,11 @@ from cellwise.domain.classes import ClassList
 from cellwise.domain.units import pieces
 from cellwise.errors import FormatError
 from cellwise.stages.decide._combination import Combination, How
+from cellwise.stages.decide.audited.along import along
 from cellwise.stages.decide.negative.rules import ONE_MINUS_MAX, Negative
 
 FORMAT = 1
+_OWN_WAY = ("format", "curve", "member_curves", "group_weights", "audited_curves")
 CALIBRATIONS = ("weak", "audited", "none")
 
 
@@ -48,6 +50,10 @@ class Decision:
         group_weights: Those weights, by value.
         variability: By positive class how far cells of one field differ, 0..1, where an adjuster's
             weight was found from it; None for a class that does not vary.
+        audited_curves: Per positive class the curve that was fitted to judged cells, over the logit
+            of what was fitted to fields; None for a class without one, empty for none at all.
+        audit: By class which calibration it has and on how many judged cells, see
+            `audited.fit`; None where nobody asked for it.
     """
 
     classes: tuple[str, ...]
@@ -75,6 +81,8 @@ class Decision:
     variability: dict[str, float | None] | None = None
     negative_fit: tuple[float, ...] = ()
     negative_lowers: bool = False
+    audited_curves: tuple[Curve | None, ...] = ()
+    audit: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         count = len(self.class_list.positive)
@@ -87,12 +95,21 @@ class Decision:
             raise ValueError("Temperatures are above 0.")
         if self.calibration not in CALIBRATIONS:
             raise ValueError(f"Unknown {self.calibration!r}.")
+        if self.audited_curves and len(self.audited_curves) != count:
+            raise ValueError(
+                f"A decision over {count} positive classes needs a curve or None each."
+            )
         _ = self.rest
 
     @property
     def combination(self) -> Combination:
         """How its score sets become one."""
         return Combination(self.combine, self.weights, self.member_curves, self.group_weights)
+
+    @property
+    def as_curve(self) -> Curve:
+        """From a logit to what was fitted to labels of fields, once it is held in 0..1."""
+        return self.curve or Logistic(self.temperatures, self.biases)
 
     @property
     def rest(self) -> Negative:
@@ -114,10 +131,11 @@ class Decision:
             logits: Adjusted scores.
             field: `[cell]`, a number for the field of each cell.
         """
-        curve = self.curve or Logistic(self.temperatures, self.biases)
+        curve = self.as_curve
         chance = np.empty(logits.shape, np.float32)
         for rows in pieces(field, *logits.shape):
-            chance[rows] = np.clip(curve(logits[rows].astype(np.float64), field[rows]), 0, 1)
+            said = np.clip(curve(logits[rows].astype(np.float64), field[rows]), 0, 1)
+            chance[rows] = along(self.audited_curves, said)
         if self.negative is None:
             return chance
         others, rest = self.rest(chance)
@@ -129,11 +147,14 @@ class Decision:
         content["curve"] = None if self.curve is None else curve_to_json(self.curve)
         content["group_weights"] = {name: list(own) for name, own in self.group_weights}
         content["member_curves"] = tuple(curve_to_json(curve) for curve in self.member_curves)
+        content["audited_curves"] = tuple(
+            None if curve is None else curve_to_json(curve) for curve in self.audited_curves
+        )
         # As decisions were written before there was such a thing.
         plain: dict[str, Any] = {
             "sets": None, "curve": None, "combine": "logits", "weights": (), "member_curves": (),
             "per": "", "group_weights": {}, "variability": None,
-            "negative_fit": (), "negative_lowers": False,
+            "negative_fit": (), "negative_lowers": False, "audited_curves": (), "audit": None,
         }  # fmt: skip
         return {k: v for k, v in content.items() if k not in plain or v != plain[k]}
 
@@ -151,12 +172,16 @@ class Decision:
             fields: dict[str, Any] = {
                 name: tuple(value) if isinstance(value, list) else value
                 for name, value in content.items()
-                if name not in ("format", "curve", "member_curves", "group_weights")
+                if name not in _OWN_WAY
             }
             if content.get("curve") is not None:
                 fields["curve"] = curve_of_json(content["curve"])
             members = content.get("member_curves") or ()
             fields["member_curves"] = tuple(curve_of_json(each) for each in members)
+            fields["audited_curves"] = tuple(
+                None if each is None else curve_of_json(each)
+                for each in content.get("audited_curves") or ()
+            )
             weights = content.get("group_weights") or {}
             fields["group_weights"] = tuple((name, tuple(own)) for name, own in weights.items())
             return cls(**fields)

@@ -1,13 +1,18 @@
 """The predictions table: one row per cell, probabilities, labels, uncertainty."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from cellwise.domain.tables import TableKind
 from cellwise.domain.units import CELL, pieces
 from cellwise.stages.decide._decision import Decision
+from cellwise.store.atomic import writing
+from cellwise.store.run.tables import write_table
 
 Probabilities = npt.NDArray[np.float32]
 
@@ -90,3 +95,26 @@ def probability_columns(chance: Probabilities, classes: Sequence[str]) -> list[p
         pl.Series("top_classes", names, dtype=pl.List(pl.String)),
         pl.Series("top_probs", top.tolist(), dtype=pl.List(pl.Float32)),
     ]
+
+
+def beside(path: Path, name: str) -> Path:
+    """The table of a step: the main one of `decide`, beside it that of another name."""
+    return path if name == "decide" else path.with_name(f"{path.stem}_{name}{path.suffix}")
+
+
+def write_predictions(
+    path: Path, kind: TableKind, frame: pl.DataFrame, chance: Probabilities, decision: Decision
+) -> None:
+    """Write a table of predictions and, of many classes, the array of the same rows beside it.
+
+    Where cells were judged, the file says of each class what its probabilities were fitted to.
+    """
+    if len(decision.classes) > MOST_COLUMNS:
+        # Before the table: whoever sees the table finds the array of the same rows.
+        with writing(path.with_suffix(".npy")) as partial:
+            np.save(partial, chance)
+    marks = {}
+    if decision.audit is not None:
+        told = {name: one["calibration"] for name, one in decision.audit["classes"].items()}
+        marks["cellwise_calibration"] = json.dumps(told, ensure_ascii=False)
+    write_table(path, kind, frame, classes=decision.classes, marks=marks)

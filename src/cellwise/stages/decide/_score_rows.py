@@ -1,4 +1,4 @@
-"""The rows of a score set, every score a number; and how many views each score step takes."""
+"""What a decision reads: rows of score sets, how many views each step takes, and the sites."""
 
 import numpy as np
 import polars as pl
@@ -50,3 +50,13 @@ def views_of_steps(run: RunFolder) -> dict[str, int]:
             scales = len(own.get("scales") or [1])
             found[step["name"]] = scales * len(views_of(own.get("views", "none"), 1))
     return found
+
+
+def sites_of(run: RunFolder) -> pl.DataFrame:
+    """One row per site: `site_id`, `part`, `labels`, `fold`, `group`, `Metadata_*`."""
+    tables = RunReader(run)
+    frame = tables.sites()
+    metadata = [name for name in frame.columns if name.startswith("Metadata_")]
+    frame = frame.select("site_id", "part", "labels", *metadata)
+    folds = tables.folds().select("site_id", "fold", "group")
+    return frame.join(folds, on="site_id", how="left", maintain_order="left")

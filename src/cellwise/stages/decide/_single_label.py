@@ -13,7 +13,9 @@ _MOST = 400_000
 FEWEST_FIELDS = 10
 
 
-def fitted_on_single_labels(evidence: Evidence, curve: Callable[[Floats, Floats], Curve]) -> Fitted:
+def fitted_on_single_labels(
+    evidence: Evidence, curve: Callable[[Floats, Floats, Floats | None], Curve]
+) -> Fitted:
     """What a decider gives back that fits one curve to cells of fields with one label or none.
 
     Where fewer than ten fields are such, or all answers are alike, nothing is fitted: probabilities
@@ -21,7 +23,8 @@ def fitted_on_single_labels(evidence: Evidence, curve: Callable[[Floats, Floats]
 
     Args:
         evidence: Out-of-fold scores.
-        curve: Scores in rising order and their answers, 0 or 1, to a curve.
+        curve: Scores in rising order, their answers, 0 or 1, and what each counts (None for all
+            alike) to a curve.
     """
     count = evidence.labels.shape[1]
     plain = (1.0,) * count, (0.0,) * count
@@ -35,4 +38,7 @@ def fitted_on_single_labels(evidence: Evidence, curve: Callable[[Floats, Floats]
     # Sorted, so that the order of the cells is of no influence.
     order = np.lexsort([answer, score])
     order = order[:: -(-len(order) // _MOST)]
-    return Fitted(*plain, "weak", "mean", curve(score[order], answer[order]))
+    weight = None
+    if evidence.weight is not None:
+        weight = np.repeat(evidence.weight[evidence.field[cells]], count)[order]
+    return Fitted(*plain, "weak", "mean", curve(score[order], answer[order], weight))

@@ -34,11 +34,11 @@ def build() -> Decider:
     return boosting
 
 
-def _staircase(score: Floats, answer: Floats) -> Steps:
+def _staircase(score: Floats, answer: Floats, weight: Floats | None) -> Steps:
     """The staircase of one column of scores, in rising order, for answers 0 and 1."""
     centre, spread = float(score.mean()), float(score.std()) or 1.0
     model = GradientBoostingRegressor(random_state=_SEED)
-    model.fit(((score - centre) / spread)[:, None], answer)
+    model.fit(((score - centre) / spread)[:, None], answer, sample_weight=weight)
     trees = [tree.tree_ for tree in model.estimators_[:, 0]]
     inner = [tree.threshold[tree.children_left >= 0] for tree in trees]
     edges = np.unique(np.concatenate(inner))

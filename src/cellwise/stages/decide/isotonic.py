@@ -26,7 +26,8 @@ def build() -> Decider:
     return isotonic
 
 
-def _rising(score: Floats, answer: Floats) -> Lines:
-    model = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(score, answer)
+def _rising(score: Floats, answer: Floats, weight: Floats | None) -> Lines:
+    model = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
+    model.fit(score, answer, sample_weight=weight)
     points, values = model.X_thresholds_, model.y_thresholds_
     return Lines((tuple(points.tolist()),), (tuple(values.tolist()),))

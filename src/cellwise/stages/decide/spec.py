@@ -15,7 +15,7 @@ from cellwise.domain.nouns import (
     SCORES,
     SITES,
 )
-from cellwise.domain.specs import Read, StepOptions, StepSpec
+from cellwise.domain.specs import Content, Read, StepOptions, StepSpec
 from cellwise.errors import BadOption
 from cellwise.registry import Registry, split_spec
 from cellwise.stages.decide.blend.asked import asks_auto
@@ -23,9 +23,12 @@ from cellwise.stages.decide.blend.asked import asks_auto
 _SHELVES = {
     "by": "cellwise.stages.decide",
     "calibrate": "cellwise.stages.decide",
+    "audited": "cellwise.stages.decide",
     "adjust": "cellwise.stages.decide.adjust",
 }
 AUTO, OTHERS = "auto", "others"
+# Deciders that may be fitted to judged cells, of which some count for more than others.
+OF_CELLS = ("temperature", "isotonic", "boosting")
 # Scores times a weight beyond these, and sums of such, leave the range of numbers.
 _LEAST, _MOST = 1e-9, 1e9
 NONE_SHARED = (
@@ -78,6 +81,16 @@ class Options(StepOptions):
     """A metadata column such as `Metadata_CellLine` whose values have weights of their own: with
     `weights: auto`, or named under `weights`."""
 
+    annotations: str = ""
+    """Table of verdicts of people on single cells, a CSV file or `annotations/annotations.parquet`
+    of a run: probabilities of classes of which enough cells of its random draw were judged are
+    fitted to these, and called audited. Cells whose verdict taught do not count
+    (`label.hold_out_random`)."""
+    audited: str | dict[str, Any] = ""
+    """The decider that is fitted to judged cells, a part of this stage: temperature, also where
+    not said, with a bias; isotonic or boosting. Named without `annotations` it says that learning
+    again from the page takes its verdicts for this too."""
+
     @field_validator("threshold", mode="before")
     @classmethod
     def _check_threshold(cls, threshold: Any) -> Any:
@@ -95,6 +108,7 @@ class Options(StepOptions):
         Registry("calibration", _SHELVES["by"]).check(self.by)
         if self.calibrate:
             Registry("calibration", _SHELVES["by"]).check(self.calibrate)
+        self._check_audited()
         self._check_scales()
         adjusters = Registry("adjustment", _SHELVES["adjust"])
         for spec in self.adjust:
@@ -107,6 +121,28 @@ class Options(StepOptions):
         if not all(self.fields):
             raise BadOption(f"decide: field names score steps, not {self.field!r}.")
         return self
+
+    def _check_audited(self) -> None:
+        if self.audited:
+            Registry("calibration", _SHELVES["by"]).check(self.audited)
+            name, _ = split_spec(self.audited)
+            if name not in OF_CELLS:
+                raise BadOption(
+                    f"decide: {name!r} is not fitted to judged cells; 'audited' is one of "
+                    f"{', '.join(OF_CELLS)}."
+                )
+        if self.annotations and self.negative_lowers_others:
+            raise BadOption(
+                "decide: 'negative_lowers_others' changes probabilities after they were fitted to "
+                "judged cells. Leave it or 'annotations' out."
+            )
+
+    @property
+    def by_cells(self) -> str | dict[str, Any]:
+        """The decider that is fitted to judged cells."""
+        name, own = split_spec(self.audited or "temperature")
+        # Without a bias one half stays one half, however rare the class is.
+        return {"name": name, "bias": True, **own} if name == "temperature" else self.audited
 
     def _check_scales(self) -> None:
         if self.calibrate and self.combine == "ranks":
@@ -208,6 +244,9 @@ SPEC = StepSpec(
         "per",
         "halves",
         "negative_lowers_others",
+        "annotations",
+        "audited",
     ),
     shelves=_SHELVES,
+    contents=(Content("annotations", settings=("audited",)),),
 )

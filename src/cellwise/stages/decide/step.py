@@ -1,14 +1,15 @@
 """Decide: scores become probabilities and labels of cells, and shares of wells.
 
 Reads cells, sites, folds and scores; fits on labelled out-of-fold cells (or takes the decision of a
-finished run) and writes `decisions/<step>.json`, `predictions.parquet` and, where wells exist,
-`predictions_well.parquet` and `wells.parquet`. A step with another name than `decide` writes
+finished run), where asked also on cells that people judged and chance drew. Writes
+`decisions/<step>.json`, `predictions.parquet` and, where wells exist, `predictions_well.parquet`
+and `wells.parquet`. A step with another name than `decide` writes
 `predictions_<step>.parquet` and so on, so that a control model stands beside the main one.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,17 +19,18 @@ import polars as pl
 from cellwise.contracts.adjuster import LabelSets
 from cellwise.domain.classes import ClassList
 from cellwise.domain.steps import Job, Report
-from cellwise.domain.tables import CELLS, PREDICTIONS, WELL_PREDICTIONS, WELLS, TableKind
+from cellwise.domain.tables import CELLS, PREDICTIONS
 from cellwise.domain.units import WELL, group_numbers
 from cellwise.errors import BadOption, FormatError
 from cellwise.registry import split_spec
 from cellwise.stages.decide._decision import Decision
 from cellwise.stages.decide._fit import evidence_of, fit_decision, fitted_by
 from cellwise.stages.decide._joined import Given, Joined, fit_joined, groups_of
-from cellwise.stages.decide._predictions import MOST_COLUMNS, predictions_frame
-from cellwise.stages.decide._score_rows import scores_of, views_of_steps
+from cellwise.stages.decide._predictions import beside, predictions_frame, write_predictions
+from cellwise.stages.decide._score_rows import scores_of, sites_of, views_of_steps
 from cellwise.stages.decide._scores import Scores, adjusted_scores
 from cellwise.stages.decide.adjust import adjusters
+from cellwise.stages.decide.audited.decision import audited_decision
 from cellwise.stages.decide.blend.weighed import as_fitted, weighed
 from cellwise.stages.decide.context.label_sets import label_sets, sets_of_json, sets_to_json
 from cellwise.stages.decide.context.worth import (
@@ -41,12 +43,11 @@ from cellwise.stages.decide.context.worth import (
 )
 from cellwise.stages.decide.negative.foresight import foresee as foresee
 from cellwise.stages.decide.spec import Options
-from cellwise.stages.decide.wells.predictions import well_predictions
-from cellwise.stages.decide.wells.shares import Wells, find_wells, wells_frame
-from cellwise.store.atomic import write_text, writing
+from cellwise.stages.decide.wells.shares import Wells, find_wells
+from cellwise.stages.decide.wells.written import write_wells
+from cellwise.store.atomic import write_text
 from cellwise.store.run.folder import RunFolder, read_json
-from cellwise.store.run.reader import RunReader
-from cellwise.store.run.tables import read_table, write_table
+from cellwise.store.run.tables import read_table
 
 _KEY = ["site_id", "cell_id"]
 
@@ -90,7 +91,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
     run = RunFolder(job.run)
     fitted = None if job.fitted is None else _stored(RunFolder(job.fitted), job.name)
     classes = _classes(run) if fitted is None else fitted.class_list
-    sites = _sites(run)
+    sites = sites_of(run)
     cells = read_table(run.cells, CELLS).sort(_KEY)
     report(0, 2, f"{len(cells)} cells")
 
@@ -99,10 +100,7 @@ def work(job: Job, report: Report) -> dict[str, Any]:
 
     options, variability = weighed(options, fitted, scores, cells, classes.positive)
     asked = _sets(options, sites, classes, fitted)
-    if fitted is None:
-        joined = _joined(job, options, cells, sites, classes)
-    else:
-        joined = Joined(fitted.combination)
+    joined = _joined(job, options, cells, sites, classes, fitted)
     groups = groups_of(sites, cells, options.per)
 
     def scored_by(adjust: Adjust) -> tuple[Floats32, npt.NDArray[np.bool_], LabelSets | None]:
@@ -114,30 +112,31 @@ def work(job: Job, report: Report) -> dict[str, Any]:
 
     logits, unseen, sets = scored_by(options.adjust)
     scored = np.isfinite(logits).all(axis=1)
+    clean = np.asarray(scored & unseen)
     fields = _numbers(cells)
     decision = fitted or replace(
-        fit_decision(options, classes, sites, cells, logits, scored & unseen, joined),
+        fit_decision(options, classes, sites, cells, logits, clean, joined),
         variability=variability,
     )
     if fitted is None and sets is not None:
-        clean = scored & unseen
-        both = [
-            fit_decision(options, classes, sites, cells, each, clean, joined).probabilities(
-                each, fields
-            )
-            for each, _, _ in map(scored_by, (without(options.adjust), forced(options.adjust)))
-        ]
-        told = worth(sites, classes, cells["site_id"], clean, (both[0], both[1]), seed=job.seed)
-        used = is_used(options.adjust, sets)
-        decision = replace(decision, sets={**sets_to_json(sets), "used": used, "labelled": told})
+
+        def said_by(adjust: Adjust) -> Floats32:
+            each = scored_by(adjust)[0]
+            found = fit_decision(options, classes, sites, cells, each, clean, joined)
+            return found.probabilities(each, fields)
+
+        told = _worth(options, said_by, sites, classes, cells, clean, sets, seed=job.seed)
+        decision = replace(decision, sets=told)
+    judged = None
+    if fitted is None and options.annotations:
+        judged = audited_decision(job, options, classes, sites, cells, logits, clean, decision)
+        decision = judged.decision
     cells, logits = cells.filter(pl.Series(scored)), logits[scored]
     report(1, 2, "probabilities")
     chance = decision.probabilities(logits, fields[scored])
-    write_text(run.decision(job.name), json.dumps(decision.to_json(), indent=1, ensure_ascii=False))
-    frame = predictions_frame(cells, sites, chance, decision)
-    _write(_beside(run.predictions, job.name), PREDICTIONS, frame, chance, decision)
-    wells = find_wells(cells, sites, chance, decision)
-    _write_wells(run, job, wells, decision)
+    if judged is not None:
+        chance = judged.of_rows(np.asarray(scored)).apart(chance, logits, fields[scored])
+    wells = _write(run, job, cells, sites, chance, decision)
     report(2, 2, "done")
     return {
         "cells": len(cells),
@@ -145,7 +144,42 @@ def work(job: Job, report: Report) -> dict[str, Any]:
         "wells": 0 if wells is None else len(wells.table),
         "fields_used": decision.n_fields,
         **context_counts(decision.sets),
+        **({} if decision.audit is None else {"audit": decision.audit}),
     }
+
+
+def _write(
+    run: RunFolder,
+    job: Job,
+    cells: pl.DataFrame,
+    sites: pl.DataFrame,
+    chance: Floats32,
+    decision: Decision,
+) -> Wells | None:
+    """Write the decision and the tables that follow from it; returns the wells."""
+    write_text(run.decision(job.name), json.dumps(decision.to_json(), indent=1, ensure_ascii=False))
+    frame = predictions_frame(cells, sites, chance, decision)
+    write_predictions(beside(run.predictions, job.name), PREDICTIONS, frame, chance, decision)
+    wells = find_wells(cells, sites, chance, decision)
+    write_wells(run, job, wells, decision)
+    return wells
+
+
+def _worth(
+    options: Options,
+    said_by: Callable[[Adjust], Floats32],
+    sites: pl.DataFrame,
+    classes: ClassList,
+    cells: pl.DataFrame,
+    clean: npt.NDArray[np.bool_],
+    sets: LabelSets,
+    *,
+    seed: int,
+) -> dict[str, Any]:
+    """Which labels go together, and what taking that in was worth, as a decision holds it."""
+    plain, taken = (said_by(each) for each in (without(options.adjust), forced(options.adjust)))
+    told = worth(sites, classes, cells["site_id"], clean, (plain, taken), seed=seed)
+    return {**sets_to_json(sets), "used": is_used(options.adjust, sets), "labelled": told}
 
 
 def whole(job: Job, counts: dict[str, Any]) -> bool:
@@ -153,7 +187,7 @@ def whole(job: Job, counts: dict[str, Any]) -> bool:
 
     Their predictions are not asked for: runs of before have none.
     """
-    return not counts.get("wells") or _beside(RunFolder(job.run).wells, job.name).is_file()
+    return not counts.get("wells") or beside(RunFolder(job.run).wells, job.name).is_file()
 
 
 def decide_cells(
@@ -207,9 +241,16 @@ def score_names(options: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _joined(
-    job: Job, options: Options, cells: pl.DataFrame, sites: pl.DataFrame, classes: ClassList
+    job: Job,
+    options: Options,
+    cells: pl.DataFrame,
+    sites: pl.DataFrame,
+    classes: ClassList,
+    fitted: Decision | None,
 ) -> Joined:
-    """How the score steps become one, fitted to what each says by itself."""
+    """How the score steps become one, fitted to what each says by itself, or as it was."""
+    if fitted is not None:
+        return Joined(fitted.combination)
     run = RunFolder(job.run)
     if options.per and options.per not in sites.columns:
         there = [name for name in sites.columns if name.startswith("Metadata_")]
@@ -256,44 +297,3 @@ def _sets(
     if fitted is None:
         return label_sets(sites, classes.positive)
     return None if fitted.sets is None else sets_of_json(fitted.sets)
-
-
-def _sites(run: RunFolder) -> pl.DataFrame:
-    """One row per site: `site_id`, `part`, `labels`, `fold`, `group`, `Metadata_*`."""
-    tables = RunReader(run)
-    frame = tables.sites()
-    metadata = [name for name in frame.columns if name.startswith("Metadata_")]
-    frame = frame.select("site_id", "part", "labels", *metadata)
-    folds = tables.folds().select("site_id", "fold", "group")
-    return frame.join(folds, on="site_id", how="left", maintain_order="left")
-
-
-def _beside(path: Path, name: str) -> Path:
-    return path if name == "decide" else path.with_name(f"{path.stem}_{name}{path.suffix}")
-
-
-def _write_wells(run: RunFolder, job: Job, wells: Wells | None, decision: Decision) -> None:
-    path = _beside(run.predictions_well, job.name)
-    if wells is None:
-        # Of an earlier reading of the folder: whoever finds a table believes it.
-        for stale in (path, _beside(run.wells, job.name)):
-            stale.unlink(missing_ok=True)
-        return
-    frame, chance = well_predictions(wells, decision)
-    _write(path, WELL_PREDICTIONS, frame, chance, decision)
-    table = wells_frame(wells, decision, seed=job.seed)
-    write_table(_beside(run.wells, job.name), WELLS, table)
-
-
-def _write(
-    path: Path,
-    kind: TableKind,
-    frame: pl.DataFrame,
-    chance: npt.NDArray[np.float32],
-    decision: Decision,
-) -> None:
-    if len(decision.classes) > MOST_COLUMNS:
-        # Before the table: whoever sees the table finds the array of the same rows.
-        with writing(path.with_suffix(".npy")) as partial:
-            np.save(partial, chance)
-    write_table(path, kind, frame, classes=decision.classes)

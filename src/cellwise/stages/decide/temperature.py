@@ -45,7 +45,7 @@ def build(pooling: str = "noisy_or", *, bias: bool = False, few: float = 10.0) -
         temperatures, biases = [], []
         for c in range(evidence.logits.shape[1]):
             logits = evidence.logits[:, c].astype(np.float64)[bags.order]
-            loss = _Loss(logits, bags, evidence.labels[:, c], pooling, few)
+            loss = _Loss(logits, bags, evidence.labels[:, c], pooling, few, evidence.weight)
             log_t, shift = _fit_both(loss) if bias else (_fit_temperature(loss), 0.0)
             temperatures.append(float(np.clip(np.exp(log_t), COLDEST, HOTTEST)))
             biases.append(float(shift))
@@ -59,16 +59,24 @@ class _Loss:
     """Penalised negative log likelihood of one class as a function of log T and b."""
 
     def __init__(
-        self, logits: Floats, bags: Bags, labels: np.ndarray, pooling: str, few: float
+        self,
+        logits: Floats,
+        bags: Bags,
+        labels: np.ndarray,
+        pooling: str,
+        few: float,
+        weight: Floats | None,
     ) -> None:
         self.logits, self.bags, self.labels, self.pooling = logits, bags, labels, pooling
+        self.weight = weight
         self.fewest = int(min(labels.sum(), (~labels).sum()))
         self.pull = 1 + few / max(self.fewest, 1)
 
     def __call__(self, log_t: float, shift: float) -> float:
         scaled = self.logits * np.exp(-log_t) + shift
         yes, no = pooled(scaled, self.bags, pooling=self.pooling)
-        evidence = float(np.where(self.labels, yes, no).sum())
+        said = np.where(self.labels, yes, no)
+        evidence = float(said.sum() if self.weight is None else self.weight @ said)
         return -evidence + self.pull * float(log_t**2 / 2 + shift**2 / 8)
 
 

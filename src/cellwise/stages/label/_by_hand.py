@@ -4,7 +4,7 @@ A verdict counts only for the cell it was given to. Where masks were made anew i
 that has its outline; where no cell has, it is counted and named, and no other cell gets it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,21 +14,15 @@ import polars as pl
 
 from cellwise.contracts.labeller import BY_HAND, Bags, CellLabels, Floats
 from cellwise.domain.classes import ClassList
-from cellwise.errors import PreflightError
-from cellwise.measures.audit import weights
+from cellwise.measures.audit import stands_for
 from cellwise.stages.label.spec import Options
-from cellwise.store.annotations.draws import draw_beside, drawn_from_these_masks
-from cellwise.store.annotations.imported import imported
-from cellwise.store.annotations.outlines import followed
+from cellwise.store.annotations.at_random import strata_of_draw, verdicts_of, what_all_say
 from cellwise.store.annotations.saves import last_words
-from cellwise.store.annotations.tables import read_verdicts
 from cellwise.store.annotations.words import NO, RANDOM, YES
 from cellwise.store.run.folder import RunFolder
 
 _KEY = ["site_id", "cell_id"]
 _NAMED = 20
-# Of the cells of labelled fields, the share that a draw was made from.
-_LEAST_DRAWN_FROM = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +69,16 @@ def judged(
             of cells of masks that are gone.
         FormatError: A file of another kind.
     """
-    brought = read_verdicts(path, classes.positive, classes.negative)
-    today = followed(brought.rows, run.masks) if brought.ours else imported(run, path, brought)
+    brought, today = verdicts_of(run, path, classes)
     lost = today.lost
-    if len(brought.rows) and not len(today.found):
-        raise PreflightError(
-            f"{path}: none of its cells is one of this run's ({_words(lost[:3])}, ...). Give "
-            "verdicts on these images, with site_id as in cells.parquet."
-        )
     rows = last_words(today.found)
-    verdict, contradicted = _matrix(rows, cells, classes.positive)
+    verdict, contradicted = what_all_say(rows, cells, classes.positive)
     at_random = rows.filter(pl.col("drawn") == RANDOM)
     audit = None
     if not random_teaches:
-        audit, _ = _matrix(at_random, cells, classes.positive)
+        audit, _ = what_all_say(at_random, cells, classes.positive)
         others = rows.join(at_random.select(_KEY), on=_KEY, how="anti")
-        verdict, _ = _matrix(others, cells, classes.positive)
+        verdict, _ = what_all_say(others, cells, classes.positive)
     seen = verdict if audit is None else audit
     audited, why = _audited(run, path, rows, cells, seen)
     of_labelled = rows.join(cells.select(_KEY), on=_KEY, how="semi")
@@ -127,26 +115,14 @@ def _audited(
     run: RunFolder, path: Path, rows: pl.DataFrame, cells: pl.DataFrame, verdict: Floats
 ) -> tuple[Floats | None, str]:
     """For how many cells each judged one of the draw beside the table stands; or why for none."""
-    draw = draw_beside(path)
-    if draw is None:
-        return None, "no draw.json stands beside the table"
-    if not drawn_from_these_masks(run, draw):
-        return None, "it was drawn from other masks"
-    # Cells of which nothing was measured are not drawn from; more are fields that got labels since.
-    if not _LEAST_DRAWN_FROM * len(cells) <= draw.there.sum() <= len(cells):
-        return (
-            None,
-            f"it was drawn from {draw.there.sum():,} cells, not from today's {len(cells):,}",
-        )
-    said = rows.filter(pl.col("drawn") == RANDOM).select(_KEY).unique()
-    drawn = draw.drawn.select(*_KEY, "stratum").join(said, on=_KEY, how="semi")
-    place = cells.select(_KEY).join(drawn, on=_KEY, how="left", maintain_order="left")
-    stratum = place["stratum"].fill_null(-1).to_numpy().astype(np.int64)
-    done = np.isfinite(verdict).any(axis=1) & (stratum >= 0)
-    seen = np.bincount(stratum[done], minlength=len(draw.there))
-    if (seen[draw.there > 0] == 0).any():
+    strata, why = strata_of_draw(run, path, rows, cells, len(cells))
+    if strata is None:
+        return None, why
+    known = np.asarray(np.isfinite(verdict).any(axis=1))
+    found = stands_for(strata.there, strata.stratum, known)
+    if found is None:
         return None, "of one of its strata no cell was judged yet"
-    return weights(draw.there, stratum, done).astype(np.float32), ""
+    return found.astype(np.float32), ""
 
 
 def with_verdicts(
@@ -177,27 +153,3 @@ def with_verdicts(
         reason=tuple(reason.tolist()),
     )
     return labels, {fold: put(label) for fold, label in apart.items()}
-
-
-def _matrix(
-    rows: pl.DataFrame, cells: pl.DataFrame, classes: tuple[str, ...]
-) -> tuple[Floats, list[str]]:
-    """What all people together say, and `site/cell: class` of what they contradict each other in.
-
-    Who is unsure says nothing.
-    """
-    said = rows.filter(pl.col("verdict").is_in([YES, NO]))
-    one = said.group_by(*_KEY, "class", maintain_order=True).agg(
-        pl.col("verdict").n_unique().alias("voices"), pl.col("verdict").first()
-    )
-    against = one.filter(pl.col("voices") > 1).sort(*_KEY, "class")
-    place = cells.select(_KEY).with_row_index("row").join(one, on=_KEY, how="inner")
-    place = place.filter(pl.col("voices") == 1)
-    result = np.full((len(cells), len(classes)), np.nan, np.float32)
-    columns = [classes.index(name) for name in place["class"]]
-    result[place["row"].to_numpy(), columns] = (place["verdict"] == YES).to_numpy()
-    return result, [f"{site}/{cell}: {name}" for site, cell, name in against[*_KEY, "class"].rows()]
-
-
-def _words(cells: Sequence[tuple[str, int]]) -> str:
-    return ", ".join(f"cell {cell} of {site}" for site, cell in cells)

@@ -4,7 +4,7 @@ Vector columns (`fixed_size_list<float32>[classes]`) carry their class names in 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -28,7 +28,12 @@ _ARROW = {
 
 
 def write_table(
-    path: Path, kind: TableKind, frame: pl.DataFrame, *, classes: Sequence[str] = ()
+    path: Path,
+    kind: TableKind,
+    frame: pl.DataFrame,
+    *,
+    classes: Sequence[str] = (),
+    marks: Mapping[str, str] | None = None,
 ) -> None:
     """Write `frame` as a table of this kind: columns cast and ordered, rows sorted.
 
@@ -37,6 +42,7 @@ def write_table(
         kind: Fixes names, types and sort order; missing columns are an error.
         frame: The rows; columns beyond the kind's must be allowed by it and follow in given order.
         classes: Names along the vector columns, where the kind has any.
+        marks: What else the file says of itself, as text by name in its schema metadata.
 
     Raises:
         FormatError: A column is missing or not part of this kind.
@@ -48,6 +54,8 @@ def write_table(
     ordered = frame.select([*kind.columns, *extra]).sort(kind.sort, nulls_last=False)
     table = ordered.to_arrow()
     schema = stored_schema(kind, ordered, classes=classes)
+    if marks:
+        schema = schema.with_metadata({**schema.metadata, **marks})
     with writing(path) as partial:
         pq.write_table(table.cast(schema), partial, compression="zstd")
 

@@ -70,6 +70,33 @@ def test_it_is_started_on_the_recorded_folder_with_the_desks_verdicts_and_stops(
     assert until(learning, "stopped")["lines"][-1] == "stopped"
 
 
+@pytest.mark.parametrize(
+    ("options", "said", "audited", "ends"),
+    [
+        ({}, False, None, []),
+        ({"audited": "temperature"}, True, None, ["decide.annotations=TABLE"]),
+        ({"annotations": "old.csv"}, True, None, ["decide.annotations=TABLE"]),
+        ({"audited": "temperature"}, True, False, ["decide.annotations="]),
+        ({}, False, True, ["decide.annotations=TABLE"]),
+    ],
+)
+def test_probabilities_are_fitted_to_the_draw_where_the_recipe_or_the_page_says_so(
+    run, made, options, said, audited, ends
+):
+    record = json.loads((run / "run.json").read_text())
+    record["recipe"]["steps"] += [
+        {"kind": "decide", "name": "control", "options": {}},
+        {"kind": "decide", "name": "decide", "options": options},
+    ]
+    (run / "run.json").write_text(json.dumps(record))
+    learning = made(run, "")
+    assert learning.audits() == said
+    words = learning.words(audited=audited)
+    table = str(run / "annotations" / "annotations.parquet")
+    found = [word.replace(table, "TABLE") for word in words if ".annotations=" in word]
+    assert found == ["label.annotations=TABLE", *ends]
+
+
 def test_ends_are_told_apart_and_what_was_written_is_shown(run, made):
     learning = made(run, "print('all well')")
     learning.start("", random_teaches=True)

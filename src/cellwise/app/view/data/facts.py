@@ -30,6 +30,7 @@ def facts(opened: Opened, trouble: str = "") -> dict[str, Any]:
         "labelled": bool(cells.field_labels.filled.any()),
         "sorts": [*WORDS, *(name for name in cells.columns() if name not in WORDS)],
         "calibration": opened.calibration if cells.classes else None,
+        "audited": list(opened.audited),
         "pictures": opened.store is not None,
         "crop_channels": switches(opened.crop_channels),
         "channels": switches(opened.channels),

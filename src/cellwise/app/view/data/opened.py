@@ -21,7 +21,7 @@ from cellwise.domain.classes import ClassList
 from cellwise.domain.crop_plan import CropPlan
 from cellwise.errors import FormatError, PreflightError
 from cellwise.kernels.crop import windows_of
-from cellwise.stages.report.sections.provenance import calibration_of
+from cellwise.stages.report.sections.provenance import audited_of, calibration_of
 from cellwise.stages.report.shown import crop_plan
 from cellwise.store.run.crops import CropStore
 from cellwise.store.run.folder import RunFolder, read_json
@@ -44,6 +44,7 @@ class Opened:
         plan: How cells were cut out.
         store: The single-cell images, None where there are none.
         calibration: What the probabilities were fitted against, see the report.
+        audited: The classes whose probabilities were fitted to judged cells.
         listed: The classes that people judge, None where the run has none.
         said: What people said of cells, always as it is now.
         orders: Answers to questions, kept.
@@ -59,6 +60,7 @@ class Opened:
     plan: CropPlan
     store: CropStore | None
     calibration: str
+    audited: tuple[str, ...]
     listed: ClassList | None
     said: SaidNow
     orders: Kept[Rows]
@@ -187,6 +189,8 @@ def open_run(path: Path, before: Opened | None = None) -> Opened:
     fields = read_fields(run)
     cells = read_cells(run, fields, tuple(str(name) for name in declared))
     images = find_images(run)
+    decisions = _decisions(run)
+    told = audited_of(decisions)
     return Opened(
         run=run,
         stamp=stamp,
@@ -197,7 +201,8 @@ def open_run(path: Path, before: Opened | None = None) -> Opened:
         channels=run_channels(run),
         plan=crop_plan(record),
         store=_store(run, cells),
-        calibration=_calibration(run),
+        calibration=calibration_of(decisions),
+        audited=tuple(n for n, one in told.items() if one["calibration"] == "audited"),
         listed=_listed(run, reading),
         said=SaidNow(run, cells, before.said if before else None),
         orders=Kept(_ORDERS_KEPT),
@@ -215,10 +220,9 @@ def _store(run: RunFolder, cells: Cells) -> CropStore | None:
         return None
 
 
-def _calibration(run: RunFolder) -> str:
+def _decisions(run: RunFolder) -> dict[str, dict[str, Any]]:
     paths = sorted(run.path.glob("decisions/*.json"))
-    decisions = {path.stem: read_json(path) for path in paths}
-    return calibration_of(decisions)
+    return {path.stem: read_json(path) for path in paths}
 
 
 def _listed(run: RunFolder, reading: dict[str, Any]) -> ClassList | None:

@@ -1,7 +1,8 @@
 """The process that learns: `cellwise run` on the run itself, with the verdicts of its own desk.
 
 The recipe, the folder and the settings are those that the run recorded; nothing of what is started
-comes from a browser but whether verdicts on the random draw teach too.
+comes from a browser but whether verdicts on the random draw teach too, and whether probabilities
+are fitted to them.
 """
 
 import json
@@ -75,17 +76,38 @@ class Learning:
             return f"The images of this run are gone from {self._folder()}."
         return unwritable(run)
 
-    def words(self, *, random_teaches: bool = False) -> list[str]:
-        """The command that does the same, without the name of the program."""
+    def audits(self) -> bool:
+        """Whether the recipe of the run says that probabilities are fitted to the random draw."""
+        return any(_says(step) for step in self._decides())
+
+    def words(self, *, random_teaches: bool = False, audited: bool | None = None) -> list[str]:
+        """The command that does the same, without the name of the program.
+
+        Args:
+            random_teaches: Whether verdicts on the random draw teach too.
+            audited: Whether probabilities are fitted to them; as the recipe says if None.
+        """
         table = self._run.annotations / "annotations.parquet"
         settings = [
             f"label.annotations={table}",
             f"label.hold_out_random={'false' if random_teaches else 'true'}",
         ]
+        steps = self._decides()
+        asked = [step for step in steps if _says(step)]
+        if audited and not asked:
+            asked = [step for step in steps if step["name"] == "decide"] or steps[:1]
+        for step in asked:
+            settings.append(f"{step['name']}.annotations={'' if audited is False else table}")
         words = ["run", str(self._folder()), "--out", str(self._run.path)]
         return [*words, *(word for setting in settings for word in ("--set", setting))]
 
-    def start(self, who: str, *, random_teaches: bool) -> None:
+    def _decides(self) -> list[dict[str, Any]]:
+        """The steps of the recorded recipe that make probabilities."""
+        record = read_json(self._run.record) if self._run.record.is_file() else {}
+        steps = (record.get("recipe") or {}).get("steps") or []
+        return [step for step in steps if step.get("kind") == "decide"]
+
+    def start(self, who: str, *, random_teaches: bool, audited: bool | None = None) -> None:
         """Begin to learn.
 
         Raises:
@@ -104,7 +126,7 @@ class Learning:
             if self._started is not None:
                 self._started.output.close()
             output = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
-            words = [*self._command, *self.words(random_teaches=random_teaches)]
+            words = [*self._command, *self.words(random_teaches=random_teaches, audited=audited)]
             process = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                 cwd=self._run.path.parent, start_new_session=True,
@@ -212,3 +234,9 @@ class Learning:
         record = read_json(self._run.record) if self._run.record.is_file() else {}
         told = Path(str((record.get("inputs") or {}).get("folder") or ""))
         return told if str(told) != "." and told.exists() else find_images(self._run)
+
+
+def _says(step: dict[str, Any]) -> bool:
+    """Whether a step `decide` is to fit probabilities to judged cells."""
+    options = step.get("options") or {}
+    return bool(options.get("audited") or options.get("annotations"))

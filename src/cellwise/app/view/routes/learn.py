@@ -24,6 +24,7 @@ class StartBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     random_teaches: bool = False
+    audited: bool | None = None
 
 
 def routes(learning: Learning, shown: Shown) -> APIRouter:
@@ -33,7 +34,7 @@ def routes(learning: Learning, shown: Shown) -> APIRouter:
     @router.get("/api/learn")
     def state(_: Visitor) -> dict[str, Any]:
         command = shlex.join(["cellwise", *learning.words()])
-        return {**learning.state(), "command": command}
+        return {**learning.state(), "command": command, "audits": learning.audits()}
 
     @router.post("/api/learn/start")
     def start(body: StartBody, asking: Editor) -> dict[str, Any]:
@@ -49,7 +50,7 @@ def routes(learning: Learning, shown: Shown) -> APIRouter:
                 verdicts=len(said.rows), random_teaches=body.random_teaches,
             )  # fmt: skip
             merge(opened.run)
-            learning.start(asking.who, random_teaches=body.random_teaches)
+            learning.start(asking.who, random_teaches=body.random_teaches, audited=body.audited)
             return learning.state()
 
         return answered(make)

@@ -1,6 +1,7 @@
 // The card of one cell: its image, its place, all its probabilities.
 
 import * as api from "./api.js";
+import { calibrationWords } from "./calibration.js";
 import { button, byId, element, facts, link, number } from "./elements.js";
 import { trace } from "./polygons.js";
 import { drawBar } from "./scalebar.js";
@@ -8,11 +9,6 @@ import { setOpenCell, to } from "./state.js";
 
 const SIDE = 320;
 const MOST_BARS = 12;
-const WORDS = {
-  weak: "weak: fitted against field labels, no person has judged single cells",
-  audited: "audited: against cells that a person looked at",
-  none: "none: the model's own numbers",
-};
 const dialog = byId("card");
 let context = {};
 let latest = 0;
@@ -166,5 +162,5 @@ function chances(cell) {
   }
   const hidden = cell.of_classes - Math.min(MOST_BARS, cell.probabilities.length);
   const more = hidden > 0 ? ` ${hidden} less likely classes are not listed.` : "";
-  return [table, element("p", `Calibration: ${WORDS[context.run.calibration]}.${more}`, "soft")];
+  return [table, element("p", `Calibration: ${calibrationWords(context.run)}.${more}`, "soft")];
 }

@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import * as card from "./card.js";
 import * as filters from "./filters.js";
 import * as state from "./state.js";
+import { calibrationWords } from "./calibration.js";
 import { Channels } from "./channels.js";
 import { Desk } from "./desk.js";
 import { button, byId, counted, element, isTyping, link, whole } from "./elements.js";
@@ -191,8 +192,7 @@ function buttons() {
 }
 
 function notes() {
-  const words = { weak: "weak: fitted against field labels, no person has judged single cells", audited: "audited: against cells that a person looked at", none: "none: the model's own numbers" };
-  byId("note").textContent = run.calibration ? `Calibration of the probabilities: ${words[run.calibration]}.` : "This run gave no classes: cells stand by field.";
+  byId("note").textContent = run.calibration ? `Calibration of the probabilities: ${calibrationWords(run)}.` : "This run gave no classes: cells stand by field.";
   byId("scale").hidden = !run.pictures || run.sized === run.sites;
   byId("gone").hidden = run.pictures;
   byId("unfinished").hidden = run.status === "done" || run.status === null || run.status === undefined;

@@ -18,7 +18,7 @@ export class Learn {
   async look() {
     const before = this.state?.state;
     this.state = await api.get("/api/learn");
-    this.draw();
+    this.draw(!before);
     const going = !DONE.includes(this.state.state);
     clearTimeout(this.timer);
     if (going) this.timer = setTimeout(() => this.look().catch((error) => this.desk.panel.trouble(error)), EVERY);
@@ -32,7 +32,7 @@ export class Learn {
   }
 
   async #start() {
-    await this.#ask("/api/learn/start", { random_teaches: byId("random-teaches").checked });
+    await this.#ask("/api/learn/start", { random_teaches: byId("random-teaches").checked, audited: byId("audited").checked });
   }
 
   async #ask(path, body) {
@@ -44,13 +44,15 @@ export class Learn {
     }
   }
 
-  draw() {
+  draw(first = false) {
     const { state } = this;
     if (!state) return;
     const { state: word, why, who, holder, progress, lines } = state;
     const going = word === "running" || word === "elsewhere";
     byId("learn").disabled = going || Boolean(why) || this.desk.session.role !== "editor";
     byId("learn-stop").hidden = word !== "running";
+    // As the recipe says, until somebody says otherwise.
+    if (first) byId("audited").checked = state.audits;
     byId("learn-command").textContent = state.command;
     const words = { running: `Learning, started by ${who || "somebody"}.`, elsewhere: `The run is in use by ${holder}.`, stopped: "Stopped. Learn again goes on from there.", failed: "It failed:", done: "", idle: "" }[word];
     const parts = [element("span", why && !going ? why : words)];

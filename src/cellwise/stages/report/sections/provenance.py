@@ -153,7 +153,7 @@ def methods(material: Material) -> str:
             f"The models of the run '{PurePath(fitted).name}' gave every cell a probability for "
             f"{each_class(material.classes)}."
         )
-        words.append(_CALIBRATION[calibration(material)])
+        words.append(_calibrated(material))
     elif material.has_labels and material.classes:
         n = sum(labels is not None for labels in material.sites["labels"])  # type: ignore[index]
         words += _labelled(record)
@@ -163,7 +163,7 @@ def methods(material: Material) -> str:
             f"probability for {each_class(material.classes)}; labelled fields were "
             f"scored only by {several} that had not seen them."
         )
-        words.append(_CALIBRATION[calibration(material)])
+        words.append(_calibrated(material))
     return " ".join(words)
 
 
@@ -219,10 +219,35 @@ def calibration(material: Material) -> str:
 
 def calibration_of(decisions: Mapping[str, dict[str, Any]], control: str = "") -> str:
     """The same from what was fitted, by name; `control` is the name of a negative control."""
-    main = [decision for name, decision in decisions.items() if name != control]
-    decision = decisions.get("decide") or (main[0] if main else {})
-    kind = decision.get("calibration")
+    kind = _main(decisions, control).get("calibration")
     return str(kind) if kind in ("audited", "none") else "weak"
+
+
+def audited_of(decisions: Mapping[str, dict[str, Any]], control: str = "") -> dict[str, Any]:
+    """By class what it was fitted to, on how many judged cells; empty where nobody asked for it.
+
+    Each has `calibration`, `judged`, `seen` (judged cells that show it) and, where it was not
+    fitted to them, `why`. `control` is the name of a negative control.
+    """
+    audit = _main(decisions, control).get("audit") or {}
+    return dict(audit.get("classes") or {})
+
+
+def _main(decisions: Mapping[str, dict[str, Any]], control: str) -> dict[str, Any]:
+    main = [decision for name, decision in decisions.items() if name != control]
+    return decisions.get("decide") or (main[0] if main else {})
+
+
+def _calibrated(material: Material) -> str:
+    """What probabilities were fitted to, in a sentence for a paper."""
+    told = audited_of(material.decisions, material.choices.negative_control)
+    names = [name for name, one in told.items() if one["calibration"] == "audited"]
+    if not names or len(names) == len(told):
+        return _CALIBRATION[calibration(material)]
+    return (
+        f"Probabilities of {', '.join(names)} were calibrated against cells judged by a person, "
+        "those of the other classes against field labels only."
+    )
 
 
 def _segmenter(steps: list[dict[str, Any]]) -> str:

@@ -11,6 +11,7 @@ from cellwise.stages.report._warnings import together
 from cellwise.stages.report.drawing.svg import short
 from cellwise.stages.report.material import Material
 from cellwise.stages.report.sections import control, known, label_context, replicates
+from cellwise.stages.report.sections.audit import calibrated
 from cellwise.stages.report.sections.provenance import calibration, each_class
 
 _SHOWN = 12
@@ -127,7 +128,7 @@ def _listed(names: list[str]) -> str:
 def _points(material: Material) -> list[tuple[str, str]]:
     points = []
     if material.classes:
-        points.append(_calibration(material))
+        points.extend(calibrated.points(material) or [_calibration(material)])
         points.extend(label_context.points(material))
         if labels_pass_on(material.record.get("steps") or []):
             points.append(("care", TOO_GOOD))
@@ -146,8 +147,6 @@ def _points(material: Material) -> list[tuple[str, str]]:
 
 def _calibration(material: Material) -> tuple[str, str]:
     kind = calibration(material)
-    if kind == "audited":
-        return "good", "Probabilities are audited: calibrated against cells a person looked at."
     if kind == "none":
         return "care", (
             "Probabilities have no calibration (none): they are the model's own numbers. Use "

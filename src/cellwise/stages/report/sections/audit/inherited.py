@@ -9,6 +9,7 @@ from markupsafe import Markup
 from cellwise.domain.plain_words import BEYOND_BOUNDS
 from cellwise.stages.report.drawing.svg import BLUE, SKY, box, dot, drawing
 from cellwise.stages.report.material import Material
+from cellwise.stages.report.sections.provenance import audited_of
 from cellwise.stages.report.shown import CellImages, crop_plan, pixel_sizes, switches
 
 _KEY = ["site_id", "cell_id"]
@@ -31,10 +32,17 @@ def context(material: Material) -> dict[str, Any]:
         "n_drawn": found.get("drawn", 0),
         "n_judged": found.get("judged", 0),
         "n_cells": found.get("cells", 0),
+        "fitted_to": _fitted_to(material),
         "surprising": _cells(material, images),
         "channels": switches(images.channels) if images and images.bounds is not None else [],
         "switched": material.choices.cell_switches,
     }
+
+
+def _fitted_to(material: Material) -> bool:
+    """Whether probabilities of some class were fitted to judged cells too."""
+    told = audited_of(material.decisions, material.choices.negative_control)
+    return any(one["calibration"] == "audited" for one in told.values())
 
 
 def _beyond(classes: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
