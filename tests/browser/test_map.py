@@ -51,3 +51,33 @@ def test_without_a_mouse_at_the_size_of_a_telephone(cells_map):
     playwright.expect(page.locator("#chosen-words b")).to_contain_text("chosen")
     playwright.expect(page).to_have_url(re.compile("within="))
     assert cells_map.errors == []
+
+
+def test_umap_is_said_to_be_missing_and_how_to_get_it(visit, address, monkeypatch):
+    for place in ("cellwise.app.view.data.scatter", "cellwise.app.view.routes.maps"):
+        monkeypatch.setattr(f"{place}.installed", lambda: False)
+    page = visit.page
+    page.goto(f"{address}/map?token=secret&layout=umap")
+    playwright.expect(page.locator("#layout-state")).to_contain_text("cellwise[umap]")
+    playwright.expect(page.locator("#count")).to_have_text("108 cells by measured features")
+    page.locator("select[name=layout]").select_option("")
+    playwright.expect(page.locator("#layout-state")).to_be_hidden()
+    assert visit.errors == []
+
+
+@pytest.mark.slow
+def test_umap_is_computed_behind_the_page_and_shown_when_it_is_done(cells_map):
+    pytest.importorskip("umap", reason="the extra umap is not installed")
+    page = cells_map.page
+    page.locator("select[name=layout]").select_option("umap")
+    playwright.expect(page.locator("#layout-state")).to_contain_text("UMAP lays out")
+    playwright.expect(page.locator("#count")).to_have_text("108 cells by measured features")
+    playwright.expect(page.locator("#count")).to_have_text(
+        "108 cells by measured features (UMAP)", timeout=240_000
+    )
+    playwright.expect(page.locator("#layout-state")).to_be_hidden()
+    page.locator("#choose").click()
+    playwright.expect(page.locator("#chosen-words b")).to_have_text("108 cells chosen")
+    page.get_by_role("link", name="Show them").click()
+    playwright.expect(page.locator("#count")).to_contain_text("108")
+    assert cells_map.errors == []

@@ -118,6 +118,7 @@ def make_app(run: Path, access: Access | str) -> "FastAPI":
 
     jobs, learning = Jobs(run), Learning(run)
     at_desk: list[Desk] = []
+    showing: list[Shown] = []
 
     @asynccontextmanager
     async def ends(_: FastAPI) -> AsyncIterator[None]:
@@ -125,6 +126,8 @@ def make_app(run: Path, access: Access | str) -> "FastAPI":
         # What the page started ends with it.
         jobs.stop()
         learning.close()
+        for each in showing:
+            each.stop()
         for one in at_desk:
             one.finish()
 
@@ -141,6 +144,7 @@ def make_app(run: Path, access: Access | str) -> "FastAPI":
         app.include_router(pages.pages(("exports",)))
         return app
     shown = Shown(run)
+    showing.append(shown)
     at_desk.append(Desk(shown))
     app.include_router(pages.pages())
     app.include_router(cells.routes(shown))

@@ -61,8 +61,13 @@ class Shown:
         opened = self._live.now()
         with self._lock:
             if self._drawn.opened is not opened:
+                self._drawn.scatter.layouts.stop(wait=False)
                 self._drawn = Drawn(opened)
             return self._drawn
+
+    def stop(self) -> None:
+        """End what is computed behind the server."""
+        self._drawn.scatter.layouts.stop()
 
     @property
     def trouble(self) -> str:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from cellwise.app.view.data.opened import open_run
-from cellwise.app.view.data.scatter import MEASURED
+from cellwise.app.view.data.scatter import MEASURED, UMAP
+from cellwise.app.view.layouts.layouts import Layouts, State
 from cellwise.app.view.routes.maps import UNKNOWN, values_of
 
 
@@ -47,3 +48,36 @@ def test_values_say_what_the_tables_say(shown_run):
     assert (label[cells.disagrees] == 1).all()
     unlabelled = ~cells.field_labels.filled[cells.site]
     assert (label[unlabelled] == UNKNOWN).all()
+
+
+def test_a_map_by_umap_is_asked_for_waited_for_and_chosen_from(client, monkeypatch):
+    monkeypatch.setattr("cellwise.app.view.data.scatter.installed", lambda: True)
+    name = MEASURED + UMAP
+    early = client.get("/api/map/points.bin", params={"name": name})
+    assert early.status_code == 422
+    assert "not computed yet" in early.json()["detail"]
+
+    def ask(self, name):
+        points = np.arange(216, dtype=np.float32).reshape(108, 2)
+        self._states[name] = State("done", 108, 0.0, "", points)
+        return self._states[name]
+
+    monkeypatch.setattr(Layouts, "ask", ask)
+    told = client.get("/api/map/umap", params={"name": MEASURED}).json()
+    assert (told["step"], told["cells"], told["name"]) == ("done", 108, name)
+    content = client.get("/api/map/points.bin", params={"name": name}).content
+    assert np.all(np.diff(np.frombuffer(content, "<f4").reshape(-1, 2), axis=0) > 0)
+    left = "-600,-600,500,-600,500,1600,-600,1600"
+    found = client.get("/api/cells", params={"within": left, "scatter": name}).json()["total"]
+    assert found == 54
+
+
+def test_without_the_extra_it_is_said_how_to_get_it(client, monkeypatch):
+    for place in ("cellwise.app.view.data.scatter", "cellwise.app.view.routes.maps"):
+        monkeypatch.setattr(f"{place}.installed", lambda: False)
+    about = client.get("/api/map").json()["umap"]
+    assert about["installed"] is False
+    assert "pip install 'cellwise[umap]'" in about["how"]
+    answer = client.get("/api/map/umap", params={"name": MEASURED})
+    assert answer.status_code == 422
+    assert "cellwise[umap]" in answer.json()["detail"]

@@ -9,6 +9,8 @@ from fastapi.responses import Response
 from cellwise.app.view.data.facts import coloured
 from cellwise.app.view.data.opened import Opened
 from cellwise.app.view.data.question import class_code
+from cellwise.app.view.data.scatter import UMAP
+from cellwise.app.view.layouts.layouts import FITTED, HOW, MOST, installed
 from cellwise.app.view.routes.asked import told
 from cellwise.app.view.shown import Shown
 
@@ -24,7 +26,21 @@ def routes(shown: Shown) -> APIRouter:
     @router.get("/api/map")
     def about() -> dict[str, Any]:
         drawn = shown.now()
-        return {"stamp": drawn.opened.stamp, "names": drawn.scatter.names()}
+        return {
+            "stamp": drawn.opened.stamp,
+            "names": drawn.scatter.names(),
+            "umap": {"installed": installed(), "how": HOW, "fitted": FITTED, "most": MOST},
+        }
+
+    @router.get("/api/map/umap")
+    def umap(name: _Text) -> dict[str, Any]:
+        """How far the map by UMAP of these vectors is; asking begins it."""
+        scatter = shown.now().scatter
+        state = told(lambda: scatter.umap(name))
+        return {
+            "step": state.step, "cells": state.cells, "seconds": round(state.seconds),
+            "words": state.words, "name": name + UMAP,
+        }  # fmt: skip
 
     @router.get("/api/map/points.bin")
     def points(name: _Text) -> Response:

@@ -80,6 +80,7 @@ export const cellImage = (one, channels, size, signal) => picture(`${place(one)}
 
 export const map = () => json("/api/map");
 export const mapPoints = async (name) => new Float32Array(await bytes(`/api/map/points.bin?${query({ name })}`));
+export const mapUmap = (name) => json(`/api/map/umap?${query({ name })}`);
 export const mapValues = async (by, name) => new Uint8Array(await bytes(`/api/map/values.bin?${query({ by, class: name })}`));
 export const plates = (name) => json(`/api/plates?${query({ class: name })}`);
 export const fields = (asked, signal) => json(`/api/fields?${query(asked)}`, signal);

@@ -4,22 +4,22 @@ import * as api from "./api.js";
 import * as card from "./card.js";
 import * as state from "./state.js";
 import { Channels } from "./channels.js";
-import { button, byId, counted, element, facts, isTyping, link, number } from "./elements.js";
+import { byId, isTyping, number } from "./elements.js";
+import { aboutParts, coloursBy, cropChannels, goneWords, inRows, legendParts } from "./fieldwords.js";
 import { colours, Overlay } from "./overlay.js";
-import { classColour, OTHER, ramp, STRANGE } from "./palette.js";
 import { drawBar, scaleBar } from "./scalebar.js";
+import { searchable } from "./searchable.js";
 import { Viewport } from "./viewport.js";
 import { showVisitor } from "./visitor.js";
 
+const FAR = 80;
 let run = null;
 let field = null;
 let channels = null;
 let chances = [];
 let map = null;
-let active = -1;
-let pointed = -1;
-let latest = 0;
-let ready = false;
+let [active, pointed] = [-1, -1];
+let [latest, ready] = [0, false];
 const overlay = new Overlay();
 const looks = byId("looks");
 const port = new Viewport({ canvas: byId("canvas"), over, moved, failed: fail });
@@ -63,8 +63,7 @@ async function show(site) {
   ready = false;
   loading = true;
   byId("view").dataset.settled = "false";
-  byId("trouble").hidden = !run.trouble;
-  byId("trouble").textContent = run.trouble;
+  Object.assign(byId("trouble"), { hidden: !run.trouble, textContent: run.trouble });
   const now = state.read();
   try {
     const outlines = api.fieldOutlines(site);
@@ -89,7 +88,7 @@ async function show(site) {
     const told = await image;
     if (turn !== latest) return;
     if (!field.frame) port.show({ site, frame: told.levels[0], channels: channels.text, view: now.view });
-    gone(told);
+    Object.assign(byId("gone"), { hidden: told.source === "image", textContent: goneWords(told, run) });
     contrast(told.bounds);
     ready = true;
     if (now.cell) choose(field.cell.indexOf(Number(now.cell)), { centre: !now.view });
@@ -99,16 +98,9 @@ async function show(site) {
     port.soon();
   } catch (error) {
     if (turn !== latest) return;
-    loading = false;
-    ahead.length = 0;
+    [loading, ahead.length] = [false, 0];
     fail(error);
   }
-}
-
-function gone({ source, trouble }) {
-  byId("gone").hidden = source === "image";
-  const kept = run.pictures ? "What is shown is put together from the images of single cells that the run kept; there is nothing between them." : "The run kept no images of single cells: outlines are shown alone.";
-  byId("gone").textContent = source === "image" ? "" : `The image files of this field cannot be read. ${trouble} ${kept}`;
 }
 
 function about() {
@@ -116,23 +108,7 @@ function about() {
   document.title = `${field.site} · cellwise`;
   byId("previous").disabled = !field.previous;
   byId("next").disabled = !field.next;
-  const within = [state.read().plate, state.read().well].filter(Boolean).join(" ");
-  const links = element("p", "", "links");
-  links.append(link("Its cells as a list", state.to("/cells", { site: field.site })));
-  if (field.well) links.append(link(`Well ${field.well}`, state.to("/fields", { plate: field.plate, well: field.well })));
-  byId("about").replaceChildren(
-    facts([
-      ["Field", `${field.number} of ${field.of}${within ? ` in ${within}` : ""}`],
-      ["Plate", field.plate],
-      ["Well", field.well],
-      ["Label of the field", field.labels?.join(" + ") || "none"],
-      ["Cells", String(field.cells)],
-      ["Likeliest class differs from the label", field.labels?.length && run.classes.length ? counted(field.disagrees.length, "cell") : ""],
-      ["Size", field.frame ? `${field.frame[1]} × ${field.frame[0]} pixels` : ""],
-      ...Object.entries(field.metadata).filter(([name]) => !["RawId", "Well", "Plate"].includes(name)).slice(0, 10),
-    ]),
-    links,
-  );
+  byId("about").replaceChildren(...aboutParts(field, run));
 }
 
 // Colours of outlines, and the legend that says what they mean.
@@ -148,44 +124,11 @@ async function paint() {
 }
 
 function legend(by) {
-  const holder = byId("legend");
-  if (by === "probability" || by === "uncertainty") {
-    const steps = [0, 0.25, 0.5, 0.75, 1].map((share) => chip(ramp(share), String(share)));
-    holder.replaceChildren(element("span", by === "probability" ? `Probability of ${value("class")}:` : "Uncertainty:"), ...steps);
-  } else if (by === "label") {
-    const told = field.labels?.length ? [chip(STRANGE.no, "likeliest class is a label of the field"), chip(STRANGE.yes, "it is none of them")] : [element("span", "This field has no label.")];
-    holder.replaceChildren(...told);
-  } else if (by === "class") holder.replaceChildren(...classes());
-  else holder.replaceChildren();
-}
-
-function chip(colour, words) {
-  const made = element("span", "", "chip");
-  const swatch = element("i");
-  swatch.style.background = colour;
-  made.append(swatch, element("span", words));
-  return made;
-}
-
-// Likeliest classes of this field with their counts; each can be hidden.
-function classes() {
-  const counts = new Map();
-  for (const code of field.best) counts.set(code, (counts.get(code) ?? 0) + 1);
-  const sorted = [...counts].sort((a, b) => b[1] - a[1]);
-  const chips = sorted.slice(0, 14).map(([code, count]) => {
-    const name = code < 0 ? null : run.classes[code];
-    const swatch = element("i");
-    swatch.style.background = name === null ? OTHER : classColour(run.coloured, name);
-    const made = button("", () => {
-      if (!overlay.hidden.delete(name)) overlay.hidden.add(name);
-      paint();
-    }, "chip");
-    made.append(swatch, element("span", `${name ?? "nothing said"} ${count}`));
-    made.setAttribute("aria-pressed", !overlay.hidden.has(name));
-    return made;
-  });
-  if (sorted.length > 14) chips.push(element("span", `${sorted.length - 14} more classes`));
-  return [element("span", run.classes.length ? "Likeliest class:" : ""), ...chips];
+  const toggled = (name) => {
+    if (!overlay.hidden.delete(name)) overlay.hidden.add(name);
+    paint();
+  };
+  byId("legend").replaceChildren(...legendParts(by, { field, run, name: value("class"), hidden: overlay.hidden, toggled }));
 }
 
 function words(n) {
@@ -217,11 +160,9 @@ function tip(n, [left, top]) {
 
 const open = (n) => card.show({ site: field.site, cell: field.cell[n] }).catch(fail);
 
-// Cells are walked through from left to right in rows of about their own height.
 function step(by) {
   if (!field?.cell.length) return;
-  const height = (field.frame?.[0] ?? 1000) / Math.max(4, Math.sqrt(field.cell.length));
-  const order = field.cell.map((_, n) => n).sort((a, b) => Math.floor(field.y[a] / height) - Math.floor(field.y[b] / height) || field.x[a] - field.x[b]);
+  const order = inRows(field);
   const here = order.indexOf(active);
   choose(order[Math.max(0, Math.min(order.length - 1, here < 0 ? 0 : here + by))]);
 }
@@ -248,9 +189,8 @@ async function overlayMap() {
 
 let offered = false;
 function contrast(bounds) {
-  if (offered) return;
+  if (!offered) channels.offerContrast(byId("contrast"), bounds, async () => (await api.fieldContrast(field.site)).bounds);
   offered = true;
-  channels.offerContrast(byId("contrast"), bounds, async () => (await api.fieldContrast(field.site)).bounds);
 }
 
 let slow = 0;
@@ -275,8 +215,7 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (event.target.closest("input[type=range]")) return;
-  const far = 80;
-  const pans = { ArrowLeft: [-far, 0], ArrowRight: [far, 0], ArrowUp: [0, -far], ArrowDown: [0, far] };
+  const pans = { ArrowLeft: [-FAR, 0], ArrowRight: [FAR, 0], ArrowUp: [0, -FAR], ArrowDown: [0, FAR] };
   const acts = {
     ArrowLeft: () => walk("previous"), ArrowRight: () => walk("next"), "+": () => port.scale(1.5), "=": () => port.scale(1.5), "-": () => port.scale(1 / 1.5),
     0: () => port.fit(), n: () => step(1), N: () => step(1), p: () => step(-1), P: () => step(-1),
@@ -316,9 +255,10 @@ function mouse() {
 
 function form() {
   const now = state.read();
-  const ways = run.classes.length ? [["class", "likeliest class"], ["probability", "probability of a class"], ["uncertainty", "uncertainty"], ...(run.labelled ? [["label", "agreement with the field's label"]] : []), ["one", "one colour"]] : [["one", "one colour"]];
+  const ways = coloursBy(run);
   for (const [key, name] of ways) looks.elements.by.append(new Option(name, key));
   for (const name of run.classes) looks.elements.class.append(new Option(name, name));
+  searchable(looks.elements.class);
   if (ways.some(([key]) => key === now.by)) looks.elements.by.value = now.by;
   if (run.classes.includes(now.class)) looks.elements.class.value = now.class;
   if (now.opacity) looks.elements.opacity.value = now.opacity;
@@ -342,14 +282,11 @@ try {
   byId("name").textContent = run.name;
   const now = state.read();
   channels = new Channels(byId("channels"), run.channels, { most: run.most, text: now.channels, lines: now.lines !== "no", changed });
-  card.prepare({ run, channels: cropChannels(), step: (by) => { step(by); open(active); }, closed: () => byId("view").focus({ preventScroll: true }) });
+  card.prepare({ run, channels: cropChannels(run, channels), step: (by) => { step(by); open(active); }, closed: () => byId("view").focus({ preventScroll: true }) });
   form();
   mouse();
-  byId("previous").addEventListener("click", () => walk("previous"));
-  byId("next").addEventListener("click", () => walk("next"));
-  byId("closer").addEventListener("click", () => port.scale(1.5));
-  byId("farther").addEventListener("click", () => port.scale(1 / 1.5));
-  byId("whole").addEventListener("click", () => port.fit());
+  const buttons = { previous: () => walk("previous"), next: () => walk("next"), closer: () => port.scale(1.5), farther: () => port.scale(1 / 1.5), whole: () => port.fit() };
+  for (const [name, act] of Object.entries(buttons)) byId(name).addEventListener("click", act);
   addEventListener("popstate", () => show(state.read().site));
   const site = now.site || (await api.fields({ plate: now.plate, well: now.well, count: 1 })).fields[0]?.site;
   if (site) {
@@ -360,15 +297,4 @@ try {
   fail(error);
 }
 
-// Channels of fields as the card, which shows the images of single cells, names them.
-function cropChannels() {
-  return {
-    get lines() { return channels.lines; },
-    get text() {
-      const names = run.crop_channels.map((one) => one.name);
-      const shown = channels.rows.filter((row) => row.box.checked).map((row) => names.indexOf(row.channel.name)).filter((place) => place >= 0);
-      return shown.join(",") || "none";
-    },
-  };
-}
 showVisitor();

@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import * as state from "./state.js";
 import { byId, counted, element, link, whole } from "./elements.js";
 import { OTHER, ramp } from "./palette.js";
+import { searchable } from "./searchable.js";
 import { showVisitor } from "./visitor.js";
 
 const AT_ONCE = 48;
@@ -159,6 +160,7 @@ try {
   state.change({});
   const now = state.read();
   for (const name of run.classes) shown.elements.class.append(new Option(name, name));
+  searchable(shown.elements.class);
   if (!run.classes.length) shown.elements.by.options[1].remove();
   for (const name of run.plates) shown.elements.plate.append(new Option(name, name));
   byId("plate-label").hidden = run.plates.length < 2;

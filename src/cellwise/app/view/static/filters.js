@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { byId, element } from "./elements.js";
+import { searchable } from "./searchable.js";
 import { FILTERS } from "./state.js";
 
 const form = byId("filters");
@@ -16,6 +17,8 @@ function options(name, values, { show = values.length > 0 } = {}) {
 export function offer(run) {
   options("class", run.classes);
   options("likeliest", run.classes);
+  searchable(field("class"));
+  searchable(field("likeliest"));
   options("plate", run.plates, { show: run.plates.length > 1 });
   options("well", run.wells);
   options("flag", run.flags);

@@ -4,7 +4,9 @@ import * as api from "./api.js";
 import * as card from "./card.js";
 import * as state from "./state.js";
 import { byId, counted, element, isTyping, link, whole } from "./elements.js";
-import { classColour, OTHER, ramp, STRANGE } from "./palette.js";
+import { layoutWords, legend, limitWords, pairs } from "./mapwords.js";
+import { OTHER, ramp } from "./palette.js";
+import { searchable } from "./searchable.js";
 import { showVisitor } from "./visitor.js";
 
 const SIDE = 1000;
@@ -14,12 +16,18 @@ const canvas = byId("canvas");
 const context = canvas.getContext("2d");
 const view = { x: SIDE / 2, y: SIDE / 2, zoom: 0.5, width: 0, height: 0 };
 let run = null;
+let limits = {};
 let points = new Float32Array(0);
 let values = new Uint8Array(0);
 let colours = new Uint32Array(256);
 let line = null;
 let chosen = "";
 let frame = 0;
+const WAIT = 1500;
+let waiting = 0;
+let asked = 0;
+// The name of the map that is shown: of the vectors, or of what UMAP made of them.
+let shownMap = "";
 const value = (name) => form.elements[name].value;
 
 function fail(error) {
@@ -86,11 +94,6 @@ function draw() {
   context.restore();
 }
 
-function pairs(text) {
-  const numbers = text.split(",").map(Number);
-  return Array.from({ length: numbers.length / 2 }, (_, n) => [numbers[2 * n], numbers[2 * n + 1]]);
-}
-
 function pixel(css) {
   context.fillStyle = css;
   const [red, green, blue] = context.fillStyle.match(/[0-9a-f]{2}/gi).map((part) => parseInt(part, 16));
@@ -101,7 +104,7 @@ async function paint() {
   const by = value("by");
   byId("class-label").hidden = by !== "probability";
   values = await api.mapValues(by, by === "probability" ? value("class") : "");
-  const entries = legend(by);
+  const entries = legend(run, by);
   colours = new Uint32Array(256).fill(pixel(OTHER));
   if (by === "class" || by === "plate" || by === "label") {
     for (let n = 0; n < 255; n++) if (entries.length) colours[n] = pixel(entries[n % entries.length][0]);
@@ -117,21 +120,37 @@ async function paint() {
   soon();
 }
 
-function legend(by) {
-  if (by === "class") return run.coloured.map((name) => [classColour(run.coloured, name), name]);
-  if (by === "label") return [[STRANGE.no, "likeliest class is a label of the field"], [STRANGE.yes, "it is none of them"]];
-  if (by === "plate") {
-    const names = run.plates.slice(0, 12);
-    return names.map((name) => [classColour(names, name), run.plates.length > 12 ? `${name} and each twelfth after it` : name]);
-  }
-  return [0, 0.25, 0.5, 0.75, 1].map((share) => [ramp(share), String(share)]);
+async function load() {
+  const turn = ++asked;
+  clearTimeout(waiting);
+  say("");
+  const vectors = value("name");
+  if (value("layout") !== "umap") return show(vectors, turn);
+  if (!limits.installed) say(limits.how);
+  if (!limits.installed) return show(vectors, turn);
+  const { step, cells, seconds, words, name } = await api.mapUmap(vectors);
+  if (turn !== asked) return;
+  if (step === "done") return show(name, turn);
+  say(layoutWords({ step, cells, seconds, words }));
+  if (step !== "failed") waiting = setTimeout(() => load().catch(fail), WAIT);
+  // While it goes on, what is shown stays.
+  if (shownMap !== vectors) await show(vectors, turn);
 }
 
-async function load() {
-  points = await api.mapPoints(value("name"));
+function say(words) {
+  byId("layout-state").hidden = !words;
+  byId("layout-state").textContent = words;
+}
+
+async function show(name, turn) {
+  const found = await api.mapPoints(name);
+  if (turn !== asked) return;
+  points = found;
+  shownMap = name;
   let known = 0;
   for (let n = 0; n < points.length; n += 2) if (!Number.isNaN(points[n])) known += 1;
-  byId("count").textContent = `${counted(known, "cell")} by ${value("name")}${known < run.cells ? `; ${whole(run.cells - known)} have no vector` : ""}`;
+  byId("count").textContent = `${counted(known, "cell")} by ${name}${known < run.cells ? `; ${whole(run.cells - known)} have no place: no vector, or not among those that chance drew` : ""}`;
+  fit();
   await paint();
 }
 
@@ -149,17 +168,19 @@ async function tell() {
   byId("chosen").hidden = !chosen;
   soon();
   if (!chosen) return;
-  const asked = { within: chosen, scatter: value("name") };
-  const { total } = await api.cells({ ...asked, count: 1 });
-  const show = link("Show them", state.to("/cells", asked));
+  const wanted = { within: chosen, scatter: shownMap };
+  const { total } = await api.cells({ ...wanted, count: 1 });
+  const show = link("Show them", state.to("/cells", wanted));
   const clear = element("button", "Clear");
   clear.type = "button";
-  clear.addEventListener("click", () => {
-    chosen = "";
-    state.change({ within: "" });
-    tell();
-  });
+  clear.addEventListener("click", clearChosen);
   byId("chosen-words").replaceChildren(element("b", `${counted(total, "cell")} chosen`), ...(total ? [show] : []), clear);
+}
+
+function clearChosen() {
+  chosen = "";
+  state.change({ within: "" });
+  tell();
 }
 
 // The point nearest to a place on the canvas, at most a few pixels away.
@@ -238,11 +259,14 @@ try {
   document.title = `Map of ${run.name} · cellwise`;
   state.change({});
   const now = state.read();
-  const { names } = await api.map();
+  const { names, umap } = await api.map();
+  limits = umap;
+  byId("umap-limits").textContent = limitWords(umap);
   const ways = [...(run.classes.length ? [["class", "likeliest class"], ["probability", "probability of a class"], ["uncertainty", "uncertainty"]] : []), ...(run.labelled && run.classes.length ? [["label", "agreement with the field's label"]] : []), ["plate", "plate"]];
   for (const name of names) form.elements.name.append(new Option(name, name));
   for (const [key, words] of ways) form.elements.by.append(new Option(words, key));
   for (const name of run.classes) form.elements.class.append(new Option(name, name));
+  searchable(form.elements.class);
   for (const one of form.elements) if (now[one.name] && [...one.options].some((option) => option.value === now[one.name])) one.value = now[one.name];
   const shown = run.crop_channels.flatMap((channel, place) => (channel.shown ? [place] : []));
   card.prepare({ run, channels: { text: shown.join(",") || "none", lines: { checked: true } }, closed: () => byId("view").focus({ preventScroll: true }) });
@@ -259,7 +283,10 @@ try {
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("change", (event) => {
     state.change({ [event.target.name]: event.target.value });
-    (event.target.name === "name" ? load() : paint()).catch(fail);
+    const moved = event.target.name === "name" || event.target.name === "layout";
+    // A line is around cells of one map: on another one it means nothing.
+    if (moved && chosen) clearChosen();
+    (moved ? load() : paint()).catch(fail);
   });
   if (names.length) {
     await load();
