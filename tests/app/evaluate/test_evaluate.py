@@ -251,7 +251,9 @@ def test_what_is_no_run_and_no_truth_is_said(tmp_path, world):
         evaluate(tmp_path / "run", tmp_path)
     shutil.rmtree(world / "masks")
     (world / "cells.csv").unlink()
-    with pytest.raises(PreflightError, match="no field in common"):
+    with pytest.raises(
+        PreflightError, match=r"share . fields, and nothing of them can be compared"
+    ):
         evaluate(tmp_path / "run", world)
 
 

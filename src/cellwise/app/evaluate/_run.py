@@ -48,7 +48,7 @@ def evaluate_run(path: Path, truth: Truth, *, draws: int, seed: int, report: Rep
     """Compare a run with the truth and write `evaluation_truth.json` into it.
 
     Raises:
-        PreflightError: No run folder, or no field in common.
+        PreflightError: No run folder, no field in common, or nothing in these to compare.
         FormatError: Truth, masks and predictions do not fit together.
     """
     run = RunFolder(path)
@@ -73,7 +73,11 @@ def evaluate_run(path: Path, truth: Truth, *, draws: int, seed: int, report: Rep
         results[title] = _with_wells(found, run, truth, sites, draws=draws, seed=seed)
     kept = {title: found for title, found in results.items() if found.metrics}
     if not kept:
-        raise nothing_in_common(shared, truth, f"The masks of {path}")
+        raise PreflightError(
+            f"{path} and the truth in {truth.root} share {counted(len(shared), 'fields')}, and "
+            "nothing of them can be compared: neither outlines of cells nor treatments of wells. "
+            "Finish the run (`cellwise status`), or give a truth with masks."
+        )
     evaluation = gathered(kept, [*notes, *more])
     return _written(run, truth, evaluation)
 

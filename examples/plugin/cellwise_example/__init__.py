@@ -1,0 +1,1 @@
+"""A loss, a layout and an export for cellwise."""
