@@ -33,6 +33,21 @@ for (const button of document.querySelectorAll("button[data-copies]")) {
   });
 }
 
+// What is wider than the screen is scrolled with the keyboard too; what fits is no stop on the way.
+const wide = [...document.querySelectorAll(".table, .scroll")];
+const sized = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    const over = target.scrollWidth > target.clientWidth;
+    if (over) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+    if (over && target.matches(".table")) {
+      target.setAttribute("role", "region");
+      target.setAttribute("aria-label", `Table ${wide.indexOf(target) + 1}, wider than the screen`);
+    } else for (const name of ["role", "aria-label"]) target.removeAttribute(name);
+  }
+});
+for (const holder of wide) sized.observe(holder);
+
 const viewer = document.createElement("dialog");
 viewer.className = "viewer";
 document.body.append(viewer);
