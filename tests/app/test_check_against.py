@@ -101,7 +101,7 @@ def test_an_id_spelled_otherwise_is_named_with_the_one_asked_for(folder, name):
     (folder / "sample.csv").write_text("ID\nf0\n", encoding="utf-8")
     found, said = _screen(folder, f"{HEADER}\n{name},9,7,\n")
     assert found["exit_code"] == 4
-    assert f"line 2: {name}: nobody asks for it, but for 'f0'" in said
+    assert f"line 2: {name}: it was not requested, but for 'f0'" in said
     assert "f0: the file has no row for it" in said
     assert "line 0" not in said
 

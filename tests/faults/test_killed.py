@@ -144,7 +144,7 @@ def test_a_signal_ends_with_5_and_the_same_command_goes_on(tmp_path, number, wor
             process.send_signal(number)
         assert process.wait() == 5, said(log)
     assert gone(helpers)
-    assert "Interrupted. The same command goes on from here." in said(log)
+    assert "Interrupted. The same command continues from here." in said(log)
     assert "Traceback" not in said(log)
     assert record(out)["status"] == "interrupted"
     assert record(out)["finished"] is not None

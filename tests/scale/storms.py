@@ -53,8 +53,8 @@ SITES, DISK = 16, "60m"
 LONGEST, RUN_LONGEST = 240.0, 1200.0
 # Faults while a run would take that is not disturbed, on average, and seconds that one lasts.
 OFTEN, LAST = 6.0, (0.2, 1.5)
-# Ends that the same command goes on from: interrupted, refused before work, killed, and told to end
-# before the program listened.
+# Ends that the same command continues from: interrupted, refused before work, killed, and told to
+# end before the program listened.
 GOES_ON = (5, 4, -signal.SIGKILL, -signal.SIGTERM)
 
 

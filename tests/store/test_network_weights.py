@@ -88,7 +88,7 @@ def test_a_torn_file_is_refused(tmp_path, cut):
     path = tmp_path / "mine.safetensors"
     write_network(path, TENSORS, CARD)
     path.write_bytes(path.read_bytes()[:cut])
-    with pytest.raises(FormatError, match="torn or no safetensors"):
+    with pytest.raises(FormatError, match="damaged or no safetensors"):
         read_network(path)
 
 

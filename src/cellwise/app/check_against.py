@@ -125,7 +125,7 @@ def faults_against(
     for name, (line, answer) in given.items():
         if name not in asked:
             meant = alike.get(_spelled(name))
-            what = "nobody asks for it" + (f", but for {meant!r}" if meant else "")
+            what = "it was not requested" + (f", but for {meant!r}" if meant else "")
             faults.append(RowFault(line, name, "unknown_row", what))
         elif wanted.answers and answer != wanted.answers[name]:
             what = f"{answer!r}, where the run answers {wanted.answers[name]!r}"

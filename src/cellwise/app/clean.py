@@ -17,8 +17,8 @@ from cellwise.store.run.tables import read_table
 
 _DONE = ("done", "reused")
 _UNDER_WAY = {
-    "train": ("{}-*", "begins anew, its checkpoints are gone"),
-    "score": ("scores-{}", "begins anew"),
+    "train": ("{}-*", "begins again, its checkpoints are gone"),
+    "score": ("scores-{}", "begins again"),
 }
 
 

@@ -82,7 +82,7 @@ def _refuse_twins(first: RunFolder, runs: Sequence[Path]) -> None:
         if said in seen:
             raise PreflightError(
                 f"{seen[said]} and {run} give every cell the same probabilities: joined, they are "
-                "one run that counts twice. Leave one out, or make it anew with another recipe or "
+                "one run that counts twice. Leave one out, or make it again with another recipe or "
                 "--seed."
             )
         seen[said] = run

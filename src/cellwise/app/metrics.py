@@ -137,7 +137,7 @@ def registry(run: Path) -> "CollectorRegistry":
         from prometheus_client import CollectorRegistry
     except ImportError as error:
         raise PreflightError(
-            "Metrics need a package more: pip install 'cellwise[prometheus]'"
+            "Metrics need one more package: pip install 'cellwise[prometheus]'"
         ) from error
 
     run_status(run)

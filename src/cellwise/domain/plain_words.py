@@ -71,7 +71,7 @@ _PROBLEMS = {
     "truncated": ("image that is cut off", "images that are cut off"),
     "turned": ("site whose channels are turned unlike", "sites whose channels are turned unlike"),
     "unknown_class": ("class that is not known", "classes that are not known"),
-    "unknown_row": ("row that nobody asks for", "rows that nobody asks for"),
+    "unknown_row": ("row that was not requested", "rows that were not requested"),
     "uneven_series": ("file of unlike images", "files of unlike images"),
     "unreadable": ("image that cannot be read", "images that cannot be read"),
     "unreadable_folder": ("folder that cannot be read", "folders that cannot be read"),

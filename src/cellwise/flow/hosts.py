@@ -215,7 +215,7 @@ def _take_part(run: Path, member: _Member) -> None:
         if member.token and silent > LEAD_SILENT:
             raise Interrupted(
                 f"Host 0 has given no sign for {LEAD_SILENT:.0f} s. The same command there and "
-                "here goes on."
+                "here continues."
             )
         if member.token:
             member.look()

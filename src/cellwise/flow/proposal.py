@@ -124,7 +124,6 @@ def _refuse_labels_of_nothing(reading: Any) -> None:
     called = f"fields are called {', '.join(ids)}" if ids else "no field is usable"
     raise PreflightError(
         f"{reading.labels_file} labels none of the {counted(len(reading.usable), 'usable fields')} "
-        f"({counted(reading.counts.get('label_rows', 0), 'rows')}; {called}). Mend its key or "
-        "label column, or "
-        "leave the labels out to segment only."
+        f"({counted(reading.counts.get('label_rows', 0), 'rows')}; {called}). Correct its key or "
+        "label column, or leave the labels out to segment only."
     )

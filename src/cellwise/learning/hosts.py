@@ -174,7 +174,7 @@ def _wait_until_seen(training: Training, name: str) -> None:
         if time.monotonic() - begun > SEEN:
             raise Interrupted(
                 f"{name} says that it has written a model, and after {SEEN:.0f} s it is not seen "
-                "here. See that all hosts share the run folder; the same command goes on."
+                "here. See that all hosts share the run folder; the same command continues."
             )
         time.sleep(POLL)
 

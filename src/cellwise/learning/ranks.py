@@ -153,7 +153,7 @@ class Crew:
                 if gone:
                     raise Interrupted(
                         f"A process of this training ended with {gone[0].exitcode}. The same "
-                        "command goes on from the last epoch."
+                        "command continues from the last epoch."
                     ) from None
                 return False
             if kind == "told":

@@ -88,8 +88,8 @@ def read_network_card(path: Path) -> NetworkCard:
             metadata = opened.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise FormatError(
-            f"{path} is torn or no safetensors file ({error}). A published `.pth` file has to be "
-            f"converted first. {_REMEDY}"
+            f"{path} is damaged or no safetensors file ({error}). A published `.pth` file has to "
+            f"be converted first. {_REMEDY}"
         ) from error
     return _card(path, metadata)
 

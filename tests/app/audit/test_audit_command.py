@@ -167,7 +167,7 @@ def test_a_second_draw_and_other_masks_are_refused(run):
         draw_cells(folder.path, 20, seed=1)
     site = read_draw(folder).drawn["site_id"][0]
     write_masks(folder.masks, site, Masks(mask()[:, ::-1], mask()))
-    with pytest.raises(PreflightError, match="draw anew"):
+    with pytest.raises(PreflightError, match="draw again"):
         audit_run(folder.path)
 
 

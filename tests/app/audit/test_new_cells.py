@@ -204,7 +204,7 @@ def test_what_cannot_be_audited_is_refused(audited):
     _decided(run)
     frame = read_table(run.predictions, PREDICTIONS).filter(pl.col("site_id") != "u")
     write_table(run.predictions, PREDICTIONS, frame)
-    with pytest.raises(PreflightError, match="every field taught a model"):
+    with pytest.raises(PreflightError, match="a model learned from every field"):
         draw_new_cells(run.path, 10, seed=0)
     write_table(run.predictions, PREDICTIONS, frame.drop("Prob_c"))
     with pytest.raises(PreflightError, match="probability of each class"):

@@ -136,7 +136,7 @@ def test_a_torn_file_is_named(net, tmp_path):
     content = source.read_bytes()
     for cut in (0, 100, len(content) // 2, len(content) - 1):
         source.write_bytes(content[:cut])
-        with pytest.raises(FormatError, match="torn or no file of torch"):
+        with pytest.raises(FormatError, match="damaged or no file of torch"):
             convert(source, tmp_path / "n.safetensors")
 
 

@@ -75,7 +75,7 @@ def test_a_run_that_is_ended_leaves_no_process_and_goes_on(tmp_path, end):
             # As Ctrl-C does: to all processes of the terminal.
             os.killpg(process.pid, signal.SIGINT)
             assert process.wait() == 5, said(log)
-            assert said(log).strip().endswith("The same command goes on from here.")
+            assert said(log).strip().endswith("The same command continues from here.")
             assert "Traceback" not in said(log)
         else:
             process.kill()
@@ -157,7 +157,7 @@ def test_a_job_that_is_refused_is_one_line_with_the_reason(tmp_path, batch_syste
         "#!/bin/sh\necho 'invalid partition: nosuch' >&2\nexit 1\n"
     )
     place = QueuePlace(job(queue="nosuch"), insecure=False)
-    with pytest.raises(PreflightError, match=r"handed in to slurm: invalid partition: nosuch$"):
+    with pytest.raises(PreflightError, match=r"submitted to slurm: invalid partition: nosuch$"):
         place.connect(tmp_path, print)
     assert not list((tmp_path / "work").glob(".*.partial"))
 

@@ -272,7 +272,7 @@ def test_the_checks_of_a_world_can_fail(tmp_path, fault):
 def test_a_folder_that_is_no_such_world_is_refused(tmp_path):
     (tmp_path / "truth").mkdir()
     (tmp_path / "truth" / "world.json").write_text('{"world": "rxrx1"}')
-    with pytest.raises(FormatError, match="no world made by"):
+    with pytest.raises(FormatError, match="no data set made by"):
         check_world(tmp_path)
 
 

@@ -191,7 +191,7 @@ def test_the_split_keeps_together_what_shows_the_same(world):
     job = Job(world.run.path, world.run.path, "split", {"folds": 2, "by": "site"}, "k", seed=0)
     split(job, lambda *_: None)
     fold = dict(read_table(world.run.folds, FOLDS).select("site_id", "fold").iter_rows())
-    assert set(fold.values()) == {0, 1}, "fields that do not teach keep their fold"
+    assert set(fold.values()) == {0, 1}, "fields not used for training keep their fold"
     assert all(fold[f"a{number}"] == fold[f"b{number}"] for number in range(6))
 
 

@@ -127,7 +127,7 @@ def test_what_is_there_is_known_and_what_is_lost_is_named(run, tmp_path):
 
 
 def test_a_file_that_was_taken_for_other_cells_is_refused(run, tmp_path):
-    """The run was segmented anew since, into cells of the same numbers."""
+    """The run was segmented again since, into cells of the same numbers."""
     file = tmp_path / "e.parquet"
     brought(run, file)
     options = {"name": "imported", "file": str(file)}

@@ -143,8 +143,8 @@ def test_after_another_segmentation_verdicts_follow_outlines_and_never_numbers(r
         assert found["p", 1] == [[1, 0], 1, "inherited"]
         assert counts["verdicts_by_outline"] == 1
         assert counts["cells_not_found_named"] == ["p/2", "p/3"]
-    # Other numbers of a field that was segmented anew may mean other cells.
-    with pytest.raises(PreflightError, match=f"segmented anew.*{mask_key(run.masks, 'p')}"):
+    # Other numbers of a field that was segmented again may mean other cells.
+    with pytest.raises(PreflightError, match=f"segmented again.*{mask_key(run.masks, 'p')}"):
         _work(run, HEAD + "p,1,b,yes,ann\n")
     point = "site_id,x,y,class,verdict\np,8,2,b,yes\n"
     assert _work(run, point)[1]["p", 1][0] == [1, 1]
@@ -152,7 +152,7 @@ def test_after_another_segmentation_verdicts_follow_outlines_and_never_numbers(r
 
 
 def test_a_key_of_other_masks_is_refused(run):
-    with pytest.raises(PreflightError, match="segmented anew"):
+    with pytest.raises(PreflightError, match="segmented again"):
         _work(run, "site_id,cell_id,mask_key,class,verdict\np,1,0123,a,no\n")
 
 

@@ -439,6 +439,6 @@ def _evaluation(classes: tuple[str, ...]) -> dict[str, Any]:
         },
         "warnings": [
             "Plate P1: Dose follows the column of the plate (rank correlation 1.00): an "
-            "effect of dose and an effect of the column cannot be told apart."
+            "effect of dose and an effect of the column cannot be distinguished."
         ],
     }

@@ -46,7 +46,7 @@ def test_methods_shares_and_pairs_are_told(plate_run):
 
 def test_where_cells_inherit_the_reason_is_told(plate_run):
     part = _page(plate_run, heard=["inherit"])
-    assert "spoke against it, so all cells keep the labels of their field" in part
+    assert "contradicted it, so all cells keep the labels of their field" in part
     assert "too few groups of fields" not in part
     part = _page(plate_run, inherits_because="1,108 classes, more than 200")
     assert "keep the labels of their field: 1,108 classes, more than 200." in part
@@ -56,7 +56,7 @@ def test_where_no_group_could_be_left_out_none_is_said_to_have_spoken(plate_run)
     nothing = {"one_state": None, "soft_ratio": None}
     part = _page(plate_run, heard=["inherit"], gain_of_groups_left_out=nothing)
     assert "too few groups of fields have and lack each class" in part
-    assert "spoke against it" not in part
+    assert "contradicted it" not in part
 
 
 def test_without_such_a_step_there_is_no_such_section(plate_run):
@@ -110,7 +110,7 @@ def test_what_people_said_is_told_and_what_of_it_was_not_taken(plate_run):
     part = _page(plate_run, **said)
     assert "60 of them keep what people saw in them." in part
     assert "1,016 cells of" in part
-    assert "fields that do not teach</a> taught nothing here either" in part
+    assert "fields not used for training</a> were not used here either" in part
     assert "tells nothing of other cells: 44 cells were judged, 50 are asked." in part
     assert "2 verdicts in which people contradict each other; 18 verdicts by people" in part
     assert "6 cells that are not there today: a/0, a/1, a/2, a/3, a/4 ..." in part

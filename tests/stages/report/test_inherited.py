@@ -68,7 +68,10 @@ def test_fields_that_do_not_teach_have_their_reason_and_a_section_where_asked(pl
     record["recipe"]["steps"].append({"kind": "curate", "name": "curate"})
     RunFolder(plate_run.run).record.write_text(json.dumps(record))
     part = _section(plate_run, "curation")
-    assert "2 of 4 fields teach nothing. 1 show the same as another labelled field. 1 have" in part
+    assert (
+        "2 of 4 fields are not used for training. 1 show the same as another labelled field. 1 have"
+        in part
+    )
     assert "shows the same as a" in part
     assert "negative, no cell above 31 of 255" in part
     assert "out of focus" in part

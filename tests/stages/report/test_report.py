@@ -180,7 +180,7 @@ def test_what_the_step_evaluate_writes_is_shown(plate_run):
         assert words not in before
         assert words in page
     assert "Average precision with its 95 % interval" in page
-    assert "cannot be told apart" in page
+    assert "cannot be distinguished" in page
 
 
 def test_a_page_that_is_made_smaller_gathers_once(plate_run, monkeypatch):

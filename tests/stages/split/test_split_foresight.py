@@ -92,7 +92,7 @@ def test_a_class_that_is_a_batch_is_said():
         ((name,), {"Experiment": f"{name}-01", "Plate": str(p)}) for name in "abc" for p in (1, 2)
     ]
     (said,) = seen(rows).warnings
-    assert "Class and experiment cannot be told apart: 3 of 3" in said
+    assert "Class and experiment cannot be distinguished: 3 of 3" in said
     assert "a in a-01" in said
 
 

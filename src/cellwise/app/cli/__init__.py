@@ -90,14 +90,14 @@ def main() -> None:
         _say(str(error))
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, Stopped):
-        _say("Interrupted. The same command goes on from here.")
+        _say("Interrupted. The same command continues from here.")
         sys.exit(5)
     except BrokenPipeError:
         _forget_output()
         sys.exit(0)
     except Exception:  # noqa: BLE001 - the last line of defence: a bug, said plainly
         if stop_was_asked():
-            _say("Interrupted. The same command goes on from here.")
+            _say("Interrupted. The same command continues from here.")
             sys.exit(5)
         traceback.print_exc()
         _say("This is a bug; `cellwise doctor` prints what a report needs.")

@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 def cache(
     folder: Cache = "",
     delete: Annotated[
-        bool, typer.Option("--delete", help="Delete the copies that nobody reads now.")
+        bool, typer.Option("--delete", help="Delete the copies that no run reads now.")
     ] = False,
     unread: Annotated[
         float,

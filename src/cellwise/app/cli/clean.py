@@ -33,4 +33,4 @@ def clean(
     for step, what in done.redone.items():
         print(f"  {step}: {what}")
     print("Models, scores, predictions and reports stay; what they depend on comes out the same.")
-    print("Until then a report that is built anew and `cellwise view` show no single cells.")
+    print("Until then a report that is built again and `cellwise view` show no single cells.")

@@ -33,7 +33,9 @@ def register(app: typer.Typer) -> None:
 
 def evaluate(
     run_or_csv: Annotated[Path, typer.Argument(help="A run folder or a submission file.")],
-    truth: Annotated[Path, typer.Option("--truth", help="Truth folder, or the world's folder.")],
+    truth: Annotated[
+        Path, typer.Option("--truth", help="Truth folder, or the folder of the simulated data set.")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Figures of a run or submission against known cells."""

@@ -29,7 +29,7 @@ def hpa_public(
     table: Annotated[
         Path, typer.Option("--table", help="The HPA challenge's list, kaggle_2021.tsv.")
     ],
-    out: Annotated[Path, typer.Option("--out", help="Folder to make or to go on with.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to make or to resume.")],
     rule: Annotated[
         str,
         typer.Option(
@@ -73,10 +73,10 @@ def hpa_public(
         bool, typer.Option("--verify", help="Read and decode again what is there.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be fetched; ask for nothing.")
+        bool, typer.Option("--dry-run", help="Say what would be fetched, and fetch nothing.")
     ] = False,
 ) -> None:
-    """Fetch what a list names; the same command goes on where it stopped."""
+    """Fetch what a list names; the same command continues where it stopped."""
     from cellwise.app.cli.terminal.screen import Progress
     from cellwise.app.fetch.fetch import FAILURES, FORMATS, LABELS, fetch, size_said
     from cellwise.app.fetch.server import Manners

@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 def hpa_512(
     runs: Annotated[list[Path], typer.Argument(help="Runs over the challenge's folder.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder to make or to go on with.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to make or to resume.")],
     external: Annotated[
         list[Path] | None,
         typer.Option("--external", help="A run over public images; may be repeated."),

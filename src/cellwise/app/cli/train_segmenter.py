@@ -19,7 +19,7 @@ def train_segmenter(
     data: Annotated[
         list[Path],
         typer.Argument(
-            help="Folders: images/ with labels/, a world of `simulate`, or a run folder."
+            help="Folders: images/ with labels/, a data set of `simulate`, or a run folder."
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="File to write, .safetensors.")],
@@ -35,7 +35,7 @@ def train_segmenter(
     ] = 1,
     licence: Annotated[str, typer.Option("--licence", help="For the card of the weights.")] = "",
     start: Annotated[
-        str, typer.Option("--base", help="Weights to go on from: a file or a name.")
+        str, typer.Option("--base", help="Weights to start from: a file or a name.")
     ] = "",
 ) -> None:
     """Train on images with masks; the same words give the same weights."""

@@ -59,7 +59,7 @@ def evaluate(
 
     Args:
         run_or_csv: A run folder, or an HPA or RxRx1 submission.
-        truth: A truth folder, or the world folder that holds it.
+        truth: A truth folder, or the folder of the data set that holds it.
         draws: Bootstrap draws of every interval.
         seed: Of the draws.
         report: Called with (done, total, note) while masks are read.

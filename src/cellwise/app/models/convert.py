@@ -165,7 +165,9 @@ def _ask_child(source: Path, middle: Path) -> dict[str, Any]:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise FormatError(f"{source} was given up after {seconds:.0f} s: it is damaged.") from error
+        raise FormatError(
+            f"{source} could not be read within {seconds:.0f} s: it is damaged."
+        ) from error
     try:
         told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     except (json.JSONDecodeError, IndexError) as error:
@@ -180,8 +182,8 @@ def _ask_child(source: Path, middle: Path) -> dict[str, Any]:
         )
     if "torn" in told:
         raise FormatError(
-            f"{source} is torn or no file of torch ({told['torn']}). Get it again and compare its "
-            "hash with the published one."
+            f"{source} is damaged or no file of torch ({told['torn']}). Get it again and compare "
+            "its hash with the published one."
         )
     return told
 

@@ -78,7 +78,7 @@ def prepare(
     Args:
         own: Runs over the challenge's folder.
         external: Runs over public images.
-        out: Folder to make or to go on with.
+        out: Folder to make or to resume.
         report: Told how many fields are done.
         side: Pixels in a side.
         seed: Of the five folds, which share out the classes over both sources.

@@ -86,7 +86,7 @@ def deal_folds(annotated: Sequence[Annotated], folds: int, *, seed: int) -> npt.
                 sizes[one.group] = sizes.get(one.group, 0) + 1
         if len(sizes) < folds:
             raise PreflightError(
-                f"{source}: {len(sizes)} groups of images cannot be dealt to {folds} folds. "
+                f"{source}: {len(sizes)} groups of images cannot be divided into {folds} folds. "
                 "Ask for fewer --folds."
             )
         names = sorted(sizes)

@@ -114,12 +114,12 @@ def checked_labels(labels: npt.NDArray[Any], shape: tuple[int, ...], where: str)
     if labels.min(initial=0) < 0 or labels.max(initial=0) > _HIGHEST:
         raise PreflightError(
             f"{where}: the mask holds numbers below 0 or above {_HIGHEST}. "
-            "Save labels from 1 on, 0 = ground."
+            "Save labels from 1 on, 0 = background."
         )
     if is_foreground(labels, labels.max(initial=0)):
         raise PreflightError(
             f"{where}: the mask holds one number in several separate pieces: it is a foreground, "
-            "whose nuclei are not told apart. Save labels, a number for each."
+            "whose nuclei are not distinguished. Save labels, a number for each."
         )
     _, numbers = np.unique(np.concatenate([[0], labels.ravel()]), return_inverse=True)
     return np.asarray(numbers[1:].reshape(shape), np.int32)

@@ -40,7 +40,7 @@ def read_folder(folder: Path) -> Iterator[Annotated]:
     else:
         raise PreflightError(
             f"{folder} holds no masks that are understood. Give a folder with images/ and labels/ "
-            "of equal names, a world of `cellwise simulate`, or a run folder."
+            "of equal names, a data set of `cellwise simulate`, or a run folder."
         )
 
 

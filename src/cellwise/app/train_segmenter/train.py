@@ -167,7 +167,7 @@ def images_by_folder(annotated: Sequence[Annotated]) -> list[list[PreparedImage]
         if image is not None:
             by_folder.setdefault(one.source, []).append(image)
     if not by_folder:
-        raise PreflightError("No image has both something that shines and something annotated.")
+        raise PreflightError("No image has both signal and annotated objects.")
     return [by_folder[source] for source in sorted(by_folder)]
 
 

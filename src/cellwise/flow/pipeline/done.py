@@ -60,7 +60,7 @@ class DoneLog:
             self._mend_and_load()
         except OSError as error:
             raise StorageError(
-                error.errno, f"Cannot read or mend {path}: {error.strerror}."
+                error.errno, f"Cannot read or repair {path}: {error.strerror}."
             ) from error
 
     def append(self, records: list[Done], *, soon: bool = False) -> None:

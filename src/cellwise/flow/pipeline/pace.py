@@ -22,7 +22,7 @@ class Pace:
     def advance(self, done: int, total: int) -> bool:
         """Take in a count; says whether counting began with it, or began anew.
 
-        It begins anew where another total is counted, or where counting falls back.
+        It begins again where another total is counted, or where counting falls back.
         """
         anew = self._first is None or total != self.total or done < self.done
         if anew:

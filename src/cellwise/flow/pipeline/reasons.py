@@ -69,7 +69,7 @@ def not_passed_over(state: State, *, quiet: bool = False) -> Iterator[Step]:
             passed_over |= {(noun.name, listed.name) for noun in listed.spec.writes}
             why = f"no channel shows {', '.join(roles)}" if roles else f"it reads of {gone}"
             if not quiet:
-                state.listener.message(f"{listed.title}: passed over, {why}")
+                state.listener.message(f"{listed.title}: skipped, {why}")
             continue
         yield step
 

@@ -17,7 +17,7 @@ _OUTSIDE = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
     *(errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOTCONN),
 }
-_SAID = "Interrupted. The same command goes on from here."
+_SAID = "Interrupted. The same command continues from here."
 _LATER = b"cellwise: still stopping; once more ends at once (nothing is lost by that).\n"
 
 
@@ -70,7 +70,7 @@ def stop_was_asked() -> bool:
 
 @dataclass(slots=True)
 class Ending:
-    """How work ended: `done`, `interrupted` (the same command goes on) or `failed`."""
+    """How work ended: `done`, `interrupted` (the same command continues) or `failed`."""
 
     status: str = "failed"
 

@@ -215,7 +215,7 @@ def _chance(frame: pl.DataFrame, classes: Sequence[str]) -> Floats:
     if absent:
         raise FormatError(
             f"The predictions hold no column {absent[0]!r}: the benchmark "
-            "compares worlds of at most 64 classes."
+            "compares data sets of at most 64 classes."
         )
     values = frame.select(columns).cast(pl.Float64).fill_null(_SILENT).fill_nan(_SILENT)
     result: npt.NDArray[np.float64] = values.to_numpy()

@@ -92,7 +92,7 @@ def _said(task: str, step: str, share: float) -> None:
 def _lost(task: Task) -> str:
     raise PreflightError(
         f"The process of task {task.name} died (most often: out of memory). Give fewer --workers "
-        "and the same command again: it goes on from here."
+        "and the same command again; it continues from here."
     )
 
 
@@ -120,7 +120,7 @@ def run_task(task: Task, setting: Setting, tell: Tell) -> None:
     if aside:
         raise PreflightError(
             f"World {task.draw.name}: {aside} inputs were set aside, see {run / 'quarantine.csv'}. "
-            "Make the world again."
+            "Make the data set again."
         )
 
 

@@ -59,7 +59,7 @@ def check_world(folder: Path, *, seed: int = 0) -> list[Check]:
     """
     truth = read_truth(folder)
     if truth.cells is None or truth.sites is None or truth.world.get("world") != "hpa":
-        raise FormatError(f"{folder} is no world made by `cellwise simulate --world hpa`.")
+        raise FormatError(f"{folder} is no data set made by `cellwise simulate --world hpa`.")
     names = list(truth.world["classes"])
     whole = _whole(folder, truth)
     if not all(check.ok for check in whole):

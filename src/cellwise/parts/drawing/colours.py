@@ -19,7 +19,7 @@ import numpy.typing as npt
 from cellwise.domain.channels import ROLES, Channel
 
 MOST_SHOWN = 4
-"""More channels than these in one image cannot be told apart by eye."""
+"""More channels than these in one image cannot be distinguished by eye."""
 
 
 @dataclass(frozen=True, slots=True)

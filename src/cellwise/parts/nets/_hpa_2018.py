@@ -55,7 +55,7 @@ def rows_of(classes: Sequence[str]) -> list[int]:
     if odd:
         raise BadOption(
             f"train: classifier hpa_2018 has no row for the class {odd[0]!r}; it has: "
-            f"{', '.join(CLASSES)}. Leave train.classifier empty to begin the head anew."
+            f"{', '.join(CLASSES)}. Leave train.classifier empty to begin with a new head."
         )
     return [CLASSES.index(name) for name in names]
 
@@ -85,7 +85,7 @@ def begin_head(net: nn.Module, weights: Mapping[str, Tensor], classes: Sequence[
             if value is None and word != "num_batches_tracked":
                 raise PreflightError(
                     f"train: the file of net.pretrained has no {theirs}.{word}: it is not of the "
-                    "winners of 2018. Leave train.classifier empty to begin the head anew."
+                    "winners of 2018. Leave train.classifier empty to begin with a new head."
                 )
             if value is not None:
                 found[key] = value[rows] if theirs == "logit" else value

@@ -57,7 +57,7 @@ def with_runtime(model: LoadedModel, name: str, *, threads: int) -> LoadedModel:
             "pip install 'cellwise[openvino]', or give another runtime."
         )
     if model.device != "cpu":
-        raise UsageError(f"score: runtime {name!r} is for processors, and the device is a card.")
+        raise UsageError(f"score: runtime {name!r} is for processors, and the device is a GPU.")
     from cellwise.parts.runtimes.openvino_net import OpenVinoNet
 
     net = OpenVinoNet(model.net, half=name == OPENVINO_HALF, threads=threads)

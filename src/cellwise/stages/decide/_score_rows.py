@@ -31,7 +31,7 @@ def scores_of(run: RunFolder, name: str, classes: tuple[str, ...]) -> pl.DataFra
     place = row["site_id"] if row["cell_id"] is None else f"{row['site_id']}/{row['cell_id']}"
     raise FormatError(
         f"{run.scores(name)}: {broken:,} of {len(rows):,} scores are no numbers, the first of "
-        f"class {classes[column]!r} of {place}, from the model {model!r}. Train that model anew, "
+        f"class {classes[column]!r} of {place}, from the model {model!r}. Train that model again, "
         f"or leave the score step {name!r} out of 'from'."
     )
 

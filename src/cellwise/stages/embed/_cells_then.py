@@ -25,7 +25,7 @@ def note_cells(job: Job) -> None:
 
 
 def refuse_other_cells(job: Job) -> None:
-    """Refuse the file that was taken before, where fields have been segmented anew since.
+    """Refuse the file that was taken before, where fields have been segmented again since.
 
     Args:
         job: The job of the step, not of a batch: its key says which file and options there are.
@@ -45,7 +45,7 @@ def refuse_other_cells(job: Job) -> None:
         raise PreflightError(
             f"Step {job.name!r}: the file of embeddings was taken for other cells: "
             f"{odd.sort('site_id')['site_id'][0]} and {odd.height - 1} other fields were segmented "
-            f"anew since. Make the embeddings anew, or delete {folder} if the file is of the new "
+            f"anew since. Make the embeddings again, or delete {folder} if the file is of the new "
             "cells."
         )
 

@@ -2,7 +2,7 @@
 
 For each factor `eta2 = sum of squares between its levels / total sum of squares`, beside
 `expected = (levels - 1) / (wells - 1)`, which is its mean where place has no effect. Where dose was
-laid out by column (or row), place and dose cannot be told apart, and a warning says so.
+laid out by column (or row), place and dose cannot be distinguished, and a warning says so.
 """
 
 from collections.abc import Callable, Sequence
@@ -122,6 +122,6 @@ def _confounded(
         if abs(worst) >= limit:
             found.append(
                 f"Dose follows the {name} of the plate (rank correlation {worst:.2f}): an effect "
-                f"of dose and an effect of the {name} cannot be told apart."
+                f"of dose and an effect of the {name} cannot be distinguished."
             )
     return tuple(found)

@@ -172,7 +172,7 @@ def check_same(run: RunFolder, predictions: Path) -> None:
     if odd:
         raise PreflightError(
             f"{other.path} has other masks than {run.path} in {len(odd)} of {len(shared)} fields "
-            f"({', '.join(odd[:_NAMED])}): its cells are not the same. Make its run anew with "
+            f"({', '.join(odd[:_NAMED])}): its cells are not the same. Make its run again with "
             f"--masks {run.masks}."
         )
 

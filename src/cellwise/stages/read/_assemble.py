@@ -142,7 +142,7 @@ class _Builder:
             draft.note(
                 "turned",
                 first.path,
-                "The channels ask to be shown turned in different ways (orientation "
+                "The channels have different orientation marks (orientation "
                 f"{', '.join(map(str, sorted({h.turned for h in found})))}).",
                 "Save all channels of the field as they are to be seen, without that mark.",
             )

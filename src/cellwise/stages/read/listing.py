@@ -144,7 +144,7 @@ class _Walk:
                 "not_found",
                 path,
                 f"The file cannot be reached: {error.strerror or error}.",
-                "Mend or remove the link, then run again.",
+                "Repair or remove the link, then run again.",
             )
 
     def _zarr(self, folder: Path, path: str) -> None:

@@ -40,7 +40,7 @@ Section = Callable[[Material], dict[str, Any]]
 SECTIONS: tuple[tuple[str, str, Section], ...] = (
     ("verdict", "What may be trusted", verdict.context),
     ("inputs", "What went in, what was set aside", inputs.context),
-    ("curation", "Fields that do not teach", curation.context),
+    ("curation", "Fields not used for training", curation.context),
     ("segmentation", "Outlines of cells", segmentation.context),
     ("known", "Outlines against known masks", known.context),
     ("screen", "Wells of the screen", screen.context),

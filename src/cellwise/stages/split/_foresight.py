@@ -80,7 +80,7 @@ def metadata_columns(sites: Sequence[Site]) -> dict[str, Values]:
 def confounded(
     columns: Mapping[str, Values], labels: npt.NDArray[np.bool_], classes: Sequence[str]
 ) -> list[str]:
-    """Sentences on batches that each hold one class only, so that the two cannot be told apart.
+    """Sentences on batches that each hold one class only, so that the two cannot be distinguished.
 
     Args:
         columns: Metadata columns, name to values, one value per labelled site.
@@ -112,9 +112,9 @@ def confounded(
         ]
         shown = f"{', '.join(pairs[:_SHOWN])}{', ...' if len(pairs) > _SHOWN else ''}"
         sentences.append(
-            f"Class and {word} cannot be told apart: {len(alone)} of {len(present)} classes lie in "
-            f"one {word} each that holds no other class ({shown}). A model may learn the {word} in "
-            f"place of the class, and no figure here shows how it does on another {word}."
+            f"Class and {word} cannot be distinguished: {len(alone)} of {len(present)} classes are "
+            f"in one {word} each that holds no other class ({shown}). A model may learn the "
+            f"{word} in place of the class, and no figure here shows how it does on another {word}."
         )
     return [*sentences, *_tied_to_places(columns, labels, classes)]
 
@@ -141,7 +141,7 @@ def _tied_to_places(
         return []
     some = [f"{name} in {_first(sorted(held[name]), _SHOWN // 2)}" for name in again]
     return [
-        "Class and place on the plate cannot be told apart: no place holds two classes, and "
+        "Class and place on the plate cannot be distinguished: no place holds two classes, and "
         f"places recur with their class on other plates ({_first(some, _SHOWN, '; ')}). A figure "
         "of a plate of the same layout may come from the place (its edge, its row) instead."
     ]

@@ -84,7 +84,7 @@ def foresee(job: Job, folder: FolderFacts) -> Foresight:
     refusal = Refusal(
         "A recipe that learns needs labels, and none of the "
         f"{len(folder.sites)} usable fields has one ({said}).",
-        "Give --labels, mend its key or label column, or take --recipe segment-only.",
+        "Give --labels, correct its key or label column, or take --recipe segment-only.",
         "no_labels",
     )
     return Foresight((refusal,))

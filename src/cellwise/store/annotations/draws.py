@@ -61,8 +61,9 @@ def write_draw(
     record, sheet = run.annotations / f"{name}.json", run.annotations / f"{name}.csv"
     if record.exists() or sheet.exists():
         raise PreflightError(
-            f"{run.annotations} holds a draw already: judge its cells in {name}.csv. To draw anew, "
-            f"move {name}.json and {name}.csv away; verdicts stay, and count for cells drawn again."
+            f"{run.annotations} holds a draw already: judge its cells in {name}.csv. To draw "
+            f"again, move {name}.json and {name}.csv away; verdicts stay, and count "
+            "for cells drawn again."
         )
     # The record comes last: where it is, the sheet is.
     rows = write_sheet(run, sheet, cells, drawn=RANDOM)

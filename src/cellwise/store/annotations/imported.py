@@ -74,7 +74,7 @@ def _check_masks(path: Path, site: str, rows: pl.DataFrame, known: pl.DataFrame,
     """Refuse numbers of cells that may be those of masks that are gone.
 
     Raises:
-        PreflightError: The table says they are, or says nothing and the field was segmented anew
+        PreflightError: The table says they are, or says nothing and the field was segmented again
             since a person first judged it.
     """
     numbers = rows.filter(pl.col("cell_id").is_not_null())
@@ -83,7 +83,7 @@ def _check_masks(path: Path, site: str, rows: pl.DataFrame, known: pl.DataFrame,
     former = known.filter((pl.col("site_id") == site) & (pl.col("mask_key") != key))
     if len(other) or (len(silent) and len(former)):
         raise PreflightError(
-            f"{path}: field {site!r} was segmented anew, so that numbers of cells may mean other "
+            f"{path}: field {site!r} was segmented again, so that numbers of cells may mean other "
             "cells. Give a point in each cell (columns x and y, no cell_id), the column mask_key "
             f"of today's masks ({key}), or the run's own annotations/annotations.parquet."
         )
@@ -107,7 +107,7 @@ def _check_points(
         if not (low[0] - 1 <= y <= high[0] + 1 and low[1] - 1 <= x <= high[1] + 1):
             raise PreflightError(
                 f"{path}: the point x {x:g}, y {y:g} is not in cell {cell} of field {site!r}. "
-                "Numbers change where a field is segmented anew. Keep x and y, or cell_id, "
+                "Numbers change where a field is segmented again. Keep x and y, or cell_id, "
                 "whichever is right, and take the other away."
             )
 

@@ -103,7 +103,7 @@ def draw_of(run: RunFolder, cells: Inherited) -> Draw | None:
     ):
         raise PreflightError(
             f"The draw in {run.annotations} is of other cells than the run has today. Move "
-            "draw.json and draw.csv away and draw anew."
+            "draw.json and draw.csv away and draw again."
         )
     return draw
 

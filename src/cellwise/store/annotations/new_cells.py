@@ -90,7 +90,7 @@ def new_draw(run: RunFolder) -> NewDraw | None:
     except PreflightError as error:
         return NewDraw(draw, None, none, str(error))
     if not drawn_from_these_masks(run, draw) or draw.there.sum() != len(cells.rows):
-        again = f"Move {NEW}.json and {NEW}.csv away and draw anew."
+        again = f"Move {NEW}.json and {NEW}.csv away and draw again."
         return NewDraw(
             draw, None, none, f"The draw is of other cells than the run has today. {again}"
         )
@@ -151,8 +151,9 @@ def new_cells(run: RunFolder) -> NewCells:
     kept = rows.filter(~flagged).sort(_KEY)
     if not len(kept):
         raise PreflightError(
-            f"{run.path}: every field taught a model, so its cells cannot tell what the models are "
-            "worth on new ones. Apply the run to new images (cellwise predict) and audit those."
+            f"{run.path}: a model learned from every field, so its cells cannot show what the "
+            "models are worth on new ones. Apply the run to new images (cellwise predict) and "
+            "audit those."
         )
     chance = kept.select(columns).to_numpy().astype(np.float64).reshape(len(kept), len(columns))
     return NewCells(

@@ -3,7 +3,7 @@
 A field is named by its id, its id as the images' folder writes it, or one of its images, with or
 without folders and in any case, as masks are; a name that fits two fields is refused. Names that
 fit none are counted; a cell that its field does not have is refused, because then the vectors are
-of other cells, or the run was segmented anew since they were made.
+of other cells, or the run was segmented again since they were made.
 """
 
 from collections.abc import Iterable
@@ -166,7 +166,7 @@ def _changed(brought: Brought, odd: pl.DataFrame, what: str) -> PreflightError:
     more = f", {', '.join(sites[1:_NAMED])}" if len(sites) > 1 else ""
     return PreflightError(
         f"{brought.path} holds embeddings of other cells: in {sites[0]} {what} ({odd.height:,} "
-        f"rows of {len(sites):,} fields differ: {sites[0]}{more}). The run was segmented anew "
+        f"rows of {len(sites):,} fields differ: {sites[0]}{more}). The run was segmented again "
         "since, or with other masks: make the embeddings again from this run's masks."
     )
 

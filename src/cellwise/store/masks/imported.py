@@ -169,8 +169,8 @@ class GivenMasks:
             return replace(found, image_turned=image)
         if found.turned != image:
             raise InputError(
-                f"{site_id}: the mask asks to be shown turned (orientation {found.turned}), the "
-                f"image does not so (orientation {image}), and both are read as they are stored.",
+                f"{site_id}: the mask has a mark to be shown turned (orientation {found.turned}), "
+                f"the image has not (orientation {image}), and both are read as they are stored.",
                 code="mask_turned",
                 remedy="Save the mask as the image is stored, without such a mark.",
                 path=site_id,

@@ -88,7 +88,7 @@ def parse_address(text: str) -> Address:
     if "@" in bucket or ":" in bucket:
         raise UsageError(
             f"This {protocol}:// address holds more than a bucket before its first slash. Names, "
-            "passwords and servers do not belong into an address, which is written down with the "
+            "passwords and servers do not belong in an address, which is written down with the "
             "run: set them in the environment (AWS_PROFILE or AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL; "
             "GOOGLE_APPLICATION_CREDENTIALS)."
         )

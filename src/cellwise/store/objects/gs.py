@@ -125,8 +125,8 @@ class GsSource:
             if status in _ADVICE:
                 raise self._refused(error, f"gs://{place}") from error
             raise Interrupted(
-                f"gs://{place} cannot be had: {_words(error)}. What came is kept; the same command "
-                "goes on."
+                f"gs://{place} cannot be fetched: {_words(error)}. What came is kept; the same "
+                "command continues."
             ) from error
 
     def _refused(self, error: Exception, place: str = "") -> CellwiseError:

@@ -77,7 +77,7 @@ class Ledger:
         whole = self._path.read_bytes()
         lines = whole.split(b"\n")
         if lines.pop():
-            # A line that was torn; the next one begins anew.
+            # A line that was torn; the next one begins again.
             with self._path.open("ab") as stream:
                 stream.write(b"\n")
         for line in lines:

@@ -61,7 +61,7 @@ class Names:
         if clash is not None:
             raise PreflightError(
                 f"{self._place}: {name!r} and {clash!r} cannot lie in one folder: upper and lower "
-                "case is all that tells them apart, or one is a file and a folder at once. Rename "
+                "case is the only difference, or one is a file and a folder at once. Rename "
                 "one there."
             )
         self._files[folded] = name

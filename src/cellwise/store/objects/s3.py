@@ -164,7 +164,8 @@ class S3Source:
         if code in _ADVICE or code in _SAME or isinstance(error, PermissionError):
             return self._refused(error, place)
         return Interrupted(
-            f"{place} cannot be had: {_words(error)}. What came is kept; the same command goes on."
+            f"{place} cannot be fetched: {_words(error)}. What came is kept; the "
+            "same command continues."
         )
 
     def _entry(self, row: Mapping[str, Any], prefix: str) -> Entry:

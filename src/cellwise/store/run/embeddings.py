@@ -224,7 +224,7 @@ class Embeddings:
         if strange.height:
             raise FormatError(
                 f"Embeddings {self.folder.name!r} hold {_unit(strange.row(0, named=True))}, which "
-                f"is not in the run ({strange.height:,} such): it was segmented anew since. Let "
+                f"is not in the run ({strange.height:,} such): it was segmented again since. Let "
                 "their embed step run again."
             )
 

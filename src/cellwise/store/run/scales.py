@@ -16,7 +16,7 @@ def learned_scales(run: RunFolder) -> dict[str, str]:
     every other image by itself (`each`).
 
     Raises:
-        FormatError: A record or the table of sites is torn.
+        FormatError: A record or the table of sites is damaged.
     """
     again = read_json(run.reading).get("again", {}) if run.reading.is_file() else {}
     if "scale" in again:

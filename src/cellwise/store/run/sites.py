@@ -141,7 +141,7 @@ def find_images(run: RunFolder) -> Path:
     the run is taken; where none does, the recorded one.
 
     Raises:
-        FormatError: A record or the table of sites is torn.
+        FormatError: A record or the table of sites is damaged.
     """
     record = read_json(run.record) if run.record.is_file() else {}
     reading = read_json(run.reading) if run.reading.is_file() else {}

@@ -121,7 +121,7 @@ def read_truth(folder: Path) -> Truth:
     if root is None:
         raise FormatError(
             f"{folder} holds no truth: neither masks/<site_id>_cells.tif nor cells.csv nor "
-            "sites.csv is there. Give the truth folder or the world folder that holds it."
+            "sites.csv is there. Give the truth folder or the folder of the data set that holds it."
         )
     world = read_json(root / "world.json") if (root / "world.json").is_file() else {}
     version = world.get("format", FORMAT_VERSION)
@@ -224,5 +224,5 @@ def _refuse(path: Path, frame: pl.DataFrame, bad: pl.Expr, what: str) -> None:
     if rows.height:
         raise FormatError(
             f"{path}, line {rows['line'][0]}: {what} ({rows.height} such rows). "
-            "Mend the row, or make the truth again."
+            "Correct the row, or make the truth again."
         )

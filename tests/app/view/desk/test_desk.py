@@ -134,13 +134,13 @@ def test_a_cell_of_other_masks_than_the_table_is_not_judged(at_desk):
     site = opened.cells.fields.ids[opened.cells.site[4]]
     masks = read_masks(opened.run.masks, site)
     write_masks(opened.run.masks, site, Masks(np.roll(masks.cells, 9, 1), masks.nuclei))
-    with pytest.raises(PreflightError, match="segmented anew"):
+    with pytest.raises(PreflightError, match="segmented again"):
         at_desk.say([4])
     assert at_desk.holds() == []
 
 
 def test_rows_of_another_table_of_cells_are_refused(at_desk):
-    with pytest.raises(PreflightError, match="found anew"):
+    with pytest.raises(PreflightError, match="found again"):
         at_desk.desk.save("ab" * 8, [1], {"inside": "yes"}, who="ann", cells="another")
 
 

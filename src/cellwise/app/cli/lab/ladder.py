@@ -13,7 +13,8 @@ from cellwise.errors import UsageError
 def register(app: typer.Typer) -> None:
     """Add the verb."""
     app.command(
-        "ladder", help="Recipes and tricks on worlds with known truth; one table. Resumes."
+        "ladder",
+        help="Recipes and single changes on data sets with known truth; one table. Resumes.",
     )(ladder)
 
 
@@ -22,7 +23,8 @@ def ladder(
     quick: Annotated[bool, typer.Option("--quick", help="The short table: minutes.")] = False,
     rows: Annotated[str, typer.Option("--rows", help="Rows file, name or YAML.")] = "",
     world: Annotated[
-        list[str] | None, typer.Option("--world", help="Only this world; may be repeated.")
+        list[str] | None,
+        typer.Option("--world", help="Only the data set of this name; may be repeated."),
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", help="Seeds; 0 = as the file says.", min=0)] = 0,
     workers: Annotated[

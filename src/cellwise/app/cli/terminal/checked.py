@@ -117,7 +117,7 @@ def _layout(facts: Mapping[str, Any]) -> str:
     if counts.get("plates"):
         text += f" on {counted(counts['plates'], 'plates')}"
     ignored = sum(counts.get("ignored_files", {}).values())
-    passed = f", {counted(ignored, 'files')} in mask or label folders passed over"
+    passed = f", {counted(ignored, 'files')} in mask or label folders skipped"
     return text + (passed if ignored else "")
 
 

@@ -11,7 +11,7 @@ from cellwise.errors import UsageError
 # The end of the help of verbs that work on folders.
 EXIT_CODES = (
     "Exit codes: 0 done; 2 a wrong word or setting; 3 done, and inputs were set aside; 4 refused "
-    "before any work; 5 interrupted, the same command goes on; 1 a bug."
+    "before any work; 5 interrupted, the same command continues; 1 a bug."
 )
 
 
@@ -99,7 +99,7 @@ Insecure = Annotated[
     typer.Option(
         "--insecure-cluster",
         help="Let a scheduler, or a training that --nodes share, listen on the network without "
-        "certificates: whoever reaches it runs any program in your name.",
+        "certificates: everyone who reaches it can run any program in your name.",
     ),
 ]
 Masks = Annotated[
@@ -118,7 +118,7 @@ Shard = Annotated[
     str, typer.Option("--shard", help="I/N: the sites of one shard only, such as 3/8.")
 ]
 Merge = Annotated[
-    bool, typer.Option("--merge", help="Merge shards, and go on to what shards can do next.")
+    bool, typer.Option("--merge", help="Merge shards, and continue to what shards can do next.")
 ]
 Finish = Annotated[bool, typer.Option("--finish", help="Merge shards, and do all the rest.")]
 PrintSlurm = Annotated[

@@ -78,7 +78,7 @@ class Passwords:
         try:
             extract_parameters(text)
         except InvalidHashError as error:
-            raise UsageError(f"The argon2 hash of {role}s is torn.") from error
+            raise UsageError(f"The argon2 hash of {role}s is damaged.") from error
         return text
 
 
@@ -120,7 +120,9 @@ def read_passwords(path: Path, *, edit: bool = False) -> Passwords:
     if not said:
         raise UsageError(f"{path} holds no password: write a line `viewer: PASSWORD`.")
     if edit and Role.EDITOR not in said:
-        raise UsageError(f"--edit lets nobody edit: {path} has no line `editor: PASSWORD`.")
+        raise UsageError(
+            f"--edit gives nobody the right to edit: {path} has no line `editor: PASSWORD`."
+        )
     return Passwords(said)
 
 

@@ -153,7 +153,7 @@ def stamp_of(path: Path) -> str:
 
 
 def cells_stamp(run: RunFolder) -> str:
-    """What changes when the cells themselves are found anew: rows then mean other cells."""
+    """What changes when the cells themselves are found again: rows then mean other cells."""
     return _stamp(run.cells, run.sites)
 
 
@@ -180,7 +180,7 @@ def open_run(path: Path, before: Opened | None = None) -> Opened:
     if not run.cells.is_file() or not run.sites.is_file():
         raise PreflightError(
             f"{path} holds no table of cells. Finish the run first: the same `cellwise run` "
-            "command goes on where it stopped."
+            "command continues where it stopped."
         )
     stamp = stamp_of(path)
     record = read_json(run.record) if run.record.is_file() else {}

@@ -17,7 +17,7 @@ Rows = npt.NDArray[np.int64]
 def drawn_rows(run: RunFolder, cells: Cells, masks: TodaysMasks) -> Rows:
     """The rows of the random draw in the order in which they are to be judged.
 
-    Cells of fields that were segmented anew are none of it. Empty where nothing was drawn.
+    Cells of fields that were segmented again are none of it. Empty where nothing was drawn.
 
     Raises:
         FormatError: The record of the draw is torn.

@@ -82,7 +82,7 @@ def queue_rows(
     if asked.queue == RANDOM:
         return _left(drawn(), _done(said, asked, name, judgeable, at_random=True))
     if asked.code < 0:
-        raise UsageError("This run says nothing of classes; judge its cells in any order.")
+        raise UsageError("This run has no classes; judge its cells in any order.")
     done = _done(said, asked, name, judgeable, at_random=False)
     if asked.queue == NEAR:
         return _left(near(name, said), done)

@@ -144,7 +144,7 @@ class Desk:
 
         Raises:
             UsageError: A name, queue or row that is not there.
-            PreflightError: The desk is closed, or the cells were found anew since.
+            PreflightError: The desk is closed, or the cells were found again since.
             StorageError: The disk is full or cannot be written.
         """
         _check_id(name)
@@ -258,7 +258,7 @@ class Desk:
     def _check_cells(opened: Opened, cells: str) -> None:
         if cells != cells_stamp(opened.run):
             raise PreflightError(
-                "The cells of this run were found anew since this page was opened, so that rows "
+                "The cells of this run were found again since this page was opened, so that rows "
                 "mean other cells. Load the page again; what was not saved has to be judged again."
             )
 

@@ -32,7 +32,7 @@ def said_of_classes(said: Mapping[str, str], classes: ClassList) -> dict[str, st
         if verdict not in VERDICTS:
             raise UsageError(f"A verdict is one of {', '.join(VERDICTS)}, not {verdict!r}.")
     if not said:
-        raise UsageError("Nothing was said of these cells.")
+        raise UsageError("No verdict was given for these cells.")
     return dict(said)
 
 
@@ -166,7 +166,7 @@ def _outline(opened: Opened, site: str, row: int, number: int) -> list[int]:
     runs = runs.reshape(-1, 3) + np.array([y0, x0, 0])
     if runs[:, 2].sum() != opened.cells.area[row]:
         raise PreflightError(
-            f"Field {site!r} is being segmented anew: cell {number} is another one in its masks "
+            f"Field {site!r} is being segmented again: cell {number} is another one in its masks "
             "than in the table of cells. Wait for the run, then load this page again."
         )
     flat: list[int] = runs.reshape(-1).tolist()

@@ -129,7 +129,7 @@ def _changes(router: APIRouter, desk: Desk) -> None:
             if body.said is not None:
                 said = said_of_classes(body.said, classes)
             elif body.shows is None and not (body.unsure or body.rest):
-                raise UsageError("Nothing was said of these cells.")
+                raise UsageError("No verdict was given for these cells.")
             else:
                 said = said_of_cell(None if body.unsure else body.shows or (), classes)
             return desk.save(

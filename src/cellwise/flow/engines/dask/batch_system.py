@@ -81,7 +81,7 @@ class QueuePlace:
         except (RuntimeError, ValueError, OSError) as error:
             self.close()
             raise PreflightError(
-                f"No job could be handed in to {self._file.kind}: {_reason(error)}"
+                f"No job could be submitted to {self._file.kind}: {_reason(error)}"
             ) from error
         self._cluster.adapt(
             minimum_jobs=self._file.minimum,

@@ -157,7 +157,7 @@ class ClusterFile(_Strict):
         if shutil.which(command) is None:
             raise PreflightError(
                 f"There is no command {command!r} here, which {self.kind} takes jobs by. Start "
-                "cellwise on a machine that can hand jobs in."
+                "cellwise on a machine that can submit jobs."
             )
 
     def job_options(self, logs: Path) -> dict[str, Any]:

@@ -177,7 +177,7 @@ class DaskEngine:
                     raise Interrupted(
                         f"{path} was written on {answer.host} and is not seen here after "
                         f"{self._lease.patience:.0f} s. The run folder has to lie on a shared "
-                        "disk; the same command goes on from here."
+                        "disk; the same command continues from here."
                     )
                 time.sleep(_LISTEN)
 
@@ -198,8 +198,8 @@ class DaskEngine:
         left = [w for w in session.workers() if w.address != unfit.worker and (w.gpu or not gpu)]
         if self._sent_away > _SENT_AWAY or (not left and not self._place.most()):
             raise Interrupted(
-                f"{unfit} No other worker that could do it is there. Mend that; the same command "
-                "goes on from here."
+                f"{unfit} No other worker that could do it is there. Correct that; the same "
+                "command continues from here."
             )
         self._say(f"{unfit} It is left out.")
 
@@ -242,7 +242,7 @@ class _Watch:
         now = time.monotonic()
         if session.is_lost():
             raise Interrupted(
-                f"The scheduler at {session.address} is gone. The same command goes on from here."
+                f"The scheduler at {session.address} is gone. The same command continues from here."
             )
         if now - self._looked < _LOOK:
             return
@@ -254,7 +254,7 @@ class _Watch:
         elif now - self._seen > self._patience:
             raise Interrupted(
                 f"No {what} came to the scheduler at {session.address} within {self._patience:.0f} "
-                "s. The same command goes on from here."
+                "s. The same command continues from here."
             )
         elif not self._waits:
             self._waits = True

@@ -163,8 +163,8 @@ class Flight:
         """What went wrong with a task that did not finish."""
         if future.status != "error":
             return Interrupted(
-                f"The scheduler at {self._session.address} is gone. The same command goes on from "
-                "here."
+                f"The scheduler at {self._session.address} is gone. The same command continues "
+                "from here."
             )
         error: BaseException = future.exception(timeout=10.0)
         return error

@@ -191,5 +191,5 @@ class Session:
         except (TimeoutError, OSError) as error:
             raise Interrupted(
                 f"The scheduler at {self.address} has not answered for {limit:.0f} s. The same "
-                "command goes on from here."
+                "command continues from here."
             ) from error

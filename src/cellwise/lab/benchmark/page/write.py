@@ -21,7 +21,7 @@ TITLES = {
     LABELLED: "Labelled fields",
 }
 LEADS = {
-    NEW: "Fields whose labels nobody knows: each cell is scored by the mean of the fold models.",
+    NEW: "Fields without a known label: each cell is scored by the mean of the fold models.",
     LABELLED: "Fields whose labels are known: each cell is scored by the model that did not see "
     "its field.",
 }

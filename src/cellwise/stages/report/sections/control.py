@@ -74,7 +74,9 @@ def verdict(material: Material) -> tuple[str, str] | None:
 
 def inseparable(material: Material) -> list[str]:
     """The evaluation's warnings about doses that run along with rows or columns of a plate."""
-    return [w for w in material.evaluation.get("warnings") or [] if "told apart" in str(w)]
+    warnings = material.evaluation.get("warnings") or []
+    # In older runs it says "told apart".
+    return [w for w in warnings if any(s in str(w) for s in ("be distinguished", "told apart"))]
 
 
 def _wells(material: Material) -> list[dict[str, Any]]:

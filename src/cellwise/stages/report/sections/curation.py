@@ -18,7 +18,7 @@ def context(material: Material) -> dict[str, Any]:
     """Three lists: what does not teach, what shows the same, what is dim or out of focus."""
     table = material.curation
     if table is None or not table.height:
-        return {"empty": "Nobody asked which fields should teach."}
+        return {"empty": "The recipe has no step curate: all labelled fields are used."}
     silent = table.filter(~pl.col("teaches"))
     flagged = table.filter(pl.col("flags").list.len() > 0)
     same = table.filter(pl.col("same_as").is_not_null())

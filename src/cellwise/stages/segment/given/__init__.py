@@ -219,7 +219,7 @@ def _checked(field: Field, labels: Labels, what: str) -> Labels:
         raise _refused(
             field,
             f"the {what} mask holds the number {high:.0f} in separate pieces and no other: it is a "
-            "foreground, whose cells are not told apart",
+            "foreground, whose cells are not distinguished",
             "values",
         )
     return narrow(labels)
