@@ -202,7 +202,7 @@ def test_options_and_weights_are_checked_before_any_work(weights):
         step.check_part({"name": "hpa_unet", "nuclei": "other"})
     torn = weights / "dpn_unet_cell.safetensors"
     torn.write_bytes(torn.read_bytes()[:50])
-    with pytest.raises(FormatError, match="torn"):
+    with pytest.raises(FormatError, match="damaged"):
         step.check_part({"name": "hpa_unet"})
 
 

@@ -98,7 +98,7 @@ def test_two_names_of_one_field_may_not_give_one_cell(tmp_path, run):
 
 def test_a_cell_that_is_not_there_is_refused_by_name(tmp_path, run, cells):
     brought = opened(tmp_path, [("A01", 1), ("A02", 2)])
-    with pytest.raises(PreflightError, match=r"other cells: in A02 cell 2 is not there.*anew"):
+    with pytest.raises(PreflightError, match=r"other cells: in A02 cell 2 is not there.*again"):
         check_cells(brought, match_sites(brought, run.sites), run, cells)
 
 

@@ -32,3 +32,14 @@ def test_a_p_value_in_words(value, words):
 
 def test_a_bar_in_a_name_stays_in_its_column():
     assert grid(["row"], [["a|b"]]).splitlines()[-1] == r"| a\|b |"
+
+
+def test_a_column_that_says_nothing_is_left_out():
+    rows = [["a", "–", "", "1"], ["b", "–", "–", "–"]]
+    assert grid(["row", "against", "sign", "gain"], rows).splitlines() == [
+        "| row | gain |",
+        "| --- | --- |",
+        "| a | 1 |",
+        "| b | – |",
+    ]
+    assert grid(["row", "sign"], []) == "| row | sign |\n| --- | --- |"

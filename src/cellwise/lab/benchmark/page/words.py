@@ -29,8 +29,11 @@ def p_said(value: float) -> str:
 
 
 def grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of Markdown."""
-    lines = [head, ["---"] * len(head), *rows]
+    """A table of Markdown, without the columns that say nothing in any row."""
+    kept = [
+        k for k in range(len(head)) if not rows or any(row[k] not in ("", DASH) for row in rows)
+    ]
+    lines = [[line[k] for k in kept] for line in (head, ["---"] * len(head), *rows)]
     escaped = [[cell.replace("|", "\\|") for cell in line] for line in lines]
     return "\n".join("| " + " | ".join(line) + " |" for line in escaped)
 
