@@ -95,7 +95,7 @@ given here. What the extras without pinned versions (`cellpose`, `instanseg`, `c
 `pretrained`, `profiles`) bring with them in turn is not listed.
 """
 NOTE = """*comes with*: `core`, or the extras of `pip install 'cellwise[EXTRA]'` that bring it; `-`
-where only another system or Python brings it. *BSD*: the package does not state which of these licences.
+where only another system or Python brings it. *BSD*: the package does not state which of these.
 """
 
 

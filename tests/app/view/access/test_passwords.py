@@ -53,7 +53,7 @@ def test_a_file_that_others_may_read_is_refused(file, mode):
         ("\nviewer long enough it is\n", "line 2"),
         (f"viewer: {VIEWERS}\nviewer: {EDITORS}\n", "already"),
         (f"viewer: {VIEWERS}\neditor: {VIEWERS}\n", "two different"),
-        ("viewer: $argon2id$torn-secret\n", "torn"),
+        ("viewer: $argon2id$torn-secret\n", "damaged"),
     ],
 )
 def test_lines_that_cannot_be_used_are_named_and_not_shown(file, text, words):
