@@ -286,9 +286,7 @@ def _refuse_unknown(fields: Fields, table: LabelTable, keys: Sequence[Key]) -> N
     said = "; ".join(f"{key.column!r} says {_examples(table, key.column)}" for key in keys)
     plates = f" on {', '.join(sorted(fields.plates)[:_FIRST])}" if fields.plates else ""
     hint = _by_value(fields, table, [name for name in table.columns if name])
-    cure = (
-        f"Perhaps it is {words([('key', hint[0])])}" if hint else "Correct its key or label column"
-    )
+    cure = f"Perhaps it is {words([('key', hint[0])])}" if hint else "Name its key or label column"
     raise PreflightError(
         f"{table.path} labels none of the {counted(len(fields.all), 'fields')} of this folder "
         f"({counted(len(table.rows), 'rows')}): {said}, and the fields are called "
