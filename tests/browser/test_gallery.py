@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
+from tests.browser.conftest import served, writer
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -304,3 +305,20 @@ def test_the_token_leaves_the_address_and_the_rest_of_it_stays(visit, address):
     assert told[:2] == ["Ann", "viewer"]
     assert told[2]["who"] == "Bea"
     assert not visit.errors
+
+
+def test_without_classes_cells_stand_by_field_and_the_form_says_so(visit, tmp_path):
+    made = writer().write_run(tmp_path, classes=(), labels=False, wells=False)
+    page = visit.page
+    with served(made.run) as own:
+        page.goto(f"{own}/cells?token=secret")
+        playwright.expect(page.locator("#count")).to_contain_text("Cells 1 to")
+        assert page.locator("select[name=sort]").input_value() == "site"
+        assert page.locator("select[name=order] option:checked").inner_text() == "first to last"
+        assert "sort=" not in page.url
+        page.locator("select[name=sort]").select_option("area")
+        playwright.expect(page).to_have_url(re.compile("sort=area"))
+        page.locator("select[name=sort]").select_option("site")
+        page.wait_for_function("() => !location.search.includes('sort=')")
+        page.goto("about:blank")
+    assert visit.errors == []

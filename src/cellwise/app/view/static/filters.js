@@ -51,7 +51,9 @@ function names(input) {
 export function fill(state, run) {
   for (const one of form.elements) {
     if (!one.name) continue;
-    one.value = state[one.name] ?? (one.name === "class" ? run.classes[0] ?? "" : "");
+    // Without classes cells stand by field: that is the order that is shown, too.
+    const first = { class: run.classes[0] ?? "", sort: run.classes.length ? "" : "site" }[one.name] ?? "";
+    one.value = state[one.name] ?? first;
     // A value of an old address that this run does not have.
     if (one instanceof HTMLSelectElement && one.selectedIndex < 0) one.selectedIndex = 0;
   }
@@ -61,6 +63,7 @@ export function fill(state, run) {
 export function asked(run) {
   const values = Object.fromEntries([...new FormData(form)].filter(([, value]) => value.trim()));
   if (values.class === run.classes[0]) delete values.class;
+  if (!run.classes.length && values.sort === "site") delete values.sort;
   return values;
 }
 
