@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 
 import numpy as np
 import polars as pl
@@ -201,3 +202,23 @@ def test_a_thousand_classes_fit(tmp_path):
         assert found["total"] == sum(name in row for row in top)
         card = client.get("/api/cells/plate_A01/1").json()
     assert [name for name, _ in card["probabilities"]] == top[0]
+
+
+def test_classes_whose_probabilities_people_checked_are_named(own_run):
+    path = own_run / "decisions" / "decide.json"
+    told = {
+        "inside": {"calibration": "audited", "judged": 200, "seen": 40},
+        "Negative": {"calibration": "weak", "judged": 200, "seen": 3, "why": "too few"},
+    }
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"audit": {"classes": told}}))
+    record = json.loads((own_run / "run.json").read_text())
+    steps = [{"kind": "decide", "name": "decide", "options": {"audited": "temperature"}}]
+    record["recipe"] = {"name": "x", "steps": steps}
+    (own_run / "run.json").write_text(json.dumps(record))
+    client = TestClient(make_app(own_run, TOKEN), base_url="http://127.0.0.1")
+    client.get("/cells", params={"token": TOKEN})
+    facts = client.get("/api/run").json()
+    assert (facts["calibration"], facts["audited"]) == ("weak", ["inside"])
+    learn = client.get("/api/learn").json()
+    assert learn["audits"] is True
+    assert "decide.annotations=" in learn["command"]
