@@ -20,7 +20,7 @@ from cellwise.app.evaluate._fields import (
     true_parts,
 )
 from cellwise.app.evaluate._nuclei import with_nuclei
-from cellwise.app.evaluate._wells import answers_of_wells, said_of_wells
+from cellwise.app.evaluate._wells import answers_of_wells, said_of_wells, trained_wells
 from cellwise.domain.classes import ClassList
 from cellwise.domain.plain_words import counted
 from cellwise.domain.steps import Report
@@ -228,13 +228,24 @@ def _with_wells(
     said = said_of_wells(run, truth.sites)
     if said is None:
         return found
+    trained = trained_wells(run)
+    held = wells.filter(~pl.col("id_code").is_in(trained))
+    notes: tuple[str, ...] = ()
+    if held.height < wells.height:
+        left = counted(wells.height - held.height, "labelled wells")
+        notes = (f"{left} trained on by every model: left out.",)
+    if not held.height:
+        return Results(found.metrics, found.detail, found.warnings + notes)
+    wells = held
     hits = well_results(wells, said, draws=draws, seed=seed)
     for way, answers in answers_of_wells(run).items():
         # With and without the design of the plates, whichever the run was told to give.
         more = well_results(wells, answers, draws=draws, seed=seed).metrics
         hits.metrics.update({f"{n}_{way}": m for n, m in more.items() if way != "answer"})
     return Results(
-        found.metrics | hits.metrics, found.detail | hits.detail, found.warnings + hits.warnings
+        found.metrics | hits.metrics,
+        found.detail | hits.detail,
+        (*found.warnings, *notes, *hits.warnings),
     )
 
 

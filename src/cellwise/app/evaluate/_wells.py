@@ -59,6 +59,17 @@ def answers_of_wells(run: RunFolder) -> dict[str, dict[str, str]]:
     return found
 
 
+def trained_wells(run: RunFolder) -> set[str]:
+    """The wells (`id_code`) that no model of a run's step `assign` left out: it gives no answer."""
+    if not run.treatments().is_file():
+        return set()
+    table = read_table(run.treatments(), TREATMENTS)
+    seen = (pl.col("part") != "test").fill_null(value=True) & ~pl.col("out_of_fold")
+    learned = seen & pl.col("class").is_not_null() & pl.col("answer").is_null()
+    codes = table.with_columns(id_codes(table)).filter(learned)["id_code"].drop_nulls()
+    return {str(code) for code in codes}
+
+
 def _likeliest(table: pl.DataFrame, codes: pl.Series) -> dict[str, str] | None:
     given = [name for name in table.columns if name.startswith(_PREFIX)]
     if given:
