@@ -20,6 +20,8 @@ from cellwise.store.run.masks import mask_path, read_labels
 from cellwise.store.run.masks import write_labels as write_mask
 from cellwise.store.run.tables import read_classes, read_table, write_table
 
+pytestmark = pytest.mark.slow
+
 _KEY = ["site_id", "cell_id"]
 
 
@@ -72,7 +74,6 @@ def test_the_mean_of_probabilities_by_hand_and_again(runs, tmp_path):
     assert RunFolder(out).predictions.read_bytes() == before
 
 
-@pytest.mark.slow
 def test_an_ensemble_is_decided_anew_where_a_member_changes(runs, tmp_path):
     shutil.copytree(runs / "two", tmp_path / "two")
     parts = [runs / "one", tmp_path / "two"]
@@ -149,7 +150,6 @@ def test_weights_that_do_not_fit_are_refused(runs, tmp_path, weights):
         ensemble_runs([runs / "one", runs / "two"], tmp_path / "out", weights=weights)
 
 
-@pytest.mark.slow
 def test_a_copy_of_a_run_does_not_count_twice(runs, tmp_path):
     shutil.copytree(runs / "one", tmp_path / "copy")
     parts = [runs / "one", runs / "two", tmp_path / "copy"]

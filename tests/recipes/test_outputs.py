@@ -10,7 +10,7 @@ import tifffile
 
 from cellwise.store.run.folder import RunFolder
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.slow]
 
 FIXED = ["unit", "part", "fold", "site_id", "cell_id", "x", "y", "area", "border"]
 LAST = ["Labels", "Weak_labels", "Uncertainty"]

@@ -8,6 +8,8 @@ import pytest
 
 from cellwise.lab.benchmark.cells import Known, Said, counted, numbered, with_field_label
 
+pytestmark = pytest.mark.slow
+
 
 def known(classes, groups):
     truth = np.array([[c == name for name in ("a", "b")] for c in classes])

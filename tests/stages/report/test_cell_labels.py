@@ -41,7 +41,7 @@ def test_methods_shares_and_pairs_are_told(plate_run):
     assert 'inside</td><td class="number">40 %</td><td class="number">± 6 %' in part
     assert 'outside</td><td class="number">10 %</td><td class="number">–' in part
     assert "<b>inside</b> with <b>outside</b>" in part
-    assert "nothing can tell them apart: inside and rim" in part
+    assert "so that they cannot be distinguished: inside and rim" in part
 
 
 def test_where_cells_inherit_the_reason_is_told(plate_run):

@@ -98,7 +98,7 @@ def test_why_one_could_not_be_made_is_said_in_the_words_of_the_command(editor, m
     assert row["state"]["step"] == "failed"
     assert "Put the image folder back" in row["state"]["words"]
     assert row["kept"] is None
-    assert not [p for p in (made.run / "exports").iterdir() if p.name.startswith(".")]
+    assert list(made.run.glob("exports/.*")) == []
 
 
 @pytest.mark.parametrize(
