@@ -173,7 +173,8 @@ def _refusals(
                 f"{counted(counts[0].fields, 'labelled fields')}): there is "
                 "nothing to tell it from.",
                 f"Label at least {NEEDED} fields of it and {NEEDED} of another one (or Negative), "
-                "or take --recipe segment-only.",
+                "or take --recipe segment-only. If the labels are in another column, name it: "
+                '--set "read.label=COLUMN".',
                 "one_class",
             ),
         )
