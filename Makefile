@@ -18,10 +18,10 @@ demo: $(INSTALLED)
 test: $(INSTALLED) browser
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
-test-long: $(INSTALLED) browser slurm
-	CELLWISE_SLURM=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m slow
+test-long: $(INSTALLED) browser
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
 
-# What of `make test-long` uses a real Slurm, as root; about three minutes.
+# With a real Slurm, as root, one test after the other; about seven minutes.
 test-slurm: $(INSTALLED) slurm
 	CELLWISE_SLURM=1 $(BIN)/python -m pytest tests/scale/test_slurm.py tests/scale/test_slurm_dask.py tests/scale/test_slurm_nodes.py
 

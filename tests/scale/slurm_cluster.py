@@ -57,7 +57,7 @@ PartitionName={partition} Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 def why_not():
     """Why no Slurm can be started here; empty where it can."""
     if os.environ.get("CELLWISE_SLURM") != "1":
-        return "a real Slurm is started by `make test-long` (CELLWISE_SLURM=1)"
+        return "a real Slurm is started by `make test-slurm` (CELLWISE_SLURM=1)"
     if os.name != "posix" or os.geteuid() != 0:
         return "a Slurm for tests is started as root"
     gone = [name for name in PROGRAMS if shutil.which(name, path=_path()) is None]
