@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Condition, Thread
 from typing import Any
 
+from cellwise.app.view.end_process import end_process
 from cellwise.app.view.exports import child
 from cellwise.app.view.exports.forms import BY_NAME, Form, place_of
 from cellwise.errors import PreflightError, UsageError
@@ -153,7 +154,7 @@ class Jobs:
             state.step = "failed"
         finally:
             told.close()
-            _end(process)
+            end_process(process, _SECONDS_TO_END)
 
 
 def _take(state: State, message: tuple[Any, ...]) -> None:
@@ -166,17 +167,6 @@ def _take(state: State, message: tuple[Any, ...]) -> None:
     else:
         state.done, _, state.lost, state.n_lost = rest
         state.step = "done"
-
-
-def _end(process: Any) -> None:
-    """Let a process clean up behind itself, and end it if it does not."""
-    process.join(0.5)
-    if process.is_alive():
-        process.terminate()
-        process.join(_SECONDS_TO_END)
-    if process.is_alive():
-        process.kill()
-        process.join(_SECONDS_TO_END)
 
 
 def read_only(run: Path) -> str:

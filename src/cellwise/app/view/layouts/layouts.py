@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cellwise.app.view.end_process import end_process
 from cellwise.app.view.layouts import child
 
 HOW = "UMAP is an extra: pip install 'cellwise[umap]', and start cellwise view again."
@@ -154,15 +155,4 @@ class Layouts:
             return f"its process ended with {process.exitcode}; there may be too little memory"
         finally:
             told.close()
-            _end(process)
-
-
-def _end(process: Any) -> None:
-    """End a process that only computes: nothing half written is left but in its own folder."""
-    process.join(0.5)
-    if process.is_alive():
-        process.terminate()
-        process.join(_SECONDS_TO_END)
-    if process.is_alive():
-        process.kill()
-        process.join(_SECONDS_TO_END)
+            end_process(process, _SECONDS_TO_END)
