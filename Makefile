@@ -18,8 +18,10 @@ demo: $(INSTALLED)
 test: $(INSTALLED) browser
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
+# What needs a real Slurm comes last: two of them at once on two cores hinder each other.
 test-long: $(INSTALLED) browser
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
+	$(MAKE) test-slurm
 
 # With a real Slurm, as root, one test after the other; about seven minutes.
 test-slurm: $(INSTALLED) slurm

@@ -27,6 +27,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from benchmarks.page_run import FURTHER, write_run
+
 CHROMIUM = "/usr/bin/chromium"
 WIDTH, HEIGHT = 1400, 900
 _ADDRESS = re.compile(r"(http://127\.0\.0\.1:\d+)/\?token=(\S+)")
@@ -50,6 +52,8 @@ SETTLED = """() => {
   const names = performance.getEntriesByType("resource").map((one) => [one.name, one.responseEnd]);
   return count.includes("of") && names.some(([name, end]) => name.includes("sheet.jpg") && end > 0);
 }"""
+
+SETTLED_FIELD = 'document.getElementById("view").dataset.settled === "true"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +91,15 @@ class Served:
             match = _ADDRESS.search(line)
         self.started = time.perf_counter() - start
         self.address, self.token = match[1], match[2]
+        # The token opens a session, which a cookie then stands for.
+        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        self.opener.open(f"{self.address}/?token={self.token}").close()
         self.peak = 0.0
         threading.Thread(target=self.watch, daemon=True).start()
 
     def ask(self, place: str) -> bytes:
         """The content of an address."""
-        joined = "&" if "?" in place else "?"
-        with urllib.request.urlopen(f"{self.address}{place}{joined}token={self.token}") as answer:
+        with self.opener.open(f"{self.address}{place}") as answer:
             content: bytes = answer.read()
         return content
 
@@ -192,20 +198,47 @@ def scrolling(browser: Any, served: Served, seconds: int) -> tuple[Timing, float
 
 
 def fields(browser: Any, served: Served, repeats: int) -> list[Timing]:
-    """From the request until tiles and outlines are drawn; the first time the field is decoded."""
-    found = []
-    settled = 'document.getElementById("view").dataset.settled === "true"'
-    for site, case in (("P1_A01", "field of 2,048 px"), ("P1_A02", "field of 6,000 px")):
-        for words, count in (("first time", 1), ("again", repeats)):
-            before, times = served.cpu, []
-            for _ in range(count):
-                page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-                page.goto(f"{served.address}/field?token={served.token}&site={site}")
-                times.append(wait(page, settled) / 1000)
-                page.close()
-            spent = (served.cpu - before) / count
-            found.append(line(f"{case}, 300 outlines, {words}", times, served, spent))
-    return found
+    """From the request until tiles and outlines are drawn.
+
+    The first field that a server shows also takes the contrast of the run, from four fields.
+    """
+    small, large = "field of 2,048 px, 300 outlines", "field of 6,000 px, 300 outlines"
+    further = [f"P1_A{number:02d}" for number in range(3, 3 + FURTHER)]
+    cases = [
+        (f"{small}, the first of the server", ["P1_A01"]),
+        (f"{small}, not decoded yet", further[: FURTHER // 2]),
+        (f"{small}, again", ["P1_A01"] * repeats),
+        (f"{large}, not decoded yet", ["P1_A02"]),
+        (f"{large}, again", ["P1_A02"] * repeats),
+    ]
+    found = [_fields(browser, served, case, sites) for case, sites in cases]
+    return [*found, _walk(browser, served, further[FURTHER // 2 - 1 :], small)]
+
+
+def _fields(browser: Any, served: Served, case: str, sites: list[str]) -> Timing:
+    before, times = served.cpu, []
+    for site in sites:
+        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        page.goto(f"{served.address}/field?token={served.token}&site={site}")
+        times.append(wait(page, SETTLED_FIELD) / 1000)
+        page.close()
+    return line(case, times, served, (served.cpu - before) / len(sites))
+
+
+def _walk(browser: Any, served: Served, sites: list[str], case: str) -> Timing:
+    """From an arrow key until the next field is drawn, none of them decoded yet."""
+    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+    page.goto(f"{served.address}/field?token={served.token}&site={sites[0]}")
+    wait(page, SETTLED_FIELD)
+    before, times = served.cpu, []
+    for site in sites[1:]:
+        start = page.evaluate("performance.now()")
+        page.keyboard.press("ArrowRight")
+        there = f'{SETTLED_FIELD} && document.getElementById("title").textContent === "{site}"'
+        times.append((wait(page, there) - start) / 1000)
+    page.close()
+    spent = (served.cpu - before) / len(times)
+    return line(f"{case}, by the arrow key, not decoded yet", times, served, spent)
 
 
 def measure(run: Path, repeats: int) -> list[Timing]:
@@ -239,8 +272,6 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
-    from benchmarks.page_run import write_run
-
     print(f"{platform.machine()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
     print("| what | wall s | least to most | n | CPU s of the server | its peak MB |")
     print("| --- | --- | --- | --- | --- | --- |")

@@ -1,7 +1,7 @@
 """A run folder for `page.py`: as many cells as asked for, drawn once and spread over many fields.
 
 The tables, masks and single-cell images are those of a run as the page reads it; pixels are drawn
-shapes. Only two fields have image files: one of 2,048 px with 300 cells and one of 6,000 px.
+shapes. Eight fields have image files: seven of 2,048 px with 300 cells and one of 6,000 px.
 """
 
 import json
@@ -35,6 +35,8 @@ PER_SITE, SIDE, CROP = 300, 2048, 64
 # Files of single-cell images that are written; further fields share them under names of their own.
 SHARDS = 40
 LARGE = 6000
+# Fields after the first two that have image files, under names of their own.
+FURTHER = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,10 @@ def write_run(folder: Path, cells: int) -> Path:
         for name, pixels in ((ids[0], plane), (ids[1], whole)):
             path = images / f"{name}_{channel.name}.tif"
             tifffile.imwrite(path, pixels, compression="zlib", compressionargs={"level": 1})
+        for name in ids[2 : 2 + FURTHER]:
+            (images / f"{name}_{channel.name}.tif").hardlink_to(
+                images / f"{ids[0]}_{channel.name}.tif"
+            )
     _write_masks(run, ids, drawn, small)
     _write_tables(run, ids, drawn, small, cells)
     record = {

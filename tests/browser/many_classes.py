@@ -16,7 +16,7 @@ NAMES = tuple(f"siRNA {n:04d}" for n in range(1108))
 
 
 def with_many_classes(made: Path, place: Path) -> RunFolder:
-    """A copy of a run, each cell with a likeliest class of its own."""
+    """A copy of a run, each cell with a most likely class of its own."""
     run = RunFolder(Path(shutil.copytree(made, place)))
     frame = read_table(run.predictions, PREDICTIONS)
     rng = np.random.default_rng(0)

@@ -57,30 +57,48 @@ def tab_to(page, selector):
     raise AssertionError(f"{selector} is not reached")
 
 
+def open_filters(page):
+    """Unfold the filters by keyboard, where a narrow page has folded them."""
+    if not page.evaluate("document.getElementById('side').open"):
+        tab_to(page, "#side > summary")
+        page.keyboard.press("Enter")
+
+
+def begin(page):
+    """Open the desk by keyboard and say who judges."""
+    tab_to(page, "#judge")
+    page.keyboard.press("Enter")
+    playwright.expect(page.locator("#desk")).to_be_visible()
+    playwright.expect(page.locator("#count")).to_contain_text("Cells 1 to")
+    # The first verdict asks for the name of who gives it.
+    tab_to(page, "#gallery")
+    page.keyboard.press("2")
+    playwright.expect(page.locator("#who-word")).to_be_focused()
+    page.keyboard.type("Ada <b>")
+    page.keyboard.press("Enter")
+    playwright.expect(page.locator("#who-form")).to_be_hidden()
+    playwright.expect(page.locator("#count")).to_contain_text("Cells 1 to")
+    tab_to(page, "#gallery")
+
+
 @pytest.mark.slow
-def test_look_filter_correct_learn_and_see_the_change_without_a_mouse(visit, learned):
-    run = RunFolder(learned)
-    with served(learned, edit=True) as address:
+@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (400, "dark")])
+def test_look_filter_correct_learn_and_see_the_change_without_a_mouse(
+    visit, learned, tmp_path, width, scheme
+):
+    own = Path(shutil.copytree(learned, tmp_path / "own.run"))
+    with served(own, edit=True) as address:
         page = visit.page
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme=scheme)
         page.goto(f"{address}/cells?token=secret")
         playwright.expect(page.locator("#count")).to_contain_text("Cells 1 to")
+        open_filters(page)
         tab_to(page, "select[name=border]")
         page.keyboard.press("n")
         playwright.expect(page.locator("#count")).to_contain_text("in the run")
         page.keyboard.press("Escape")
-        tab_to(page, "#judge")
-        page.keyboard.press("Enter")
-        playwright.expect(page.locator("#desk")).to_be_visible()
-        playwright.expect(page.locator("#count")).to_contain_text("Cells 1 to")
-        # The first verdict asks for the name of who gives it.
-        tab_to(page, "#gallery")
-        page.keyboard.press("2")
-        playwright.expect(page.locator("#who-word")).to_be_focused()
-        page.keyboard.type("Ada <b>")
-        page.keyboard.press("Enter")
-        playwright.expect(page.locator("#who-form")).to_be_hidden()
-        playwright.expect(page.locator("#count")).to_contain_text("Cells 1 to")
-        tab_to(page, "#gallery")
+        begin(page)
         for _ in range(20):
             page.keyboard.press("2")
         playwright.expect(page.locator("#desk-note")).to_contain_text("20 cells", timeout=30_000)
@@ -97,12 +115,14 @@ def test_look_filter_correct_learn_and_see_the_change_without_a_mouse(visit, lea
         change = page.locator("#learn-change")
         playwright.expect(change).to_contain_text("Before and after", timeout=180_000)
         playwright.expect(change).to_contain_text("after 20 verdicts")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
         tab_to(page, "#learn-change button")
         changed = int(page.evaluate("document.activeElement.textContent.match(/[0-9]+/)[0]"))
         page.keyboard.press("Enter")
         playwright.expect(page.locator("#count")).to_contain_text(f"of {changed} ")
         # A server that is left answers nobody: its pages ask for nothing any more.
         page.goto("about:blank")
+    run = RunFolder(own)
     said = annotations(run)
     assert said["verdict"].to_list() == ["no"] * 20
     assert set(said["who"]) == {"Ada <b>"}
@@ -111,6 +131,37 @@ def test_look_filter_correct_learn_and_see_the_change_without_a_mouse(visit, lea
     assert label["counts"]["verdicts"] == 20
     assert visit.errors == []
     assert [url for url in visit.requests if not url.startswith((address, "data:", "about:"))] == []
+
+
+@pytest.mark.slow
+def test_probabilities_are_fitted_to_what_chance_drew_by_a_tick(visit, learned, tmp_path):
+    own = Path(shutil.copytree(learned, tmp_path / "own.run"))
+    with served(own, edit=True) as address:
+        page = visit.page
+        page.goto(f"{address}/cells?token=secret")
+        begin(page)
+        tab_to(page, "#desk-more summary")
+        page.keyboard.press("Enter")
+        page.locator("#draw-count").fill("60")
+        page.keyboard.press("Enter")
+        playwright.expect(page.locator("#queue")).to_have_value("random")
+        playwright.expect(page.locator("#count")).to_contain_text("Cells 1 to")
+        tab_to(page, "#gallery")
+        for number in range(60):
+            page.keyboard.press("12"[number % 2])
+        playwright.expect(page.locator("#saved")).to_contain_text("Saved", timeout=30_000)
+        tab_to(page, "#audited")
+        page.keyboard.press("Space")
+        tab_to(page, "#learn")
+        page.keyboard.press("Enter")
+        change = page.locator("#learn-change")
+        playwright.expect(change).to_contain_text("Before and after", timeout=180_000)
+        playwright.expect(page.locator("#note")).to_contain_text("audited")
+        playwright.expect(page.locator("#audited")).to_be_checked()
+        page.goto("about:blank")
+    decided = json.loads((own / "decisions" / "decide.json").read_text())
+    assert "audited" in json.dumps(decided)
+    assert visit.errors == []
 
 
 def test_what_could_not_be_saved_is_said_and_sent_again(visit, report_run, tmp_path):

@@ -30,10 +30,10 @@ def test_classes_are_found_by_typing_on_every_page(visit, tmp_path):
         page.goto(f"{address}/cells?token=secret")
         playwright.expect(page.locator("#count")).to_contain_text("Cells 1 to")
         # The whole name whatever the case, or a part that only one class has.
-        search(page, "Likeliest class", "sirna 0770")
+        search(page, "Most likely class", "sirna 0770")
         playwright.expect(page.locator("#count")).to_contain_text("of 1 (108 in the run)")
         assert "likeliest=siRNA+0770" in page.url
-        search(page, "Likeliest class", "any")
+        search(page, "Most likely class", "any")
         playwright.expect(page.locator("#count")).to_contain_text("of 108")
         box = search(page, "Class", "107")
         # Eleven classes hold that: which one is meant is asked for, and nothing changes.

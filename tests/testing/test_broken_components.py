@@ -383,6 +383,9 @@ def test_exporters():
     def careless(run, path):
         Path(path).write_text("x")
 
+    def unlooked(run, path):
+        path.write_bytes(run.predictions.read_bytes())
+
     def changes(run, path):
         plain(run, path)
         (run.path / "mark").touch()
@@ -390,4 +393,5 @@ def test_exporters():
     broken(testing.check_exporter, nothing, "writes the file")
     broken(testing.check_exporter, two, "leaves no other")
     broken(testing.check_exporter, careless, "refused with PreflightError")
+    broken(testing.check_exporter, unlooked, "refused with PreflightError.*FileNotFoundError")
     broken(testing.check_exporter, changes, "run stays")

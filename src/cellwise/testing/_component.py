@@ -81,6 +81,9 @@ class Component:
             call()
         except by:
             return
+        except Exception as error:  # Any other is what a component should not raise.
+            said = f"{type(error).__name__}: {error}"
+            raise BrokenContract(self.name, f"{rule} with {by.__name__}", said) from error
         raise BrokenContract(self.name, f"{rule} with {by.__name__}", "no error")
 
     def _check_signature(self) -> None:

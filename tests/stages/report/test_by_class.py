@@ -73,5 +73,5 @@ def test_every_line_has_the_colour_of_a_cell_beside_it(cells):
 def test_the_page_names_the_classes_that_are_seen(plate_run):
     page = plate_run.html(sites=2)
     part = page[page.index('id="segmentation"') : page.index('id="plates"')]
-    assert "by its likeliest class" in part
+    assert "by its most likely class" in part
     assert f'background: {PALETTE[0]}"></i>inside' in part

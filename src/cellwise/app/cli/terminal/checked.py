@@ -1,6 +1,7 @@
 """The screen of `cellwise check`: lines of a heading and a text, as few as say it all."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from shlex import quote
 from typing import Any
 
 from cellwise.domain.classes import FEWEST_JUDGED
@@ -22,6 +23,7 @@ def screen(facts: Mapping[str, Any]) -> list[Line]:
         *_copy_line(facts),
         ("Layout", _layout(facts)),
         ("Channels", channels),
+        *_roleless_line(facts),
         (
             "Images",
             f"{counted(counts['sites'], 'fields')} × "
@@ -41,6 +43,15 @@ def screen(facts: Mapping[str, Any]) -> list[Line]:
     lines.append(("Recipe", f"{facts['recipe']} ({facts['recipe_because']})"))
     lines += [("", text) for text in facts["settled"]]
     return lines + _cost_lines(facts["cost"])
+
+
+def _roleless_line(facts: Mapping[str, Any]) -> list[Line]:
+    """How to say the role of a channel that is shown with a question mark."""
+    names = [channel["name"] for channel in facts["channels"] if not channel["role"]]
+    if not names:
+        return []
+    word = quote(f"read.roles.{names[0]}=protein")
+    return [("", f"? is a channel whose role is not known; to name it: --set {word}")]
 
 
 def _copy_line(facts: Mapping[str, Any]) -> list[Line]:

@@ -73,7 +73,7 @@ function legend() {
     other.append(swatch, element("span", `${run.classes.length - run.coloured.length} other classes`));
     chips.push(other);
   }
-  holder.replaceChildren(...(chips.length ? [element("span", "Likeliest class:"), ...chips] : []));
+  holder.replaceChildren(...(chips.length ? [element("span", "Most likely class:"), ...chips] : []));
 }
 
 // Change filters by anything but the form.

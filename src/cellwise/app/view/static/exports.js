@@ -72,7 +72,7 @@ function draw(one) {
   rows.get(one.name).shown = wanted;
   const made = [];
   if (mayMake && isUnderWay(one)) made.push(button("Stop", () => act("stop", one.name)));
-  else if (mayMake) made.push(button(one.kept ? "Make anew" : "Make", () => act("make", one.name)));
+  else if (mayMake) made.push(button(one.kept ? "Make again" : "Make", () => act("make", one.name)));
   if (one.kept) {
     const fetched = link(one.folder ? "Download as zip" : "Download", api.exportFile(one.name));
     fetched.className = "button";

@@ -48,11 +48,9 @@ function over(context) {
 
 let told = 0;
 function moved() {
+  byId("view").dataset.settled = String(port.settled && ready);
   clearTimeout(told);
-  told = setTimeout(() => {
-    if (ready) state.change({ view: port.view });
-    byId("view").dataset.settled = String(port.settled && ready);
-  }, 120);
+  told = setTimeout(() => ready && state.change({ view: port.view }), 120);
 }
 
 // Steps to other fields that were asked for while a field was being loaded.

@@ -24,7 +24,7 @@ export function aboutParts(field, run) {
       ["Well", field.well],
       ["Label of the field", field.labels?.join(" + ") || "none"],
       ["Cells", String(field.cells)],
-      ["Likeliest class differs from the label", field.labels?.length && run.classes.length ? counted(field.disagrees.length, "cell") : ""],
+      ["Most likely class differs from the label", field.labels?.length && run.classes.length ? counted(field.disagrees.length, "cell") : ""],
       ["Size", field.frame ? `${field.frame[1]} × ${field.frame[0]} pixels` : ""],
       ...Object.entries(field.metadata).filter(([name]) => !["RawId", "Well", "Plate"].includes(name)).slice(0, 10),
     ]),
@@ -39,7 +39,7 @@ export function legendParts(by, { field, run, name, hidden, toggled }) {
     return [element("span", by === "probability" ? `Probability of ${name}:` : "Uncertainty:"), ...steps];
   }
   if (by === "label") {
-    return field.labels?.length ? [chip(STRANGE.no, "likeliest class is a label of the field"), chip(STRANGE.yes, "it is none of them")] : [element("span", "This field has no label.")];
+    return field.labels?.length ? [chip(STRANGE.no, "most likely class is a label of the field"), chip(STRANGE.yes, "it is none of them")] : [element("span", "This field has no label.")];
   }
   return by === "class" ? classes(field, run, hidden, toggled) : [];
 }
@@ -52,7 +52,7 @@ function chip(colour, words) {
   return made;
 }
 
-// Likeliest classes of this field with their counts; each can be hidden.
+// Most likely classes of this field with their counts; each can be hidden.
 function classes(field, run, hidden, toggled) {
   const counts = new Map();
   for (const code of field.best) counts.set(code, (counts.get(code) ?? 0) + 1);
@@ -67,14 +67,14 @@ function classes(field, run, hidden, toggled) {
     return made;
   });
   if (sorted.length > SHOWN) chips.push(element("span", `${sorted.length - SHOWN} more classes`));
-  return [element("span", run.classes.length ? "Likeliest class:" : ""), ...chips];
+  return [element("span", run.classes.length ? "Most likely class:" : ""), ...chips];
 }
 
 // What outlines can be coloured by, with its words.
 export function coloursBy(run) {
   const one = ["one", "one colour"];
   if (!run.classes.length) return [one];
-  return [["class", "likeliest class"], ["probability", "probability of a class"], ["uncertainty", "uncertainty"], ...(run.labelled ? [["label", "agreement with the field's label"]] : []), one];
+  return [["class", "most likely class"], ["probability", "probability of a class"], ["uncertainty", "uncertainty"], ...(run.labelled ? [["label", "agreement with the field's label"]] : []), one];
 }
 
 // Cells from left to right in rows of about their own height.

@@ -177,7 +177,7 @@ export class Gallery {
     option.setAttribute("aria-selected", this.selection.has(cell.row));
     const words = [`Cell ${cell.cell} of field ${cell.site}`];
     if (cell.probability !== null) words.push(`probability of ${this.blocks.name} ${number(cell.probability)}`);
-    if (cell.best !== null) words.push(`likeliest ${cell.best}, ${number(cell.best_probability)}`);
+    if (cell.best !== null) words.push(`most likely ${cell.best}, ${number(cell.best_probability)}`);
     const mark = this.marked?.(cell.row);
     if (mark) words.push(mark.words);
     option.textContent = words.join(", ");

@@ -262,7 +262,7 @@ try {
   const { names, umap } = await api.map();
   limits = umap;
   byId("umap-limits").textContent = limitWords(umap);
-  const ways = [...(run.classes.length ? [["class", "likeliest class"], ["probability", "probability of a class"], ["uncertainty", "uncertainty"]] : []), ...(run.labelled && run.classes.length ? [["label", "agreement with the field's label"]] : []), ["plate", "plate"]];
+  const ways = [...(run.classes.length ? [["class", "most likely class"], ["probability", "probability of a class"], ["uncertainty", "uncertainty"]] : []), ...(run.labelled && run.classes.length ? [["label", "agreement with the field's label"]] : []), ["plate", "plate"]];
   for (const name of names) form.elements.name.append(new Option(name, name));
   for (const [key, words] of ways) form.elements.by.append(new Option(words, key));
   for (const name of run.classes) form.elements.class.append(new Option(name, name));

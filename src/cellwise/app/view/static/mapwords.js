@@ -6,7 +6,7 @@ import { classColour, ramp, STRANGE } from "./palette.js";
 // Pairs of a colour and its words.
 export function legend(run, by) {
   if (by === "class") return run.coloured.map((name) => [classColour(run.coloured, name), name]);
-  if (by === "label") return [[STRANGE.no, "likeliest class is a label of the field"], [STRANGE.yes, "it is none of them"]];
+  if (by === "label") return [[STRANGE.no, "most likely class is a label of the field"], [STRANGE.yes, "it is none of them"]];
   if (by === "plate") {
     const names = run.plates.slice(0, 12);
     return names.map((name) => [classColour(names, name), run.plates.length > 12 ? `${name} and each twelfth after it` : name]);

@@ -1,4 +1,4 @@
-"""Which colour the outline of each cell has: that of its likeliest class, as on the page."""
+"""Which colour the outline of each cell has: that of its most likely class, as on the page."""
 
 from typing import Any
 
