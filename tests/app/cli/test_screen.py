@@ -125,6 +125,12 @@ def test_a_call_that_fails_leaves_the_terminal_in_order(monkeypatch):
     assert ended == [""]
 
 
+def test_a_count_of_nothing_said_is_no_seconds(capsys):
+    lines = screen.Lines()
+    lines.step_started("check", total=320, unit="", why="")
+    assert capsys.readouterr().err == "check: ...\n"
+
+
 def test_a_training_that_goes_on_is_not_taken_for_a_fast_one(capsys, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])

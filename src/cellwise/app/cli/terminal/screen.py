@@ -73,7 +73,7 @@ class Lines:
         self._pace, self._spoken = Pace(), time.monotonic()
         if unit:
             self._pace.advance(0, total)
-        count = f" {counted(total, f'{unit}s')}" if total else ""
+        count = f" {counted(total, f'{unit}s')}" if total and unit else ""
         print(f"{name}:{count}{f' ({why})' if why else ''} ...", file=sys.stderr, flush=True)
 
     def step_advanced(self, done: int, *, total: int, note: str) -> None:

@@ -141,7 +141,7 @@ function about(cell) {
     ["Uncertainty", cell.uncertainty === null ? "" : number(cell.uncertainty)],
     ["Area", `${cell.area} pixels${cell.pixel_size ? ` (${(cell.area * cell.pixel_size ** 2).toPrecision(3)} µm²)` : ""}`],
     ["Touches the edge", cell.border ? "yes" : "no"],
-    ["Noticed", cell.flags.map((flag) => flag.replaceAll("_", " ")).join(", ")],
+    ["Quality flags", cell.flags.map((flag) => flag.replaceAll("_", " ")).join(", ")],
     ...rows.slice(0, 12),
   ]);
 }

@@ -61,7 +61,7 @@ export class Panel {
     const { desk } = this;
     if (!desk.now || !desk.session) return;
     const { now, session, saving } = desk;
-    const closed = now.why || (session.role === "editor" ? "" : "You may look, not judge. Whoever started this page with `cellwise view RUN --edit` may.");
+    const closed = now.why || (session.role === "editor" ? "" : "This page is for looking only. Cells are judged where it was started with `cellwise view RUN --edit`.");
     byId("desk-closed").hidden = !closed;
     byId("desk-closed").textContent = closed;
     byId("desk-open").hidden = Boolean(closed);

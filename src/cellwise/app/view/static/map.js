@@ -68,7 +68,7 @@ function draw() {
   const image = context.createImageData(canvas.width, canvas.height);
   const pixels = new Uint32Array(image.data.buffer);
   pixels.fill(0xff0f0d0c);
-  const size = Math.max(2, Math.min(7, Math.round(ratio * (1.4 + 1.3 * Math.log2(1 + view.zoom)))));
+  const size = Math.max(2, Math.min(7, Math.round(ratio * ((values.length > 5000 ? 1.4 : 2.6) + 1.3 * Math.log2(1 + view.zoom)))));
   const [zoom, left, top] = [view.zoom * ratio, (view.width / 2 - view.x * view.zoom) * ratio, (view.height / 2 - view.y * view.zoom) * ratio];
   for (let n = 0; n < values.length; n++) {
     const x = Math.round(points[2 * n] * zoom + left);
