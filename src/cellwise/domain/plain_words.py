@@ -75,6 +75,7 @@ _PROBLEMS = {
     "uneven_series": ("file of unlike images", "files of unlike images"),
     "unreadable": ("image that cannot be read", "images that cannot be read"),
     "unreadable_folder": ("folder that cannot be read", "folders that cannot be read"),
+    "well_type_unknown": ("column of unknown well types", "columns of unknown well types"),
     "well_unreadable": ("well whose fields are not known", "wells whose fields are not known"),
     "word_count": ("row without whole triples", "rows without whole triples"),
     "worker_died": ("site with which a worker died", "sites with which a worker died"),

@@ -280,6 +280,19 @@ def test_doses_that_cannot_be_read_are_counted(plate, tmp_path):
     assert "Concentration is read as numbers in nM." in reading.notes
 
 
+def test_well_types_in_unknown_words_are_named(plate, tmp_path):
+    rows = [("A01", "x", "Vehikel", ""), ("A02", "y", "n/a", "negcon"), ("B01", "x", "dmso", "no")]
+    table = put_table(tmp_path / "l.csv", ("well", "label", "Well_Type", "control"), *rows)
+    reading = read(plate, labels=str(table))
+    (problem,) = reading.problems
+    assert (problem.code, problem.path) == ("well_type_unknown", str(table))
+    assert not problem.set_aside
+    # What another column says in a known word is known.
+    assert "of 1 site it says" in problem.reason
+    assert "'Vehikel' (1). They count as neither" in problem.reason
+    assert "negcon" in problem.remedy
+
+
 @given(
     st.lists(
         st.tuples(st.sampled_from(WELLS), st.text("aZ é", min_size=1, max_size=4)), min_size=1

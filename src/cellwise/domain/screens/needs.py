@@ -15,13 +15,18 @@ _SHOWN = 3
 
 def site_columns(sites: Sequence[Site]) -> pl.DataFrame:
     """`site_id`, `unit` ids of `domain.units`, `cell_type` and `well_type`, a row per site."""
+    frame = metadata_columns(sites)
+    return places(frame).with_columns(frame["site_id"], well_type=well_types(frame))
+
+
+def metadata_columns(sites: Sequence[Site]) -> pl.DataFrame:
+    """`site_id` and `Metadata_*`, a row per site."""
     names = dict.fromkeys(name for site in sites for name in site.metadata)
     columns = {
         f"Metadata_{name}": pl.Series([site.metadata.get(name) for site in sites], dtype=pl.String)
         for name in names
     }
-    frame = pl.DataFrame({"site_id": [site.id for site in sites], **columns})
-    return places(frame).with_columns(frame["site_id"], well_type=well_types(frame))
+    return pl.DataFrame({"site_id": [site.id for site in sites], **columns})
 
 
 def refused_without(

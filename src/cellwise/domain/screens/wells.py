@@ -3,8 +3,12 @@
 The unit of decision of a plate screen is the well: its sites show one treatment.
 """
 
+from collections import Counter
+from collections.abc import Mapping
+
 import polars as pl
 
+from cellwise.domain.missing import is_missing
 from cellwise.domain.units import EXPERIMENT, PLATE, WELL, places
 
 TREATMENT, POSITIVE, NEGATIVE = "treatment", "positive_control", "negative_control"
@@ -27,15 +31,46 @@ def well_types(sites: pl.DataFrame) -> pl.Series:
     known here.
     """
     found = [pl.lit(None, pl.String)]
-    for wanted in _COLUMNS:
-        for name in sites.columns:
-            plain = name.lower()
-            if plain.startswith(_PREFIX) and plain[len(_PREFIX) :].replace("_", "") == wanted:
-                text = pl.col(name).cast(pl.String).str.strip_chars().str.to_lowercase()
-                word = text.str.replace_all(r"[\s-]+", "_")
-                found.append(word.replace_strict(_WORDS, default=None, return_dtype=pl.String))
+    for name in _type_columns(sites):
+        text = pl.col(name).cast(pl.String).str.strip_chars().str.to_lowercase()
+        word = text.str.replace_all(r"[\s-]+", "_")
+        found.append(word.replace_strict(_WORDS, default=None, return_dtype=pl.String))
     # Not `select`, which gives a single row where all are constants.
     return sites.with_columns(pl.coalesce(found).alias("well_type"))["well_type"]
+
+
+def unknown_types(sites: pl.DataFrame) -> Mapping[str, Counter[str]]:
+    """Words that say what wells are there for and are not known, with their sites, by column.
+
+    Only of sites of which no other column says it in a word that is known.
+
+    Args:
+        sites: As in `well_types`.
+    """
+    silent = sites.filter(well_types(sites).is_null())
+    words = {
+        name.removeprefix("Metadata_"): Counter(
+            text.strip() for text in silent[name].cast(pl.String) if not is_missing(text)
+        )
+        for name in _type_columns(sites)
+    }
+    return {name: counts for name, counts in words.items() if counts}
+
+
+def known_words() -> tuple[str, ...]:
+    """The words that say what a well is there for."""
+    return tuple(_WORDS)
+
+
+def _type_columns(sites: pl.DataFrame) -> list[str]:
+    """The columns that say what a well is there for, the first to be believed first."""
+    plain = {name: name.lower() for name in sites.columns}
+    return [
+        name
+        for wanted in _COLUMNS
+        for name, low in plain.items()
+        if low.startswith(_PREFIX) and low[len(_PREFIX) :].replace("_", "") == wanted
+    ]
 
 
 def wells_table(sites: pl.DataFrame) -> pl.DataFrame:

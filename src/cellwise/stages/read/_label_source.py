@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from cellwise.contracts.layout import Arrangement, Problem
@@ -9,6 +10,9 @@ from cellwise.domain.classes import split_labels
 from cellwise.domain.missing import is_missing
 from cellwise.domain.plain_words import counted
 from cellwise.domain.quantities import Quantities, dose_unit, read_quantities
+from cellwise.domain.records import Site
+from cellwise.domain.screens.needs import metadata_columns
+from cellwise.domain.screens.wells import known_words, unknown_types
 from cellwise.errors import BadOption
 from cellwise.stages.read._assemble import Assembly
 from cellwise.stages.read._columns import plain_name
@@ -21,6 +25,7 @@ from cellwise.stages.read.label_columns import join_label_columns
 from cellwise.stages.read.spec import Options
 from cellwise.store.worlds.class_lists import class_list, named_lists
 
+_SHOWN_WORDS = 3
 _PLAIN_NUMBER = re.compile(r"[+-]?[\d.,\s]*\d[\d.,\s]*([eE][+-]?\d+)?")
 _GENOTYPES = ("genotype", "mutant", "mutation", "allele", "strain", "knockout", "gene")
 
@@ -173,3 +178,26 @@ def _dose_problems(table: LabelTable) -> list[Problem]:
 
 def _in_unit(found: Quantities) -> str:
     return f" in {found.unit}" if found.unit else ""
+
+
+def unknown_well_types(sites: Sequence[Site], labels_file: str) -> list[Problem]:
+    """Name the columns whose words say of some wells nothing that is known.
+
+    Args:
+        sites: With all that file names and tables say of them.
+        labels_file: What the tables are called; empty where there is none.
+    """
+    return [
+        Problem(
+            "well_type_unknown",
+            labels_file or name,
+            f"{name}: of {counted(sum(words.values()), 'sites')} it says in words that are not "
+            f"known what the well is there for: "
+            f"{', '.join(f'{text!r} ({count})' for text, count in words.most_common(_SHOWN_WORDS))}"
+            f"{', ...' if len(words) > _SHOWN_WORDS else ''}. They count as neither control nor "
+            "treatment.",
+            f"Write one of {', '.join(known_words())}.",
+            set_aside=False,
+        )
+        for name, words in unknown_types(metadata_columns(sites)).items()
+    ]

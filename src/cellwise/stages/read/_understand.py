@@ -19,7 +19,7 @@ from cellwise.errors import CellwiseError, InputError, PreflightError, UsageErro
 from cellwise.stages.read._assemble import OK, Assembly, assemble
 from cellwise.stages.read._classes import choose_classes, label_sites
 from cellwise.stages.read._crops import refuse_crops, refuse_stacks_of_crops
-from cellwise.stages.read._label_source import find_labels
+from cellwise.stages.read._label_source import find_labels, unknown_well_types
 from cellwise.stages.read._labels import Joined
 from cellwise.stages.read._reading import ChannelScale, Reading
 from cellwise.stages.read._unread import unread_files
@@ -110,6 +110,7 @@ def understand(
         strays,
         assembly.problems,
         contradictions,
+        unknown_well_types(sites, options.labels or arrangement.labels_file),
     )
     problems = (*chain(*found), *(joined.problems if joined else ()))
     remarks = (*notes, *arrangement.notes, *assembly.notes, *(joined.notes if joined else ()))
