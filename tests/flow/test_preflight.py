@@ -73,6 +73,40 @@ def test_masks_of_ones_own_need_no_nucleus(renamed, tmp_path):
     assert facts["cost"]["cells"] == 2
 
 
+def test_fields_without_mask_are_named_by_check_and_set_aside_as_by_run(renamed, tmp_path):
+    mask = np.zeros((SIZE, SIZE), np.uint16)
+    mask[20:40, 20:40] = 1
+    save(tmp_path / "masks" / "A02.tif", mask)
+    masks = tmp_path / "masks"
+    facts = check_folder(renamed / "images", settings=settings_of(masks=masks))
+    (problem,) = facts["problems"]
+    assert (problem["path"], problem["code"]) == ("A01", "mask_missing")
+    assert facts["exit_code"] == 3
+    assert facts["cost"]["cells"] == 1
+    request = make_request(
+        renamed / "images", tmp_path / "new.run", workers=1, device="cpu", masks=masks
+    )
+    assert run_pipeline(request).exit_code == 3
+    rows = (tmp_path / "new.run" / "quarantine.csv").read_text().splitlines()
+    assert [row.split(",")[:3] for row in rows[1:]] == [["A01", "segment", "mask_missing"]]
+
+
+def test_masks_that_do_not_fit_their_fields_are_named_by_check(renamed, tmp_path):
+    for well in ("A01", "A02"):
+        save(tmp_path / "masks" / f"{well}.tif", np.eye(SIZE // 2, dtype=np.uint16))
+    facts = check_folder(renamed / "images", settings=settings_of(masks=tmp_path / "masks"))
+    assert {fault["code"] for fault in facts["decoded"]["faults"]} == {"mask_size"}
+    assert facts["exit_code"] == 3
+
+
+def test_classes_are_counted_without_the_fields_that_lack_a_mask(renamed, tmp_path):
+    labels = tmp_path / "labels.csv"
+    labels.write_text("well,label\nA01,a\nA02,b\n")
+    save(tmp_path / "masks" / "A02.tif", np.ones((SIZE, SIZE), np.uint16))
+    given = settings_of(masks=tmp_path / "masks", labels=labels)
+    assert check_folder(renamed / "images", settings=given)["labels"]["labelled"] == 1
+
+
 def test_masks_of_other_fields_are_refused_by_check_and_run_alike(renamed, tmp_path):
     save(tmp_path / "masks" / "H07.tif", np.ones((SIZE, SIZE), np.uint16))
     masks = tmp_path / "masks"

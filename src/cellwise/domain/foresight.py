@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from cellwise.domain.channels import Channel
 from cellwise.domain.classes import ClassList
 from cellwise.domain.records import Site
+from cellwise.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Foresight:
         kept: Bytes on disk by what is kept there; what several steps share has one name.
         passing: Bytes on disk that the step frees when it is done.
         per_cell: Bytes on disk for each cell.
+        aside: Why fields will be set aside, for each of them; `path` is the id of the field.
     """
 
     refusals: tuple[Refusal, ...] = ()
@@ -77,6 +79,7 @@ class Foresight:
     kept: Mapping[str, int] = field(default_factory=dict)
     passing: int = 0
     per_cell: int = 0
+    aside: tuple[InputError, ...] = ()
 
     @property
     def disk(self) -> int:

@@ -7,7 +7,7 @@ is refused here by the same functions, and all of it at once.
 import dataclasses
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,7 @@ def check_folder(
     resolved = settle_threads(resolved, {}, look_at_processor().threads)
     request = Request(folder, Path(), resolved, workers=workers or os.cpu_count() or 1)
     foreseen = _foreseen(request, facts_of_reading(reading), refused)
+    reading = _left(reading, foreseen.aside)
     usable = list(reading.usable)
     # Without a scale pixels say nothing.
     sample = () if not reading.scales else usable if full else _spread(usable, _SAMPLE)
@@ -93,6 +94,7 @@ def check_folder(
     )
     works = bool(usable and not faults and not refused and not foreseen.refusals)
     look = _look(request, usable, report) if works else Look()
+    faults += [_fault(error) for error in look.faults]
     request = dataclasses.replace(request, recipe=with_look(request.recipe, look))
     refused += foreseen.refusals
     codes = [error.exit_code for error in faulty]
@@ -106,14 +108,39 @@ def check_folder(
         "scales": {name: scale.to_json() for name, scale in reading.scales.items()},
         "counts": dict(reading.counts),
         "labels": _label_facts(reading, foreseen) or unusable,
-        "problems": [*(_problem(problem) for problem in reading.problems), *flags],
+        "problems": [
+            *(_problem(problem) for problem in reading.problems),
+            *(_fault(error) for error in foreseen.aside),
+            *flags,
+        ],
         "notes": [*reading.notes, *copies],
         "warnings": list(foreseen.warnings),
         "decoded": {"sites": len(sample), "all": full, "faults": faults},
         "refused": [dataclasses.asdict(refusal) for refusal in dict.fromkeys(refused)],
         "settled": list(request.recipe.notices) if works else [],
         "cost": forecast(request, reading, look, foreseen.disk) if works else None,
-        "exit_code": (codes or [4])[0] if refused else _exit_code(reading, faults),
+        "exit_code": (codes or [4])[0]
+        if refused
+        else _exit_code(reading, faults or foreseen.aside),
+    }
+
+
+def _left(reading: Reading, aside: Sequence[InputError]) -> Reading:
+    """The folder without the fields that a step will set aside."""
+    return dataclasses.replace(
+        reading, status={**reading.status, **{error.path: error.code for error in aside}}
+    )
+
+
+def _fault(error: InputError) -> dict[str, Any]:
+    """Why a field will be set aside, as data."""
+    return {
+        "site_id": error.path,
+        "path": error.path,
+        "code": error.code,
+        "reason": error.reason,
+        "remedy": error.remedy,
+        "set_aside": True,
     }
 
 
@@ -172,7 +199,7 @@ def _refusal(error: CellwiseError) -> Refusal:
     return Refusal(str(error), "", "labels" if isinstance(error, PreflightError) else "usage")
 
 
-def _exit_code(reading: Reading, faults: list[dict[str, str]]) -> int:
+def _exit_code(reading: Reading, faults: Sequence[Any]) -> int:
     """4 where a run would come to nothing, 3 where inputs would be set aside, else 0."""
     if not reading.usable:
         return 4
@@ -195,20 +222,7 @@ def _decode(site: Site, folder: Path) -> _Seen:
         field, flags = read_field_with_flags(site, folder)
         facts = pixel_facts(field, flags)
     except InputError as error:
-        return (
-            [
-                {
-                    "site_id": site.id,
-                    "path": error.path or site.id,
-                    "code": error.code,
-                    "reason": error.reason,
-                    "remedy": error.remedy,
-                    "set_aside": True,
-                }
-            ],
-            [],
-            {},
-        )
+        return [{**_fault(error), "site_id": site.id, "path": error.path or site.id}], [], {}
     odd = [
         {
             "site_id": site.id,

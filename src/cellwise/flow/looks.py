@@ -39,6 +39,7 @@ class Look:
         sides: Longer sides of the boxes of cells, those at an edge left out.
         shown: The last field, or the piece of it that was segmented.
         masks: Its cells.
+        faults: Why fields that were tried will be set aside; `path` is the id of the field.
     """
 
     sites: list[str] = field(default_factory=list)
@@ -49,6 +50,7 @@ class Look:
     sides: list[int] = field(default_factory=list)
     shown: Field | None = None
     masks: Masks | None = None
+    faults: list[InputError] = field(default_factory=list)
 
 
 def look_at(
@@ -68,7 +70,7 @@ def look_at(
     look = Look()
     order = [sites[place] for place in spread(len(sites), _MOST)]
     if step is None:
-        for site, whole, decode in islice(_decoded(order, request.folder), _FIELDS):
+        for site, whole, decode in islice(_decoded(order, request.folder, look), _FIELDS):
             _add(look, decode=decode)
             look.sites.append(site.id)
             none = np.zeros(whole.pixels.shape[1:], np.uint16)
@@ -79,7 +81,7 @@ def look_at(
     brought = any(c.what == "folder" and step.options.get(c.option) for c in step.spec.contents)
     made: dict[int, Any] = {}
     tried = 0
-    for number, (site, whole, decode) in enumerate(_decoded(order, request.folder)):
+    for number, (site, whole, decode) in enumerate(_decoded(order, request.folder, look)):
         if tried >= _ENOUGH and number >= _FIELDS:
             break
         if report is not None:
@@ -98,7 +100,9 @@ def look_at(
         begun = time.process_time()
         try:
             masks = segment(shown)
-        except InputError:
+        except InputError as error:
+            # A piece may lack what the whole field has.
+            look.faults += [_of(site, error)] if brought else []
             continue
         took = time.process_time() - begun
         share = area / math.prod(shown.pixels.shape[1:])
@@ -118,14 +122,19 @@ def spread(count: int, most: int) -> list[int]:
     return list(dict.fromkeys(int(place * count) for place in places if count))[:most]
 
 
-def _decoded(sites: list[Site], folder: Path) -> Iterator[tuple[Site, Field, float]]:
+def _of(site: Site, error: InputError) -> InputError:
+    return InputError(error.reason, code=error.code, remedy=error.remedy, path=site.id)
+
+
+def _decoded(sites: list[Site], folder: Path, look: Look) -> Iterator[tuple[Site, Field, float]]:
     from cellwise.store.images.fields import read_field
 
     for site in sites:
         begun = time.process_time()
         try:
             whole = read_field(site, folder)
-        except InputError:
+        except InputError as error:
+            look.faults.append(_of(site, error))
             continue
         yield site, whole, time.process_time() - begun
 

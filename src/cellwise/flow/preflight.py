@@ -12,8 +12,9 @@ from typing import Any
 from cellwise.domain.channels import Channel
 from cellwise.domain.classes import ClassList
 from cellwise.domain.foresight import ClassCount, FolderFacts, Foresight, Refusal
+from cellwise.domain.plain_words import problems_said
 from cellwise.domain.tables import SITES
-from cellwise.errors import PreflightError
+from cellwise.errors import InputError, PreflightError
 from cellwise.flow.pipeline.state import Request, State, log_name
 from cellwise.flow.recipe.kinds import step_module
 from cellwise.flow.recipe.resolve import Step
@@ -22,6 +23,7 @@ from cellwise.store.run.tables import read_table
 
 # Below these nothing is said.
 _MUCH, _MUCH_A_CELL = 10**9, 200_000
+_NAMED = 3
 
 
 def facts_of_reading(reading: Any) -> FolderFacts:
@@ -45,11 +47,15 @@ def facts_of_run(state: State) -> FolderFacts:
 
 
 def foresee(request: Request, folder: FolderFacts, steps: Iterable[Step]) -> Foresight:
-    """All that these steps say of a folder, each sentence once, in the order of the steps."""
+    """All that these steps say of a folder, each sentence once, in the order of the steps.
+
+    What one step will set aside is not there for those after it.
+    """
     refusals: dict[str, Refusal] = {}
     warnings: dict[str, None] = {}
     classes: tuple[ClassCount, ...] = ()
     kept: dict[str, int] = {}
+    aside: dict[str, InputError] = {}
     passing = per_cell = 0
     roles, steps = {channel.role for channel in folder.channels}, tuple(steps)
     for step in steps:
@@ -62,6 +68,10 @@ def foresee(request: Request, folder: FolderFacts, steps: Iterable[Step]) -> For
         said: Foresight = ask(request.job(step, ""), folder)
         if said.folds:
             folder = replace(folder, groups=said.groups, folds=said.folds)
+        if said.aside:
+            aside |= {error.path: error for error in said.aside}
+            left = tuple(site for site in folder.sites if site.id not in aside)
+            folder = replace(folder, sites=left)
         kept |= said.kept
         # Freed by one step before the next one begins.
         passing = max(passing, said.passing)
@@ -74,7 +84,7 @@ def foresee(request: Request, folder: FolderFacts, steps: Iterable[Step]) -> For
         warnings[f"Not on this machine, and fetched before any work: {names}."] = None
     found = Foresight(
         tuple(refusals.values()), tuple(warnings), classes, kept=kept, passing=passing,
-        per_cell=per_cell,
+        per_cell=per_cell, aside=tuple(aside.values()),
     )  # fmt: skip
     return _with_disk(found, request)
 
@@ -129,6 +139,15 @@ def fetch_before_work(request: Request, steps: Iterable[Step]) -> None:
             raise PreflightError(f"Step {step.title!r}: {error}{also}") from error
 
 
+def _aside_said(aside: tuple[InputError, ...]) -> list[str]:
+    """One sentence on the fields that will be set aside, with the first of them."""
+    if not aside:
+        return []
+    names = ", ".join(error.path for error in aside[:_NAMED]) + "..." * (len(aside) > _NAMED)
+    kinds = ", ".join(problems_said(error.code for error in aside))
+    return [f"Will be set aside: {kinds} ({names}). {aside[0].remedy}"]
+
+
 def check_before_work(state: State) -> None:
     """Refuse to segment a whole folder for steps that then have nothing to work on.
 
@@ -144,6 +163,6 @@ def check_before_work(state: State) -> None:
     said = foresee(request, facts_of_run(state), steps)
     if said.refusals:
         raise PreflightError("\n".join(map(str, said.refusals)))
-    for warning in said.warnings:
+    for warning in (*_aside_said(said.aside), *said.warnings):
         state.listener.message(warning)
     fetch_before_work(request, steps)

@@ -13,6 +13,7 @@ from cellwise.errors import BadOption, InputError, PreflightError, UsageError
 from cellwise.parts.devices import has_gpu
 from cellwise.stages.segment import segmenters
 from cellwise.stages.segment._network import check_channels, check_network, is_network
+from cellwise.stages.segment.given import missing
 from cellwise.stages.segment.spec import Options
 from cellwise.stages.segment.watershed import nucleus_settings
 from cellwise.store.masks.imported import GivenMasks
@@ -79,11 +80,13 @@ def _unfit_masks(folder: Path, sites: Sequence[Site], images: Path) -> Refusal |
 
 
 def foresee(job: Job, folder: FolderFacts) -> Foresight:
-    """Refuse a folder in which no field has the channels or the masks that are needed."""
+    """Refuse a folder in which no field has the channels or masks needed; name those without."""
     own = Options.of(job.options)
     if own.name == "given" and own.masks:
         unfit = _unfit_masks(Path(own.masks), folder.sites, job.images)
-        return Foresight() if unfit is None else Foresight((unfit,))
+        if unfit is not None:
+            return Foresight((unfit,))
+        return Foresight(aside=_without_mask(own.masks, folder.sites, job.images))
     faults: list[Refusal] = []
     for channels, _ in Counter(site.channels for site in folder.sites).most_common():
         try:
@@ -95,6 +98,16 @@ def foresee(job: Job, folder: FolderFacts) -> Foresight:
         else:
             return Foresight()
     return Foresight(tuple(faults[:1]))
+
+
+def _without_mask(folder: str, sites: Sequence[Site], images: Path) -> tuple[InputError, ...]:
+    """The fields that will be set aside because the folder has nothing for them."""
+    try:
+        names = GivenMasks(folder, sites, images=images).missing()
+    except InputError:
+        # A broken file of outlines: the fields that need it say so.
+        return ()
+    return tuple(missing(site_id, folder) for site_id in names)
 
 
 def check_part(options: dict[str, Any]) -> None:

@@ -100,13 +100,25 @@ class GivenMasks:
         Raises:
             InputError: `mask_file`: a file of outlines cannot be read, and nothing else is there.
         """
-        for site_id in self.sites:
-            if any(self._paths(names) for names in self._names(site_id)):
-                return True
-        return any(
-            self._coco_places(self._coco_names(site_id))  # Shared names too: each says why.
-            for site_id in self.sites
-        )
+        if any(self._has_file(site_id) for site_id in self.sites):
+            return True
+        return any(self._described(site_id) for site_id in self.sites)
+
+    def missing(self) -> list[str]:
+        """The fields for which there is nothing at all under any of their names.
+
+        Raises:
+            InputError: `mask_file`, as `matches_any`.
+        """
+        rest = [site_id for site_id in self.sites if not self._has_file(site_id)]
+        return [site_id for site_id in rest if not self._described(site_id)]
+
+    def _has_file(self, site_id: str) -> bool:
+        return any(self._paths(names) for names in self._names(site_id))
+
+    def _described(self, site_id: str) -> bool:
+        """Whether a COCO file has the field, under shared names too: each says why."""
+        return bool(self._coco_places(self._coco_names(site_id)))
 
     def _names(self, site_id: str) -> list[list[str]]:
         """Ids of the field, then each of its image files' own name."""

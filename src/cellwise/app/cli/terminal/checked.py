@@ -155,12 +155,17 @@ def _problem_lines(facts: Mapping[str, Any]) -> list[Line]:
         (
             "",
             f"{'set aside' if problem.get('set_aside', True) else 'noted'}: "
-            f"{'' if problem['path'] == '.' else problem['path'] + ': '}"
-            f"{problem['reason']} {problem['remedy']}".rstrip(),
+            f"{_problem_said(problem)} {problem['remedy']}".rstrip(),
         )
         for problem in problems
     ]
     return [("Problems", _codes(problems)), *_some(lines, "problems")]
+
+
+def _problem_said(problem: Mapping[str, Any]) -> str:
+    """Where and what, the name once where the reason begins with it."""
+    path, reason = problem["path"], problem["reason"]
+    return reason if path == "." or reason.startswith(f"{path}: ") else f"{path}: {reason}"
 
 
 def _label_lines(facts: Mapping[str, Any]) -> list[Line]:

@@ -29,7 +29,7 @@ from cellwise.store.masks.brought import Brought
 from cellwise.store.masks.shapes import Shapes
 from cellwise.store.run.masks import narrow
 
-__all__ = ["Brought", "GivenLabels", "Load", "build", "pair"]
+__all__ = ["Brought", "GivenLabels", "Load", "build", "missing", "pair"]
 
 _HIGHEST = int(np.iinfo(np.int32).max)
 _MOST_PIECES = 2
@@ -87,13 +87,7 @@ def build(
     def given(field: Field) -> Masks:
         brought = load(field.site_id)
         if brought is None:
-            raise InputError(
-                f"{field.site_id}: no mask in {masks or 'the folder of masks'}.",
-                code="mask_missing",
-                remedy=f"Name it {field.site_id}_cells.tif (and _nuclei.tif) "
-                f"or {field.site_id}.tif or .png.",
-                path=field.site_id,
-            )
+            raise missing(field.site_id, masks)
         notes: dict[str, float] = {}
         cells = _labels(field, brought.cells, "cells", resize, notes)
         if implausible == "refuse":
@@ -106,6 +100,16 @@ def build(
         return GivenLabels(cells, pair(cells, nuclei), notes)
 
     return given
+
+
+def missing(site_id: str, masks: str) -> InputError:
+    """Why a field without a mask in the folder `masks` is set aside."""
+    return InputError(
+        f"{site_id}: no mask in {masks or 'the folder of masks'}.",
+        code="mask_missing",
+        remedy=f"Name it {site_id}_cells.tif (and _nuclei.tif) or {site_id}.tif or .png.",
+        path=site_id,
+    )
 
 
 def _refuse_doubtful(field: Field, labels: Labels, what: str, orientation: int) -> None:
