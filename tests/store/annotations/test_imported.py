@@ -52,3 +52,9 @@ def test_a_table_of_no_cell_of_the_run_is_refused_and_one_of_some_is_taken(run, 
     found = _import(run, tmp_path, "t,1,,,Golgi,yes", "s,1,,,Golgi,yes", "s,9,,,Golgi,yes")
     assert found.found["cell_id"].to_list() == [1]
     assert found.lost == (("s", 9), ("t", 1))
+
+
+@pytest.mark.parametrize("text", ["t" * 3000, "../masks/s", "/etc/passwd", "t\0"])
+def test_a_field_that_is_no_name_of_a_file_is_no_cell_of_the_run(run, tmp_path, text):
+    found = _import(run, tmp_path, f"{text},1,,,Golgi,yes", "s,1,,,Golgi,yes")
+    assert (found.found["cell_id"].to_list(), found.lost) == ([1], ((text, 1),))

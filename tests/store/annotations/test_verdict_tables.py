@@ -87,11 +87,52 @@ def test_rows_that_repeat_others_are_counted(tmp_path):
         ("site_id,cell_id,class,Class,verdict\ns,1,Golgi,Cytosol,yes\n", "two columns 'class'"),
         ("site_id,cell_id,class,verdict,classes\ns,1,Golgi,no,Golgi\n", "line 2.*Keep one of both"),
         ("", "cannot be read as a table"),
+        ("site_id,cell_id,classes,when\ns,1,Golgi,2026-13-45\n", "line 2.*year first"),
+        ("site_id,cell_id,classes,when\ns,1,Golgi,2026-31-01\n", "line 2.*year first"),
+        ("site_id,cell_id,classes,when\ns,1,Golgi,2026-02-03 09:00 PM\n", "line 2.*year first"),
+        ("site_id,cell_id,classes\ns,1,|\n", "line 2: '|' names no class"),
+        ("site_id,cell_id,class,verdict\ns,1,Golgi,yes\ns,2,Gol", "ends in the middle of a row"),
+        ("site_id;cell_id;classes\ns;1.000;Golgi\n", "point between thousands"),
+        ("site_id;x;y;classes\ns;1.018;2;Golgi\ns;3,5;2;Golgi\n", "point between thousands"),
+        ("site_id,cell_id,object,classes\ns,1,1,?\ns,2,1,Golgi\n", "line 3: the column 'cell_id'"),
+        ("site,image,cell,classes\ns,s,1,?\nt,s,1,?\n", "line 3: the column 'site'.*'image'"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_understood_is_refused_with_its_place(tmp_path, text, words):
     with pytest.raises(PreflightError, match=words):
         _read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ("2026-02-03T9:05", "2026-02-03T10:05"),
+        ("2026-02-03T09:00", "2026-02-03 10:00"),
+        ("2026-02-04T01:00:00+00:00", "2026-02-03T23:30:00-05:00"),
+        ("2026-02-03", "2026-02-03 00:01"),
+        ("2026-02-03T10:00:00", "2026-02-03T10:00:00.5Z"),
+    ],
+)
+def test_times_sort_as_they_follow_each_other(tmp_path, earlier, later):
+    rows = f"s,1,Golgi,no,{later}\ns,1,Golgi,yes,{earlier}\n"
+    found = _read(tmp_path, "site_id,cell_id,class,verdict,when\n" + rows).rows
+    assert found.sort("when")["verdict"].to_list() == ["yes", "no"]
+
+
+def test_two_columns_of_other_things_are_no_contradiction(tmp_path):
+    text = "image,cell_id,object,class,label,verdict\ns,1,Cells,Golgi,7,yes\n"
+    assert _said(_read(tmp_path, text)) == [("s", 1, "Golgi", "yes")]
+
+
+def test_chance_is_chance_in_any_case_of_letters(tmp_path):
+    found = _read(tmp_path, "site_id,cell_id,classes,queue\ns,1,Golgi,Random\n")
+    assert set(found.rows["drawn"]) == {"random"}
+
+
+def test_a_class_is_known_however_its_accents_are_coded(tmp_path):
+    path = tmp_path / "v.csv"
+    path.write_text("site_id,cell_id,classes\ns,1,Zu\u0308g\n")
+    assert _said(read_verdicts(path, ("Z\u00fcg",), None)) == [("s", 1, "Z\u00fcg", "yes")]
 
 
 ROWS = "site_id{0}x{0}y{0}classes\nÄ 01{0}1{1}5{0}20{0}Golgi\nÄ 02{0}3{0}4{1}25{0}Negative\n"

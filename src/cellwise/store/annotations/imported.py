@@ -15,7 +15,7 @@ from cellwise.store.annotations.outlines import Followed, followed, outline_of
 from cellwise.store.annotations.saves import annotations, save, save_path
 from cellwise.store.annotations.tables import Brought
 from cellwise.store.run.folder import RunFolder
-from cellwise.store.run.masks import key_of, mask_path, read_labels
+from cellwise.store.run.masks import key_of, mask_path, read_labels, sites_with_masks
 from cellwise.store.run.tables import empty_frame, read_table
 
 
@@ -43,12 +43,14 @@ def imported(run: RunFolder, path: Path, brought: Brought) -> Followed:
         if today.moved or today.lost:
             # Its numbers of cells are those of the masks it was first read with.
             return today
-    known = annotations(run)
+    known, fields = annotations(run), sites_with_masks(run.masks)
     parts: list[pl.DataFrame] = []
     unknown: list[tuple[str, int]] = []
     for (site,), rows in brought.rows.group_by(["site_id"], maintain_order=True):
-        mask = mask_path(run.masks, str(site), "cells")
-        labels = read_labels(mask) if mask.is_file() else np.zeros((0, 0), np.uint16)
+        labels = np.zeros((0, 0), np.uint16)
+        # A text of a table is no part of a path before it is known to be a field.
+        if site in fields:
+            labels = read_labels(mask_path(run.masks, str(site), "cells"))
         key = key_of(labels)
         _check_masks(path, str(site), rows, known, key)
         places = list(rows.select("cell_id", "x", "y").iter_rows())

@@ -1,7 +1,6 @@
 """Tables of verdicts that a user brings: CSV files, and tables of annotations of any run."""
 
-import io
-import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +12,8 @@ from cellwise.domain.tables import ANNOTATIONS
 from cellwise.errors import PreflightError
 from cellwise.registry import did_you_mean
 from cellwise.store.annotations.saves import MERGED, annotations, saves_in
-from cellwise.store.annotations.words import IMPORT, NO, UNSURE, VERDICTS, YES
+from cellwise.store.annotations.texts import text_table, utc_time
+from cellwise.store.annotations.words import IMPORT, NO, RANDOM, UNSURE, VERDICTS, YES
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.tables import read_table
 
@@ -35,10 +35,6 @@ _WORDS = {
     **dict.fromkeys(("no", "n", "false", "0"), NO),
     **dict.fromkeys(("unsure", "?", "maybe"), UNSURE),
 }
-
-
-# Such times sort as text; a day or a month that comes first does not.
-_TIME = r"^\d{4}-\d{2}-\d{2}($|[T ])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +76,13 @@ def read_verdicts(path: Path, classes: Sequence[str], negative: str | None) -> B
         for name in rows["class"].unique(maintain_order=True):
             _check_class(f"{path}", name, classes)
         return Brought(rows, 0, ours=True)
-    table = _named(path, *_text_table(path))
+    table = _named(path, *text_table(path))
     when = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
-    _check_times(path, table)
-    table = _numbers(path, table).with_columns(
-        pl.col("drawn").fill_null(IMPORT),
+    table = _numbers(path, _timed(path, table)).with_columns(
+        pl.when(pl.col("drawn").str.to_lowercase() == RANDOM)
+        .then(pl.lit(RANDOM))
+        .otherwise(pl.col("drawn").fill_null(IMPORT))
+        .alias("drawn"),
         pl.col("who").fill_null(""),
         pl.col("when").fill_null(when),
     )
@@ -108,51 +106,15 @@ def _annotations_in(path: Path) -> pl.DataFrame:
     return annotations(RunFolder(path.parent.parent)) if len(saves_in(path.parent)) else rows
 
 
-def _text_table(path: Path) -> tuple[pl.DataFrame, int]:
-    """The table as text, and the line of its first row: as spreadsheets of any country write it."""
-    try:
-        text = _decoded(path.read_bytes()).replace("\r\n", "\n").replace("\r", "\n")
-        said, _, rest = text.partition("\n")
-        # Excel's own first line says what stands between columns.
-        told = re.fullmatch(r'"?sep=([,;\t])"?', said.strip(" "))
-        head = rest.partition("\n")[0] if told else said
-        mark = told[1] if told else max(",;\t", key=head.count)
-        body = rest if told else text
-        table = pl.read_csv(io.StringIO(body), separator=mark, infer_schema=False)
-    except (UnicodeDecodeError, pl.exceptions.PolarsError) as error:
-        reason = str(error).partition("\n")[0]
-        raise PreflightError(
-            f"{path} cannot be read as a table: {reason}. Save it as CSV in UTF-8."
-        ) from error
-    # Excel writes ="01" where a text looks like a number.
-    table = table.with_columns(pl.all().str.replace(r'^="(.*)"$', "$1"))
-    names = [name.strip().strip('"').lower() for name in head.split(mark)]
-    twice = sorted({name for name in names if name and names.count(name) > 1})
-    if twice:
-        raise PreflightError(f"{path} has two columns {twice[0]!r}: keep the one that is meant.")
-    if mark != ",":
-        point = [name for name in table.columns if name.strip().lower() in ("x", "y")]
-        table = table.with_columns(pl.col(point).str.replace(",", ".", literal=True))
-    return table, 3 if told else 2
-
-
-def _decoded(content: bytes) -> str:
-    """Text in UTF-8 or UTF-16 with their marks, UTF-8 without, else Windows-1252."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252")
-
-
 def _named(path: Path, table: pl.DataFrame, first: int) -> pl.DataFrame:
     """The columns by our names, cells of the table without blanks around, empty ones null."""
     there = {name.strip().lower(): name for name in table.columns}
     found: list[pl.Expr] = []
     missing: set[str] = set()
     for ours, theirs in _NAMES.items():
-        known = next((there[name] for name in theirs if name in there), None)
+        all_known = [there[name] for name in theirs if name in there]
+        known = all_known[0] if all_known else None
+        _check_twins(path, table, all_known, first)
         text = pl.lit(None, pl.String) if known is None else pl.col(known).str.strip_chars()
         found.append(pl.when(text != "").then(text).alias(ours))
         if known is None:
@@ -166,6 +128,23 @@ def _named(path: Path, table: pl.DataFrame, first: int) -> pl.DataFrame:
         )
     named = table.select(found).with_row_index("line", offset=first)
     return named.filter(~pl.all_horizontal(pl.exclude("line").is_null()))
+
+
+def _check_twins(path: Path, table: pl.DataFrame, twins: Sequence[str], first: int) -> None:
+    """Refuse two columns for one thing that say two things of one row.
+
+    Columns that have no text in common mean two things, as the name of an object and its number.
+    """
+    for other in twins[1:]:
+        one, two = (pl.col(name).str.strip_chars() for name in (twins[0], other))
+        texts = set(table.select(one.unique())[twins[0]]) - {None, ""}
+        unlike = table.with_row_index("line", offset=first).filter((one != two) & (two != ""))
+        if texts & set(table.select(two.unique())[other]) and len(unlike):
+            line, says, also = unlike.select("line", twins[0], other).row(0)
+            raise PreflightError(
+                f"{path}, line {line}: the column {twins[0]!r} says {says!r} and {other!r} says "
+                f"{also!r}. Keep the one that is meant."
+            )
 
 
 def _numbers(path: Path, table: pl.DataFrame) -> pl.DataFrame:
@@ -197,14 +176,20 @@ def _numbers(path: Path, table: pl.DataFrame) -> pl.DataFrame:
     return table
 
 
-def _check_times(path: Path, table: pl.DataFrame) -> None:
-    """Refuse times that do not sort as text, for of two verdicts the later one holds."""
-    wrong = table.filter(~pl.col("when").str.contains(_TIME))
+def _timed(path: Path, table: pl.DataFrame) -> pl.DataFrame:
+    """The same with times that sort as text, for of two verdicts the later one holds.
+
+    Raises:
+        PreflightError: One that is no time, or does not begin with its year.
+    """
+    times = {text: utc_time(text) for text in table["when"].drop_nulls().unique()}
+    wrong = table.filter(pl.col("when").is_in([text for text, time in times.items() if not time]))
     if len(wrong):
         raise PreflightError(
             f"{path}, line {wrong['line'][0]}: the time is {wrong['when'][0]!r}. Write the year "
             "first, as in 2026-02-03 or 2026-02-03T14:05, or leave the column out."
         )
+    return table.with_columns(pl.col("when").replace(times))
 
 
 def _judged(
@@ -225,6 +210,7 @@ def _said(
 ) -> list[tuple[str, str]]:
     """What a row says of which classes."""
     name, verdict, shows = row["class"], row["verdict"], row["classes"]
+    name = None if name is None else _spelled(name, classes, negative)
     if verdict is not None and shows is not None:
         raise PreflightError(
             f"{where}: it says {verdict!r} of one class and, in the column 'classes', {shows!r} of "
@@ -233,7 +219,12 @@ def _said(
     if name is None and verdict is None and shows is not None:
         if shows == "?":
             return [(one, UNSURE) for one in classes]
-        names = [one.strip() for one in shows.split("|") if one.strip()]
+        names = [_spelled(one.strip(), classes, negative) for one in shows.split("|")]
+        names = [one for one in names if one]
+        if not names:
+            raise PreflightError(
+                f"{where}: {shows!r} names no class. Leave it empty where the cell was not judged."
+            )
         if negative in names and len(names) > 1:
             raise PreflightError(f"{where}: {negative!r} stands alone, not with other classes.")
         shown = [one for one in names if one != negative]
@@ -256,6 +247,16 @@ def _said(
         )
     _check_class(where, name, classes, negative)
     return [(str(name), said)]
+
+
+def _spelled(name: str, classes: Sequence[str], negative: str | None) -> str:
+    """The class that a text names whichever way its accents are coded; the text where none."""
+    if name in classes or name == negative:
+        return name
+    coded = unicodedata.normalize("NFC", name)
+    known = [*classes, *([negative] if negative else [])]
+    alike = [one for one in known if unicodedata.normalize("NFC", one) == coded]
+    return alike[0] if len(alike) == 1 else name
 
 
 def _check_class(
