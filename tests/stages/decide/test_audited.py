@@ -1,4 +1,4 @@
-"""Probabilities fitted to cells that chance drew and people judged, on worlds of known truth."""
+"""Probabilities fitted to cells drawn at random and judged by people, on worlds of known truth."""
 
 import json
 

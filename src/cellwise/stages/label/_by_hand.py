@@ -61,7 +61,7 @@ def judged(
         path: The table.
         cells: `site_id` and `cell_id` of the cells that get labels.
         classes: All classes of the run.
-        random_teaches: Whether verdicts on cells that chance drew teach as others do; else a cell
+        random_teaches: Whether verdicts on cells drawn at random teach as others do; else a cell
             with such a verdict teaches by nobody's word.
 
     Raises:

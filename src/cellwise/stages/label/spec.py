@@ -48,7 +48,7 @@ class Options(StepOptions):
     """Weight in training of a cell that a person judged; 0 for 1, or for more where the labeller
     says so."""
     hold_out_random: bool = False
-    """Whether verdicts on cells that chance drew for an audit are kept from teaching. They then
+    """Whether verdicts on cells drawn at random for an audit are kept from teaching. They then
     tell only what is supposed of all other cells (by the labeller `posterior`), and what was
     learned can be judged by them."""
     test_part: bool = False

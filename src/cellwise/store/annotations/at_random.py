@@ -1,4 +1,4 @@
-"""What people said of cells that chance drew for an audit, set beside the cells of today."""
+"""What people said of cells drawn at random for an audit, set beside the cells of today."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +78,7 @@ def verdicts_of(run: RunFolder, path: Path, classes: ClassList) -> tuple[Brought
 def verdicts_at_random(
     run: RunFolder, path: Path, cells: pl.DataFrame, classes: ClassList, *, drawable: int
 ) -> AtRandom:
-    """What people said of cells that chance drew from those of labelled fields.
+    """What people said of cells drawn at random from those of labelled fields.
 
     Args:
         run: The run folder.

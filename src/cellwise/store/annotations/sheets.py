@@ -20,7 +20,7 @@ def write_sheet(run: RunFolder, path: Path, cells: pl.DataFrame, *, drawn: str) 
         run: The run folder.
         path: The file.
         cells: `site_id`, `cell_id`, `x` and `y`, in the order in which they are to be looked at.
-        drawn: What picked them; `random` only for cells that chance drew.
+        drawn: What picked them; `random` only for cells drawn at random.
     """
     keys = {site: mask_key(run.masks, site) for site in cells["site_id"].unique().sort()}
     rows = cells.with_columns(

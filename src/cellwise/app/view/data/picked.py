@@ -1,4 +1,4 @@
-"""Cells that chance drew, and cells near those that people saw showing a class."""
+"""Cells drawn at random, and cells near those that people saw showing a class."""
 
 import numpy as np
 import numpy.typing as npt

@@ -124,7 +124,7 @@ def _moved(both: pl.DataFrame, name: str) -> dict[str, int]:
 
 
 def _judged(run: RunFolder, names: list[str], before: pl.DataFrame) -> dict[str, Any]:
-    """What the cells that chance drew tell; `why` says why they tell nothing."""
+    """What the cells drawn at random tell; `why` says why they tell nothing."""
     nothing: dict[str, Any] = {"classes": {}, "of_all": None}
     try:
         cells = inherited_cells(run)

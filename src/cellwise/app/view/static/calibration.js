@@ -2,7 +2,7 @@
 
 const WORDS = {
   weak: "weak: fitted against field labels, no person has judged single cells",
-  audited: "audited: fitted against cells that chance drew and people judged",
+  audited: "audited: fitted against cells drawn at random and judged by people",
   none: "none: the model's own numbers",
 };
 const SHOWN = 6;
@@ -11,5 +11,5 @@ export function calibrationWords({ calibration, audited = [] }) {
   if (calibration === "audited" || !audited.length) return WORDS[calibration];
   const names = audited.slice(0, SHOWN).join(", ") + (audited.length > SHOWN ? ` and ${audited.length - SHOWN} more` : "");
   const others = calibration === "none" ? "the model's own numbers" : "weak, fitted against field labels";
-  return `audited for ${names} (fitted against cells that chance drew and people judged); of the other classes ${others}`;
+  return `audited for ${names} (fitted against cells drawn at random and judged by people); of the other classes ${others}`;
 }

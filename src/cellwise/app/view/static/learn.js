@@ -80,7 +80,7 @@ export class Learn {
     }
     parts.push(this.#table(change));
     if (change.why) parts.push(element("p", change.why, "soft"));
-    else parts.push(element("p", `AP: average precision on judged cells of the random draw, each counted for as many as it stands for, with the 90 % interval of the difference; of classes that at least ${change.least} of them show.${change.random_teaches ? " These cells taught too: the figures after are too good." : ""}`, "soft"));
+    else parts.push(element("p", `AP: average precision on judged cells of the random draw, each counted for as many as it stands for, with the 90 % interval of the difference; of classes that at least ${change.least} of them show.${change.random_teaches ? " These cells were trained on as well: the figures after are too good." : ""}`, "soft"));
     return holder.replaceChildren(...parts);
   }
 

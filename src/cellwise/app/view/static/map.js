@@ -149,7 +149,7 @@ async function show(name, turn) {
   shownMap = name;
   let known = 0;
   for (let n = 0; n < points.length; n += 2) if (!Number.isNaN(points[n])) known += 1;
-  byId("count").textContent = `${counted(known, "cell")} by ${name}${known < run.cells ? `; ${whole(run.cells - known)} have no place: no vector, or not among those that chance drew` : ""}`;
+  byId("count").textContent = `${counted(known, "cell")} by ${name}${known < run.cells ? `; ${whole(run.cells - known)} have no place: no vector, or not among those drawn at random` : ""}`;
   fit();
   await paint();
 }

@@ -1,1 +1,1 @@
-"""Probabilities fitted to cells that chance drew and people judged, in place of field labels."""
+"""Probabilities fitted to cells drawn at random and judged by people, in place of field labels."""

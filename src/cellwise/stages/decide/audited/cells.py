@@ -79,7 +79,7 @@ def judged_cells(
     *,
     seed: int,
 ) -> Judged:
-    """What people said of cells that chance drew.
+    """What people said of cells drawn at random.
 
     Args:
         run: The run folder.

@@ -32,9 +32,9 @@ def _audited(material: Material, classes: dict[str, Any], *, every: bool) -> str
         "theirs to be sure."
     )
     return (
-        f"Probabilities{whose} are audited: fitted to cells{where} that chance drew and people "
-        f"judged (cells that show the class, of those judged: {_listed(counts)}). A judged cell "
-        f"has the probability of a fit without its group.{new}"
+        f"Probabilities{whose} are audited: fitted to cells{where} drawn at random and "
+        f"judged by people (cells that show the class, of those judged: {_listed(counts)}). "
+        f"A judged cell has the probability of a fit without its group.{new}"
     )
 
 
