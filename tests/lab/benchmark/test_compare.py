@@ -136,7 +136,8 @@ def test_the_order_of_cells_changes_nothing():
     )
     rows = table(INHERIT, TRUTH)
     found = [compare(rows, "new", [(rows.worlds[0], [s])]) for s in (one, mixed)]
-    assert found[0] == found[1]
+    # Lines hold numbers that are none (NaN), which since Python 3.13 are unequal in dataclasses.
+    assert repr(found[0]) == repr(found[1])
 
 
 def test_holm_goes_over_the_whole_table():
