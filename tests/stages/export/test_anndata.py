@@ -13,6 +13,7 @@ from cellwise.stages.export import exporters
 from cellwise.stages.export.anndata import annotated
 from cellwise.store.run.embeddings import index_path, seal, write_vectors
 from cellwise.store.run.tables import read_table, write_table
+from cellwise.testing.runs import write_small_run
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,15 @@ def test_probabilities_follow_the_class_list(run, tmp_path, anndata, classes):
     assert table.obsm["weak_labels"].tolist() == [[False, True, False]] * 2 + [[False] * 3]
     assert table.obs["Labels"].tolist() == ["", "Cytosol|Golgi / ER", ""]
     assert table.obs["Prob_Golgi _ ER"].to_numpy() == pytest.approx(expected[:, 0])
+
+
+def test_classes_that_differ_in_a_slash_alone_keep_a_column_each(tmp_path, anndata):
+    classes = ("a/b", "a_b", "Negative")
+    run = write_small_run(tmp_path / "run", classes=classes)
+    table = exported(run, tmp_path / "out.h5ad", anndata)
+    given = read_table(run.predictions, PREDICTIONS)
+    for column, name in (("Prob_a_b", "Prob_a_b"), ("Prob_a_b~2", "Prob_a/b")):
+        assert table.obs[column].to_numpy() == pytest.approx(given[name].to_numpy())
 
 
 def test_places_are_those_of_spatialdata(run, tmp_path, anndata):

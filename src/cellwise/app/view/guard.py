@@ -8,11 +8,13 @@
    `X-Cellwise-Token`, which pages of others cannot know.
 """
 
+import json
 import secrets
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import parse_qsl, unquote, urlencode
 
 from fastapi import Depends, HTTPException
+from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 
 from cellwise.app.view.access.addresses import host_of, place, same_origin
@@ -72,6 +74,16 @@ def guard(app: "FastAPI", access: Access) -> None:
         return response
 
     app.middleware("http")(check)
+    app.exception_handler(RequestValidationError)(_misunderstood)
+
+
+async def _misunderstood(_: Request, error: RequestValidationError) -> "Response":
+    """What cannot be understood, without repeating it: not every value can be sent back."""
+    from starlette.responses import Response
+
+    faults = [{name: one[name] for name in ("type", "loc", "msg")} for one in error.errors()]
+    # Signs that are no text are written as escapes.
+    return Response(json.dumps({"detail": faults}), 422, media_type="application/json")
 
 
 def _check_asker(request: Request, access: Access) -> "Response | None":

@@ -159,7 +159,12 @@ def _observations(cells: pl.DataFrame, in_matrices: list[str]) -> dict[str, Any]
     kept += [name for name in in_matrices if name.startswith(PREFIX)]
     for name in kept:
         # A key with a slash would be a folder inside the file.
-        columns[name.replace("/", "_")] = _column(cells[name])
+        key, number = name.replace("/", "_"), 1
+        while key in columns or (key != name and key in kept):
+            # Two classes may differ in this sign alone.
+            number += 1
+            key = f"{name.replace('/', '_')}~{number}"
+        columns[key] = _column(cells[name])
     return columns
 
 

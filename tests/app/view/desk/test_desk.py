@@ -144,6 +144,21 @@ def test_rows_of_another_table_of_cells_are_refused(at_desk):
         at_desk.desk.save("ab" * 8, [1], {"inside": "yes"}, who="ann", cells="another")
 
 
+def test_rows_of_tables_that_are_being_exchanged_are_refused(at_desk):
+    before = at_desk.desk.state("ann")["cells"]
+    run = at_desk.desk.opened.run
+    content = run.cells.read_bytes()
+    run.cells.unlink()
+    run.cells.write_bytes(content)
+    after = cells_stamp(run)
+    assert after != before
+    # The server has not looked at the folder since: its rows are those of the tables before.
+    assert at_desk.desk.state("ann")["cells"] == before
+    for stamp in (before, after):
+        with pytest.raises(PreflightError, match="found again"):
+            at_desk.desk.save("ab" * 8, [1], {"inside": "yes"}, who="ann", cells=stamp)
+
+
 def test_a_full_disk_is_said_and_the_same_request_goes_through_later(at_desk, monkeypatch):
     stamp = cells_stamp(at_desk.desk.opened.run)
     real, turns = write_table, []

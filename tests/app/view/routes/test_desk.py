@@ -105,6 +105,12 @@ WRONG: list[tuple[dict[str, Any], int, str]] = [
     ({"queue": "best"}, 422, "no queue 'best'"),
     ({"id": "../../run"}, 422, "hexadecimal"),
     ({"path": "/etc/passwd"}, 422, ""),
+    ({"rows": [10**30]}, 422, "less than"),
+    ({"rows": [-1]}, 422, "greater than"),
+    ({"rows": [True]}, 422, "valid integer"),
+    ({"rows": ["1"]}, 422, "valid integer"),
+    ({"unsure": True}, 422, "in one way"),
+    ({"shows": [], "rest": True, "said": None}, 422, "in one way"),
 ]
 
 
@@ -114,6 +120,24 @@ def test_what_cannot_be_saved_is_said(visitor, run):
         assert answer.status_code == status, more
         assert words in str(answer.json()["detail"]), more
     assert not (run / "annotations").exists()
+
+
+@pytest.mark.parametrize(
+    "text", ['{"rows": [NaN]}', '{"id": "\\ud800"}', '{"\\ud800": 1e999}', "{", "rows=1"]
+)
+def test_what_cannot_be_sent_back_is_a_refusal_all_the_same(visitor, text):
+    answer = visitor.post(
+        "/api/desk/save", content=text, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["msg"]
+
+
+def test_a_torn_table_is_named_without_the_place_it_was_read_in(visitor):
+    sent = {"title": "a.parquet", "content": "UEFSMQ==", "coded": True}
+    answer = visitor.post("/api/desk/bring", json=sent)
+    assert answer.status_code == 409
+    assert answer.json()["detail"].startswith("a.parquet cannot be read")
 
 
 def test_a_disk_that_is_full_is_an_answer_of_its_own(visitor, monkeypatch):

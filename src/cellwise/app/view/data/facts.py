@@ -18,6 +18,7 @@ def facts(opened: Opened, trouble: str = "") -> dict[str, Any]:
         "name": run_title(opened.record),
         "status": opened.record.get("status"),
         "stamp": opened.stamp,
+        "cells_stamp": opened.cells_stamp,
         "trouble": trouble,
         "sites": len(fields),
         "cells": len(cells),

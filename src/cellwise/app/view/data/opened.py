@@ -37,6 +37,7 @@ class Opened:
     Args:
         run: Its folder.
         stamp: Tells this state of its tables from a later one.
+        cells_stamp: What changes when its cells are found again, see `cells_stamp`.
         images: The folder of its images, where they were or are.
         record: `run.json`.
         fields, cells: Its tables.
@@ -52,6 +53,7 @@ class Opened:
 
     run: RunFolder
     stamp: str
+    cells_stamp: str
     images: Path
     record: dict[str, Any]
     fields: Fields
@@ -182,7 +184,7 @@ def open_run(path: Path, before: Opened | None = None) -> Opened:
             f"{path} holds no table of cells. Finish the run first: the same `cellwise run` "
             "command continues where it stopped."
         )
-    stamp = stamp_of(path)
+    stamp, of_cells = stamp_of(path), cells_stamp(run)
     record = read_json(run.record) if run.record.is_file() else {}
     reading = read_json(run.reading) if run.reading.is_file() else {}
     declared = (reading.get("classes") or {}).get("names") or ()
@@ -194,6 +196,7 @@ def open_run(path: Path, before: Opened | None = None) -> Opened:
     return Opened(
         run=run,
         stamp=stamp,
+        cells_stamp=of_cells,
         images=images,
         record=record,
         fields=fields,

@@ -104,7 +104,7 @@ class Desk:
             "why": self.closed(),
             "now": self.now(),
             "version": said.version,
-            "cells": cells_stamp(opened.run),
+            "cells": opened.cells_stamp,
             "classes": list(listed.positive) if listed else [],
             "negative": listed.negative if listed else None,
             "queues": list(QUEUES),
@@ -256,7 +256,8 @@ class Desk:
 
     @staticmethod
     def _check_cells(opened: Opened, cells: str) -> None:
-        if cells != cells_stamp(opened.run):
+        # The tables here may be a moment older than the files.
+        if cells != opened.cells_stamp or cells != cells_stamp(opened.run):
             raise PreflightError(
                 "The cells of this run were found again since this page was opened, so that rows "
                 "mean other cells. Load the page again; what was not saved has to be judged again."

@@ -13,7 +13,7 @@ import polars as pl
 
 from cellwise.app.audit import draw_cells
 from cellwise.app.view.desk.desk import Desk
-from cellwise.errors import PreflightError, UsageError
+from cellwise.errors import FormatError, PreflightError, UsageError
 from cellwise.store.annotations.draws import read_draw
 from cellwise.store.annotations.imported import imported
 from cellwise.store.annotations.outlines import followed
@@ -54,8 +54,8 @@ def bring(desk: Desk, title: str, content: str, *, who: str, coded: bool = False
                 named = pl.col("who").replace("", who)
                 rows = brought.rows.with_columns(named)
                 found = imported(run, path, type(brought)(rows, brought.repeated, ours=False))
-        except PreflightError as error:
-            raise PreflightError(str(error).replace(f"{folder}/", "")) from error
+        except (PreflightError, FormatError) as error:
+            raise type(error)(str(error).replace(f"{folder}/", "")) from error
     return {
         "verdicts": len(found.found),
         "cells": found.found.select("site_id", "cell_id").n_unique(),

@@ -15,8 +15,11 @@ from cellwise.app.view.guard import Editor, Visitor
 from cellwise.errors import FormatError, PreflightError, StorageError, UsageError
 
 T = TypeVar("T")
+
+
 _Name = Annotated[str, Field(max_length=40)]
 _Text = Annotated[str, Field(max_length=2000)]
+_Row = Annotated[int, Field(strict=True, ge=0, le=100_000_000)]
 # Base64 of a table of verdicts: some millions of them.
 _LARGEST = 100_000_000
 
@@ -32,7 +35,7 @@ class SaveBody(_Body):
     """
 
     id: _Name
-    rows: Annotated[list[int], Field(min_length=1, max_length=100_000)]
+    rows: Annotated[list[_Row], Field(min_length=1, max_length=100_000)]
     cells: _Name
     said: dict[_Text, _Name] | None = None
     shows: Annotated[list[_Text], Field(max_length=2000)] | None = None
@@ -126,6 +129,9 @@ def _changes(router: APIRouter, desk: Desk) -> None:
             classes = desk.classes()
             if not asking.who:
                 raise UsageError("Give your name first: verdicts are kept with who gave them.")
+            ways = (body.said is not None, body.shows is not None, body.unsure, body.rest)
+            if sum(ways) > 1:
+                raise UsageError("Verdicts are given in one way: said, shows, unsure or rest.")
             if body.said is not None:
                 said = said_of_classes(body.said, classes)
             elif body.shows is None and not (body.unsure or body.rest):

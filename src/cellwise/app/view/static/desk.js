@@ -206,7 +206,8 @@ export class Desk {
 
   #send(rows, said) {
     const of = this.queue === "near" ? this.name || state.read().class || "" : "";
-    this.saving.save({ rows, cells: this.now.cells, queue: this.queue, of, ...said });
+    // Rows are those of the cells that this page was loaded with, whatever the run holds by now.
+    this.saving.save({ rows, cells: this.run.cells_stamp, queue: this.queue, of, ...said });
     this.panel.tell(`${counted(rows.length, "cell")} judged.`);
   }
 
