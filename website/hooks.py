@@ -55,8 +55,17 @@ def on_post_page(output: str, page: Any, **_: Any) -> str:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Take links out of the site away."""
-    return _OUTSIDE.sub(r"\1", markdown)
+    """Take links out of the site away, and columns of tests, which the site does not hold."""
+    return _without_tests(_OUTSIDE.sub(r"\1", markdown))
+
+
+def _without_tests(markdown: str) -> str:
+    """Tables whose last column is `shown by`, without that column."""
+    lines, inside = [], False
+    for line in markdown.split("\n"):
+        inside = line.startswith("|") and (inside or line.endswith("| shown by |"))
+        lines.append(f"{line[:-1].rpartition('|')[0]}|" if inside else line)
+    return "\n".join(lines)
 
 
 def on_post_template(output_content: str, template_name: str, **_: Any) -> str:

@@ -114,3 +114,23 @@ def test_an_image_of_another_batch_is_not_taken_for_a_mask(tmp_path):
     sites = [site("x", "A01_1.tif"), TWINS[0]]
     write_table(table, SITES, sites_to_frame(sites, {}))
     assert GivenMasks(tmp_path, [TWINS[0]], table=table, images=tmp_path)("p1_A01_1") is None
+
+
+@pytest.mark.parametrize("second", ["A01_cp_masks.tif", "A01_masks.png", "cells/A01.tif"])
+def test_two_files_that_both_say_cells_are_refused(tmp_path, second):
+    put(tmp_path, "A01_cells.tif")
+    put(tmp_path, "A01.tif", TWO)
+    load = GivenMasks(tmp_path, [site("A01", "A01_dna.tif")])
+    assert same(load("A01").cells, ONE)
+    put(tmp_path, second, TWO)
+    with pytest.raises(InputError, match=r"A01_cells\.tif and ") as caught:
+        GivenMasks(tmp_path, [site("A01", "A01_dna.tif")])("A01")
+    assert caught.value.code == "mask_ambiguous"
+
+
+def test_fields_without_any_file_are_missing(tmp_path):
+    put(tmp_path, "A01_cells.tif")
+    coco(tmp_path, ["A02_dna.tif"])
+    sites = [site(name, f"{name}_dna.tif") for name in ("A01", "A02", "A03")]
+    load = GivenMasks(tmp_path, sites)
+    assert (load.missing(), load.matches_any()) == (["A03"], True)

@@ -28,6 +28,7 @@ from cellwise.store.masks.names import (
     image_paths,
     names_in_table,
     names_of_sites,
+    small_ending,
     stems_of,
 )
 from cellwise.store.masks.shapes import broken
@@ -39,6 +40,8 @@ _NUCLEI = ("{}_nuclei", "nuclei/{}", "hpa_nuclei_mask/{}")
 # The plain name last: a folder may hold copies of the images too.
 _SINGLE = ("{}_masks", "{}_cp_masks", "{}")
 _PICKLE = "{}_seg.npy"
+# Each says that cells are meant.
+_OF_CELLS = (*_CELLS, "{}_masks", "{}_cp_masks")
 
 
 class GivenMasks:
@@ -137,6 +140,7 @@ class GivenMasks:
 
     def _files_of(self, names: list[str]) -> Brought | None:
         for name in names:
+            self._only(name, *([form] for form in _OF_CELLS))
             cells, nuclei = (self._only(name, forms) for forms in (_CELLS, _NUCLEI))
             single = cells or nuclei or self._only(name, _SINGLE)
             pickled = None if single else self._only(name, (_PICKLE,))
@@ -204,9 +208,9 @@ class GivenMasks:
                     path=site_id,
                 )
 
-    def _only(self, name: str, forms: Sequence[str]) -> str | None:
-        """The one file of this name in the first form that there is."""
-        places = self._places(name, forms)
+    def _only(self, name: str, *kinds: Sequence[str]) -> str | None:
+        """The one file of this name, of each kind in the first form that there is."""
+        places = [place for forms in kinds for place in self._places(name, forms)]
         if len(places) > 1:
             raise InputError(
                 f"{name}: there are {' and '.join(places)}.",
@@ -240,7 +244,7 @@ class GivenMasks:
             inside = self.folder / parent
             listed: dict[str, list[str]] = {}
             for name in sorted(p.name for p in inside.iterdir()) if inside.is_dir() else ():
-                listed.setdefault(_small_ending(name), []).append(str(path.parent / name))
+                listed.setdefault(small_ending(name), []).append(str(path.parent / name))
             self._listed[parent] = listed
         return self._listed[parent].get(path.name, [])
 
@@ -290,8 +294,3 @@ class GivenMasks:
             files = [p for p in sorted(self.folder.glob("*.*")) if p.suffix.lower() == ".json"]
             self._coco_files = [table for path in files if (table := read_coco(path)) is not None]
         return self._coco_files
-
-
-def _small_ending(name: str) -> str:
-    path = PurePosixPath(name)
-    return f"{path.stem}{path.suffix.lower()}"

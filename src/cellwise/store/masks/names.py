@@ -46,6 +46,12 @@ def stems_of(image: str) -> list[str]:
     return list(dict.fromkeys([stem, posixpath.basename(stem)]))
 
 
+def small_ending(name: str) -> str:
+    """A file's name with its ending in small letters."""
+    stem, ending = posixpath.splitext(name)
+    return f"{stem}{ending.lower()}"
+
+
 def image_paths(paths: Iterable[str]) -> list[str]:
     """The files of a field's images, each once: several planes may lie in one file."""
     return list(dict.fromkeys(file_of(path) for path in paths))
