@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -48,6 +49,19 @@ def script_in(place, *, words=(), slurm=(), stretches=(["segment", "cells"],), *
     script = place / "jobs.sh"
     script.write_text(text)
     return script
+
+
+def test_a_machine_without_slurm_is_named_and_nothing_is_made(place, tmp_path):
+    (tmp_path / "tools").mkdir()
+    for tool in ("readlink", "mkdir"):
+        (tmp_path / "tools" / tool).symlink_to(shutil.which(tool))
+    done = subprocess.run(
+        [BASH, str(script_in(place))], env={"PATH": str(tmp_path / "tools")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "There is no sbatch here" in done.stderr
+    assert not (place / "out.run").exists()
 
 
 def started(script, *words, code=0, **surroundings):

@@ -141,6 +141,10 @@ if [ ! -f "$script" ]; then
   echo "Save this text as a file, then: bash FILE" >&2
   exit 2
 fi
+if ! command -v sbatch > /dev/null; then
+  echo "There is no sbatch here: give this file to bash on a machine that submits to Slurm." >&2
+  exit 2
+fi
 export {script}="$script"
 mkdir -p -- "$out/slurm"
 submit() {{

@@ -3,12 +3,16 @@
 import json
 
 import numpy as np
+import polars as pl
 import pytest
 from tests.stages.export.any_run import write_images, write_run
 from typer.testing import CliRunner
 
 from cellwise.app.cli import app
+from cellwise.domain.tables import ANNOTATIONS
+from cellwise.store.annotations.saves import save
 from cellwise.store.run.folder import RunFolder
+from cellwise.store.run.tables import empty_frame
 
 
 @pytest.fixture
@@ -18,6 +22,14 @@ def run(tmp_path):
     run = write_run(tmp_path / "run", {"s1": cells, "s2": cells, "gone": None}, classes=())
     run.record.write_text(json.dumps({"status": "done"}))
     return run.path
+
+
+def judge(run, site, cell):
+    row = {"site_id": site, "cell_id": cell, "class": "a", "verdict": "yes", "who": "ann"}
+    row |= {"mask_key": "k", "outline": [0, 0, 2], "x": 1.0, "y": 1.0, "drawn": "queue"}
+    row |= {"when": "2026-01-01", "model_said": 0.5}
+    frame = pl.DataFrame([row]).select(list(ANNOTATIONS.columns))
+    save(run, frame.cast(empty_frame(ANNOTATIONS).schema))
 
 
 def invoke(*words):
@@ -46,6 +58,17 @@ def test_tables_of_predictions_still_need_predictions(run, tmp_path):
     result = invoke(run, "--to", "cells-csv", "--out", tmp_path / "out.csv")
     assert result.exit_code == 4 or "no predictions" in str(result.exception)
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_cells_that_people_judged_are_said(run, tmp_path):
+    assert "judged by" not in invoke(run, "--to", "geojson", "--out", tmp_path / "out").output
+    judge(RunFolder(run), "s1", 1)
+    result = invoke(run, "--to", "geojson", "--out", tmp_path / "out")
+    assert result.exit_code == 0
+    assert "1 cell was judged by people" in result.output
+    assert str(run / "annotations" / "annotations.parquet") in result.output
+    next((run / "annotations").glob("save-*")).write_bytes(b"torn")
+    assert invoke(run, "--to", "geojson", "--out", tmp_path / "out").exit_code == 0
 
 
 def test_a_folder_of_other_files_stays(run, tmp_path):

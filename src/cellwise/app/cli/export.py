@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cellwise.contracts.exporter import Exported
 
 _FIRST = 3
+_OF_WELLS = ("profiles", "rxrx1-csv")
 
 
 def register(app: typer.Typer) -> None:
@@ -44,8 +45,31 @@ def export(
     with Progress(f"export {to}", unit="field") as progress:
         written = open_run(run).export(to, out, features=features, step=step, tell=progress)
     print(f"wrote {out}")
+    _say_judged(run, to)
     if written is not None:
         _say(written)
+
+
+def _say_judged(run: Path, to: str) -> None:
+    """That labels of cells are those of the models, where people have judged some."""
+    from cellwise.domain.plain_words import by_number, counted
+    from cellwise.errors import FormatError
+    from cellwise.store.annotations.saves import judged_cells
+    from cellwise.store.run.folder import RunFolder
+
+    if to in _OF_WELLS:
+        return
+    try:
+        count = judged_cells(RunFolder(run))
+    except FormatError:
+        # The label desk names a torn save; no export holds one.
+        return
+    if count:
+        have = by_number(count, "was", "were")
+        print(
+            f"{counted(count, 'cells')} {have} judged by people; labels and probabilities here are "
+            f"those of the models. What people said: {run / 'annotations' / 'annotations.parquet'}"
+        )
 
 
 def _say(written: "Exported") -> None:

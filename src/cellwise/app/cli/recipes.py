@@ -1,11 +1,14 @@
 """`cellwise recipes`: which there are, and every setting of one with its origin."""
 
+import re
 import sys
 from typing import Annotated, Any
 
 import typer
 
 from cellwise.app.cli.terminal.options import Settings
+
+_GPU = "Needs a GPU."
 
 
 def register(app: typer.Typer) -> None:
@@ -21,9 +24,17 @@ def _listing(context: typer.Context) -> None:
         return
     from cellwise.flow.recipe.load import load_recipe, recipe_names
 
-    for name in recipe_names():
-        head = load_recipe(name).comment.split("\n")[0]
-        print(f"{name:<16} {head}")
+    names = recipe_names()
+    width = max(map(len, names))
+    for name in names:
+        print(f"{name:<{width}}  {_first_sentence(load_recipe(name).comment)}")
+
+
+def _first_sentence(comment: str) -> str:
+    """The first sentence of a recipe's comment, over lines; and whether it needs a GPU."""
+    said = " ".join(comment.split()).partition(" Cost: ")[0]
+    first = re.split(r"(?<=\.) ", said, maxsplit=1)[0]
+    return f"{first} {_GPU}" if _GPU in said and _GPU not in first else first
 
 
 def show(

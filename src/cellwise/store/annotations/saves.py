@@ -101,6 +101,15 @@ def annotations(run: RunFolder) -> pl.DataFrame:
     return Saves(run).holds().sort(ANNOTATIONS.sort)
 
 
+def judged_cells(run: RunFolder) -> int:
+    """How many cells people have judged in this run, all classes together.
+
+    Raises:
+        FormatError: A save is torn or written by a newer cellwise.
+    """
+    return annotations(run).select("site_id", "mask_key", "cell_id").n_unique()
+
+
 class Saves:
     """The saves of a run. They never change, so each is read once.
 

@@ -52,6 +52,10 @@ def test_every_export_of_the_command_is_offered():
         })  # fmt: skip
 
 
+def test_the_list_says_how_many_cells_people_judged(editor):
+    assert editor.get("/api/exports").json()["judged"] == 0
+
+
 def test_what_a_run_has_nothing_for_is_said(editor):
     found = rows(editor)
     fits = {name for name, row in found.items() if not row["missing"]}

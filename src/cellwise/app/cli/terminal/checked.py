@@ -183,7 +183,7 @@ def _label_lines(facts: Mapping[str, Any]) -> list[Line]:
     # The rarest first: they decide.
     order = ("enough", "groups", "fields", "name")
     rows = sorted(judged.values(), key=lambda row: tuple(row[fact] for fact in order))
-    width = min(30, max(len(row["name"]) for row in rows[:_CLASSES]))
+    width = min(44, max(len(row["name"]) for row in rows[:_CLASSES]))
     lines = [
         (
             "",

@@ -12,7 +12,8 @@ from cellwise.app.view.exports.archive import zipped
 from cellwise.app.view.exports.forms import BY_NAME, FORMS, Form, place_of
 from cellwise.app.view.exports.jobs import Jobs, kept, read_only
 from cellwise.app.view.guard import Editor, Visitor
-from cellwise.errors import PreflightError, UsageError
+from cellwise.errors import FormatError, PreflightError, UsageError
+from cellwise.store.annotations.saves import judged_cells
 from cellwise.store.run.folder import RunFolder
 
 _Name = Annotated[str, Body(embed=True, max_length=100)]
@@ -29,6 +30,7 @@ def routes(run: Path, jobs: Jobs) -> APIRouter:
             "role": str(asking.role),
             "read_only": read_only(run),
             "has_cells": not has_no_cells(run),
+            "judged": _judged(run),
             "exports": [_row(run, jobs, form) for form in FORMS],
         }
 
@@ -64,6 +66,14 @@ def routes(run: Path, jobs: Jobs) -> APIRouter:
         return StreamingResponse(zipped(place), media_type="application/zip", headers=headers)
 
     return router
+
+
+def _judged(run: Path) -> int:
+    try:
+        return judged_cells(RunFolder(run))
+    except FormatError:
+        # The label desk names what is torn.
+        return 0
 
 
 def _form(name: str) -> Form:

@@ -130,6 +130,8 @@ try {
   const viewer = "You may download what is there. Exports are made by editors: whoever started the page lets people make them with `cellwise view RUN --edit`.";
   byId("only").textContent = told.read_only || viewer;
   byId("only").hidden = told.role === "editor" && !told.read_only;
+  byId("judged").hidden = !told.judged;
+  byId("judged").textContent = `${counted(told.judged, "cell")} judged by people: exports hold what the models say of them. Cells, Judge, “Counts, tables, learn again” has the verdicts as CSV, and lets them teach.`;
   if (!told.has_cells) for (const name of ["fields", "cells", "map"]) document.querySelector(`nav a[href="/${name}"]`).remove();
   await look();
 } catch (error) {

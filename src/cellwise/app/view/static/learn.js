@@ -78,7 +78,7 @@ export class Learn {
       const text = ranges(change.rows);
       if (text.length < 30000) parts.push(button(`Show the ${whole(change.rows.length)} cells that changed`, () => this.only(text)));
     }
-    parts.push(this.#table(change));
+    if (this.#moved(change).length || change.of_all) parts.push(this.#table(change));
     if (change.why) parts.push(element("p", change.why, "soft"));
     else parts.push(element("p", `AP: average precision on judged cells of the random draw, each counted for as many as it stands for, with the 90 % interval of the difference; of classes that at least ${change.least} of them show.${change.random_teaches ? " These cells were trained on as well: the figures after are too good." : ""}`, "soft"));
     return holder.replaceChildren(...parts);
@@ -88,13 +88,17 @@ export class Learn {
     return element("p", `${counted(changed, "cell")} of ${whole(cells)} changed the classes they are given, after ${counted(verdicts, "verdict")}${who ? `; started by ${who}` : ""}.`);
   }
 
-  #table({ classes, of_all: all }) {
+  #moved({ classes }) {
+    return classes.filter((one) => one.gained || one.lost || one.precision || one.false?.judged);
+  }
+
+  #table(change) {
+    const all = change.of_all;
     const table = element("table");
     const head = element("tr");
     for (const word of ["Class", "cells before", "after", "AP before", "after", "difference", "n", "of inherited labels, false"]) head.append(element("th", word));
     table.append(head);
-    const moved = classes.filter((one) => one.gained || one.lost || one.precision || one.false?.judged);
-    for (const one of moved) table.append(this.#row([one.class, whole(one.before), `${whole(one.after)} (+${whole(one.gained)} −${whole(one.lost)})`], one.precision, one.false));
+    for (const one of this.#moved(change)) table.append(this.#row([one.class, whole(one.before), `${whole(one.after)} (+${whole(one.gained)} −${whole(one.lost)})`], one.precision, one.false));
     if (all) table.append(this.#row(["mean over classes", "", ""], all, null));
     const holder = element("div", "", "scroll");
     holder.append(table);

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cellwise.domain.plain_words import counted
@@ -34,6 +34,10 @@ COLUMNS = (
     *beside.COLUMNS,
 )
 _COUNTS = ("cells", "groups", "classes")
+
+# Rows of a table that are all said on the screen, and how a settled one is said.
+_SCREEN = 12
+_SIGNS = {"better": "better than", "worse": "worse than"}
 
 
 def records(result: Result) -> list[dict[str, Any]]:
@@ -221,7 +225,10 @@ def _rows(result: Result, lines: Sequence[Line]) -> str:
 
 
 def closing_lines(result: Result) -> list[str]:
-    """What the command prints: A_0, A_1 and the gap of each world, then every settled row."""
+    """What the command prints: A_0, A_1 and the gap of each world, then rows that are compared.
+
+    Of a table of more rows than a screen takes, only those that are settled.
+    """
     found = [
         f"{line.world}: {line.row} {said(line.accuracy)}"
         + (f", {line.sign} than {line.base}" if line.sign in ("better", "worse") else "")
@@ -229,15 +236,31 @@ def closing_lines(result: Result) -> list[str]:
     ]
     for name in TABLES:
         lines = result.table(name)
-        for end in ends(result, lines):
-            found.append(
-                f"{TITLES[name].lower()}, {end['world']}: A_0 {end['floor']} · A_1 "
-                f"{end['ceiling']} · difference {end['gap']} · {end['says']}"
-            )
         found += [
-            f"  {line.world}: {line.row} {line.sign} than {line.base} "
+            f"{TITLES[name].lower()}, {_end_said(end, result)}" for end in ends(result, lines)
+        ]
+        few = len(lines) <= _SCREEN
+        found += [
+            f"  {line.world}: {line.row} {_SIGNS.get(line.sign, 'open against')} {line.base} "
             f"{said(line.difference, signed=True)}"
             for line in lines
-            if line.sign in ("better", "worse")
+            if line.classes and line.base and (few or line.sign in _SIGNS)
         ]
     return found
+
+
+def _end_said(end: Mapping[str, str], result: Result) -> str:
+    """One world: A_0, A_1 and the gap; or why there is no figure at all."""
+    if end["classes"] == "0":
+        table = result.plan.table
+        return (
+            f"{end['world']}: no figure, as no class is shown by {table.min_cells} cells of "
+            f"{table.min_groups} groups here ({end['cells']} cells in all). Make the data set "
+            "larger (sites), or lower min_cells and min_groups."
+        )
+    if end["floor"] == end["ceiling"] == DASH:
+        return f"{end['world']}: judged on {end['cells']} cells, classes: {end['classes']}"
+    return (
+        f"{end['world']}: A_0 {end['floor']} · A_1 {end['ceiling']} · difference {end['gap']} · "
+        f"{end['says']}"
+    )
