@@ -1,5 +1,6 @@
 """A run is opened whatever its recipe left; what changed on disk is seen."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -25,6 +26,18 @@ from cellwise.store.run.tables import empty_frame, read_table, write_table
 @pytest.fixture
 def made(tmp_path):
     return write_run(tmp_path)
+
+
+def test_a_run_that_ends_after_its_tables_were_read_is_shown_as_done(made):
+    record = made.run / "run.json"
+    content = json.loads(record.read_text()) if record.is_file() else {}
+    record.write_text(json.dumps({**content, "status": "running"}))
+    opened = open_run(made.run)
+    assert facts(opened)["status"] == "running"
+    record.write_text(json.dumps({**content, "status": "done"}))
+    assert facts(opened)["status"] == "done"
+    record.unlink()
+    assert facts(opened)["status"] == "running"
 
 
 def everywhere(name, corners):

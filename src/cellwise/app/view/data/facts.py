@@ -4,10 +4,19 @@ from typing import Any
 
 from cellwise.app.view.data.opened import Opened
 from cellwise.app.view.data.question import WORDS
+from cellwise.errors import CellwiseError
 from cellwise.parts.drawing.class_palette import coloured_classes
 from cellwise.parts.drawing.colours import MOST_SHOWN
 from cellwise.stages.report.shown import switches
-from cellwise.store.run.folder import run_title
+from cellwise.store.run.folder import read_json, run_title
+
+
+def _status(opened: Opened) -> Any:
+    """As `run.json` says now: a run ends some time after the tables that the page read."""
+    try:
+        return read_json(opened.run.record).get("status")
+    except (CellwiseError, OSError):
+        return opened.record.get("status")
 
 
 def facts(opened: Opened, trouble: str = "") -> dict[str, Any]:
@@ -16,7 +25,7 @@ def facts(opened: Opened, trouble: str = "") -> dict[str, Any]:
     sized = sum(fields.size(place) is not None for place in range(len(fields)))
     return {
         "name": run_title(opened.record),
-        "status": opened.record.get("status"),
+        "status": _status(opened),
         "stamp": opened.stamp,
         "cells_stamp": opened.cells_stamp,
         "trouble": trouble,

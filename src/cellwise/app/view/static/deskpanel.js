@@ -125,7 +125,7 @@ export class Panel {
 
   #note() {
     const { now, session } = this.desk;
-    const parts = [element("span", `${session.who ? `${session.who}: ` : ""}you judged ${counted(now.mine, "cell")}, everybody together ${whole(now.judged)}.`)];
+    const parts = [element("span", session.who ? `${session.who}: you judged ${counted(now.mine, "cell")}, everybody together ${whole(now.judged)}.` : `${counted(now.judged, "cell")} judged by everybody together.`)];
     if (now.contradicted) parts.push(button(`People differ: ${whole(now.contradicted)}`, () => this.desk.alone({ who: "contradicted" })));
     if (now.drawn) parts.push(element("span", `Of the random draw you judged ${whole(now.judged_at_random)} of ${whole(now.drawn)}.`));
     if (now.lost) parts.push(element("span", `${counted(now.lost, "verdict is", "verdicts are")} on cells that are not found any more.`));
