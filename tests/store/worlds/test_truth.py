@@ -16,6 +16,45 @@ from cellwise.store.worlds.truth import (
 )
 
 
+@pytest.mark.parametrize("part", ["training", "Validation", "0", "trian"])
+def test_a_part_that_is_not_known_is_refused(tmp_path, part):
+    (tmp_path / "sites.csv").write_text(f"site_id,part\ns,train\nt,{part}\n")
+    with pytest.raises(FormatError, match="line 3: part is none of train, test, unlabelled"):
+        read_truth(tmp_path)
+
+
+def test_parts_are_read_in_any_case_of_letters(tmp_path):
+    (tmp_path / "sites.csv").write_text("site_id,part\na,Train\nb, TEST \nc,\n")
+    sites = read_truth(tmp_path).sites
+    assert sites is not None
+    assert sites["part"].to_list() == ["train", "test", ""]
+
+
+def test_types_of_wells_are_words_that_are_known(tmp_path):
+    table = tmp_path / "sites.csv"
+    table.write_text("site_id,well_type\na,Treated\nb,negcon\nc,\n")
+    sites = read_truth(tmp_path).sites
+    assert sites is not None
+    assert sites["well_type"].to_list() == ["treatment", "negative_control", ""]
+    table.write_text("site_id,well_type\na,treatment\nb,compound\n")
+    with pytest.raises(FormatError, match="line 3: well_type is none of treatment"):
+        read_truth(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("site_id,part\ns,train\n".encode("utf-16"), "is text in UTF-16"),
+        ("site_id,part\ns,train\n".encode("utf-16-be"), "is text in UTF-16"),
+        (b"site_id,part\rs,train\r", "with CR alone"),
+    ],
+)
+def test_other_kinds_of_text_are_called_what_they_are(tmp_path, content, words):
+    (tmp_path / "sites.csv").write_bytes(content)
+    with pytest.raises(FormatError, match=words):
+        read_truth(tmp_path)
+
+
 def test_what_is_written_comes_back(tmp_path):
     folder = write_truth(tmp_path, sites=3, cells=4)
     truth = read_truth(folder)

@@ -17,6 +17,7 @@ import polars as pl
 import tifffile
 
 from cellwise.domain.records import Masks
+from cellwise.domain.screens.wells import WELL_TYPES, well_types
 from cellwise.errors import FormatError
 from cellwise.store.atomic import write_text, writing
 from cellwise.store.run.folder import read_json
@@ -29,6 +30,10 @@ _NAME, _NAMES = 40, 12
 _LISTS = ("classes", "given")
 _END = "_cells.tif"
 _HIGHEST = 2**31 - 1
+_PARTS = ("train", "test", "unlabelled", "")
+_SAID = ", ".join(_PARTS[:-1])
+# Wide letters: every second byte of plain text is zero, whether a mark says so or not.
+_WIDE = (b"\xff\xfe", b"\xfe\xff")
 # As `domain.records` makes them: an id is part of a file's name.
 _ID = r"^[A-Za-z0-9._~-]+$"
 
@@ -142,6 +147,7 @@ def read_text_table(path: Path, needed: Iterable[str]) -> pl.DataFrame:
     Raises:
         FormatError: The file is empty, no CSV, not UTF-8, or misses a column.
     """
+    _refuse_other_text(path)
     try:
         frame = pl.read_csv(path, infer_schema=False)
     except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
@@ -160,6 +166,24 @@ def read_text_table(path: Path, needed: Iterable[str]) -> pl.DataFrame:
     # Nobody needs a column of that name, and ours is said in messages.
     own = frame.drop("line", strict=False)
     return own.with_columns(pl.all().fill_null("")).with_row_index("line", offset=2)
+
+
+def _refuse_other_text(path: Path) -> None:
+    """Refuse UTF-16, and lines that end as on old Macs: either looks like one strange header.
+
+    Raises:
+        FormatError: It is such a text.
+    """
+    if not path.is_file():
+        return
+    with path.open("rb") as handle:
+        start = handle.read(4096)
+    if start.startswith(_WIDE) or b"\0" in start[:2]:
+        raise FormatError(f"{path} is text in UTF-16. Save it as CSV in UTF-8.")
+    header = start.removeprefix(b"\xef\xbb\xbf").split(b"\r")[0].decode("ascii", "replace")
+    # Compressed tables are no text.
+    if b"\r" in start and b"\n" not in start and header.isprintable():
+        raise FormatError(f"{path} ends its lines with CR alone. Save it with LF at their ends.")
 
 
 def _is_truth(root: Path) -> bool:
@@ -209,6 +233,18 @@ def _read_sites(path: Path) -> pl.DataFrame | None:
     frame = read_text_table(path, ("site_id",))
     _refuse(path, frame, ~pl.col("site_id").str.contains(_ID), "this is no site_id")
     _refuse(path, frame, pl.col("site_id").is_duplicated(), "this field is listed twice")
+    if "part" in frame.columns:
+        # A labelled field under another word would count as a new one.
+        frame = frame.with_columns(pl.col("part").str.strip_chars().str.to_lowercase())
+        _refuse(path, frame, ~pl.col("part").is_in(_PARTS), f"part is none of {_SAID}, or empty")
+    if "well_type" in frame.columns:
+        kinds = well_types(frame.select(pl.col("well_type").alias("Metadata_WellType")))
+        said = pl.col("well_type").str.strip_chars() != ""
+        frame = frame.with_columns(kinds.alias("kind of well"))
+        what = f"well_type is none of {', '.join(WELL_TYPES)}"
+        _refuse(path, frame, said & pl.col("kind of well").is_null(), what)
+        kind = pl.col("kind of well").fill_null("").alias("well_type")
+        frame = frame.with_columns(kind).drop("kind of well")
     lists = [_names(name) for name in _LISTS if name in frame.columns]
     return frame.with_columns(lists).drop("line").sort("site_id")
 
