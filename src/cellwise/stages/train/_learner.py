@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from cellwise.domain.steps import Job
-from cellwise.errors import PreflightError
 from cellwise.learning.seeds import derived_seed
 from cellwise.parts.learners import learners
 from cellwise.parts.threads import threads_of
 from cellwise.registry import split_spec
+from cellwise.stages.train._empty import nothing_left
 from cellwise.stages.train._sources import Collection
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.models import ModelCard, write_model
@@ -31,7 +31,7 @@ def learn_model(job: Job, options: Any, *, found: Collection, fold: int | None) 
     if options.unlabelled:
         inside &= material.labelled()
     if not inside.any():
-        raise PreflightError(f"train: without fold {fold} there is nothing to learn from.")
+        raise nothing_left(fold, site)
     material = material.part(inside)
     spec = _told(options.learner, found.blocks)
     learner = learners.build(spec)

@@ -12,7 +12,7 @@ from cellwise.contracts.augmentation import Panel
 from cellwise.domain.screens.groups import class_numbers, plate_groups
 from cellwise.domain.screens.wells import wells_table
 from cellwise.domain.steps import Job, Report
-from cellwise.errors import BadOption, PreflightError
+from cellwise.errors import BadOption
 from cellwise.learning.fit import fit
 from cellwise.learning.labelled import make_lesson
 from cellwise.learning.material import Material
@@ -23,6 +23,7 @@ from cellwise.parts.sites.covariates import covariates_of
 from cellwise.parts.tasks import tasks
 from cellwise.registry import did_you_mean
 from cellwise.stages.train._bundle import begin, make_card
+from cellwise.stages.train._empty import nothing_left
 from cellwise.stages.train._levels import SiteLevels, Sources
 from cellwise.stages.train._plan import (
     judging_sites,
@@ -134,7 +135,7 @@ def train_model(
         inside &= material.labelled()
     taught = inside & ~validation[site]
     if not taught.any():
-        raise PreflightError(f"train: without fold {fold} there is nothing to learn from.")
+        raise nothing_left(fold, site)
     named = options.sources
     sources = Sources.of(run, named, found, taught, options.constants) if named else None
     if sources is not None:
