@@ -127,3 +127,10 @@ def test_a_run_asks_for_the_fields_and_sizes_that_it_exports(tmp_path):
     path = write_submission(tmp_path / "own.csv", [[rows[0][0], "40", "41", ""]])
     found = check_submission(path, against=tmp_path / "run")["problems"]
     assert sorted(one["code"] for one in found) == ["missing_row"] * 3 + ["other_size"]
+
+
+def test_masks_are_spoken_of_only_where_a_submission_has_them():
+    wells = {"kind": "rxrx1", "rows": 2, "classes": {"a": 2}, "warnings": [], "problems": []}
+    cells = wells | {"kind": "hpa", "rows_without_predictions": 0, "predictions": 1, "masks": 1}
+    said = [dict(submission_screen(facts))["Problems"] for facts in (wells, cells)]
+    assert said == ["none (every row read)", "none (every row read, every mask decoded)"]

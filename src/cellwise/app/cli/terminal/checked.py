@@ -82,7 +82,7 @@ def submission_screen(facts: Mapping[str, Any]) -> list[Line]:
     ]
     problems = facts["problems"]
     if not problems:
-        checked = "every row read, every mask decoded"
+        checked = "every row read, every mask decoded" if hpa else "every row read"
         if facts.get("against"):
             checked += f", no row missing or too much beside {facts['against']}"
         return [*lines, ("Problems", f"none ({checked})")]
