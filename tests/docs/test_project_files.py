@@ -5,10 +5,12 @@ import json
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.specifiers import SpecifierSet
 
 import cellwise
 
@@ -53,6 +55,19 @@ def test_the_workflow_tests_every_version_that_is_promised():
     assert promised == tested
     assert f">={min(tested)}" == PROJECT["project"]["requires-python"]
     assert all("timeout-minutes" in job for job in jobs.values())
+
+
+def test_installed_libraries_take_the_python_of_debian_12():
+    """`make demo` pins all of them: one that asks for a later 3.11 stops it before it begins."""
+    pins = set((ROOT / "constraints.txt").read_text(encoding="utf-8").split())
+    asked = {
+        one.metadata["Name"]: SpecifierSet(one.metadata["Requires-Python"] or "")
+        for one in distributions()
+        if f"{one.metadata['Name']}=={one.version}" in pins
+    }
+    if len(asked) < 50:
+        pytest.skip("other versions than the pinned ones are installed")
+    assert [name for name, wanted in asked.items() if "3.11.2" not in wanted] == []
 
 
 def test_every_change_has_a_kind_and_a_text():
