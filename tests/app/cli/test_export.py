@@ -66,9 +66,9 @@ def test_cells_that_people_judged_are_said(run, tmp_path):
     result = invoke(run, "--to", "geojson", "--out", tmp_path / "out")
     assert result.exit_code == 0
     assert "1 cell was judged by people" in result.output
-    assert str(run / "annotations" / "annotations.parquet") in result.output
-    next((run / "annotations").glob("save-*")).write_bytes(b"torn")
-    assert invoke(run, "--to", "geojson", "--out", tmp_path / "out").exit_code == 0
+    assert "Verdict_yes, Verdict_no and Verdict_unsure" in result.output
+    other = invoke(run, "--to", "label-tiff", "--out", tmp_path / "tiff")
+    assert str(run / "annotations" / "annotations.parquet") in other.output
 
 
 def test_a_folder_of_other_files_stays(run, tmp_path):

@@ -68,8 +68,14 @@ def _say_judged(run: Path, to: str) -> None:
         have = by_number(count, "was", "were")
         print(
             f"{counted(count, 'cells')} {have} judged by people; labels and probabilities here are "
-            f"those of the models. What people said: {run / 'annotations' / 'annotations.parquet'}"
+            f"those of the models. What people said: {_where_said(run, to)}"
         )
+
+
+def _where_said(run: Path, to: str) -> str:
+    if to in ("cells-csv", "anndata", "spatialdata", "geojson"):
+        return "Verdict_yes, Verdict_no and Verdict_unsure"
+    return str(run / "annotations" / "annotations.parquet")
 
 
 def _say(written: "Exported") -> None:

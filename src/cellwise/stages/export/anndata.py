@@ -18,6 +18,7 @@ from cellwise.errors import PreflightError
 from cellwise.stages.export._features import feature_columns, named_embeddings
 from cellwise.stages.export._predictions import PREFIX, class_names, prediction_columns
 from cellwise.stages.export._sets import set_columns
+from cellwise.stages.export._verdicts import verdict_columns
 from cellwise.store.atomic import writing
 from cellwise.store.run.embeddings import Embeddings, embedding_names
 from cellwise.store.run.folder import RunFolder
@@ -33,8 +34,9 @@ def build() -> Callable[[RunFolder, Path], None]:
     """Make the writer `(run, file)`.
 
     The file holds: `obs_names` `{site_id}_{cell_id}`; `obs` with `Metadata_*`, `region` (the label
-    image `<site_id>_cells`), `instance_id` (the value in it), the predictions, `Abstain` and, where
-    an audit promises something, `May_show` and `Surely_shows`; `X` the plain measurements, NaN
+    image `<site_id>_cells`), `instance_id` (the value in it), the predictions, `Abstain`, where an
+    audit promises something `May_show` and `Surely_shows`, and where people have judged cells
+    `Verdict_yes`, `Verdict_no` and `Verdict_unsure`; `X` the plain measurements, NaN
     where null; `obsm["probabilities"]` in the order of `uns["classes"]`; `obsm["spatial"]` as x, y
     in pixels of the site; `obsm["weak_labels"]` as truth per class; `obsm["X_<step>"]` the
     embeddings of each embed step, NaN for cells without. Where their numbers have names they stand
@@ -59,7 +61,8 @@ def annotated(run: RunFolder) -> "anndata.AnnData":
     classes = read_classes(run.predictions, PREDICTIONS) or tuple(class_names(columns))
     frame = read_table(run.predictions, PREDICTIONS)
     chances = _probabilities(run, frame, classes)
-    table = cells_to_anndata(frame.hstack(set_columns(run)(frame)), classes, chances)
+    said = [*set_columns(run)(frame), *verdict_columns(run)(frame)]
+    table = cells_to_anndata(frame.hstack(said), classes, chances)
     cells = frame.filter(pl.col("unit") == "cell")
     table = _with_features(table, run, cells)
     for name in embedding_names(run):

@@ -14,14 +14,16 @@ from cellwise.errors import PreflightError
 from cellwise.stages.export._features import feature_columns, named_embeddings
 from cellwise.stages.export._predictions import batches, prediction_columns
 from cellwise.stages.export._sets import set_columns
+from cellwise.stages.export._verdicts import verdict_columns
 from cellwise.store.atomic import writing
 
 
 def build(features: bool = False) -> Exporter:  # noqa: FBT001, FBT002
     """Make the writer `(run, file)`; an empty field means unknown, an empty list of labels too.
 
-    Behind the predictions stands `Abstain`, and where an audit promises something `May_show` and
-    `Surely_shows`.
+    Behind the predictions stands `Abstain`, where an audit promises something `May_show` and
+    `Surely_shows`, and where people have judged cells `Verdict_yes`, `Verdict_no` and
+    `Verdict_unsure`.
 
     Args:
         features: Also write the named numbers of each cell that embed steps measured; of a number
@@ -36,12 +38,12 @@ def build(features: bool = False) -> Exporter:  # noqa: FBT001, FBT002
                 f"{run.path} holds no measured features. Add a step to its recipe: "
                 "`embed: {by: measured}`."
             )
-        promised = set_columns(run)
+        promised, judged = set_columns(run), verdict_columns(run)
         with writing(path) as partial, partial.open("wb") as handle:
             first = True
             for frame in batches(run.predictions):
                 measured = feature_columns(kept, frame, columns)
-                whole = _flat(frame.hstack(promised(frame))).hstack(measured)
+                whole = _flat(frame.hstack([*promised(frame), *judged(frame)])).hstack(measured)
                 whole.write_csv(handle, include_header=first)
                 first = False
             if first:

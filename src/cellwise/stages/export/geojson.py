@@ -19,12 +19,13 @@ from cellwise.parts.drawing.class_colours import NO_CLASS
 from cellwise.stages.export._by_field.fields import CellTable, FieldCells, probabilities
 from cellwise.stages.export._by_field.folder import FolderExport, Place
 from cellwise.stages.export._predictions import PREFIX
+from cellwise.stages.export._verdicts import COLUMNS
 from cellwise.store.run.masks import key_of
 
 # Names for cells are made within this space, so that they are the same in every export.
 _SPACE = uuid.UUID("7c0b8a52-3f0e-5d6a-9b1c-2f4a6e8d0c11")
 _NUMBERS = ("area", "Uncertainty")
-_TEXTS = ("part", "border", "flags", "Labels", "Weak_labels")
+_TEXTS = ("part", "border", "flags", "Labels", "Weak_labels", *COLUMNS.values())
 
 
 def build() -> FolderExport:
@@ -34,7 +35,8 @@ def build() -> FolderExport:
     cells of no class have none. `measurements` hold `Prob_<class>` of every class (of more than 64
     classes the most probable ones), `area`, `Uncertainty` and the plain measurements; what is
     unknown is left out. `metadata` holds `site_id`, `cell_id`, `Labels`, `Weak_labels`, `part`,
-    `border`, `flags` and `Metadata_*` as texts. `id` depends on field, masks and number only.
+    `border`, `flags`, `Metadata_*` and, of cells that people judged, `Verdict_yes`, `Verdict_no`
+    and `Verdict_unsure` as texts. `id` depends on field, masks and number only.
     """
     return FolderExport("geojson", _Writer)
 

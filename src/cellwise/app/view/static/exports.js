@@ -131,7 +131,7 @@ try {
   byId("only").textContent = told.read_only || viewer;
   byId("only").hidden = told.role === "editor" && !told.read_only;
   byId("judged").hidden = !told.judged;
-  byId("judged").textContent = `${counted(told.judged, "cell")} judged by people: exports hold what the models say of them. Cells, Judge, “Counts, tables, learn again” has the verdicts as CSV, and lets them teach.`;
+  byId("judged").textContent = `${counted(told.judged, "cell")} judged by people: labels and probabilities are those of the models, and what people said stands beside them (Verdict_yes, Verdict_no, Verdict_unsure) for tables, scanpy, spatialdata and QuPath. Cells, Judge, “Counts, tables, learn again” has all verdicts as CSV, and trains on them.`;
   if (!told.has_cells) for (const name of ["fields", "cells", "map"]) document.querySelector(`nav a[href="/${name}"]`).remove();
   await look();
 } catch (error) {

@@ -15,6 +15,7 @@ from cellwise.domain.tables import CELLS, PREDICTIONS, SITES
 from cellwise.errors import FormatError, PreflightError
 from cellwise.parts.drawing.class_colours import class_colours
 from cellwise.stages.export._predictions import PREFIX, by_site, class_names
+from cellwise.stages.export._verdicts import verdict_columns
 from cellwise.store.run.folder import RunFolder, read_json
 from cellwise.store.run.masks import read_masks, sites_with_masks
 from cellwise.store.run.sites import sites_of
@@ -121,13 +122,13 @@ def fields_without(run: RunTables) -> list[str]:
 
 
 def fields(run: RunTables, table: CellTable) -> Iterator[FieldCells]:
-    """The fields that have masks, sorted by id.
+    """The fields that have masks, sorted by id; their cells with what people said of them.
 
     Raises:
         FormatError: The table names a cell that the masks do not hold.
     """
     there = sites_with_masks(run.masks)
-    described = by_site(table.path, list(table.columns))
+    described, judged = by_site(table.path, list(table.columns)), verdict_columns(run)
     waiting = next(described, None)
     for site in _sites(run):
         # Both tables are sorted by site, so they are walked side by side.
@@ -137,6 +138,7 @@ def fields(run: RunTables, table: CellTable) -> Iterator[FieldCells]:
             continue
         masks = read_masks(run.masks, site.id)
         rows = waiting[1] if waiting is not None and waiting[0] == site.id else None
+        rows = rows if rows is None else rows.hstack(judged(rows))
         yield FieldCells(site, masks, _cells(site.id, masks, rows))
 
 
