@@ -40,6 +40,13 @@ def test_a_run_that_ends_after_its_tables_were_read_is_shown_as_done(made):
     assert facts(opened)["status"] == "running"
 
 
+def test_facts_of_a_run_are_there_after_its_folder_was_moved(made):
+    opened = open_run(made.run)
+    before = facts(opened)
+    made.run.rename(made.run.with_name("moved"))
+    assert facts(opened) == before
+
+
 def everywhere(name, corners):
     return np.ones(108, bool)
 

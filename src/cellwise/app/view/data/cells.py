@@ -65,6 +65,7 @@ class Cells:
     crops: pl.DataFrame | None
     places: npt.NDArray[np.int64]
     _columns: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    _found: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.cell)
@@ -117,17 +118,18 @@ class Cells:
         return self._columns[name]
 
     def _where(self) -> dict[str, tuple[Any, Any]]:
+        if self._found:
+            return self._found
         tables = [(self.run.cells, CELLS)]
         if (self.places >= 0).any():
             tables.append((self.run.predictions, PREDICTIONS))
-        found: dict[str, tuple[Any, Any]] = {}
         for path, kind in tables:
             # Without rows: only the types are wanted.
             schema = pl.scan_parquet(path).collect_schema()
             for name, dtype in schema.items():
                 if dtype in _NUMBERS and name not in _INTERNAL and not name.startswith(PREFIX):
-                    found.setdefault(name, (path, kind))
-        return found
+                    self._found.setdefault(name, (path, kind))
+        return self._found
 
 
 def read_cells(run: RunFolder, fields: Fields, declared: tuple[str, ...]) -> Cells:
@@ -149,7 +151,7 @@ def read_cells(run: RunFolder, fields: Fields, declared: tuple[str, ...]) -> Cel
     names, bits = _flags(table["flags"])
     arrays: dict[str, Any] = {name: table[name].to_numpy() for name in ("x", "y", "area", "border")}
     labels = fields.labels(said_chances.classes)
-    return Cells(
+    cells = Cells(
         run=run,
         fields=fields,
         site=fields.codes(table["site_id"]),
@@ -165,6 +167,9 @@ def read_cells(run: RunFolder, fields: Fields, declared: tuple[str, ...]) -> Cel
         places=places,
         **arrays,
     )
+    # Known from now on: the folder may be moved away while the run is shown.
+    cells.columns()
+    return cells
 
 
 def _predicted(run: RunFolder) -> pl.DataFrame:
