@@ -23,9 +23,12 @@ test-long: $(INSTALLED) browser
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
 	$(MAKE) test-slurm
 
-# With a real Slurm, as root, one test after the other; about seven minutes.
+# With a real Slurm, as root, one test after the other; about seven minutes. Its clocks are its own: what
+# fails is tried a second time, and fails the command if it fails again.
+SLURM_TESTS := tests/scale/test_slurm.py tests/scale/test_slurm_dask.py tests/scale/test_slurm_nodes.py
 test-slurm: $(INSTALLED) slurm
-	CELLWISE_SLURM=1 $(BIN)/python -m pytest tests/scale/test_slurm.py tests/scale/test_slurm_dask.py tests/scale/test_slurm_nodes.py
+	CELLWISE_SLURM=1 $(BIN)/python -m pytest $(SLURM_TESTS) || { echo "what failed, once more:"; \
+	  CELLWISE_SLURM=1 $(BIN)/python -m pytest --last-failed $(SLURM_TESTS); }
 
 quick: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 -m "not long and not slow and not browser"
