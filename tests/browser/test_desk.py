@@ -1,7 +1,6 @@
 """The label desk in a real browser: from a look to a run that learned from twenty verdicts."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -194,26 +193,6 @@ def test_what_could_not_be_saved_is_said_and_sent_again(visit, report_run, tmp_p
         playwright.expect(page.locator("#unsaved")).to_be_hidden()
         page.goto("about:blank")
     assert len(annotations(RunFolder(own))) == 1
-
-
-def test_rows_of_cells_that_were_found_again_since_are_not_judged(visit, report_run, tmp_path):
-    own = Path(shutil.copytree(report_run.run, tmp_path / "own.run"))
-    with served(own, edit=True) as address:
-        page = visit.page
-        page.goto(f"{address}/cells?token=secret&desk=open")
-        page.locator("#who-word").fill("ann")
-        page.keyboard.press("Enter")
-        playwright.expect(page.locator("#who-form")).to_be_hidden()
-        cells = RunFolder(own).cells
-        os.utime(cells, ns=(1, 1))
-        # What the page asks for now tells of the new cells, while it shows the old ones.
-        with page.expect_response("**/api/desk**"):
-            page.locator("#queue").select_option("uncertain")
-        page.locator("#gallery").focus()
-        page.keyboard.press("1")
-        playwright.expect(page.locator("#unsaved")).to_contain_text("found again")
-        page.goto("about:blank")
-    assert len(annotations(RunFolder(own))) == 0
 
 
 def test_the_desk_of_odd_names_and_of_a_telephone(odd_visit):
