@@ -62,7 +62,7 @@ def _say_judged(run: Path, to: str) -> None:
     try:
         count = judged_cells(RunFolder(run))
     except FormatError:
-        # The label desk names a torn save; no export holds one.
+        # Exports with verdicts have refused by now; the others hold none.
         return
     if count:
         have = by_number(count, "was", "were")
