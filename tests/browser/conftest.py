@@ -1,7 +1,10 @@
 """A real Chromium, where there is one."""
 
+import asyncio
 import importlib.util
 import json
+import os
+import random
 import threading
 import time
 from collections.abc import Iterator
@@ -34,6 +37,8 @@ SUMS = """(selector) => {
   return sums;
 }"""
 """The sums of red, green and blue over an image, as the browser decodes it."""
+DELAY = float(os.environ.get("CELLWISE_TEST_DELAY", "0"))
+"""How long the API's answers wait at most, in seconds."""
 _WRITER = Path(__file__).parents[1] / "stages" / "report" / "conftest.py"
 
 
@@ -93,6 +98,20 @@ def report_run(tmp_path_factory):
     return made
 
 
+def late(app, most: float):
+    """The same server, each answer of whose API waits a random time of at most `most` seconds.
+
+    Answers overtake each other and clicks come before them, as on a slow machine."""
+    chance = random.Random(most)
+
+    async def answer(scope, receive, send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/api/"):
+            await asyncio.sleep(chance.uniform(0, most))
+        await app(scope, receive, send)
+
+    return answer
+
+
 @contextmanager
 def served(run: Path, *, edit: bool = False) -> Iterator[str]:
     """The address of a server that shows a run, as `cellwise view` starts it."""
@@ -103,7 +122,8 @@ def served(run: Path, *, edit: bool = False) -> Iterator[str]:
     from cellwise.app.view.server import make_app
 
     listener = Listening().open()
-    config = uvicorn.Config(make_app(run, Access("secret", edit=edit)), log_level="error")
+    app = make_app(run, Access("secret", edit=edit))
+    config = uvicorn.Config(late(app, DELAY) if DELAY else app, log_level="error")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

@@ -66,6 +66,7 @@ def open_filters(page):
 
 def begin(page):
     """Open the desk by keyboard and say who judges."""
+    playwright.expect(page.locator("#judge")).to_be_visible()
     tab_to(page, "#judge")
     page.keyboard.press("Enter")
     playwright.expect(page.locator("#desk")).to_be_visible()
@@ -149,7 +150,7 @@ def test_probabilities_are_fitted_to_what_chance_drew_by_a_tick(visit, learned, 
         tab_to(page, "#gallery")
         for number in range(60):
             page.keyboard.press("12"[number % 2])
-        playwright.expect(page.locator("#saved")).to_contain_text("Saved", timeout=30_000)
+        playwright.expect(page.locator("#saved")).to_contain_text("Saved", timeout=120_000)
         tab_to(page, "#audited")
         page.keyboard.press("Space")
         tab_to(page, "#learn")

@@ -140,6 +140,20 @@ def test_a_key_on_a_cell_that_is_still_loaded_is_not_lost(gallery):
     playwright.expect(page.locator("#chosen-words")).to_contain_text("1 cell chosen")
 
 
+@pytest.mark.parametrize("control", ["larger", "channels input"])
+def test_a_change_before_the_first_answer_still_shows_the_cells(gallery, control):
+    page = gallery.page
+    page.evaluate(
+        """(control) => {
+            document.getElementById("reset").click();
+            document.querySelector("#" + control).click();
+        }""",
+        control,
+    )
+    says(page, "of 108")
+    playwright.expect(page.locator("#active-cell")).to_contain_text("Cell")
+
+
 @pytest.mark.slow
 def test_the_address_says_all(gallery):
     page = gallery.page

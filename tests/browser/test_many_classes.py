@@ -46,6 +46,7 @@ def test_classes_are_found_by_typing_on_every_page(visit, tmp_path):
         page.locator("#who-word").fill("ann")
         page.keyboard.press("Enter")
         playwright.expect(page.locator("#desk")).to_contain_text("Shows siRNA 1070?")
+        playwright.expect(page.locator("#active-cell")).to_contain_text("Cell")
         page.locator("#gallery").focus()
         page.keyboard.press("1")
         playwright.expect(page.locator("#desk-note")).to_contain_text("1 cell", timeout=15_000)

@@ -43,7 +43,8 @@ export class Gallery {
     this.restored = false;
     this.later = null;
     this.#fresh();
-    this.blocks.want(at, at + this.columns * 4);
+    this.#ask(at);
+    this.#read();
   }
 
   redraw({ channels = this.channels, lines = this.lines, size = this.size } = {}) {
@@ -53,9 +54,15 @@ export class Gallery {
     if (anew) {
       this.#fresh();
       this.#measure(first);
+      // What `show` asked for was given up with the rest, and as long as nothing is known nothing is drawn that would ask.
+      if (!this.total) this.#ask(first);
     }
     this.#soon();
     this.#read();
+  }
+
+  #ask(first) {
+    this.blocks.want(first, first + this.columns * 4);
   }
 
   larger(step) {
@@ -171,7 +178,7 @@ export class Gallery {
     option.setAttribute("aria-posinset", this.active + 1);
     option.setAttribute("aria-setsize", this.total);
     if (!cell) {
-      option.textContent = this.total ? "Loading" : "No cell";
+      option.textContent = this.restored && !this.total ? "No cell" : "Loading";
       return;
     }
     option.setAttribute("aria-selected", this.selection.has(cell.row));

@@ -17,12 +17,19 @@ export class Said extends EventTarget {
 
   // `name` is the class, empty where whole cells are judged; `count` is how many classes there are.
   async show(name, count) {
+    // What was said of another class holds for none of these cells.
+    if (name !== this.name) this.#clear();
     Object.assign(this, { name, count, open: true, version: "" });
     await this.load();
   }
 
   close() {
     this.open = false;
+    this.#clear();
+  }
+
+  #clear() {
+    this.turn += 1;
     this.mine.clear();
     this.others.clear();
     this.dispatchEvent(new Event("change"));
