@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cellwise.domain.screens.groups import class_numbers, plate_groups
-from cellwise.domain.screens.wells import wells_table
+from cellwise.domain.screens.wells import unknown_types, well_types, wells_table
 
 
 def sites_of(rows):
@@ -65,6 +65,15 @@ def test_a_well_says_what_all_its_sites_say(rows):
         assert row["position"] == own[0][2]
         assert row["well_type"] == (types.pop() if len(types) == 1 else None)
         assert row["class"] == (labels.pop() if len(labels) == 1 else None)
+
+
+def test_the_words_of_large_screens_are_known():
+    types = ["negcon", "poscon_cp", "poscon_diverse", "poscon_orf", "", None]
+    perts = ["control", "control", "control", "control", "trt", "ctl_vehicle"]
+    sites = pl.DataFrame({"Metadata_control_type": types, "Metadata_pert_type": perts})
+    meant = ["negative_control", *["positive_control"] * 3, "treatment", "negative_control"]
+    assert well_types(sites).to_list() == meant
+    assert unknown_types(sites) == {}
 
 
 def test_sites_without_wells_make_an_empty_table():

@@ -290,7 +290,7 @@ def test_well_types_in_unknown_words_are_named(plate, tmp_path):
     # What another column says in a known word is known.
     assert "of 1 site it says" in problem.reason
     assert "'Vehikel' (1). They count as neither" in problem.reason
-    assert "negcon" in problem.remedy
+    assert "negative_control" in problem.remedy
 
 
 @given(

@@ -16,10 +16,14 @@ WELL_TYPES = (TREATMENT, POSITIVE, NEGATIVE)
 
 # Columns that say what a well is there for, without `Metadata_`, case and underscores.
 _COLUMNS = ("welltype", "control", "controltype", "perttype")
+# Also those of the JUMP consortium (`control_type`, `pert_type`) and of LINCS (`pert_type`).
 _WORDS = {
     **dict.fromkeys(("treatment", "treated", "trt", "sample", "no", "false"), TREATMENT),
-    **dict.fromkeys(("positive_control", "positive", "poscon"), POSITIVE),
+    **dict.fromkeys(("trt_cp", "trt_lig", "trt_sh", "trt_oe", "trt_xpr"), TREATMENT),
+    **dict.fromkeys(("positive_control", "positive", "poscon", "trt_poscon"), POSITIVE),
+    **dict.fromkeys(("poscon_cp", "poscon_diverse", "poscon_orf"), POSITIVE),
     **dict.fromkeys(("negative_control", "negative", "negcon", "untreated"), NEGATIVE),
+    **dict.fromkeys(("ctl_vehicle", "ctl_vector", "ctl_untrt"), NEGATIVE),
 }
 _PREFIX = "metadata_"
 
@@ -55,11 +59,6 @@ def unknown_types(sites: pl.DataFrame) -> Mapping[str, Counter[str]]:
         for name in _type_columns(sites)
     }
     return {name: counts for name, counts in words.items() if counts}
-
-
-def known_words() -> tuple[str, ...]:
-    """The words that say what a well is there for."""
-    return tuple(_WORDS)
 
 
 def _type_columns(sites: pl.DataFrame) -> list[str]:

@@ -12,7 +12,7 @@ from cellwise.domain.plain_words import counted
 from cellwise.domain.quantities import Quantities, dose_unit, read_quantities
 from cellwise.domain.records import Site
 from cellwise.domain.screens.needs import metadata_columns
-from cellwise.domain.screens.wells import known_words, unknown_types
+from cellwise.domain.screens.wells import WELL_TYPES, unknown_types
 from cellwise.errors import BadOption
 from cellwise.stages.read._assemble import Assembly
 from cellwise.stages.read._columns import plain_name
@@ -196,7 +196,7 @@ def unknown_well_types(sites: Sequence[Site], labels_file: str) -> list[Problem]
             f"{', '.join(f'{text!r} ({count})' for text, count in words.most_common(_SHOWN_WORDS))}"
             f"{', ...' if len(words) > _SHOWN_WORDS else ''}. They count as neither control nor "
             "treatment.",
-            f"Write one of {', '.join(known_words())}.",
+            f"Write {', '.join(WELL_TYPES[:-1])} or {WELL_TYPES[-1]}.",
             set_aside=False,
         )
         for name, words in unknown_types(metadata_columns(sites)).items()

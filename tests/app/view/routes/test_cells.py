@@ -32,6 +32,8 @@ def test_the_run_tells_what_its_filters_offer(client):
     assert facts["flags"] == ["no_nucleus"]
     assert "Cells_Intensity_Mean_gfp" in facts["sorts"]
     assert not {"cell_id", "row", "y0", "Prob_inside"} & set(facts["sorts"])
+    plain = [name.lower() for name in facts["sorts"]]
+    assert len(set(plain)) == len(plain)
     dna, gfp = facts["channels"]
     assert (dna["name"], dna["role"], dna["colour"]) == ("dna", "nucleus", "blue")
     assert dna["code"] != gfp["code"]

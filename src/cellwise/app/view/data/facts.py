@@ -38,7 +38,7 @@ def facts(opened: Opened, trouble: str = "") -> dict[str, Any]:
         "flags": list(cells.flag_names),
         "judges": opened.said.now().people,
         "labelled": bool(cells.field_labels.filled.any()),
-        "sorts": [*WORDS, *(name for name in cells.columns() if name not in WORDS)],
+        "sorts": [*WORDS, *(name for name in cells.columns() if name.lower() not in WORDS)],
         "calibration": opened.calibration if cells.classes else None,
         "audited": list(opened.audited),
         "pictures": opened.store is not None,
