@@ -26,6 +26,7 @@ ARGUMENTS = [
 ]
 SUMS = """(selector) => {
   const image = document.querySelector(selector), canvas = document.createElement("canvas");
+  if (!image.complete || !image.naturalWidth) return [0, 0, 0];
   canvas.width = image.naturalWidth;
   canvas.height = image.naturalHeight;
   const context = canvas.getContext("2d");
@@ -36,10 +37,19 @@ SUMS = """(selector) => {
   }
   return sums;
 }"""
-"""The sums of red, green and blue over an image, as the browser decodes it."""
+"""The sums of red, green and blue over an image, as the browser decodes it; 0 until then."""
 DELAY = float(os.environ.get("CELLWISE_TEST_DELAY", "0"))
 """How long the API's answers wait at most, in seconds."""
 _WRITER = Path(__file__).parents[1] / "stages" / "report" / "conftest.py"
+
+
+def until(page, look, check, seconds=15):
+    """Look until it fits: what is drawn comes a moment after what was asked for."""
+    end = time.monotonic() + seconds
+    while not check(found := look(page)):
+        assert time.monotonic() < end, found
+        page.wait_for_timeout(50)
+    return found
 
 
 def writer() -> ModuleType:

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
-from tests.browser.conftest import served, writer
+from tests.browser.conftest import served, until, writer
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -22,6 +22,10 @@ def look(page):
     """What the canvas shows, `[y, x, rgb]`."""
     content = page.locator("#canvas").screenshot()
     return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"), float)
+
+
+def mean(page):
+    return look(page).mean((0, 1))
 
 
 @pytest.fixture
@@ -150,22 +154,15 @@ def test_contrast_and_colour_change_what_is_seen(field):
     page = field.page
     page.keyboard.press("o")
     page.locator("summary", has_text="Contrast").click()
-    before = look(page).mean((0, 1))
+    before = mean(page)
     page.get_by_label("brightest value of gfp").fill("100")
     playwright.expect(page).to_have_url(re.compile("channels="))
-    page.wait_for_timeout(150)
-    settled(page)
-    brighter = look(page).mean((0, 1))
-    assert brighter[1] > 1.3 * before[1]
+    brighter = until(page, mean, lambda found: found[1] > 1.3 * before[1])
     page.get_by_label("colour of gfp").fill("#ff0000")
-    page.wait_for_timeout(250)
-    settled(page)
-    assert look(page).mean((0, 1))[0] > 2 * brighter[0]
+    until(page, mean, lambda found: found[0] > 2 * brighter[0])
     page.get_by_role("button", name="Contrast of the run").click()
     page.get_by_label("colour of gfp").fill("#14f56e")
-    page.wait_for_timeout(250)
-    settled(page)
-    assert np.abs(look(page).mean((0, 1)) - before).max() < 2
+    until(page, mean, lambda found: np.abs(found - before).max() < 2)
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
-from tests.browser.conftest import served, writer
+from tests.browser.conftest import served, until, writer
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -44,17 +44,6 @@ def ready(page):
 
 def says(page, words):
     playwright.expect(page.locator("#count")).to_contain_text(words)
-
-
-def until(page, look, check):
-    """Look until it fits: what is drawn comes a moment after what was asked for."""
-    found = None
-    for _ in range(20):
-        found = look(page)
-        if check(found):
-            return found
-        page.wait_for_timeout(50)
-    raise AssertionError(found)
 
 
 def active(page):

@@ -1,9 +1,11 @@
 """The report in a real browser, opened from the disk."""
 
 import pytest
-from tests.browser.conftest import SUMS
+from tests.browser.conftest import SUMS, until
 
 from cellwise.stages.report._page import ONLY_WHERE_MADE, SECTIONS
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 pytestmark = pytest.mark.browser
 
@@ -36,9 +38,8 @@ def test_a_script_in_a_name_is_shown_and_not_run(opened):
 
 def test_all_images_are_drawn(opened):
     opened.page.evaluate("document.querySelectorAll('img').forEach(i => i.loading = 'eager')")
-    opened.page.wait_for_timeout(300)
     broken = "Array.from(document.images).filter(i => !(i.complete && i.naturalWidth)).length"
-    assert opened.page.evaluate(broken) == 0
+    until(opened.page, lambda page: page.evaluate(broken), lambda count: count == 0)
     assert opened.page.locator(".strip img").count() > 20
 
 
@@ -57,14 +58,11 @@ def test_channels_can_be_switched_and_come_back_as_they_were(opened):
     box = page.locator("#segmentation fieldset.channels input").nth(1)
     assert box.is_visible()
     box.uncheck()
-    page.wait_for_timeout(700)
-    _, green, blue = page.evaluate(SUMS, image)
-    assert blue > 1.5 * green > 0
+    until(page, lambda page: page.evaluate(SUMS, image), lambda sums: sums[2] > 1.5 * sums[1] > 0)
     box.check()
-    page.wait_for_timeout(700)
     # Mixed by the page from its planes as the report was: only what JPEG loses differs.
-    again = page.evaluate(SUMS, image)
-    assert again == pytest.approx(first, abs=0.03 * max(first))
+    as_before = pytest.approx(first, abs=0.03 * max(first))
+    until(page, lambda page: page.evaluate(SUMS, image), lambda sums: sums == as_before)
     assert opened.errors == []
 
 
@@ -73,9 +71,8 @@ def test_cells_are_switched_apart_from_fields(opened):
     page = opened.page
     fields = page.evaluate(SUMS, "#segmentation img.image")
     page.locator("#galleries fieldset.channels input").first.uncheck()
-    page.wait_for_timeout(900)
-    _, green, blue = page.evaluate(SUMS, "#galleries img.image")
-    assert green > 2 * blue
+    cells = "#galleries img.image"
+    until(page, lambda page: page.evaluate(SUMS, cells), lambda sums: sums[1] > 2 * sums[2])
     assert page.evaluate(SUMS, "#segmentation img.image") == fields
 
 
@@ -99,8 +96,7 @@ def test_nothing_sticks_out_at_any_width(opened, width):
 @pytest.mark.slow
 def test_contents_lead_to_their_section(opened):
     opened.page.locator("nav a", has_text="How this was made").click()
-    opened.page.wait_for_timeout(800)
-    assert opened.page.locator("#provenance h2").is_visible()
+    playwright.expect(opened.page.locator("#provenance h2")).to_be_in_viewport()
     assert opened.page.url.endswith("#provenance")
 
 
