@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from tests.stages.read.read_folders import codes, put, put_table, read
 
 from cellwise.errors import PreflightError
-from cellwise.stages.read._label_words import SEPARATORS, clean_labels, spelled
+from cellwise.stages.read._label_words import clean_labels
+from cellwise.stages.read._separated import SEPARATORS
+from cellwise.stages.read._spelling import spelled
 
 WELLS = [f"{row}{column:02d}" for row in "AB" for column in (1, 2, 3)]
 
@@ -216,3 +218,55 @@ def test_two_classes_in_words_between_them_are_refused_until_told(plate, tmp_pat
         labelled(plate, tmp_path, *texts)
     assert labelled(plate, tmp_path, *texts, separator=word)[1][0] == ("ER", "Golgi")
     assert labelled(plate, tmp_path, *texts[1:])[1] == [("ER",), ("Golgi",), (texts[3],)]
+
+
+@pytest.mark.parametrize(
+    "mark", ["、", "；", "｜", " → ", ":", " > ", "\\", "_", " - ", "·", " und ", " et ", " with "]
+)
+def test_any_sign_or_word_between_two_classes_is_refused_until_told(plate, tmp_path, mark):
+    texts = (f"ER{mark}Golgi", "ER", "Golgi", f"salt{mark}pepper", "T-1", "1.5")
+    with pytest.raises(PreflightError, match=r"look like several.*ER.*a\|b.*read.separator=bar"):
+        labelled(plate, tmp_path, *texts)
+    assert labelled(plate, tmp_path, *texts, separator="bar")[1][0] == (texts[0],)
+    assert labelled(plate, tmp_path, *texts[1:])[1] == [(text,) for text in texts[1:]]
+
+
+def test_three_classes_joined_by_unlike_signs_are_refused(plate, tmp_path):
+    with pytest.raises(PreflightError, match="look like several"):
+        labelled(plate, tmp_path, "ER: Golgi_wt", "ER", "Golgi", "wt")
+
+
+@pytest.mark.parametrize(
+    ("word", "other"),
+    [("Golgi?", "Golgi"), ("Golgi *", "Golgi"), ("0,1uM", "0.1uM"), ("1 µM", "1uM"), ("wt.", "wt")],
+)
+def test_classes_that_differ_in_marks_and_commas_only_are_named(plate, tmp_path, word, other):
+    reading, labels = labelled(plate, tmp_path, word, other)
+    assert labels == [(word,), (other,)]
+    assert codes(reading) == ["class_spelling"]
+
+
+def test_numbers_with_a_point_before_them_are_no_other_spelling():
+    assert len({spelled(word) for word in ("5", ".5", "0.5", "5.5", "+5", "-5")}) == 6
+
+
+@pytest.mark.parametrize("word", ["unknown", "Not classified", "unclear"])
+def test_words_of_people_who_do_not_know_are_unlabelled(plate, tmp_path, word):
+    reading, labels = labelled(plate, tmp_path, "x", word)
+    assert labels == [("x",), None]
+    assert any(f"({word!r} 1)" in note for note in reading.notes)
+    assert labelled(plate, tmp_path, "x", word, classes=f"x|{word}")[1] == [("x",), (word,)]
+
+
+@pytest.mark.parametrize("word", ['"', "〃", "ditto", "As above", '-"-'])
+def test_signs_for_the_row_above_are_refused(plate, tmp_path, word):
+    with pytest.raises(PreflightError, match="2 rows say .* as for the label of the row above"):
+        labelled(plate, tmp_path, "x", word, word, "y")
+
+
+def test_labels_in_the_first_row_of_each_block_are_said_to_be_so(plate, tmp_path):
+    reading, labels = labelled(plate, tmp_path, "x", "", "", "y", "", "")
+    assert labels == [("x",), None, None, ("y",), None, None]
+    assert any("merged cells" in note and "4 rows are unlabelled" in note for note in reading.notes)
+    for texts in (("x", "", "", "x", "", ""), ("x", "y", "", "x", "", ""), ("", "x", "", "y", "")):
+        assert not any("merged" in note for note in labelled(plate, tmp_path, *texts)[0].notes)

@@ -43,6 +43,7 @@ class Fields:
             "experiment": _by(sites, "Experiment", str.casefold),
             "time": _by(sites, "TimePoint", _time_number),
         }
+        self._paths = _paths_of(sites)
         self._series = {site.id: site.metadata.get(TIME_SERIES, site.id) for site in sites}
         self._plate_numbers = _by(sites, "PlateNumber", number)
         self._folder = folder
@@ -61,7 +62,8 @@ class Fields:
                 one, whatever each side calls it.
         """
         if level == "name":
-            return self._named
+            found = self._named_by(values)
+            return lambda text: found[text] if text in found else self._named(text)[0]
         if level == "place":
             return self._placed
         if level == "well":
@@ -78,19 +80,62 @@ class Fields:
             return lambda text: known.get(_time_number(text), NONE)
         return lambda text: known.get(number(text), NONE)
 
-    def _named(self, text: str) -> Ids:
-        """By the longest end of a path that is known here; `..` leads nowhere."""
-        plain = tidy(text)
-        if ".." in plain.split("/"):
-            return NONE
-        parts = plain.split("/")
+    def elsewhere(self, values: Collection[str]) -> tuple[str, str] | None:
+        """A folder that paths name, and the one that their images lie in, where they differ."""
+        read = self._named_by(values)
+        found = (self._named(text) for text in sorted(values) if read[text])
+        return next((where for _, where in found if where), None)
+
+    def _named_by(self, values: Collection[str]) -> dict[str, Ids]:
+        """The fields that names and paths mean.
+
+        A path whose last folder is another than that of the image of its name means that image
+        only where no path of the column names the folder that it is in, and none a third folder.
+        """
+        found = {text: self._named(text) for text in values}
+        here = any(ids and not where for ids, where in found.values() if ids)
+        stated: dict[str, set[str]] = defaultdict(set)
+        for ids, where in found.values():
+            for site_id in ids if where else ():
+                stated[site_id].add(where[0] if where else "")
+        return {
+            text: NONE
+            if where and (here or any(len(stated[site_id]) > 1 for site_id in ids))
+            else ids
+            for text, (ids, where) in found.items()
+        }
+
+    def _named(self, text: str) -> tuple[Ids, tuple[str, str] | None]:
+        """By the longest end of a path that is known here; `..` leads nowhere.
+
+        Returns:
+            The fields; and where the path goes on with another folder than that of their files,
+            its folder and theirs.
+        """
+        parts = tidy(text).split("/")
+        if ".." in parts:
+            return NONE, None
         for first in range(len(parts)):
             end = "/".join(parts[first:])
             bare = end.rsplit(".", 1)[0] if end.endswith(IMAGE_ENDINGS) else end
             found = self.names.get(end) or self.names.get(bare)
             if found:
-                return found
-        return NONE
+                return found, self._apart(parts[:first], (end, bare), found)
+        return NONE, None
+
+    def _apart(
+        self, before: Sequence[str], ends: tuple[str, str], found: Ids
+    ) -> tuple[str, str] | None:
+        folders = [
+            path[: -len(end) - 1].split("/")[-1] if len(path) > len(end) else ""
+            for site_id in found
+            for path in self._paths[site_id]
+            for end in ends
+            if path == end or path.endswith(f"/{end}")
+        ]
+        if not before or not folders or {"", before[-1]} & set(folders):
+            return None
+        return before[-1], folders[0]
 
     def _placed(self, text: str) -> Ids:
         match = _PLACE.fullmatch(text.strip())
@@ -188,6 +233,20 @@ def _by(sites: Sequence[Site], name: str, spelled: Callable[[str], str] = str) -
         if site.metadata.get(name):
             found[spelled(site.metadata[name])].add(site.id)
     return {text: frozenset(ids) for text, ids in found.items()}
+
+
+def _paths_of(sites: Sequence[Site]) -> dict[str, set[str]]:
+    """Paths of the files of each site as they are compared, with and without endings."""
+    return {
+        site.id: {
+            tidy(text)
+            for entry in site.files
+            for pure in (PurePosixPath(path.split("#")[0]) for path in entry.paths)
+            for text in (str(pure), str(pure.with_suffix("")))
+        }
+        | {tidy(site.raw_id)}
+        for site in sites
+    }
 
 
 def _names_of(sites: Sequence[Site], wished: Mapping[str, str]) -> dict[str, Ids]:

@@ -5,7 +5,7 @@ their word.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from cellwise.domain.missing import is_missing
 from cellwise.errors import PreflightError
@@ -58,15 +58,20 @@ def refuse_overreach(fields: Fields, table: LabelTable, keys: Keys, found: Seque
 
 
 def _refuse_shift(fields: Fields, table: LabelTable, keys: Keys) -> None:
-    """Numbers of fields from 0 on one side and from 1 on the other would all be off by one."""
-    for key in [key for key in keys.joined if key.level == "site"]:
-        stated = _numbers(row[key.column] for row in table.rows)
-        known = _numbers(fields.places["site"])
+    """Numbers from 0 on one side and from 1 on the other would all be off by one."""
+    for key in [key for key in keys.joined if key.level in ("site", "plate")]:
+        stated = _numbers((row[key.column] for row in table.rows), key.level)
+        known = _numbers(
+            fields.plates if key.level == "plate" else fields.places["site"], key.level
+        )
+        if key.level == "plate" and len(stated) <= 1 and len(known) <= 1:
+            # The only plates of both sides are the same.
+            continue
         apart = 0 in stated - known or 0 in known - stated
         if apart and any({n + by for n in stated} <= known for by in (1, -1)):
             raise PreflightError(
-                f"{table.path}: {key.column!r} counts fields from {min(stated)}, the images from "
-                f"{min(known)}. Number both alike."
+                f"{table.path}: {key.column!r} counts {_KINDS[key.level]} from {min(stated)}, the "
+                f"images from {min(known)}. Number both alike."
             )
 
 
@@ -80,8 +85,13 @@ def _refuse_numbers_alone(table: LabelTable, keys: Keys, found: Sequence[Ids]) -
         )
 
 
-def _numbers(texts: object) -> set[int]:
-    plain = (number(text) for text in texts if not is_missing(text))  # type: ignore[attr-defined]
+def _numbers(texts: Iterable[str], level: str) -> set[int]:
+    said = [text for text in texts if not is_missing(text)]
+    if level == "plate":
+        words = [plate_words(text) for text in said]
+        plain = [found[0] for found in words if len(found) == 1]
+    else:
+        plain = [number(text) for text in said]
     return {int(text) for text in plain if text.isdecimal()}
 
 

@@ -6,7 +6,7 @@ the key and names nothing here is kept for the guard of `_guard`.
 """
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cellwise.domain.missing import is_missing
@@ -20,6 +20,7 @@ from cellwise.stages.read._columns import (
     words,
 )
 from cellwise.stages.read._fields import Fields, Ids, number, plate_words
+from cellwise.stages.read._row_and_column import Key, is_pair, pair_of, paired
 from cellwise.stages.read._tables import LabelTable
 from cellwise.stages.read.label_columns import label_column_groups, refuse_no_list
 
@@ -36,38 +37,6 @@ _LEVELS = {
 }
 _FIRST = 3
 _WELL = re.compile(r"\s*(?:[A-Z]|A[A-F])[\s_-]*\d{1,3}\s*", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One column as a key.
-
-    Args:
-        column: Its name; of a pair the first.
-        level: In which way it names fields, see `Fields.reader`.
-        sites: The fields that it names in each row; None where it says nothing there.
-        also: The second column of a pair of row and column.
-    """
-
-    column: str
-    level: str
-    sites: tuple[Ids | None, ...]
-    also: str = ""
-
-    @property
-    def hits(self) -> int:
-        """Rows in which it names something."""
-        return sum(bool(found) for found in self.sites)
-
-    @property
-    def said(self) -> int:
-        """Rows in which it says something."""
-        return sum(found is not None for found in self.sites)
-
-    @property
-    def title(self) -> str:
-        """What messages call it."""
-        return f"{self.column} and {self.also}" if self.also else self.column
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +85,7 @@ def find_keys(fields: Fields, table: LabelTable, *, key: str = "", label: str = 
     together = [] if label else label_column_groups(table)
     labels = [] if set(labels) <= set(together) else labels
     named = chosen or [n for n in table.columns if n and role_of(n) and n not in labels]
-    pair = [] if chosen and not _is_pair(chosen) else _pair(table, chosen)
+    pair = [] if chosen and not is_pair(chosen) else pair_of(table, chosen)
     single = [n for n in named if n not in pair and role_of(n) not in ("row", "column")]
     if not single and not pair:
         refuse_no_list(table, fields)
@@ -133,7 +102,7 @@ def find_keys(fields: Fields, table: LabelTable, *, key: str = "", label: str = 
         ]
         keys += [found for n in plates if (found := _understood(fields, table, n, "plate")).hits]
     if pair and not any(found.hits and found.level == "well" for found in keys):
-        keys.append(_paired(fields, table, *pair))
+        keys.append(paired(fields, table, *pair))
     joined = [found for found in keys if found.hits]
     joined = [found for found in joined if not _by_chance(found, joined)]
     joined = [found for found in joined if not _spans_plates(found, joined, fields)]
@@ -142,7 +111,7 @@ def find_keys(fields: Fields, table: LabelTable, *, key: str = "", label: str = 
     more, notes = ([], []) if chosen else _of_other_names(fields, table, joined, labels[0])
     taken = {found.column for found in (*joined, *more)}
     idle = [found.title for found in keys if found.column not in taken and found.said]
-    notes += _renamed_plate(fields, table, joined)
+    notes += _renamed_plate(fields, table, joined) + _other_folder(fields, table, joined)
     return Keys(labels[0], (*joined, *more), tuple(idle), bool(chosen), tuple(notes))
 
 
@@ -159,39 +128,6 @@ def _understood(fields: Fields, table: LabelTable, name: str, role: str) -> Key:
 def _sites(texts: Sequence[str], read: Callable[[str], Ids]) -> tuple[Ids | None, ...]:
     known = {text: None if is_missing(text) else read(text) for text in dict.fromkeys(texts)}
     return tuple(known[text] for text in texts)
-
-
-def _is_pair(names: Sequence[str]) -> bool:
-    return {"row", "column"} <= {role_of(name) for name in names}
-
-
-def _pair(table: LabelTable, chosen: Collection[str]) -> list[str]:
-    """The columns that state row and column of the well, if there is one of each."""
-    names = [n for n in table.columns if n and (not chosen or n in chosen)]
-    rows = [n for n in names if role_of(n) == "row"]
-    columns = [n for n in names if role_of(n) == "column"]
-    return [rows[0], columns[0]] if len(rows) == len(columns) == 1 else []
-
-
-def _paired(fields: Fields, table: LabelTable, row: str, column: str) -> Key:
-    texts = [(entry[row], entry[column]) for entry in table.rows]
-    if any("0" in (number(a), number(b)) for a, b in texts):
-        raise PreflightError(
-            f"{table.path}: {row!r} or {column!r} counts from 0, and wells count from 1. Correct "
-            "them, or add a column `well` such as A01."
-        )
-    read = fields.reader("well", ())
-    wells = [None if is_missing(a) or is_missing(b) else _well(a, b) for a, b in texts]
-    return Key(row, "well", tuple(None if w is None else read(w) for w in wells), also=column)
-
-
-def _well(row: str, column: str) -> str:
-    """`C07` for the rows `C` and `3` and the column `7`."""
-    place = number(row)
-    if place.isdecimal():
-        high, low = divmod(int(place) - 1, 26)
-        place = (chr(64 + high) if high else "") + chr(65 + low)
-    return f"{place}{number(column)}"
 
 
 def _by_chance(key: Key, joined: Sequence[Key]) -> bool:
@@ -266,6 +202,18 @@ def _renamed_plate(fields: Fields, table: LabelTable, joined: Sequence[Key]) -> 
     if len(stated) != 1 or len(known) != 1 or plate_words(stated[0]) == plate_words(known[0]):
         return []
     return [f"Plate {stated[0]!r} of the table is taken as the only plate here, {known[0]!r}."]
+
+
+def _other_folder(fields: Fields, table: LabelTable, joined: Sequence[Key]) -> list[str]:
+    """A note where paths of the table lie in another folder than the images of their names."""
+    named = [key.column for key in joined if key.level == "name"]
+    texts = ({row[name] for row in table.rows if not is_missing(row[name])} for name in named)
+    apart = [where for values in texts if (where := fields.elsewhere(values))]
+    return [
+        f"Paths of the table name the folder {stated!r}, and the images of these names lie in "
+        f"{here!r}: they are joined by name. Is it the table of these images?"
+        for stated, here in apart
+    ]
 
 
 def _telling(text: str) -> bool:

@@ -5,36 +5,35 @@ setting that splits it; classes that differ in spelling only stay apart and are 
 """
 
 import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from cellwise.contracts.layout import Problem
-from cellwise.domain.classes import SEPARATOR, split_labels
+from cellwise.domain.classes import SEPARATOR
 from cellwise.domain.missing import is_missing
 from cellwise.domain.plain_words import by_number, counted
 from cellwise.errors import PreflightError
 from cellwise.stages.read._columns import words as setting
+from cellwise.stages.read._separated import refuse_separated, split_text
+from cellwise.stages.read._spelling import spelled
 
-# How `read.separator` calls what stands between labels.
-SEPARATORS = {
-    "semicolon": ";",
-    "comma": ",",
-    "space": " ",
-    "slash": "/",
-    "plus": "+",
-    "ampersand": "&",
-    "and": " and ",
-    "line": "\n",
-}
 _LISTED = 12
+# Fewer rows than this, and fewer labelled ones, show no pattern.
+_LEAST_ROWS, _LEAST_BLOCKS = 6, 2
 # Words for no label that are no words for a missing number.
 _NO_LABEL = frozenset(
     (
         *("unlabelled", "unlabeled", "not labelled", "not labeled", "no label", "unlabel"),
         *("not annotated", "unannotated", "not determined", "n.d.", "tbd", "to be determined"),
+        *("unknown", "not known", "unclear", "undetermined", "undefined", "not available"),
+        *("unassigned", "not assigned", "unclassified", "not classified", "not scored", "no data"),
     )
+)
+# Signs and words for what stands in the row above.
+_AS_ABOVE = frozenset(
+    ('"', '""', "''", "〃", "″", '-"-', "ditto", "idem", "as above", "see above", "same as above")
 )
 # What a spreadsheet makes of genes such as MARCHF1 and SEPTIN2, and of ids such as 2310009E13.
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
@@ -43,9 +42,6 @@ _MANGLED = re.compile(
     r"|\d{1,2}[./]\d{1,2}[./]\d{4}|\d\.\d+e\+\d\d|\de\+\d\d",
     re.IGNORECASE,
 )
-# Letters of other scripts that look as Latin ones, and the names of Greek ones.
-_LOOKALIKES = str.maketrans("авекмнорстхуіјѕ", "abekmhopctxyijs")
-_GREEK = re.compile(r"GREEK (?:SMALL|CAPITAL) LETTER (?:FINAL )?([A-Z]+)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +74,18 @@ def clean_labels(
         spelling: `merge` makes one class of those that differ in spelling only.
 
     Raises:
-        PreflightError: Texts look like several labels.
+        PreflightError: Texts look like several labels, or say no more than `as above`.
     """
-    lists = [_split(text, separator) for text in texts]
+    lists = [split_text(text, separator) for text in texts]
     if not separator:
-        _refuse_separated(lists, where, declared)
+        refuse_separated(lists, where, declared)
+    _refuse_as_above(lists, where, declared)
     kept = set(declared) | _own_words(lists, genotypes=genotypes)
     lists, notes = _without_missing(lists, where, kept)
     lists, plain = _whole_numbers(lists, where)
     same = compare_spellings(lists, where=where, declared=declared, spelling=spelling)
     problems = (*same.problems, *_mangled(lists, where, declared))
-    return Cleaned(same.texts, (*notes, *plain, *same.notes), problems)
+    return Cleaned(same.texts, (*notes, *_blocks(lists, where), *plain, *same.notes), problems)
 
 
 def compare_spellings(
@@ -108,65 +105,29 @@ def compare_spellings(
     return Cleaned(texts, tuple(notes), tuple(problems))
 
 
-def spelled(word: str) -> str:
-    """What is left of a class name without case, blanks, underscores and hyphens inside it.
-
-    Marks that nobody sees are left out, letters that look alike are one, and `α` is `alpha`.
-    """
-    plain = unicodedata.normalize("NFKC", word).casefold().replace("_", " ")
-    seen = (sign for sign in plain if unicodedata.category(sign) != "Cf")
-    plain = "".join(_named(sign) for sign in seen).translate(_LOOKALIKES).strip()
-    plain = re.sub(r"(?<=\w)[\s‐-―-]+(?=\w)", "", plain)
-    return str(int(plain)) if plain.isdecimal() else plain or word
+def _refuse_as_above(lists: Sequence[Sequence[str]], where: str, declared: Collection[str]) -> None:
+    said = [w for found in lists for w in found if w.casefold() in _AS_ABOVE and w not in declared]
+    if said:
+        raise PreflightError(
+            f"{where}: {counted(len(said), 'rows')} {by_number(len(said), 'says', 'say')} "
+            f"{said[0]!r}, as for the label of the row above. Write the label into each row."
+        )
 
 
-def _named(sign: str) -> str:
-    match = _GREEK.match(unicodedata.name(sign, ""))
-    return match[1].lower() if match else sign
-
-
-def _split(text: str, separator: str) -> list[str]:
-    parts = split_labels(text) or ()
-    mark = SEPARATORS.get(separator)
-    if mark is None:
-        return list(parts)
-    found = [word for part in parts for word in part.split(mark)]
-    return [word for word in (text.strip(" []'\"") for text in found) if word]
-
-
-def _refuse_separated(
-    lists: Sequence[Sequence[str]], where: str, declared: Collection[str]
-) -> None:
-    known = {word for found in lists for word in found}
-    alone = {spelled(word) for word in known} | {spelled(word) for word in declared}
-    for name, mark in SEPARATORS.items():
-        texts = [w for w in sorted(known) if w not in declared and _is_several(w, mark, alone)]
-        if texts:
-            rows = sum(text in found for found in lists for text in texts)
-            shown = ", ".join(map(repr, texts[:3]))
-            raise PreflightError(
-                f"{where}: {rows} texts look like several labels ({shown}), and labels are written "
-                f"a|b. To split them: {setting([('separator', name)])} ; if each is one class of "
-                f"that name: {setting([('separator', 'bar')])}"
-            )
-
-
-def _is_several(word: str, mark: str, alone: Collection[str]) -> bool:
-    parts = [part.strip(" []'\"") for part in word.split(mark)]
-    parts = [part for part in parts if part] if mark in "; " else parts
-    if len(set(parts)) < 2 or not all(parts):
-        return False
-    if all(spelled(part) in alone for part in parts):
-        return True
-    if mark == " ":
-        return all(part.isdecimal() for part in parts)
-    if mark == ",":
-        # `2,4-dinitrophenol` and `N,N-dimethyl...` are one name each.
-        ids = all(re.fullmatch(r"0|[1-9]\d*", part) for part in parts)
-        least = 2 if ", " in word else 3
-        words = all(re.match(rf"[^\W\d]{{{least}}}", part) for part in parts)
-        return ids or words or word.startswith("[")
-    return mark == ";"
+def _blocks(lists: Sequence[Sequence[str]], where: str) -> list[str]:
+    """A note where only the first row of each block has a label, as merged cells are saved."""
+    filled = [place for place, found in enumerate(lists) if found]
+    if filled[:1] != [0] or len(filled) < _LEAST_BLOCKS or len(lists) < _LEAST_ROWS:
+        return []
+    ends = [*filled[1:], len(lists)]
+    repeated = any(lists[a] == lists[b] for a, b in pairwise(filled))
+    if repeated or any(end - place < 2 for place, end in zip(filled, ends, strict=True)):
+        return []
+    return [
+        f"{where}: only the first row of each block has a label, as merged cells are saved by a "
+        f"spreadsheet; {counted(len(lists) - len(filled), 'rows')} are unlabelled. If they have "
+        "the label above them, fill it down."
+    ]
 
 
 def _own_words(lists: Sequence[Sequence[str]], *, genotypes: bool) -> set[str]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cellwise.contracts.layout import Problem
-from cellwise.domain.plain_words import counted
+from cellwise.domain.plain_words import by_number, counted
 from cellwise.domain.records import Site, normalise_well
 from cellwise.errors import PreflightError
 from cellwise.stages.read._columns import metadata_name, role_of
@@ -177,7 +177,16 @@ def _fields_of(place: int, fields: Fields, keys: Keys) -> tuple[Ids, str]:
 
 def _plate_note(fields: Fields, table: LabelTable, keys: Keys) -> list[str]:
     levels = {key.level for key in keys.joined}
-    if len(fields.plates) > 1 and not levels & {"plate", "name", "place"}:
+    if levels & {"plate", "name", "place"}:
+        return []
+    rest = fields.all.difference(*fields.plates.values()) if fields.plates else ()
+    if rest:
+        plates = by_number(len(fields.plates), f"plate {next(iter(fields.plates))!r}", "the plates")
+        return [
+            f"{table.path.name} names no plate: its wells are those of {plates} and of "
+            f"{counted(len(rest), 'fields')} without a plate."
+        ]
+    if len(fields.plates) > 1:
         return [
             f"{table.path.name} names no plate: its wells are those of all "
             f"{len(fields.plates)} plates."

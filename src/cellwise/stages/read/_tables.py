@@ -8,7 +8,7 @@ system.
 import csv
 import io
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ def read_label_table(path: Path) -> LabelTable:
         raise PreflightError(f"{path} has the column {twice[0]!r} twice. Rename or remove one.")
     width = len(columns)
     full = [(n, row[:width] if not any(row[width:]) else row) for n, row in below]
-    _refuse_open_quote(path, full, delimiter, width)
+    _refuse_open_quote(path, lines, full, delimiter, width)
     if full and all(len(row) != width for _, row in full):
         raise PreflightError(
             f"{path}: no row has as many values as there are column names ({width}: "
@@ -89,20 +89,38 @@ def read_label_table(path: Path) -> LabelTable:
 
 
 def _refuse_open_quote(
-    path: Path, rows: Sequence[tuple[int, list[str]]], delimiter: str, width: int
+    path: Path, lines: str, rows: Sequence[tuple[int, list[str]]], delimiter: str, width: int
 ) -> None:
     """Refuse a table in which a cell swallowed rows: a quotation mark is not closed."""
+    last = max((value.count("\n") for _, row in rows[-1:] for value in row), default=0)
     for number, row in rows:
-        for value in row:
-            swallowed = (line.split(delimiter) for line in value.split("\n")[1:])
-            if any(
-                len(cells) == width > 1 and all(cell == cell.strip() != "" for cell in cells)
-                for cells in swallowed
-            ):
-                raise PreflightError(
-                    f"{path}, before row {number}: a quotation mark is not closed, so that whole "
-                    "rows stand in one cell. Close or remove it."
-                )
+        to_the_end = number == rows[-1][0] and last and _ends_open(lines, delimiter)
+        if to_the_end or any(_swallowed(value, delimiter, width) for value in row):
+            raise PreflightError(
+                f"{path}, before row {number}: a quotation mark is not closed, so that whole "
+                "rows stand in one cell. Close or remove it."
+            )
+
+
+def _ends_open(lines: str, delimiter: str) -> bool:
+    """Whether the text ends within quotation marks."""
+    reader = csv.reader(io.StringIO(lines), delimiter=delimiter, skipinitialspace=True, strict=True)
+    try:
+        deque(reader, maxlen=0)
+    except csv.Error as error:
+        return "end of data" in str(error)
+    return False
+
+
+def _swallowed(value: str, delimiter: str, width: int) -> bool:
+    """Whether a cell holds a line that is a row: as many values, of which some may be empty."""
+    below = (line.split(delimiter) for line in value.split("\n")[1:])
+    return any(
+        len(cells) == width > 1
+        and all(cell == cell.strip() for cell in cells)
+        and sum(map(bool, cells)) > 1
+        for cells in below
+    )
 
 
 def _start(text: str) -> tuple[str, str, int]:
