@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from tests.stages.read.read_folders import codes, put, put_table, read
 
 from cellwise.errors import PreflightError
-from cellwise.stages.read._label_words import clean_labels
-from cellwise.stages.read._separated import SEPARATORS
-from cellwise.stages.read._spelling import spelled
+from cellwise.stages.read.label_words import clean_labels
+from cellwise.stages.read.label_words.separated import SEPARATORS
+from cellwise.stages.read.label_words.spelling import spelled
 
 WELLS = [f"{row}{column:02d}" for row in "AB" for column in (1, 2, 3)]
 
@@ -260,7 +260,7 @@ def test_words_of_people_who_do_not_know_are_unlabelled(plate, tmp_path, word):
 
 @pytest.mark.parametrize("word", ['"', "〃", "ditto", "As above", '-"-'])
 def test_signs_for_the_row_above_are_refused(plate, tmp_path, word):
-    with pytest.raises(PreflightError, match="2 rows say .* as for the label of the row above"):
+    with pytest.raises(PreflightError, match=r"2 rows say .* as for the label of the row above"):
         labelled(plate, tmp_path, "x", word, word, "y")
 
 

@@ -12,7 +12,7 @@ from cellwise.stages.read._assemble import Assembly
 from cellwise.stages.read._columns import plain_name
 from cellwise.stages.read._columns import words as setting
 from cellwise.stages.read._labels import Joined
-from cellwise.stages.read._spelling import spelled
+from cellwise.stages.read.label_words.spelling import spelled
 from cellwise.stages.read.spec import Options
 from cellwise.store.worlds.class_lists import class_list, named_lists
 

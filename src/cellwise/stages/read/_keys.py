@@ -20,9 +20,9 @@ from cellwise.stages.read._columns import (
     words,
 )
 from cellwise.stages.read._fields import Fields, Ids, number, plate_words
-from cellwise.stages.read._row_and_column import Key, is_pair, pair_of, paired
 from cellwise.stages.read._tables import LabelTable
 from cellwise.stages.read.label_columns import label_column_groups, refuse_no_list
+from cellwise.stages.read.label_columns.row_and_column import Key, is_pair, pair_of, paired
 
 # In which ways a column of a role may name fields, the most usual first.
 _LEVELS = {

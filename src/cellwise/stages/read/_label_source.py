@@ -18,10 +18,10 @@ from cellwise.stages.read._assemble import Assembly
 from cellwise.stages.read._columns import plain_name
 from cellwise.stages.read._fields import Fields
 from cellwise.stages.read._keys import Keys, find_keys
-from cellwise.stages.read._label_words import Cleaned, clean_labels, compare_spellings
 from cellwise.stages.read._labels import Joined, join_labels
 from cellwise.stages.read._tables import LabelTable, read_label_table
 from cellwise.stages.read.label_columns import join_label_columns
+from cellwise.stages.read.label_words import Cleaned, clean_labels, compare_spellings
 from cellwise.stages.read.spec import Options
 from cellwise.store.worlds.class_lists import class_list, named_lists
 

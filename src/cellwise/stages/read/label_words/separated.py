@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from cellwise.domain.classes import split_labels
 from cellwise.errors import PreflightError
 from cellwise.stages.read._columns import words as setting
-from cellwise.stages.read._spelling import spelled
+from cellwise.stages.read.label_words.spelling import spelled
 
 # How `read.separator` calls what stands between labels.
 SEPARATORS = {

@@ -16,8 +16,8 @@ from cellwise.domain.missing import is_missing
 from cellwise.domain.plain_words import by_number, counted
 from cellwise.errors import PreflightError
 from cellwise.stages.read._columns import words as setting
-from cellwise.stages.read._separated import refuse_separated, split_text
-from cellwise.stages.read._spelling import spelled
+from cellwise.stages.read.label_words.separated import refuse_separated, split_text
+from cellwise.stages.read.label_words.spelling import spelled
 
 _LISTED = 12
 # Fewer rows than this, and fewer labelled ones, show no pattern.
