@@ -56,3 +56,25 @@ def test_every_such_file_is_counted_once(others):
     for problem in found:
         assert problem.reason.startswith(f"{sum(known.values())} file")
         assert all(f"{count} {ending} (" in problem.reason for ending, count in known.items())
+
+
+@pytest.mark.parametrize(
+    "folder", ["$RECYCLE.BIN", "#recycle/P1", "@eaDir", "thumbs", "lost+found", "a/#snapshot/x"]
+)
+def test_what_systems_keep_of_deleted_files_is_no_field(tmp_path, folder):
+    names = [f"{w}_{c}.png" for w in ("A01", "A02") for c in ("dna", "gfp")]
+    put(tmp_path, *names, *(f"{folder}/{name}" for name in names))
+    reading = read(tmp_path)
+    assert [site.id for site in reading.sites] == ["A01", "A02"]
+    assert sum(reading.counts["ignored_files"].values()) == 4
+
+
+@pytest.mark.parametrize("ending", [".part", ".crdownload", ".filepart", ".TMP"])
+def test_images_that_are_still_being_copied_are_named(tmp_path, ending):
+    put(tmp_path, *(f"{w}_{c}.png" for w in ("A01", "A02") for c in ("dna", "gfp")))
+    for name in (f"A03_dna.png{ending}", f"A03_gfp.TIF{ending}", f"notes{ending}", "a.png.json"):
+        (tmp_path / name).write_bytes(b"x")
+    (problem,) = read(tmp_path).problems
+    assert "2 files are" in problem.reason
+    assert f"1 .png{ending.lower()} (images not yet copied to their end)" in problem.reason
+    assert "wait until it is whole" in problem.remedy

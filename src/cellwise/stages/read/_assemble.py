@@ -25,6 +25,7 @@ from cellwise.stages.read.planes.drafts import (
     usual_channels,
 )
 from cellwise.stages.read.planes.frames import Spread, depth_of
+from cellwise.stages.read.planes.settings import named_setting_notes, pixel_size_notes
 from cellwise.store.images.pixel_sizes import are_square
 from cellwise.store.stains import name_channels
 
@@ -119,6 +120,7 @@ class _Builder:
     stacks: int = 0
     unstated: int = 0
     sizes_differ: int = 0
+    stated: dict[str, float] = field(default_factory=dict)
     lost: set[tuple[str, int]] = field(default_factory=set)
     black: dict[tuple[str, int], int] = field(default_factory=dict)
 
@@ -162,7 +164,7 @@ class _Builder:
                 files=tuple(files),
                 part=first.part or "unlabelled",
                 metadata=dict(first.metadata),
-                pixel_size=self._pixel_size(found),
+                pixel_size=self._pixel_size(site_id, found),
             )
         )
 
@@ -181,6 +183,9 @@ class _Builder:
                 f"In {counted(self.sizes_differ, 'sites')} the channels state different pixel "
                 "sizes; none is used."
             )
+        notes += pixel_size_notes(self.stated, self.pixel_size)
+        used = (entry for site in self.sites for entry in site.files)
+        notes += named_setting_notes((e.channel.name, path) for e in used for path in e.paths)
         if self.black:
             pieces, images = sum(self.black.values()), len(self.black)
             notes.append(
@@ -263,10 +268,12 @@ class _Builder:
             facts |= {"height": first.height, "width": first.width, "dtype": first.dtype}
         return facts
 
-    def _pixel_size(self, headers: Sequence[Header]) -> float | None:
+    def _pixel_size(self, site_id: str, headers: Sequence[Header]) -> float | None:
+        sizes = [h.pixel_size for h in headers if h.pixel_size is not None]
+        if sizes and self.status[site_id] == OK:
+            self.stated[site_id] = sizes[0]
         if self.pixel_size > 0:
             return self.pixel_size
-        sizes = [h.pixel_size for h in headers if h.pixel_size is not None]
         if sizes and max(sizes) > 1.001 * min(sizes):
             self.sizes_differ += 1
             return None

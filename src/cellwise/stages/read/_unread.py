@@ -30,9 +30,16 @@ _KINDS = {
     "films": ("Save its frames as TIFF.", (".avi", ".mp4", ".mov", ".mpg", ".wmv")),
     "archives": ("Unpack those that hold images.", (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")),
 }
+HALF_COPIED = (
+    *(".part", ".partial", ".crdownload", ".download", ".filepart", ".opdownload"),
+    *(".aria2", ".tmp", ".temp"),
+)
+"""What programs that copy and download put behind the name of a file until it is whole."""
+
 _OF_ENDING = {
     ending: (maker, remedy) for maker, (remedy, endings) in _KINDS.items() for ending in endings
 }
+_HALF = "images not yet copied to their end", "Copy it again, or wait until it is whole."
 
 
 def unread_files(others: Mapping[str, int]) -> list[Problem]:
@@ -41,14 +48,20 @@ def unread_files(others: Mapping[str, int]) -> list[Problem]:
     Args:
         others: Count of the files that are no images for us, by ending; a Zarr folder counts once.
     """
-    found = {ending: count for ending, count in others.items() if ending in _OF_ENDING}
+    kind_of = {
+        **{
+            ending: _HALF for ending in others if ending.endswith(HALF_COPIED) and "." in ending[1:]
+        },
+        **{ending: _OF_ENDING[ending] for ending in others if ending in _OF_ENDING},
+    }
+    found = {ending: count for ending, count in others.items() if ending in kind_of}
     if not found:
         return []
     kinds = ", ".join(
-        f"{count} {ending} ({_OF_ENDING[ending][0]})" for ending, count in sorted(found.items())
+        f"{count} {ending} ({kind_of[ending][0]})" for ending, count in sorted(found.items())
     )
     many = sum(found.values())
-    remedies = dict.fromkeys(_OF_ENDING[ending][1] for ending in sorted(found))
+    remedies = dict.fromkeys(kind_of[ending][1] for ending in sorted(found))
     return [
         Problem(
             "not_read",

@@ -11,7 +11,7 @@ from cellwise.contracts.layout import Listing, Problem
 from cellwise.domain.headers import Header
 from cellwise.domain.steps import Report
 from cellwise.errors import InputError, PreflightError
-from cellwise.stages.read._unread import unread_files
+from cellwise.stages.read._unread import HALF_COPIED, unread_files
 from cellwise.store.images.fields import read_header
 from cellwise.store.images.microscope_files import MAKERS, can_read
 from cellwise.store.images.ome_zarr import folder_facts
@@ -24,7 +24,11 @@ TABLE_ENDINGS = (".csv", ".tsv", ".txt")
 # Label images lie in folders of these names; they are no fields.
 _PASSED_OVER = {
     *("mask", "masks", "label", "labels", "truth", "segmentation", "segmentations", "outlines"),
-    *("groundtruth", "ground_truth", "annotations", "__macosx", "thumbnails"),
+    *("groundtruth", "ground_truth", "annotations", "__macosx"),
+    *("thumbnails", "thumbnail", "thumbs", "thumb"),
+    # What systems keep of deleted and earlier files, and their own small copies.
+    *("$recycle.bin", "recycler", "#recycle", "@recycle", "system volume information"),
+    *("#snapshot", "~snapshot", "lost+found", "@eadir"),
 }
 # What Cellpose writes beside the images it was shown.
 _ARRAYS = (".npy", ".npz")
@@ -182,7 +186,9 @@ class _Walk:
             status = entry.stat()
             self.images[path] = (status.st_size, status.st_mtime_ns)
         else:
-            self.others[ending or "(no ending)"] += 1
+            inner = Path(Path(entry.name).stem).suffix.lower()
+            half = ending in HALF_COPIED and inner in PLAIN_ENDINGS
+            self.others[(f"{inner}{ending}" if half else ending) or "(no ending)"] += 1
             if ending in TABLE_ENDINGS:
                 self.tables.append(path)
 

@@ -11,6 +11,7 @@ from cellwise.domain.nouns import IMAGES, READING, SITES
 from cellwise.domain.specs import Content, Read, StepOptions, StepSpec
 from cellwise.errors import BadOption
 from cellwise.registry import did_you_mean
+from cellwise.store.images.pixel_sizes import LARGEST
 
 
 class Options(StepOptions):
@@ -79,8 +80,11 @@ class Options(StepOptions):
 
     @model_validator(mode="after")
     def _check(self) -> "Options":
-        if not 0 <= self.pixel_size < 1000:
-            raise BadOption(f"read.pixel_size is micrometres per pixel, not {self.pixel_size}.")
+        if not 0 <= self.pixel_size <= LARGEST:
+            raise BadOption(
+                f"read.pixel_size is micrometres per pixel, at most {LARGEST:g}, not "
+                f"{self.pixel_size}. A number of nanometres is to be divided by 1,000."
+            )
         for name, role in (self.roles or {}).items():
             if role not in ROLES:
                 raise BadOption(

@@ -38,7 +38,7 @@ _MOST_AT_ONCE = 3 * 1500 * 1500
 
 def build(
     weights: str = "",
-    pixel_size: Annotated[float, Limits(gt=0)] | None = None,
+    pixel_size: Annotated[float, Limits(gt=0, le=50)] | None = None,
     channels: Sequence[str] | None = None,
     mask_threshold: Annotated[float, Limits(ge=0, le=1)] | None = None,
     seed_threshold: Annotated[float, Limits(ge=0, le=1)] | None = None,

@@ -11,9 +11,10 @@ from xml.etree import ElementTree
 
 import tifffile
 
-from cellwise.store.images.pixel_sizes import MICROMETRES, plausible
+from cellwise.store.images.pixel_sizes import MICROMETRES, is_for_print, plausible
 from cellwise.store.images.tiff_images import TiffImage
 
+_INCH = MICROMETRES["inch"]
 __all__ = ["TiffFacts", "facts_of"]
 
 
@@ -79,13 +80,15 @@ def _plain_facts(tiff: tifffile.TiffFile) -> TiffFacts:
     factor = MICROMETRES.get(unit)
     if factor is None and not unit:
         tag = page.tags.get("ResolutionUnit")
-        factor = {2: 25_400.0, 3: 1e4}.get(int(tag.value)) if tag is not None else None
+        factor = {2: _INCH, 3: 1e4}.get(int(tag.value)) if tag is not None else None
     named = names if len(set(names)) == len(names) and all(names) else ()
 
     def size(tag: str) -> float | None:
         resolution = page.tags.get(tag)
         per_unit = _ratio(resolution.value) if resolution is not None else None
-        return plausible(factor / per_unit) if factor and per_unit else None
+        if not factor or not per_unit or (factor == _INCH and is_for_print(per_unit)):
+            return None
+        return plausible(factor / per_unit)
 
     return TiffFacts(named, size("XResolution"), size("YResolution"))
 

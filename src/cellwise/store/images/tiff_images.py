@@ -40,7 +40,7 @@ class TiffImage:
     Args:
         axes: Axis letters in stored order, as in tifffile; samples that are channels are `C`.
         shape: Length of each axis.
-        dtype: Numpy name of the stored numbers.
+        dtype: Numpy name of the numbers; `int16` also where ImageJ stored these 32,768 higher.
         pages: Its pages in stored order; fewer than planes where one page holds them all.
         name: What the file calls it.
         number: Place among the images of the file, in stored order.
@@ -94,7 +94,8 @@ def contents_of(tiff: tifffile.TiffFile) -> Contents:
         InputError: `unreadable` where it holds no image, `planes_missing` where it states planes
             that it does not hold (they would be read as zeros).
     """
-    found = [_image(series, number) for number, series in enumerate(tiff.series)]
+    signed = _is_signed(tiff)
+    found = [_image(series, number, signed=signed) for number, series in enumerate(tiff.series)]
     left = [text for series in tiff.series if (text := _copies(series))]
     images = _joined([image for image in found if {"Y", "X"} <= set(image.axes)])
     if not images:
@@ -116,7 +117,13 @@ def contents_of(tiff: tifffile.TiffFile) -> Contents:
     return Contents(tuple(fields), tuple(left), tuple(odd))
 
 
-def _image(series: Any, number: int) -> TiffImage:
+def _is_signed(tiff: tifffile.TiffFile) -> bool:
+    """Whether ImageJ stored signed numbers: as unsigned ones, 32,768 higher, with that said."""
+    said: dict[str, Any] = (tiff.imagej_metadata or {}) if tiff.is_imagej else {}
+    return tuple(said.get(name) for name in ("cf", "c0", "c1")) == (0, -(1 << 15), 1)
+
+
+def _image(series: Any, number: int, *, signed: bool) -> TiffImage:
     page = series.keyframe
     extra = tuple(page.extrasamples or ())
     spare = sum(int(kind) in _TRANSPARENCY for kind in extra)
@@ -133,7 +140,7 @@ def _image(series: Any, number: int) -> TiffImage:
     return TiffImage(
         axes,
         shape,
-        str(series.dtype),
+        "int16" if signed and series.dtype == np.uint16 else str(series.dtype),
         tuple(series.pages),
         str(series.name or ""),
         number,

@@ -10,6 +10,7 @@ import tifffile
 from cellwise.domain.places import Place
 from cellwise.domain.plain_words import counted
 from cellwise.errors import InputError
+from cellwise.store.images.broken_off import refuse_broken_off
 from cellwise.store.images.tiff_images import PALETTE, TiffImage, contents_of
 
 Pixels = npt.NDArray[Any]
@@ -56,6 +57,8 @@ def tiff_stack(tiff: tifffile.TiffFile, place: Place, plane: int | None) -> tupl
             code="unreadable",
             remedy="Save the image as 8-bit, 16-bit or float.",
         )
+    if image.dtype == "int16" and pixels.dtype == np.uint16:
+        pixels = (pixels ^ np.uint16(1 << 15)).view(np.int16)
     if int(image.pages[0].keyframe.photometric) == PALETTE:
         pixels, axes = _through_palette(image, pixels), [*axes, "S"]
     if pages is None:
@@ -64,9 +67,27 @@ def tiff_stack(tiff: tifffile.TiffFile, place: Place, plane: int | None) -> tupl
     if "S" in axes:
         return _colours(image, pixels.reshape(-1, *image.size, pixels.shape[-1]))
     stack = pixels.reshape(-1, *image.size)
-    if int(image.pages[0].keyframe.photometric) == _WHITE_IS_ZERO and stack.dtype.kind == "u":
-        stack = np.iinfo(stack.dtype).max - stack
-    return stack, False
+    refuse_broken_off(image, stack)
+    return _black_is_zero(image, stack), False
+
+
+def _black_is_zero(image: TiffImage, pixels: Pixels) -> Pixels:
+    """The numbers with black below white, where the file says that it stores them turned round.
+
+    Raises:
+        InputError: `unreadable` for fractions, of which nothing says which is black.
+    """
+    if int(image.pages[0].keyframe.photometric) != _WHITE_IS_ZERO:
+        return pixels
+    if pixels.dtype.kind == "f":
+        raise InputError(
+            "The file stores fractions of which the largest is black (WhiteIsZero), and does not "
+            "say how large that is.",
+            code="unreadable",
+            remedy="Save the image again, with black as zero (BlackIsZero).",
+        )
+    # Of whole numbers, signed ones too, the largest becomes the smallest.
+    return np.asarray(~pixels)
 
 
 def _field(tiff: tifffile.TiffFile, place: Place) -> TiffImage:
@@ -146,10 +167,7 @@ def _colours(image: TiffImage, pixels: Pixels) -> tuple[Pixels, bool]:
     photometric = int(image.pages[0].keyframe.photometric)
     if not image.colour:
         # One grey sample, and transparency beside it.
-        grey = pixels[..., 0]
-        if photometric == _WHITE_IS_ZERO and grey.dtype.kind == "u":
-            grey = np.iinfo(grey.dtype).max - grey
-        return grey, False
+        return _black_is_zero(image, pixels[..., 0]), False
     if photometric not in (_RGB, PALETTE) or pixels.shape[-1] < 3:
         raise InputError(
             "The colours are not stored as red, green and blue.",
