@@ -22,6 +22,7 @@ import numpy.typing as npt
 from cellwise.contracts.segmenter import Segmenter
 from cellwise.domain.records import Field, Masks
 from cellwise.errors import BadOption, InputError
+from cellwise.stages.segment.given.numbers import blurred, exchanged
 from cellwise.stages.segment.given.plausible import doubt
 from cellwise.stages.segment.given.shapes import draw
 from cellwise.stages.segment.given.turned import lies_turned
@@ -72,7 +73,8 @@ def build(
         allow_pickle: Whether Cellpose's `_seg.npy` may be opened. It is a pickle: a foreign one can
             be made to run programs, though the reader here admits plain data only.
         implausible: What becomes of masks that can hardly be those of their field: numbers of far
-            pieces, the background as a cell, lines, what lies elsewhere than the cells shown.
+            pieces, slivers, the background as a cell, lines, cells and nuclei exchanged, what lies
+            elsewhere than the cells shown.
         load: From a site id to its masks, None where there are none; the segment step gives it, and
             it is the one that heeds `allow_pickle`.
 
@@ -97,6 +99,8 @@ def build(
         nuclei = _labels(field, brought.nuclei, "nuclei", resize, notes)
         if implausible == "refuse":
             _refuse_doubtful(field, nuclei, "nuclei", brought.image_turned)
+            if reason := exchanged(cells, nuclei):
+                raise _refused(field, reason, "implausible")
         return GivenLabels(cells, pair(cells, nuclei), notes)
 
     return given
@@ -115,7 +119,7 @@ def missing(site_id: str, masks: str) -> InputError:
 def _refuse_doubtful(field: Field, labels: Labels, what: str, orientation: int) -> None:
     if orientation != 1 and (reason := lies_turned(field, labels, orientation, what)):
         raise _refused(field, reason, "turned")
-    if reason := doubt(field, labels, what):
+    if reason := blurred(labels, what) or doubt(field, labels, what):
         raise _refused(field, reason, "implausible")
 
 
