@@ -91,6 +91,51 @@ class Visit:
             self.errors.append(message.text)
 
 
+class Held:
+    """Requests of a page that wait until a test lets them go on.
+
+    Args:
+        page: The page.
+        address: Which requests, as `Page.route` takes it.
+    """
+
+    def __init__(self, page, address) -> None:
+        self.page, self.held = page, True
+        self.waiting: list = []
+        page.route(address, self._take)
+
+    def _take(self, route) -> None:
+        if self.held:
+            self.waiting.append(route)
+        else:
+            route.continue_()
+
+    def wait(self, count: int = 1) -> None:
+        """Wait until so many requests are held."""
+        for _ in range(500):
+            if len(self.waiting) >= count:
+                return
+            self.page.wait_for_timeout(10)
+        raise AssertionError([one.request.url for one in self.waiting])
+
+    def go(self, place: int = 0, **answer) -> None:
+        """Let one go on to the server, or answer it."""
+        route = self.waiting.pop(place)
+        route.fulfill(**answer) if answer else route.continue_()
+
+    def free(self) -> None:
+        """Let all go on, those that come later too; the page has these answers then."""
+        self.held = False
+        requests = [route.request for route in self.waiting]
+        while self.waiting:
+            self.go()
+        for request in requests:
+            answer = request.response()
+            if answer is not None:
+                answer.finished()
+        self.page.wait_for_timeout(100)
+
+
 @pytest.fixture
 def visit(browser):
     context = browser.new_context(viewport={"width": 1280, "height": 900})

@@ -63,6 +63,22 @@ def test_what_is_taken_back_is_as_it_was_before_and_may_be_taken_back_again(at_d
     assert at_desk.holds("row", "verdict") == [(1, "yes"), (2, "no"), (3, "no")]
 
 
+def test_two_verdicts_on_one_cell_are_both_taken_back_and_both_given_again(at_desk):
+    def back(save):
+        return at_desk.desk.undo(at_desk.name(), save, who="ann")["save"]
+
+    first, second = (at_desk.say([2], verdict)["save"] for verdict in ("yes", "no"))
+    third = at_desk.say([2], "unsure")["save"]
+    backs = [back(third), back(second)]
+    assert at_desk.holds("row", "verdict") == [(2, "yes")]
+    again = back(backs.pop())
+    assert at_desk.holds("row", "verdict") == [(2, "no")]
+    back(again)
+    assert at_desk.holds("row", "verdict") == [(2, "yes")]
+    back(first)
+    assert at_desk.holds("row", "verdict") == []
+
+
 def test_what_was_said_since_stays_and_others_cannot_take_it_back(at_desk):
     first = at_desk.say([1, 2], "yes")["save"]
     at_desk.say([2], "no")

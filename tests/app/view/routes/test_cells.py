@@ -92,6 +92,11 @@ def test_a_sheet_is_one_image_of_the_cells_in_order(client):
     assert np.abs(part - np.asarray(alone, float)).mean() < 12
 
 
+def test_a_sheet_of_no_cells_is_nothing(client):
+    answer = client.get("/api/cells/sheet.jpg", params={"unsure": 1, "low": 1})
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
 def test_only_the_channels_asked_for_are_drawn(client):
     def sums(channels):
         asked = {"count": 16, "channels": channels}

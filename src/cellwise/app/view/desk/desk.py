@@ -15,7 +15,8 @@ import polars as pl
 from cellwise.app.view.data.opened import Opened, cells_stamp
 from cellwise.app.view.data.picked import drawn_rows
 from cellwise.app.view.data.queues import DRAWN, NEAR, QUEUES
-from cellwise.app.view.desk.verdicts import later, taken_back, verdict_rows
+from cellwise.app.view.desk.taking_back import TakenBack
+from cellwise.app.view.desk.verdicts import later, verdict_rows
 from cellwise.app.view.shown import Shown
 from cellwise.domain.classes import ClassList
 from cellwise.domain.tables import ANNOTATIONS
@@ -46,7 +47,7 @@ class Desk:
     ) -> None:
         self._shown, self._clock = shown, clock
         self._lock, self._merging = Lock(), Lock()
-        self._last = ""
+        self._last, self._taken = "", TakenBack()
         self._later: Timer | None = None
 
     @property
@@ -185,18 +186,18 @@ class Desk:
         opened = self.opened
         path = save_path(opened.run, f"desk-{other}")
         made = read_table(path, ANNOTATIONS) if path.is_file() else None
-        foreign = 0 if made is None else len(made.filter(pl.col("who") != who))
-        if made is None or foreign:
+        if made is None or (made["who"] != who).any():
             raise UsageError("There is no such save of yours to take back.")
         kept = 0
         with self._lock:
             if not save_path(opened.run, f"desk-{name}").exists():
-                back, kept = taken_back(opened.said.saves.rows(), made, self._now())
+                every = opened.said.saves.rows()
+                back, kept = self._taken.rows(opened.run, every, made, (name, other), self._now())
                 if len(back):
                     save(opened.run, back, name=f"desk-{name}", merged=False)
             self._merge_soon(opened)
-        cells = made.select("site_id", "cell_id").unique(maintain_order=True)
-        found = [opened.cells.row_of(*place) for place in cells.iter_rows()]
+        places = made.select("site_id", "cell_id").unique(maintain_order=True).rows()
+        found = [opened.cells.row_of(*place) for place in places]
         rows = np.array([row for row in found if row is not None], np.int64)
         words = made["class"].unique(maintain_order=True).to_list()
         return {"save": name, "changed_since": kept, **self._after(rows, words)}

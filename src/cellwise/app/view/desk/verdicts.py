@@ -12,12 +12,11 @@ from cellwise.domain.classes import ClassList
 from cellwise.domain.tables import ANNOTATIONS
 from cellwise.errors import PreflightError, UsageError
 from cellwise.store.annotations.outlines import outline_of
-from cellwise.store.annotations.words import NO, UNSURE, VERDICTS, WITHDRAWN, YES
+from cellwise.store.annotations.words import NO, UNSURE, VERDICTS, YES
 
 Rows = npt.NDArray[np.int64]
 # Rows of one save: all cells of a large selection in one class, or a few in very many.
 MOST = 200_000
-_ONE = ["site_id", "mask_key", "cell_id", "class", "who"]
 
 
 def said_of_classes(said: Mapping[str, str], classes: ClassList) -> dict[str, str]:
@@ -108,31 +107,6 @@ def verdict_rows(
         .with_columns(who=pl.lit(who), when=pl.lit(when))
         .select(list(ANNOTATIONS.columns))
     )
-
-
-def taken_back(saves: pl.DataFrame, made: pl.DataFrame, when: str) -> tuple[pl.DataFrame, int]:
-    """Rows that set verdicts back to what they were before a save, and how many cannot be.
-
-    What the person has said since of the same cell and class stays.
-
-    Args:
-        saves: All rows of all saves.
-        made: The rows of the save.
-        when: The time of taking back.
-    """
-    every = saves.join(made.select(_ONE).unique(), on=_ONE, how="semi")
-    top = every.group_by(_ONE).agg(pl.col("when").max().alias("top"))
-    mine = made.join(top, on=_ONE).filter(pl.col("when") == pl.col("top"))
-    at = mine.select(*_ONE, pl.col("when").alias("at"))
-    before = every.join(at, on=_ONE).filter(pl.col("when") < pl.col("at")).sort("when")
-    was = before.group_by(_ONE, maintain_order=True).last()
-    was = was.select(*_ONE, pl.col("verdict").alias("was"), pl.col("drawn").alias("drawn_was"))
-    back = mine.join(was, on=_ONE, how="left").with_columns(
-        verdict=pl.coalesce("was", pl.lit(WITHDRAWN)),
-        drawn=pl.coalesce("drawn_was", "drawn"),
-        when=pl.lit(when),
-    )
-    return back.select(list(ANNOTATIONS.columns)), len(made) - len(mine)
 
 
 def later(*times: str) -> str:

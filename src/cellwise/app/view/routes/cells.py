@@ -100,6 +100,8 @@ def _sheets(router: APIRouter, shown: Shown) -> None:
         if drawn.sheets.bounds is None:
             raise HTTPException(404, "The images of single cells are gone from this run.")
         wanted = told(lambda: drawn.sheets.shown(channels))
+        if not len(rows):
+            return Response(status_code=204)
         return content(drawn.sheets.sheet(rows, wanted, size), "image/jpeg")
 
     @router.get("/api/cells/outlines.bin")

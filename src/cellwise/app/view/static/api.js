@@ -31,8 +31,10 @@ async function words(response) {
 const json = async (path, signal) => (await ask(path, signal)).json();
 const bytes = async (path, signal) => (await ask(path, signal)).arrayBuffer();
 
+// Nothing where there is nothing to be seen.
 async function picture(path, signal) {
-  return createImageBitmap(await (await ask(path, signal)).blob());
+  const answer = await ask(path, signal);
+  return answer.status === 204 ? null : createImageBitmap(await answer.blob());
 }
 
 // Who looks at this page: { who, role, csrf }; asked for once.

@@ -5,12 +5,16 @@ import { trace, unpack } from "./polygons.js";
 
 const MOST = 30;
 const TOGETHER = 3;
+// Milliseconds until what could not be had is asked for again.
+const AGAIN = 2000;
 
 export class Blocks {
-  // `drawn` is called when something arrived, `failed` with an error.
-  constructor({ drawn, failed }) {
-    this.drawn = drawn;
-    this.failed = failed;
+  // `drawn` is called when something arrived, `failed` with an error and whether a list is missing, `well` when nothing is missing any more.
+  constructor({ drawn, failed, well }) {
+    Object.assign(this, { drawn, failed, well });
+    this.missing = new Set();
+    // Blocks that could not be had and are not asked for again yet.
+    this.resting = new Set();
     this.per = 192;
     this.reset({});
   }
@@ -18,6 +22,9 @@ export class Blocks {
   // Forget all: other filters, another order, other channels or another size.
   reset({ asked = {}, channels = "", size = 64, per = 192, tile = 64, pictures = true, stamp = "" }) {
     for (const block of this.found?.values() ?? []) block.stop.abort();
+    if (this.missing.size) this.well();
+    this.missing.clear();
+    this.resting.clear();
     Object.assign(this, { asked, channels, size, per, tile, pictures, stamp });
     this.found = new Map();
     this.total = this.total ?? 0;
@@ -41,7 +48,7 @@ export class Blocks {
       }
     }
     this.waiting = [];
-    for (let number = low; number <= high; number++) if (!this.found.has(number)) this.waiting.push(number);
+    for (let number = low; number <= high; number++) if (!this.found.has(number) && !this.resting.has(number)) this.waiting.push(number);
     this.#next();
     return [low, high];
   }
@@ -57,21 +64,25 @@ export class Blocks {
     this.busy += 1;
     const asked = { ...this.asked, start: number * this.per, count: this.per, size: this.size, stamp: this.stamp };
     try {
-      const sheet = this.pictures ? api.sheet({ ...asked, channels: this.channels || undefined }, block.stop.signal).catch(() => null) : null;
+      const sheet = this.#sheet(block, { ...asked, channels: this.channels || undefined }, turn);
       const answer = await api.cells(asked, block.stop.signal);
       if (turn !== this.turn) return;
       Object.assign(block, { cells: answer.cells, across: answer.sheet.across, side: answer.sheet.side });
       this.total = answer.total;
       this.name = answer.class;
       this.drawn(answer);
-      block.sheet = await sheet;
+      this.#had(`cells ${number}`);
+      await sheet;
       if (turn !== this.turn) return;
-      this.drawn(null);
       this.#trim(number);
     } catch (error) {
-      if (error.name !== "AbortError" && turn === this.turn) this.failed(error);
       // By now other filters may hold, and a block of theirs have this number.
       if (this.found.get(number) === block) this.found.delete(number);
+      if (turn === this.turn && error.name !== "AbortError") this.resting.add(number);
+      this.#lack(`cells ${number}`, error, turn, () => {
+        this.resting.delete(number);
+        this.drawn(null);
+      });
       return;
     } finally {
       if (turn === this.turn) {
@@ -82,15 +93,44 @@ export class Blocks {
     this.#outline(block, asked, turn);
   }
 
+  // The images of a block, where the run has any.
+  async #sheet(block, asked, turn) {
+    if (!this.pictures) return;
+    const name = `sheet ${block.number}`;
+    try {
+      block.sheet = await api.sheet(asked, block.stop.signal);
+      if (turn !== this.turn) return;
+      this.#had(name);
+      this.drawn(null);
+    } catch (error) {
+      this.#lack(name, error, turn, () => this.found.get(block.number) === block && this.#sheet(block, asked, turn));
+    }
+  }
+
+  // What could not be had is asked for again a little later, unless it was refused.
+  #lack(name, error, turn, again) {
+    if (error.name === "AbortError" || turn !== this.turn) return;
+    this.missing.add(name);
+    this.failed(error, name.startsWith("cells"));
+    if (error.status < 500) return;
+    setTimeout(() => turn === this.turn && again(), AGAIN);
+  }
+
+  #had(name) {
+    if (this.missing.delete(name) && !this.missing.size) this.well();
+  }
+
   // Outlines come after the images: of cells of many fields they take longer.
   async #outline(block, asked, turn) {
+    const name = `outlines ${block.number}`;
     try {
       const rings = unpack(await api.outlines(asked, block.stop.signal));
       if (turn !== this.turn) return;
       block.lines = this.#lines(block, rings);
+      this.#had(name);
       this.drawn(null);
     } catch (error) {
-      if (error.name !== "AbortError" && turn === this.turn) this.failed(error);
+      this.#lack(name, error, turn, () => this.found.get(block.number) === block && this.#outline(block, asked, turn));
     }
   }
 

@@ -6,6 +6,7 @@ import { button, byId, element, facts, link, number } from "./elements.js";
 import { trace } from "./polygons.js";
 import { drawBar } from "./scalebar.js";
 import { setOpenCell, to } from "./state.js";
+import { turns } from "./turns.js";
 
 const SIDE = 320;
 const MOST_BARS = 12;
@@ -13,12 +14,21 @@ const dialog = byId("card");
 let context = {};
 let latest = 0;
 let shown = null;
+let waiting = false;
+let followed = false;
 
 dialog.addEventListener("close", () => {
-  latest += 1;
-  setOpenCell(null);
+  forget();
+  if (!followed) setOpenCell(null);
+  followed = false;
   context.closed?.();
 });
+
+// A cell that is still on its way is not to be shown any more.
+function forget() {
+  latest += 1;
+  waiting = false;
+}
 dialog.addEventListener("click", (event) => {
   if (event.target === dialog) dialog.close();
 });
@@ -30,14 +40,35 @@ export function prepare(values) {
 
 export const isOpen = () => dialog.open;
 
-// The row of the open cell.
-export const row = () => (dialog.open ? shown?.row ?? null : null);
+// The row of the open cell; none while the next one is on its way.
+export const row = () => (dialog.open && !waiting ? shown?.row ?? null : null);
 
+// Close it because the address is another one by now.
+export function close() {
+  forget();
+  if (!dialog.open) return;
+  followed = true;
+  dialog.close();
+}
+
+// Show the card of a cell, given by its place or by a promise of it.
 export async function show(place) {
   const turn = ++latest;
-  const cell = await api.cell(place);
-  if (turn !== latest) return;
+  waiting = true;
+  try {
+    const cell = await api.cell(await place);
+    if (turn === latest) open(cell);
+  } catch (error) {
+    // Of a card that nobody waits for any more there is nothing to say.
+    if (turn === latest) throw error;
+  } finally {
+    if (turn === latest) waiting = false;
+  }
+}
+
+function open(cell) {
   shown = cell;
+  waiting = false;
   const title = element("h2", `Cell ${cell.cell} of field ${cell.site}`);
   title.id = "card-title";
   const bar = element("div", "", "row");
@@ -50,14 +81,16 @@ export async function show(place) {
   // The button that has the focus stands at the end; the image is to be seen first.
   bar.lastChild.focus({ preventScroll: true });
   dialog.scrollTop = 0;
+  context.shown?.();
 }
 
 // What people said of the open cell, each with their word.
+const judging = turns();
 export async function judged() {
   const holder = dialog.querySelector(".verdicts");
-  const place = shown;
-  const { said } = await api.saidOfCell(place.row).catch(() => ({ said: [] }));
-  if (place !== shown) return;
+  const holds = judging();
+  const { said } = await api.saidOfCell(shown.row).catch(() => ({ said: [] }));
+  if (!holds()) return;
   const people = Map.groupBy ? Map.groupBy(said, (one) => one.who) : new Map([["", said]]);
   holder.replaceChildren(...[...people].flatMap(([who, words]) => {
     const seen = words.filter((one) => one.verdict !== "no");
@@ -98,8 +131,11 @@ function canvas(cell, side, channels, words) {
   made.style.width = `${side}px`;
   made.setAttribute("role", "img");
   made.setAttribute("aria-label", words);
+  const painting = turns();
   made.paint = async () => {
+    const holds = painting();
     const image = await api.cellImage(cell, channels(), Math.min(1024, Math.round(side * ratio))).catch(() => null);
+    if (!holds()) return;
     const brush = made.getContext("2d");
     brush.setTransform(ratio, 0, 0, ratio, 0, 0);
     brush.fillStyle = "#111";

@@ -12,6 +12,8 @@ import { Learn } from "./learn.js";
 import { Gallery } from "./gallery.js";
 import { classColour, OTHER } from "./palette.js";
 import { Selection } from "./selection.js";
+import { trouble, well } from "./troubles.js";
+import { turns } from "./turns.js";
 import { showVisitor } from "./visitor.js";
 
 let run = null;
@@ -22,26 +24,28 @@ let learn = null;
 const selection = new Selection(state.read().picked);
 const asked = () => state.filters();
 
-function fail(error) {
-  if (error.status === 409) return begin();
-  const trouble = byId("trouble");
-  trouble.textContent = error.message;
-  trouble.hidden = false;
-}
+// What may be done with an error of this part of the page; the run may have been written anew.
+const failed = (part) => (error) => (error.status === 409 ? begin() : trouble(part, error.message));
+const fail = failed("cells");
+const follow = () => desk.follow().then(() => well("desk"), failed("desk"));
+// A card of a place, or of a promise of one.
+const open = (place) => card.show(place).then(() => well("card"), failed("card"));
 
 function showCells(at = 0) {
-  byId("trouble").hidden = !run.trouble;
-  byId("trouble").textContent = run.trouble;
+  trouble("run", run.trouble);
+  well("cells");
   const now = state.read();
   gallery.show({ asked: asked(), channels: channels.text, size: now.size, lines: channels.lines.checked, at, stamp: run.stamp });
   legend();
+  tools();
   count([0, -1, null]);
 }
 
 let told = 0;
 function count([first, last, total]) {
   const words = byId("count");
-  if (total === null) words.textContent = "Loading…";
+  if (gallery.refused) words.textContent = "No cells could be listed.";
+  else if (total === null) words.textContent = "Loading…";
   else if (!total) words.textContent = gallery.blocks.found.size ? `No cell fits these filters (${whole(run.cells)} in the run).` : words.textContent;
   else words.textContent = `Cells ${whole(first + 1)} to ${whole(last + 1)} of ${whole(total)}${total < run.cells ? ` (${whole(run.cells)} in the run)` : ""}`;
 }
@@ -50,7 +54,7 @@ function moved(first, last, total) {
   clearTimeout(told);
   told = setTimeout(() => {
     // Before the first answer there is nothing to say.
-    if (gallery.restored) count([first, last, total]);
+    if (gallery.restored || gallery.refused) count([first, last, total]);
     if (total) state.change({ at: first ? String(first) : "" });
   }, 120);
 }
@@ -86,10 +90,11 @@ function filter(values) {
 // These filters in place of all others, and of a queue.
 function alone(values) {
   const now = state.read();
+  desk.drop();
   const kept = Object.fromEntries(["size", "channels", "lines", "desk", "whole", "class"].map((name) => [name, now[name]]));
-  state.write({ ...kept, ...values }, { push: true });
+  state.write({ ...kept, picked: selection.short, ...values }, { push: true });
   filters.fill(state.read(), run);
-  desk.follow().catch(fail);
+  follow();
   showCells();
 }
 
@@ -129,16 +134,16 @@ function looks(what) {
   if (card.isOpen()) card.redraw(what);
 }
 
-async function openLinked() {
-  const open = state.openCell();
-  if (open) await card.show(open).catch(fail);
+function openLinked() {
+  const linked = state.openCell();
+  if (linked) open(linked);
+  return Boolean(linked);
 }
 
 // The next cell of the gallery, while a card is open.
 function step(by) {
   gallery.go(gallery.active + by);
-  const cell = gallery.cellAt(gallery.active);
-  if (cell) card.show(cell).catch(fail);
+  gallery.openActive();
 }
 
 function choosing() {
@@ -170,9 +175,10 @@ function buttons() {
   byId("larger").addEventListener("click", () => resize(1));
   byId("choose").addEventListener("click", choosing);
   byId("reset").addEventListener("click", () => {
-    const { size, channels: shown, lines, desk: open } = state.read();
-    state.write({ size, channels: shown, lines, desk: open }, { push: true });
-    desk.follow().catch(fail);
+    desk.drop();
+    const { size, channels: shown, lines, desk: judging } = state.read();
+    state.write({ size, channels: shown, lines, desk: judging, picked: selection.short }, { push: true });
+    follow();
     filters.fill(state.read(), run);
     showCells();
   });
@@ -180,13 +186,17 @@ function buttons() {
     const now = state.read();
     const kept = Object.fromEntries(["size", "channels", "lines", "picked", "chosen", "within", "scatter", "desk", "queue", "whole", "until"].map((name) => [name, now[name]]));
     state.write({ ...kept, ...filters.asked(run) }, { push: true });
-    desk.follow().catch(fail);
+    follow();
     showCells();
   });
   addEventListener("popstate", () => {
+    desk.drop();
+    // Going back leaves what was chosen, and how cells look.
+    state.change({ picked: selection.short, channels: channels.remembered, lines: channels.lines.checked ? "" : "no" });
     filters.fill(state.read(), run);
-    desk.follow().catch(fail);
+    follow();
     showCells(Number(state.read().at ?? 0));
+    if (!openLinked()) card.close();
   });
   selection.addEventListener("change", chosen);
 }
@@ -199,10 +209,24 @@ function notes() {
   byId("unfinished").textContent = `This run is not finished (${run.status}): what you see may still change.`;
 }
 
+// Asked again where it could not be had.
+function lookAtLearning() {
+  learn.look().then(() => well("learn"), (error) => {
+    failed("learn")(error);
+    if (!(error.status < 500)) setTimeout(lookAtLearning, 3000);
+  });
+}
+
 let begun = false;
+const beginning = turns();
 async function begin() {
+  const holds = beginning();
   try {
-    run = await api.run();
+    const found = await api.run();
+    if (!holds()) return;
+    well("begin");
+    const cells = run?.cells_stamp;
+    run = found;
     byId("name").textContent = run.name;
     document.title = `Cells of ${run.name} · cellwise`;
     if (!begun) {
@@ -213,19 +237,25 @@ async function begin() {
       byId("channels").hidden = !run.pictures;
       gallery = new Gallery({
         holder: byId("gallery"), spacer: byId("spacer"), canvas: byId("canvas"), option: byId("active-cell"),
-        selection, run, open: (cell) => card.show(cell).catch(fail), moved, failed: fail,
+        selection, run, open, moved, failed: fail, well: () => well("cells"),
       });
       gallery.rowsBetween = async (start, stop) => (await api.rows(asked(), start, stop)).rows;
-      card.prepare({ run, channels, step, closed: () => byId("gallery").focus({ preventScroll: true }) });
-      desk = new Desk({ run, gallery, selection, card, step, alone, show: () => { filters.fill(state.read(), run); showCells(); } });
+      card.prepare({ run, channels, step, shown: () => desk.panel.draw(), closed: () => byId("gallery").focus({ preventScroll: true }) });
+      desk = new Desk({ run, gallery, selection, card, step, alone, trouble: failed("desk"), show: () => { filters.fill(state.read(), run); showCells(); } });
+      desk.said.addEventListener("loaded", () => well("desk"));
       learn = new Learn({ desk, renew: begin, only: (text) => alone({ chosen: text }) });
       buttons();
       byId("side").open = !matchMedia("(max-width: 56rem)").matches;
     } else {
       // The run was written anew: its rows are other cells.
       selection.clear();
+      if (run.cells_stamp !== cells) {
+        card.close();
+        state.setOpenCell(null);
+      }
       gallery.run = run;
       desk.run = run;
+      desk.said.forget();
     }
     filters.people(run.judges);
     notes();
@@ -233,11 +263,12 @@ async function begin() {
     chosen();
     showCells(Number(state.read().at ?? 0));
     tools();
-    await desk.begin();
-    if (!learn.state && desk.now.classes.length) await learn.look();
-    await openLinked();
+    await desk.begin().then(() => well("desk"), failed("desk"));
+    if (!holds()) return;
+    if (!learn.state && desk.now?.classes.length) lookAtLearning();
+    if (holds()) openLinked();
   } catch (error) {
-    fail(error);
+    if (holds()) trouble("begin", error.message);
   }
 }
 

@@ -99,14 +99,17 @@ export class Channels {
     return true;
   }
 
-  // Sliders and colours; `bounds` are dark and bright of each channel for the whole run.
+  // Sliders and colours; `bounds` are dark and bright of each channel for the whole run, `ownBounds` gives those of what is seen, or nothing.
   offerContrast(holder, bounds, ownBounds) {
     this.bounds = bounds;
     const table = element("div", "", "contrast");
     for (const row of this.rows) table.append(this.#contrast(row));
     holder.append(
       table,
-      button("Contrast of this field", async () => this.#all(await ownBounds())),
+      button("Contrast of this field", async () => {
+        const own = await ownBounds();
+        if (own) this.#all(own);
+      }),
       button("Contrast of the run", () => this.#all(null)),
     );
   }

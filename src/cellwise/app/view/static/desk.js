@@ -7,47 +7,72 @@ import { Exchange } from "./exchange.js";
 import { Panel } from "./deskpanel.js";
 import { Said, WORDS } from "./said.js";
 import { Saving } from "./saving.js";
+import { turns } from "./turns.js";
 
 const PER_PAGE = 9;
 const VERDICTS = ["yes", "no", "unsure"];
 
 export class Desk {
-  // `card` says which cell is open; `show` lists cells anew, `alone` with these filters only; `step` goes to the next open cell.
-  constructor({ run, gallery, selection, card, show, alone, step }) {
-    Object.assign(this, { run, gallery, selection, card, show, alone, step });
+  // `card` says which cell is open; `show` lists cells anew, `alone` with these filters only; `step` goes to the next open cell; `trouble` says what failed.
+  constructor({ run, gallery, selection, card, show, alone, step, trouble }) {
+    Object.assign(this, { run, gallery, selection, card, show, alone, step, trouble });
+    this.looking = turns();
+    this.taking = turns();
+    this.pending = null;
     this.page = 0;
     this.said = new Said();
     this.saving = new Saving();
     this.panel = new Panel(this);
     this.exchange = new Exchange(this);
+    this.said.ahead = () => this.saving.waiting.length > 0;
+    gallery.activated = () => this.open && this.panel.draw();
     gallery.marked = (row) => this.marked(row);
     gallery.entered = () => this.open && this.whole && this.mayJudge && (this.rest(), true);
     this.said.addEventListener("change", () => { gallery.redraw(); this.panel.draw(); });
     this.saving.addEventListener("change", () => this.panel.draw());
     this.saving.addEventListener("saved", (event) => this.#saved(event.detail));
+    this.saving.addEventListener("discarded", () => this.renewed().catch(() => null));
     selection.addEventListener("change", () => this.panel.draw());
     byId("judge").addEventListener("click", () => this.toggle());
   }
 
   async begin() {
-    await this.#look();
+    const again = Boolean(this.session);
+    this.beginning = true;
+    await this.#look().finally(() => { this.beginning = false; });
     this.saving.begin();
     byId("judge").hidden = !this.now.classes.length;
     await this.follow();
+    if (again && this.open) await this.said.load();
   }
 
   async #look() {
-    [this.now, this.session] = await Promise.all([api.desk(), api.session()]);
+    const holds = this.looking();
+    const [now, session] = await Promise.all([api.desk(), api.session()]);
+    this.session = session;
+    if (holds() || !this.now) this.now = now;
     this.panel.draw();
+  }
+
+  // The counts of the run as they are now.
+  async #renew() {
+    const holds = this.looking();
+    const found = await api.desk();
+    if (holds() || !this.now) this.now = found;
+    this.panel.draw();
+    return found;
   }
 
   // What the address says holds: whether the desk is open, for which class, in which queue.
   async follow() {
+    // Before the run has said which classes are judged, `begin` follows later; where it could not, once more.
+    if (!this.session) return this.beginning ? null : this.begin();
     const { desk, whole: all, queue, class: name } = state.read();
     const open = desk === "open" && this.now.classes.length > 0;
     const wanted = all === "yes" ? "" : name ?? this.run.classes[0] ?? this.now.classes[0];
     const changed = open !== this.open || wanted !== this.name || (all === "yes") !== this.whole;
-    Object.assign(this, { open, whole: all === "yes", queue: queue ?? "", name: wanted });
+    if (!open) this.drop();
+    Object.assign(this, { open, whole: all === "yes", queue: this.pending ?? queue ?? "", name: wanted });
     byId("desk").hidden = !open;
     // A queue has an order of its own.
     for (const order of ["sort", "order"]) byId("filters").elements[order].disabled = open && this.queue !== "";
@@ -56,31 +81,50 @@ export class Desk {
     if (changed && open) await this.said.show(this.whole ? "" : this.name, this.now.classes.length);
     else if (changed) this.said.close();
     this.panel.draw();
+    return null;
   }
 
   toggle() {
+    if (!this.session) return;
     state.change({ desk: this.open ? "" : "open", ...(this.open ? { queue: "", until: "" } : {}) }, { push: true });
     this.#changed();
   }
 
   // Another queue, or the same one without what was judged since.
   async take(queue) {
-    this.now = await api.desk();
-    state.change({ queue, until: queue ? this.now.now : "", at: "" }, { push: true });
+    const holds = this.taking();
+    // Until it is here, the cells that are seen are those of the queue before.
+    this.pending = this.queue = queue;
+    try {
+      const { now } = await this.#renew();
+      if (!holds()) return;
+      this.drop();
+      state.change({ queue, until: queue ? now : "", at: "" }, { push: true });
+    } catch (error) {
+      if (!holds()) return;
+      this.drop();
+      await this.follow();
+      throw error;
+    }
     this.#changed();
+  }
+
+  // A queue that is still on its way is not wanted any more.
+  drop() {
+    this.taking();
+    this.pending = null;
   }
 
   judgeWhole(all) {
     state.change({ whole: all ? "yes" : "", at: "" }, { push: true });
-    if (this.queue) return this.take(this.queue);
-    return this.#changed();
+    this.#changed();
+    return this.queue ? this.take(this.queue) : null;
   }
 
   #changed() {
-    const listed = this.follow();
+    this.follow().catch(this.trouble);
     this.show();
     byId("gallery").focus({ preventScroll: true });
-    return listed;
   }
 
   get mayJudge() {
@@ -186,15 +230,17 @@ export class Desk {
   // `act` says of the rows that are meant, and whether they are done with.
   #about(act) {
     const chosen = this.card.isOpen() ? [] : [...this.selection.rows];
+    // Nobody can say what a cell shows that is not there yet.
+    if (this.pending !== null || !this.card.isOpen() && this.gallery.unknown) return this.panel.tell("These cells are still being loaded.");
     if (chosen.length) {
       if (act(chosen)) this.selection.clear();
     } else if (this.card.isOpen()) {
       const row = this.card.row();
-      if (row !== null && act([row])) this.step(1);
+      if (row === null) return this.panel.tell("This cell is still being loaded.");
+      if (act([row])) this.step(1);
     } else {
       const { active } = this.gallery;
       const cell = this.gallery.cellAt(active);
-      // Nobody can say what a cell shows that is not there yet.
       if (!cell) return this.panel.tell("This cell is still being loaded.");
       const wasLast = active >= this.gallery.total - 1;
       if (!act([cell.row])) return null;
@@ -214,27 +260,26 @@ export class Desk {
   async #saved(answer) {
     const differ = answer.contradicted.length;
     if (differ) this.panel.tell(`People differ about ${counted(differ, "of these cells", "of these cells")}: ${whole(this.now.contradicted)} before.`);
+    if (answer.changed_since) this.panel.tell(`${counted(answer.changed_since, "verdict stays", "verdicts stay")}: another one was given since.`);
     this.saved = new Date();
-    await this.said.load().catch(() => null);
-    if (!this.saving.waiting.length) {
-      this.now = await api.desk().catch(() => this.now);
-      this.panel.draw();
-      if (this.card.isOpen()) this.card.judged();
-    }
+    // The run does not know yet what is still on its way.
+    if (this.saving.waiting.length) return;
+    if (this.open) await this.said.load().catch(() => null);
+    await this.#renew().catch(() => null);
+    if (this.card.isOpen()) this.card.judged();
   }
 
   // Verdicts that did not come through this page's own saves.
   async renewed() {
     this.said.version = "";
-    await this.said.load();
-    this.now = await api.desk();
-    this.panel.draw();
+    if (this.open) await this.said.load();
+    await this.#renew();
   }
 
   async named(who) {
     this.session = await api.giveName(who);
-    this.now = await api.desk();
-    await this.said.show(this.whole ? "" : this.name, this.now.classes.length);
     this.panel.draw();
+    await this.#renew();
+    if (this.open) await this.said.show(this.whole ? "" : this.name, this.now.classes.length);
   }
 }

@@ -33,8 +33,8 @@ export class Panel {
     byId("queue").append(...Object.entries(QUEUES).map(([value, words]) => new Option(words, value)));
     byId("queue").addEventListener("change", () => desk.take(byId("queue").value).catch((error) => this.trouble(error)));
     byId("renew").addEventListener("click", () => desk.take(desk.queue).catch((error) => this.trouble(error)));
-    byId("one-class").addEventListener("click", () => desk.judgeWhole(false));
-    byId("whole-cell").addEventListener("click", () => desk.judgeWhole(true));
+    byId("one-class").addEventListener("click", () => desk.judgeWhole(false)?.catch((error) => this.trouble(error)));
+    byId("whole-cell").addEventListener("click", () => desk.judgeWhole(true)?.catch((error) => this.trouble(error)));
     byId("undo").addEventListener("click", () => desk.saving.undo());
     byId("redo").addEventListener("click", () => desk.saving.redo());
     byId("who-form").addEventListener("submit", (event) => {

@@ -5,6 +5,8 @@ import * as state from "./state.js";
 import { byId, counted, element, link, whole } from "./elements.js";
 import { OTHER, ramp } from "./palette.js";
 import { searchable } from "./searchable.js";
+import { failed, well as mended } from "./troubles.js";
+import { turns } from "./turns.js";
 import { showVisitor } from "./visitor.js";
 
 const AT_ONCE = 48;
@@ -12,17 +14,14 @@ const shown = byId("shown");
 const find = byId("find");
 let plates = null;
 let listed = 0;
-let turn = 0;
-
-function fail(error) {
-  byId("trouble").textContent = error.message;
-  byId("trouble").hidden = false;
-}
+// Whether a list in place of the one that is seen is on its way.
+let renewing = false;
 
 const chosen = (name) => shown.elements[name].value;
 const plate = () => plates.plates.find((one) => one.plate === chosen("plate")) ?? plates.plates[0];
 
 function drawMap() {
+  if (!plates?.plates.length) return;
   const { shape, wells } = plate();
   const by = chosen("by");
   byId("class-label").hidden = by !== "share";
@@ -114,13 +113,18 @@ byId("map").addEventListener("keydown", (event) => {
   next?.focus();
 });
 
+const listing = turns();
 async function list({ more = false } = {}) {
-  const mine = ++turn;
+  // What would be added belongs to a list that is about to go.
+  if (more && renewing) return;
+  const holds = listing();
+  renewing = !more;
   const { plate: of, well, text } = state.read();
   const start = more ? listed : 0;
   try {
     const found = await api.fields({ plate: well ? of : "", well, text, start, count: AT_ONCE });
-    if (mine !== turn) return;
+    if (!holds()) return;
+    mended("list");
     const entries = found.fields.map(entry);
     if (more) byId("list").append(...entries);
     else byId("list").replaceChildren(...entries);
@@ -130,7 +134,15 @@ async function list({ more = false } = {}) {
     byId("every").hidden = !well;
     byId("more").hidden = listed >= found.total;
   } catch (error) {
-    fail(error);
+    if (!holds()) return;
+    failed("list")(error);
+    if (more) return;
+    // The fields that are seen are others than those that were asked for.
+    byId("list").replaceChildren();
+    byId("more").hidden = true;
+    byId("count").textContent = "No fields could be listed.";
+  } finally {
+    if (holds()) renewing = false;
   }
 }
 
@@ -145,11 +157,31 @@ function entry(one) {
   return made;
 }
 
+const sharing = turns();
 async function loadPlates() {
-  plates = await api.plates(chosen("class"));
-  if (!plates.plates.length) return;
-  byId("plates").hidden = false;
-  drawMap();
+  const holds = sharing();
+  try {
+    const found = await api.plates(chosen("class"));
+    if (!holds()) return;
+    mended("plates");
+    plates = found;
+    byId("plates").hidden = !plates.plates.length;
+    drawMap();
+  } catch (error) {
+    if (holds()) failed("plates")(error);
+  }
+}
+
+// The forms as the address says them.
+function fill() {
+  const now = state.read();
+  for (const name of ["plate", "by", "class"]) {
+    const select = shown.elements[name];
+    select.value = now[name] ?? "";
+    // A value of an old address that this run does not have, or none.
+    if (select.selectedIndex < 0) select.selectedIndex = 0;
+  }
+  find.elements.text.value = now.text ?? "";
 }
 
 try {
@@ -158,19 +190,19 @@ try {
   document.title = `Fields of ${run.name} · cellwise`;
   // The token has become a cookie; it leaves the address.
   state.change({});
-  const now = state.read();
   for (const name of run.classes) shown.elements.class.append(new Option(name, name));
   searchable(shown.elements.class);
   if (!run.classes.length) shown.elements.by.options[1].remove();
   for (const name of run.plates) shown.elements.plate.append(new Option(name, name));
   byId("plate-label").hidden = run.plates.length < 2;
-  for (const name of ["plate", "by", "class"]) if (now[name]) shown.elements[name].value = now[name];
-  find.elements.text.value = now.text ?? "";
-  shown.addEventListener("change", async (event) => {
+  fill();
+  shown.addEventListener("change", (event) => {
     const { name } = event.target;
     state.change({ [name]: chosen(name), ...(name === "plate" ? { well: "" } : {}) });
-    await loadPlates().catch(fail);
-    if (name === "plate") await list();
+    // All plates are there already, with the shares of one class.
+    if (name === "class") loadPlates();
+    else drawMap();
+    if (name === "plate") list();
   });
   find.addEventListener("input", () => {
     state.change({ text: find.elements.text.value });
@@ -184,11 +216,13 @@ try {
     list();
   });
   addEventListener("popstate", () => {
-    if (plates?.plates.length) drawMap();
+    fill();
+    drawMap();
+    loadPlates();
     list();
   });
   await Promise.all([loadPlates(), list()]);
 } catch (error) {
-  fail(error);
+  failed("run")(error);
 }
 showVisitor();

@@ -13,16 +13,21 @@ const LETTERED = 96;
 
 export class Gallery {
   // `holder` is scrolled and has the focus; `option` is what assistive technology reads of the active cell.
-  constructor({ holder, spacer, canvas, option, selection, run, open, moved, failed }) {
-    Object.assign(this, { holder, spacer, canvas, option, selection, run, open, moved });
+  // `open` opens the card of a cell, given by a promise; `failed` is told of errors, `well` when what could not be had is here.
+  constructor({ holder, spacer, canvas, option, selection, run, open, moved, failed, well }) {
+    Object.assign(this, { holder, spacer, canvas, option, selection, run, open, moved, failed });
     this.context = canvas.getContext("2d");
     this.active = 0;
     this.total = 0;
     this.anchor = 0;
     this.lines = true;
     this.choosing = false;
+    // How many choices wait for the rows of cells that are not here.
+    this.unknown = 0;
+    this.later = [];
     this.lasso = null;
-    this.blocks = new Blocks({ drawn: (answer) => this.#arrived(answer), failed });
+    this.blocks = new Blocks({ drawn: (answer) => this.#arrived(answer), failed: (error, list) => this.#failed(error, list), well });
+    this.well = () => this.blocks.missing.size || well();
     this.size = SIZES[1];
     holder.addEventListener("scroll", () => this.#soon());
     holder.addEventListener("keydown", (event) => this.#key(event));
@@ -41,7 +46,9 @@ export class Gallery {
     this.total = 0;
     this.first = at;
     this.restored = false;
-    this.later = null;
+    this.refused = false;
+    this.later = [];
+    this.shown = (this.shown ?? 0) + 1;
     this.#fresh();
     this.#ask(at);
     this.#read();
@@ -56,6 +63,7 @@ export class Gallery {
       this.#measure(first);
       // What `show` asked for was given up with the rest, and as long as nothing is known nothing is drawn that would ask.
       if (!this.total) this.#ask(first);
+      if (!this.restored) this.refused = false;
     }
     this.#soon();
     this.#read();
@@ -128,13 +136,22 @@ export class Gallery {
     }
     if (answer && !this.restored) {
       this.restored = true;
+      this.refused = false;
       this.#scrollTo(Math.floor(Math.min(this.first, Math.max(0, this.total - 1)) / this.columns) * this.pitch);
     }
     this.#soon();
     this.#read();
-    const later = this.later;
-    this.later = null;
-    later?.();
+    const { later } = this;
+    this.later = [];
+    for (const act of later) act();
+  }
+
+  // Nothing is listed as long as the first answer is missing.
+  #failed(error, list) {
+    this.refused ||= list && !this.restored;
+    if (this.refused) this.moved(0, -1, 0);
+    this.failed(error);
+    this.#read();
   }
 
   #soon() {
@@ -163,6 +180,7 @@ export class Gallery {
     for (let index = first; index <= last; index++) paintTile(this, index, this.#box(index));
     if (this.lasso) paintLasso(this);
     if (last >= 0) this.blocks.want(first, last);
+    else if (this.refused) this.#ask(this.first);
     this.moved(first, last, this.total);
   }
 
@@ -175,10 +193,12 @@ export class Gallery {
   #read() {
     const cell = this.blocks.at(this.active)?.cell;
     const { option } = this;
+    if (cell?.row !== this.told) this.activated?.();
+    this.told = cell?.row;
     option.setAttribute("aria-posinset", this.active + 1);
     option.setAttribute("aria-setsize", this.total);
     if (!cell) {
-      option.textContent = this.restored && !this.total ? "No cell" : "Loading";
+      option.textContent = this.refused || this.restored && !this.total ? "No cell" : "Loading";
       return;
     }
     option.setAttribute("aria-selected", this.selection.has(cell.row));
@@ -209,11 +229,31 @@ export class Gallery {
   }
 
   // Choose all cells between two indices, also those that were never seen.
-  async range(one, other) {
+  range(one, other) {
     const [start, stop] = [Math.min(one, other), Math.max(one, other) + 1];
-    const seen = Array.from({ length: Math.min(2000, stop - start) }, (_, n) => this.cellAt(start + n));
-    if (stop - start <= 2000 && seen.every(Boolean)) this.selection.add(seen.map((cell) => cell.row));
-    else this.selection.add(await this.rowsBetween(start, stop));
+    if (start < 0 || !this.total) return;
+    this.#choose(Array.from({ length: stop - start }, (_, n) => start + n));
+  }
+
+  // Choose the cells at these indices, in their order; of those that are not here the server knows the rows.
+  async #choose(indices) {
+    const here = indices.length <= 2000 ? indices.map((index) => this.cellAt(index)) : [null];
+    if (here.every(Boolean)) return this.selection.add(here.map((cell) => cell.row));
+    const { shown } = this;
+    const [start, stop] = [indices[0], indices.at(-1) + 1];
+    this.unknown += 1;
+    try {
+      const rows = await this.rowsBetween(start, stop);
+      // By now other cells are listed, and these are not seen any more.
+      if (shown !== this.shown) return null;
+      this.well();
+      this.selection.add(indices.map((index) => rows[index - start]).filter((row) => row !== undefined));
+    } catch (error) {
+      if (shown === this.shown) this.failed(error);
+    } finally {
+      this.unknown -= 1;
+    }
+    return null;
   }
 
   #key(event) {
@@ -234,18 +274,22 @@ export class Gallery {
   }
 
   #toggle(index) {
-    this.#with(index, (cell) => this.selection.toggle(cell.row));
+    this.when(index, (cell) => this.selection.toggle(cell.row));
+  }
+
+  openActive() {
+    this.#open(this.active);
   }
 
   #open(index) {
-    this.#with(index, (cell) => this.open(cell));
+    this.open(new Promise((resolve) => { this.when(index, resolve); }));
   }
 
   // A key or click on a cell that is still being loaded is answered when the cell is here.
-  #with(index, act) {
+  when(index, act) {
     const cell = this.cellAt(index);
     if (cell) act(cell);
-    else this.later = () => this.#with(index, act);
+    else this.later.push(() => this.when(index, act));
   }
 
   #where(event) {
@@ -301,7 +345,7 @@ export class Gallery {
 
   #enclosed(path) {
     const chosen = enclosed(path, { columns: this.columns, pitch: this.pitch, side: this.side, gap: GAP, total: this.total, at: (point) => this.#indexAt(point) });
-    this.selection.add(chosen.map((index) => this.cellAt(index)?.row).filter((row) => row !== undefined));
+    if (chosen.length) this.#choose(chosen.sort((a, b) => a - b));
     this.#soon();
   }
 }

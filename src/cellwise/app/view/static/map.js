@@ -3,10 +3,12 @@
 import * as api from "./api.js";
 import * as card from "./card.js";
 import * as state from "./state.js";
-import { byId, counted, element, isTyping, link, whole } from "./elements.js";
+import { button, byId, counted, element, isTyping, link, whole } from "./elements.js";
 import { layoutWords, legend, limitWords, pairs } from "./mapwords.js";
 import { OTHER, ramp } from "./palette.js";
 import { searchable } from "./searchable.js";
+import { failed, well } from "./troubles.js";
+import { turns } from "./turns.js";
 import { showVisitor } from "./visitor.js";
 
 const SIDE = 1000;
@@ -25,15 +27,9 @@ let chosen = "";
 let frame = 0;
 const WAIT = 1500;
 let waiting = 0;
-let asked = 0;
 // The name of the map that is shown: of the vectors, or of what UMAP made of them.
 let shownMap = "";
 const value = (name) => form.elements[name].value;
-
-function fail(error) {
-  byId("trouble").textContent = error.message;
-  byId("trouble").hidden = false;
-}
 
 const toScreen = (x, y) => [(x - view.x) * view.zoom + view.width / 2, (y - view.y) * view.zoom + view.height / 2];
 const toMap = (left, top) => [(left - view.width / 2) / view.zoom + view.x, (top - view.height / 2) / view.zoom + view.y];
@@ -100,10 +96,18 @@ function pixel(css) {
   return (0xff000000 | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
+const painting = turns();
 async function paint() {
+  const holds = painting();
+  await colourAs(holds).then(() => holds() && well("colours"), (error) => holds() && failed("colours")(error));
+}
+
+async function colourAs(holds) {
   const by = value("by");
   byId("class-label").hidden = by !== "probability";
-  values = await api.mapValues(by, by === "probability" ? value("class") : "");
+  const found = await api.mapValues(by, by === "probability" ? value("class") : "");
+  if (!holds()) return;
+  values = found;
   const entries = legend(run, by);
   colours = new Uint32Array(256).fill(pixel(OTHER));
   if (by === "class" || by === "plate" || by === "label") {
@@ -120,21 +124,36 @@ async function paint() {
   soon();
 }
 
+const loading = turns();
 async function load() {
-  const turn = ++asked;
+  const holds = loading();
   clearTimeout(waiting);
   say("");
+  try {
+    await lay(holds);
+    if (holds()) well("map");
+  } catch (error) {
+    if (!holds()) return;
+    say("");
+    failed("map")(error);
+    if (shownMap) return;
+    byId("count").textContent = "The map could not be loaded.";
+    if (!(error.status < 500)) waiting = setTimeout(load, WAIT);
+  }
+}
+
+async function lay(holds) {
   const vectors = value("name");
-  if (value("layout") !== "umap") return show(vectors, turn);
+  if (value("layout") !== "umap") return show(vectors, holds);
   if (!limits.installed) say(limits.how);
-  if (!limits.installed) return show(vectors, turn);
+  if (!limits.installed) return show(vectors, holds);
   const { step, cells, seconds, words, name } = await api.mapUmap(vectors);
-  if (turn !== asked) return;
-  if (step === "done") return show(name, turn);
+  if (!holds()) return;
+  if (step === "done") return show(name, holds);
   say(layoutWords({ step, cells, seconds, words }));
-  if (step !== "failed") waiting = setTimeout(() => load().catch(fail), WAIT);
+  if (step !== "failed") waiting = setTimeout(load, WAIT);
   // While it goes on, what is shown stays.
-  if (shownMap !== vectors) await show(vectors, turn);
+  if (shownMap !== vectors) await show(vectors, holds);
 }
 
 function say(words) {
@@ -142,44 +161,55 @@ function say(words) {
   byId("layout-state").textContent = words;
 }
 
-async function show(name, turn) {
+async function show(name, holds) {
   const found = await api.mapPoints(name);
-  if (turn !== asked) return;
+  if (!holds()) return;
   points = found;
   shownMap = name;
   let known = 0;
   for (let n = 0; n < points.length; n += 2) if (!Number.isNaN(points[n])) known += 1;
   byId("count").textContent = `${counted(known, "cell")} by ${name}${known < run.cells ? `; ${whole(run.cells - known)} have no place: no vector, or not among those drawn at random` : ""}`;
   fit();
-  await paint();
+  // A line is around cells of one map: on another one it means nothing.
+  const now = state.read();
+  chosen = now.within && (now.scatter ?? name) === name ? now.within : "";
+  await Promise.all([paint(), tell()]);
+  byId("view").dataset.settled = "true";
 }
 
 // The cells in a polygon, given in pixels of the canvas.
 async function choose(corners) {
   const step = Math.max(1, Math.ceil(corners.length / CORNERS));
   const kept = corners.filter((_, n) => n % step === 0);
-  if (kept.length < 3) return;
+  if (kept.length < 3 || !shownMap) return;
   chosen = kept.flatMap(([x, y]) => toMap(x, y).map((number) => number.toFixed(1))).join(",");
-  state.change({ within: chosen });
-  await tell().catch(fail);
+  state.change({ within: chosen, scatter: shownMap });
+  await tell();
 }
 
+const telling = turns();
 async function tell() {
+  const holds = telling();
   byId("chosen").hidden = !chosen;
   soon();
   if (!chosen) return;
+  const chosenWords = (words, ...parts) => byId("chosen-words").replaceChildren(element("b", words), ...parts, button("Clear", clearChosen));
+  // What was said is of the line before.
+  chosenWords("Counting…");
   const wanted = { within: chosen, scatter: shownMap };
-  const { total } = await api.cells({ ...wanted, count: 1 });
-  const show = link("Show them", state.to("/cells", wanted));
-  const clear = element("button", "Clear");
-  clear.type = "button";
-  clear.addEventListener("click", clearChosen);
-  byId("chosen-words").replaceChildren(element("b", `${counted(total, "cell")} chosen`), ...(total ? [show] : []), clear);
+  try {
+    const { total } = await api.cells({ ...wanted, count: 1 });
+    if (!holds()) return;
+    const show = link("Show them", state.to("/cells", wanted));
+    chosenWords(`${counted(total, "cell")} chosen`, ...(total ? [show] : []));
+  } catch (error) {
+    if (holds()) chosenWords(`These cells could not be counted. ${error.message}`);
+  }
 }
 
 function clearChosen() {
   chosen = "";
-  state.change({ within: "" });
+  state.change({ within: "", scatter: "" });
   tell();
 }
 
@@ -194,9 +224,17 @@ function nearest(left, top) {
   return best;
 }
 
+const opening = turns();
 async function open(row) {
-  const { cells } = await api.cells({ chosen: String(row), count: 1 });
-  if (cells[0]) await card.show(cells[0]);
+  const holds = opening();
+  try {
+    const { cells } = await api.cells({ chosen: String(row), count: 1 });
+    if (!cells[0] || !holds()) return;
+    await card.show(cells[0]);
+    if (holds()) well("card");
+  } catch (error) {
+    if (holds()) failed("card")(error);
+  }
 }
 
 function scale(factor, left = view.width / 2, top = view.height / 2) {
@@ -233,7 +271,7 @@ function pointer(event) {
     if (drawn) choose(drawn);
     else if (tapped) {
       const row = nearest(...here);
-      if (row >= 0) open(row).catch(fail);
+      if (row >= 0) open(row);
     }
   } else if (event.type === "pointercancel") start = line = null;
 }
@@ -284,17 +322,15 @@ try {
   form.addEventListener("change", (event) => {
     state.change({ [event.target.name]: event.target.value });
     const moved = event.target.name === "name" || event.target.name === "layout";
-    // A line is around cells of one map: on another one it means nothing.
-    if (moved && chosen) clearChosen();
-    (moved ? load() : paint()).catch(fail);
+    if (moved) clearChosen();
+    if (moved) load();
+    else paint();
   });
-  if (names.length) {
-    await load();
-    chosen = now.within ?? "";
-    await tell();
-  } else byId("count").textContent = "This run keeps no vectors of cells: neither embeddings nor measured features. A recipe with a step `embed`, or features-quick, makes them.";
-  byId("view").dataset.settled = "true";
+  if (names.length) await load();
+  else byId("count").textContent = "This run keeps no vectors of cells: neither embeddings nor measured features. A recipe with a step `embed`, or features-quick, makes them.";
+  if (!names.length) byId("view").dataset.settled = "true";
 } catch (error) {
-  fail(error);
+  failed("run")(error);
+  byId("count").textContent = "The map could not be loaded.";
 }
 showVisitor();

@@ -4,15 +4,17 @@ import * as api from "./api.js";
 
 const EVERY = 6000;
 
-// Tells `change` when another word holds.
+// Tells `change` when another word holds, `loaded` when the run has answered.
 export class Said extends EventTarget {
   constructor() {
     super();
     this.mine = new Map();
     this.others = new Map();
     this.version = "";
+    // Whether words of the visitor are on their way: the run does not know them yet.
+    this.ahead = () => false;
     this.turn = 0;
-    setInterval(() => { if (this.open && !document.hidden) this.load().catch(() => null); }, EVERY);
+    setInterval(() => { if (this.open && !document.hidden && !this.ahead()) this.load().catch(() => null); }, EVERY);
   }
 
   // `name` is the class, empty where whole cells are judged; `count` is how many classes there are.
@@ -21,6 +23,12 @@ export class Said extends EventTarget {
     if (name !== this.name) this.#clear();
     Object.assign(this, { name, count, open: true, version: "" });
     await this.load();
+  }
+
+  // Rows mean other cells by now.
+  forget() {
+    this.version = "";
+    this.#clear();
   }
 
   close() {
@@ -38,7 +46,9 @@ export class Said extends EventTarget {
   async load() {
     const turn = ++this.turn;
     const found = this.name ? await api.said(this.name) : await api.saidWhole();
-    if (turn !== this.turn || found.version === this.version) return;
+    if (turn !== this.turn) return;
+    this.dispatchEvent(new Event("loaded"));
+    if (found.version === this.version) return;
     this.version = found.version;
     this.mine = new Map(found.mine.map(([row, ...word]) => [row, word]));
     this.others = new Map();

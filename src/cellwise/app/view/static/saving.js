@@ -45,7 +45,7 @@ export class Saving extends EventTarget {
   }
 
   begin() {
-    if (this.waiting.length) this.#next();
+    this.again();
   }
 
   save(body) {
@@ -76,14 +76,16 @@ export class Saving extends EventTarget {
     if (this.waiting.length && !this.busy) this.#next();
   }
 
-  // Give up the verdict that the run refuses.
+  // Give up the verdict that the run refuses; not while it is being sent once more.
   discard() {
+    if (this.busy) return;
     const { body } = this.waiting.shift() ?? {};
     this.made = this.made.filter((id) => id !== body?.id);
     this.undone = this.undone.filter((id) => id !== body?.id);
     this.trouble = "";
     this.refused = false;
     this.#tell();
+    this.dispatchEvent(new Event("discarded"));
     this.again();
   }
 
@@ -101,7 +103,7 @@ export class Saving extends EventTarget {
     this.busy = true;
     try {
       const answer = await api.post(first.path, first.body);
-      this.waiting.shift();
+      this.waiting = this.waiting.filter((one) => one !== first);
       this.tries = 0;
       this.trouble = "";
       this.refused = false;

@@ -7,6 +7,8 @@ const MOST = 160;
 const TOGETHER = 6;
 const CLOSEST = 40;
 const MARGIN = 40;
+// Milliseconds until a tile that could not be had is asked for again.
+const AGAIN = 2000;
 
 // Height and width of each coarser copy, as the server makes them.
 export function copies([tall, wide]) {
@@ -19,12 +21,13 @@ export function copies([tall, wide]) {
 }
 
 export class Viewport {
-  // `over` draws over the tiles; `moved` is called when what is seen changed, `failed` with an error.
-  constructor({ canvas, over, moved, failed }) {
-    Object.assign(this, { canvas, over, moved, failed });
+  // `over` draws over the tiles; `moved` is called when what is seen changed, `failed` with an error, `well` when no tile is missing any more.
+  constructor({ canvas, over, moved, failed, well = () => null }) {
+    Object.assign(this, { canvas, over, moved, failed, well });
     this.context = canvas.getContext("2d");
     this.tiles = new Map();
     this.old = new Map();
+    this.missing = new Set();
     this.waiting = [];
     this.busy = 0;
     this.pointers = new Map();
@@ -58,6 +61,7 @@ export class Viewport {
   #forget() {
     for (const tile of this.tiles.values()) tile.stop.abort();
     this.tiles = new Map();
+    this.missing.clear();
     this.waiting = [];
     this.busy = 0;
     this.turn = (this.turn ?? 0) + 1;
@@ -98,6 +102,7 @@ export class Viewport {
   }
 
   fit() {
+    if (!this.levels) return;
     const [tall, wide] = this.levels[0];
     this.zoom = this.whole;
     [this.x, this.y] = [wide / 2, tall / 2];
@@ -121,6 +126,7 @@ export class Viewport {
 
   // Keep the point under (left, top), in pixels of the canvas, where it is.
   scale(factor, left = this.width / 2, top = this.height / 2) {
+    if (!this.levels) return;
     const [x, y] = this.toField(left, top);
     this.zoom *= factor;
     this.#bound();
@@ -130,12 +136,14 @@ export class Viewport {
   }
 
   pan(right, down) {
+    if (!this.levels) return;
     this.x += right / this.zoom;
     this.y += down / this.zoom;
     this.#changed();
   }
 
   centre(x, y, zoom = this.zoom) {
+    if (!this.levels) return;
     Object.assign(this, { x, y, zoom });
     this.#changed();
   }
@@ -172,7 +180,8 @@ export class Viewport {
     const fine = Math.min(this.levels.length - 1, Math.max(0, Math.floor(-Math.log2(this.zoom * ratio) + 0.2)));
     context.imageSmoothingEnabled = this.zoom * ratio < 3;
     this.waiting = [];
-    for (const level of new Set([this.levels.length - 1, fine])) this.#level(level);
+    // Of no channel there is no tile.
+    if (this.channels !== "none") for (const level of new Set([this.levels.length - 1, fine])) this.#level(level);
     this.#next();
     this.over(context);
     this.moved();
@@ -216,16 +225,31 @@ export class Viewport {
     this.busy += 1;
     try {
       tile.image = await api.tile(this.site, level, row, column, this.channels, tile.stop.signal);
-      if (turn === this.turn) this.old.delete(key);
+      if (turn !== this.turn) return;
+      this.old.delete(key);
       this.#trim();
+      if (this.missing.delete(key) && !this.missing.size) this.well();
     } catch (error) {
-      if (error.name !== "AbortError" && turn === this.turn) this.failed(error);
+      if (error.name !== "AbortError" && turn === this.turn) this.#again(key, error);
     } finally {
       if (turn === this.turn) {
         this.busy -= 1;
         this.soon();
       }
     }
+  }
+
+  #again(key, error) {
+    const { turn } = this;
+    this.missing.add(key);
+    this.failed(error);
+    // What the server refuses it will refuse again.
+    if (error.status < 500) return;
+    setTimeout(() => {
+      if (turn !== this.turn) return;
+      this.tiles.delete(key);
+      this.soon();
+    }, AGAIN);
   }
 
   #trim() {
