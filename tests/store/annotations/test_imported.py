@@ -58,3 +58,21 @@ def test_a_table_of_no_cell_of_the_run_is_refused_and_one_of_some_is_taken(run, 
 def test_a_field_that_is_no_name_of_a_file_is_no_cell_of_the_run(run, tmp_path, text):
     found = _import(run, tmp_path, f"{text},1,,,Golgi,yes", "s,1,,,Golgi,yes")
     assert (found.found["cell_id"].to_list(), found.lost) == ([1], ((text, 1),))
+
+
+def _points(run, tmp_path, *points):
+    lines = [f"s,{x},{y},Golgi" for x, y in points]
+    return _import(run, tmp_path, *lines, head="site_id,x,y,classes")
+
+
+def test_points_with_x_and_y_exchanged_are_refused(run, tmp_path):
+    right = [(22, 4), (24, 6), (26, 3), (0, 1)]
+    assert len(_points(run, tmp_path, *right).found) == 4
+    with pytest.raises(PreflightError, match="3 of 4 points lie in no cell, and with x and y exch"):
+        _points(run, tmp_path, *((y, x) for x, y in right))
+
+
+def test_points_beside_cells_are_counted_and_are_no_exchange(run, tmp_path):
+    found = _points(run, tmp_path, (22, 4), (24, 6), (15, 3), (11, 0))
+    assert len(found.found) == 2
+    assert found.lost == (("s", 0),)

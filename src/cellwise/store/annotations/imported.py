@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from cellwise.domain.plain_words import counted
 from cellwise.domain.tables import ANNOTATIONS
 from cellwise.errors import PreflightError
 from cellwise.store.annotations.outlines import Followed, followed, outline_of
@@ -17,6 +18,9 @@ from cellwise.store.annotations.tables import Brought
 from cellwise.store.run.folder import RunFolder
 from cellwise.store.run.masks import key_of, mask_path, read_labels, sites_with_masks
 from cellwise.store.run.tables import empty_frame, read_table
+
+# Fewer points than this may all lie in cells by chance.
+_FEW = 3
 
 
 def imported(run: RunFolder, path: Path, brought: Brought) -> Followed:
@@ -32,7 +36,7 @@ def imported(run: RunFolder, path: Path, brought: Brought) -> Followed:
 
     Raises:
         PreflightError: It names numbers of cells of masks that are gone, a cell and a point that is
-            not in it, or no cell of the run.
+            not in it, points with x and y exchanged, or no cell of the run.
         FormatError: A save or a label image is torn.
     """
     name = f"import-{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
@@ -46,6 +50,7 @@ def imported(run: RunFolder, path: Path, brought: Brought) -> Followed:
     known, fields = annotations(run), sites_with_masks(run.masks)
     parts: list[pl.DataFrame] = []
     unknown: list[tuple[str, int]] = []
+    missed, exchanged = 0, list[bool]()
     for (site,), rows in brought.rows.group_by(["site_id"], maintain_order=True):
         labels = np.zeros((0, 0), np.uint16)
         # A text of a table is no part of a path before it is known to be a field.
@@ -57,9 +62,17 @@ def imported(run: RunFolder, path: Path, brought: Brought) -> Followed:
         cells = [_cell_at(labels, *place) for place in places]
         outlines = {cell: outline_of(labels, cell) for cell in set(cells) if cell}
         _check_points(path, str(site), places, outlines)
+        points = [(x, y) for cell, x, y in places if cell is None and x is not None]
+        missed += sum(not _cell_at(labels, None, x, y) for x, y in points)
+        exchanged += [_cell_at(labels, None, y, x) > 0 for x, y in points]
         there = np.array([bool(outlines.get(cell)) for cell in cells], bool)
         unknown += [(str(site), cell) for cell in np.array(cells)[~there].tolist()]
         parts.append(_outlined(rows, cells, outlines, key).filter(pl.Series(there)))
+    if missed and len(exchanged) >= _FEW and all(exchanged):
+        raise PreflightError(
+            f"{path}: {missed} of {counted(len(exchanged), 'points')} lie in no cell, and with x "
+            "and y exchanged all of them do. x counts to the right, y down: exchange their names."
+        )
     found = pl.concat([empty_frame(ANNOTATIONS), *parts])
     if len(brought.rows) and not len(found):
         lost = ", ".join(f"{site}/{cell}" for site, cell in sorted(set(unknown))[:3])
