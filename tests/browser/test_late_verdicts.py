@@ -132,6 +132,29 @@ def test_a_key_before_the_next_card_is_here_judges_no_cell(desk):
     assert desk.kept() == [("inside", "yes")]
 
 
+@pytest.mark.slow
+def test_a_cell_is_not_judged_before_its_image_is_there(desk):
+    page = desk.page
+    sheets = Held(page, "**/api/cells/sheet.jpg*")
+    page.locator("#larger").click()
+    sheets.wait()
+    desk.seen()
+    desk.press("1")
+    told(desk, "still being loaded")
+    sheets.free()
+    large = Held(page, "**/image.jpg*")
+    desk.press("Enter")
+    large.wait()
+    expect(page.locator("#card")).to_be_visible()
+    page.keyboard.press("1")
+    told(desk, "still being loaded")
+    large.free()
+    page.keyboard.press("1")
+    desk.saved()
+    assert desk.kept() == [("inside", "yes")]
+
+
+@pytest.mark.slow
 def test_a_verdict_waits_for_the_queue_and_the_last_queue_holds(desk):
     page = desk.page
     counts = Held(page, "**/api/desk")
@@ -184,6 +207,11 @@ def test_marks_of_verdicts_that_are_on_their_way_stay(desk):
     expect(page.locator("#active-cell")).to_contain_text("you: shows it")
     # The page looks again for what others said each six seconds.
     page.wait_for_timeout(6500)
+    expect(page.locator("#active-cell")).to_contain_text("you: shows it")
+    # What the run holds is asked for when the desk is opened, and the verdict is not there yet.
+    desk.press("j", "j")
+    expect(page.locator("#desk")).to_be_visible()
+    desk.seen()
     expect(page.locator("#active-cell")).to_contain_text("you: shows it")
     saves.free()
     desk.saved()

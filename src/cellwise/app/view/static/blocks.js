@@ -103,6 +103,8 @@ export class Blocks {
       this.#had(name);
       this.drawn(null);
     } catch (error) {
+      // There is no image to wait for.
+      block.refused = error.status < 500;
       this.#lack(name, error, turn, () => this.found.get(block.number) === block && this.#sheet(block, asked, turn));
     }
   }

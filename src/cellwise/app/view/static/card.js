@@ -16,6 +16,8 @@ let latest = 0;
 let shown = null;
 let waiting = false;
 let followed = false;
+// The cell whose image has been drawn, or is known to be gone.
+let seen = null;
 
 dialog.addEventListener("close", () => {
   forget();
@@ -42,6 +44,9 @@ export const isOpen = () => dialog.open;
 
 // The row of the open cell; none while the next one is on its way.
 export const row = () => (dialog.open && !waiting ? shown?.row ?? null : null);
+
+// Whether the image of the open cell is still to come.
+export const isBlank = () => dialog.open && context.run.pictures && seen !== shown;
 
 // Close it because the address is another one by now.
 export function close() {
@@ -136,6 +141,7 @@ function canvas(cell, side, channels, words) {
     const holds = painting();
     const image = await api.cellImage(cell, channels(), Math.min(1024, Math.round(side * ratio))).catch(() => null);
     if (!holds()) return;
+    if (side === SIDE) seen = cell;
     const brush = made.getContext("2d");
     brush.setTransform(ratio, 0, 0, ratio, 0, 0);
     brush.fillStyle = "#111";

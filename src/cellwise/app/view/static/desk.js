@@ -236,12 +236,12 @@ export class Desk {
       if (act(chosen)) this.selection.clear();
     } else if (this.card.isOpen()) {
       const row = this.card.row();
-      if (row === null) return this.panel.tell("This cell is still being loaded.");
+      if (row === null || this.card.isBlank()) return this.panel.tell("This cell is still being loaded.");
       if (act([row])) this.step(1);
     } else {
       const { active } = this.gallery;
       const cell = this.gallery.cellAt(active);
-      if (!cell) return this.panel.tell("This cell is still being loaded.");
+      if (!cell || this.gallery.isBlank(active)) return this.panel.tell("This cell is still being loaded.");
       const wasLast = active >= this.gallery.total - 1;
       if (!act([cell.row])) return null;
       if (wasLast) this.panel.tell("This was the last cell of the list.");

@@ -215,6 +215,12 @@ export class Gallery {
     return this.blocks.at(index)?.cell ?? null;
   }
 
+  // Whether the image of a cell is still to come.
+  isBlank(index) {
+    const block = this.blocks.at(index)?.block;
+    return Boolean(block?.cells && this.blocks.pictures && !block.sheet && !block.refused);
+  }
+
   go(index, { extend = false } = {}) {
     if (!this.total) return;
     const from = this.active;

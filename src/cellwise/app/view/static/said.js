@@ -10,6 +10,8 @@ export class Said extends EventTarget {
     super();
     this.mine = new Map();
     this.others = new Map();
+    // Of `mine`, what was said since no word was on its way.
+    this.noted = new Map();
     this.version = "";
     // Whether words of the visitor are on their way: the run does not know them yet.
     this.ahead = () => false;
@@ -20,14 +22,15 @@ export class Said extends EventTarget {
   // `name` is the class, empty where whole cells are judged; `count` is how many classes there are.
   async show(name, count) {
     // What was said of another class holds for none of these cells.
-    if (name !== this.name) this.#clear();
+    if (name !== this.name) this.forget();
     Object.assign(this, { name, count, open: true, version: "" });
     await this.load();
   }
 
-  // Rows mean other cells by now.
+  // Rows mean other cells by now, or words another class.
   forget() {
     this.version = "";
+    this.noted.clear();
     this.#clear();
   }
 
@@ -50,7 +53,8 @@ export class Said extends EventTarget {
     this.dispatchEvent(new Event("loaded"));
     if (found.version === this.version) return;
     this.version = found.version;
-    this.mine = new Map(found.mine.map(([row, ...word]) => [row, word]));
+    if (!this.ahead()) this.noted.clear();
+    this.mine = new Map([...found.mine.map(([row, ...word]) => [row, word]), ...this.noted]);
     this.others = new Map();
     for (const [row, ...word] of found.others) this.others.set(row, [...(this.others.get(row) ?? []), word]);
     this.dispatchEvent(new Event("change"));
@@ -59,7 +63,10 @@ export class Said extends EventTarget {
   // What the visitor said just now, before the run has answered.
   note(rows, verdict) {
     this.turn += 1;
-    for (const row of rows) this.mine.set(row, this.name ? [verdict] : verdict(this.mine.get(row)));
+    for (const row of rows) {
+      this.noted.set(row, this.name ? [verdict] : verdict(this.mine.get(row)));
+      this.mine.set(row, this.noted.get(row));
+    }
     this.version = "";
     this.dispatchEvent(new Event("change"));
   }
