@@ -111,7 +111,7 @@ def _flat(roles: Mapping[Any, object], before: str = "") -> dict[str, object]:
 
 
 SPEC = StepSpec(
-    version=4,
+    version=5,
     grain="table",
     options=Options,
     reads=(Read(IMAGES),),

@@ -30,7 +30,7 @@ class Options(StepOptions):
 
 
 SPEC = StepSpec(
-    version=3,
+    version=4,
     grain="site",
     options=Options,
     reads=(Read(FILES),),
