@@ -40,6 +40,11 @@ def run(*words: object, **options: object) -> None:
     subprocess.run([str(word) for word in words], check=True, **options)  # type: ignore[call-overload]
 
 
+def installing() -> dict[str, str]:
+    """Variables with which packages come also where the system has certificates of its own."""
+    return {**os.environ, "UV_SYSTEM_CERTS": "true"}
+
+
 def wrong_with(names: list[str], size: int) -> list[str]:
     """What is wrong with a wheel of these files and this size in bytes."""
     found = [f"{name} is missing" for name in NEEDED if name not in names]
@@ -55,7 +60,7 @@ def wrong_with(names: list[str], size: int) -> list[str]:
 
 def build(place: Path) -> tuple[Path, Path]:
     """Wheel and source archive in a folder."""
-    run(sys.executable, "-m", "uv", "build", "--quiet", "--out-dir", place, ROOT)
+    run(sys.executable, "-m", "uv", "build", "--quiet", "--out-dir", place, ROOT, env=installing())
     (wheel,), (source,) = place.glob("*.whl"), place.glob("*.tar.gz")
     return wheel, source
 
@@ -77,9 +82,8 @@ def try_out(wheel: Path, home: Path) -> None:
     """The demo from the wheel alone; stop where it does not pass."""
     python = home / "venv" / "bin" / "python"
     run(sys.executable, "-m", "venv", home / "venv")
-    installing = {**os.environ, "UV_SYSTEM_CERTS": "true"}
     run(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", python,
-        "-c", ROOT / "constraints.txt", wheel, env=installing)  # fmt: skip
+        "-c", ROOT / "constraints.txt", wheel, env=installing())  # fmt: skip
     alone = {"HOME": str(home), "PATH": os.defpath}
     command = python.with_name("cellwise")
     run(command, "demo", "--out", home / "demo.run", env=alone, cwd=home)
