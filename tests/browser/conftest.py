@@ -52,6 +52,11 @@ def until(page, look, check, seconds=15):
     return found
 
 
+def can_judge(page):
+    """Wait until the active cell of the gallery is there with its image."""
+    page.locator("#gallery[aria-busy=false]").wait_for(timeout=15_000)
+
+
 def writer() -> ModuleType:
     """The module that writes run folders for the report's tests."""
     spec = importlib.util.spec_from_file_location("report_runs", _WRITER)

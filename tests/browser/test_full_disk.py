@@ -5,7 +5,7 @@ import shutil
 import subprocess
 
 import pytest
-from tests.browser.conftest import served
+from tests.browser.conftest import can_judge, served
 
 from cellwise.store.annotations.saves import annotations
 from cellwise.store.run.folder import RunFolder
@@ -64,6 +64,7 @@ def test_a_verdict_waits_for_room_and_is_kept_once(visit, disk):
         page.keyboard.press("Enter")
         playwright.expect(page.locator("#who-form")).to_be_hidden()
         page.locator("#gallery").focus()
+        can_judge(page)
         page.keyboard.press("1")
         playwright.expect(page.locator("#desk-note")).to_contain_text("1 cell", timeout=15_000)
         before = annotations(run).rows()

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.browser.conftest import Held, served
+from tests.browser.conftest import Held, can_judge, served
 
 from cellwise.store.annotations.saves import annotations
 from cellwise.store.run.folder import RunFolder
@@ -26,7 +26,7 @@ class Desk:
         self.page.locator("#who-word").fill("ann")
         self.page.keyboard.press("Enter")
         expect(self.page.locator("#who-form")).to_be_hidden()
-        self.seen()
+        can_judge(self.page)
 
     def seen(self) -> None:
         expect(self.page.locator("#active-cell")).to_contain_text("Cell")
@@ -119,7 +119,7 @@ def test_a_card_of_a_cell_that_was_found_again_is_closed(desk):
 def test_a_key_before_the_next_card_is_here_judges_no_cell(desk):
     page = desk.page
     desk.press("Enter")
-    page.wait_for_selector("#card[open]")
+    page.wait_for_selector("#card[open][aria-busy=false]")
     first = page.locator("#card-title").inner_text()
     cards = Held(page, re.compile(r"/api/cells/[^/]+/\d+$"))
     page.keyboard.press("1")
@@ -149,6 +149,7 @@ def test_a_cell_is_not_judged_before_its_image_is_there(desk):
     page.keyboard.press("1")
     told(desk, "still being loaded")
     large.free()
+    page.wait_for_selector("#card[open][aria-busy=false]")
     page.keyboard.press("1")
     desk.saved()
     assert desk.kept() == [("inside", "yes")]
@@ -225,6 +226,7 @@ def test_a_desk_that_could_not_begin_begins_with_the_next_filter(desk):
     desk.press("1", "j")
     page.locator("select[name=order]").select_option("up")
     expect(page.locator("#trouble")).to_be_hidden()
+    can_judge(page)
     desk.press("1")
     desk.saved()
     assert not [words for words in desk.errors if "Failed to load" not in words]

@@ -106,6 +106,7 @@ export class Blocks {
       // There is no image to wait for.
       block.refused = error.status < 500;
       this.#lack(name, error, turn, () => this.found.get(block.number) === block && this.#sheet(block, asked, turn));
+      if (block.refused && turn === this.turn) this.drawn(null);
     }
   }
 

@@ -81,6 +81,7 @@ function open(cell) {
   bar.append(button("Close", () => dialog.close()));
   dialog.replaceChildren(title, pictures(cell), element("p", "", "verdicts"), links(cell), about(cell), ...chances(cell), bar);
   judged();
+  dialog.setAttribute("aria-busy", String(context.run.pictures));
   setOpenCell(cell);
   if (!dialog.open) dialog.showModal();
   // The button that has the focus stands at the end; the image is to be seen first.
@@ -141,7 +142,10 @@ function canvas(cell, side, channels, words) {
     const holds = painting();
     const image = await api.cellImage(cell, channels(), Math.min(1024, Math.round(side * ratio))).catch(() => null);
     if (!holds()) return;
-    if (side === SIDE) seen = cell;
+    if (side === SIDE && cell === shown) {
+      seen = cell;
+      dialog.setAttribute("aria-busy", "false");
+    }
     const brush = made.getContext("2d");
     brush.setTransform(ratio, 0, 0, ratio, 0, 0);
     brush.fillStyle = "#111";

@@ -197,8 +197,10 @@ export class Gallery {
     this.told = cell?.row;
     option.setAttribute("aria-posinset", this.active + 1);
     option.setAttribute("aria-setsize", this.total);
+    const none = this.refused || this.restored && !this.total;
+    this.holder.setAttribute("aria-busy", String(cell ? this.isBlank(this.active) : !none));
     if (!cell) {
-      option.textContent = this.refused || this.restored && !this.total ? "No cell" : "Loading";
+      option.textContent = none ? "No cell" : "Loading";
       return;
     }
     option.setAttribute("aria-selected", this.selection.has(cell.row));
